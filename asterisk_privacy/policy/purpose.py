@@ -1,0 +1,51 @@
+"""Why a call may be recorded: purpose, legal basis with its reasoning, what starts it and what ends it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from asterisk_privacy.policy.retention import Criterion
+
+
+class Basis(StrEnum):
+    """GDPR art. 6(1), points (a) to (f)."""
+
+    CONSENT = "consent"
+    CONTRACT = "contract"
+    LEGAL_OBLIGATION = "legal-obligation"
+    VITAL_INTERESTS = "vital-interests"
+    PUBLIC_TASK = "public-task"
+    LEGITIMATE_INTEREST = "legitimate-interest"
+
+
+class Trigger(StrEnum):
+    """What makes this purpose want the call kept."""
+
+    FLAG = "flag"  # the agent's keep key, during the call or within the grace time
+    SAMPLE = "sample"  # the system draws 1 in N before the call is answered
+    ALWAYS = "always"
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    name: str
+    title: str  # in words a caller understands
+    basis: Basis
+    reasoning: str  # why this basis holds; shown in the register of processing
+    trigger: Trigger
+    retention: Criterion
+    one_in: int | None = None  # Trigger.SAMPLE only: 1 in N
+    agree_key: str | None = None  # opt-in: without this key the purpose is off for the call
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A line or queue: which purposes its calls may serve and how the caller is told."""
+
+    name: str
+    title: str
+    language: str  # nl, en, de: folder below the sounds directory
+    announcement: str  # sound file without extension, relative to <sounds>/<language>/ or absolute
+    purposes: tuple[Purpose, ...]
+    refuse_key: str | None
