@@ -1,0 +1,1 @@
+"""Frames, quarantine, ring, stereo. RAM only."""
