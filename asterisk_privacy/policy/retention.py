@@ -2,13 +2,17 @@
 
 GDPR art. 5(1)(e) (storage limitation) and art. 13(2)(a): a period, *or the criteria that determine it*.
 A criterion only looks at `Facts`; to add one, subclass `Criterion`, name it in `CRITERIA`, write one test.
+
+Days are 24 hours of UTC, so months, leap years and summer time change nothing.
 """
 
 from __future__ import annotations
 
+import dataclasses
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 
@@ -22,55 +26,79 @@ class Milestone(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that a criterion may look at. Times are timezone-aware UTC."""
+    """All that a criterion may look at. Times are timezone-aware (ValueError if not); the latest of each milestone counts."""
 
     recorded_at: datetime
     milestones: Mapping[Milestone, datetime]
+
+    def __post_init__(self) -> None:
+        """Kept in UTC: adding days to a local time would follow the clock on the wall through summer time."""
+        object.__setattr__(self, "recorded_at", _utc(self.recorded_at))
+        object.__setattr__(self, "milestones", {kind: _utc(at) for kind, at in self.milestones.items()})
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """Whether one purpose still keeps a recording at a moment, until when at the latest, and why, in words."""
 
-    ended: bool
-    ends_at: datetime  # when it ended, or the latest date as things stand now
+    ended: bool  # exactly when ends_at <= now
+    ends_at: datetime  # when it ended, or the latest date as things stand now; never after the latest date; UTC
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Criterion:
+class Outlook:
+    """How things stand for one criterion, whatever the time is. `meanwhile` and `tail` make 'MEANWHILE; TAIL 2026-03-01'."""
+
+    end: datetime | None  # when what happened so far ends it; None while it waits for an event
+    why: str  # once `end` has passed
+    meanwhile: str  # until then
+    tail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion(ABC):
     """Ends a purpose by itself or by an event; `latest_days` after the call it ends whatever happened."""
 
     latest_days: int
 
-    def event_end(self, facts: Facts) -> tuple[datetime, str] | None:
-        """When the event in question ended the purpose, and the words for it; None while it has not happened."""
-        raise NotImplementedError
+    @abstractmethod
+    def outlook(self, facts: Facts) -> Outlook:
+        """What the events so far mean, and the words for it."""
 
-    def waiting_for(self) -> str:
-        """What this criterion still waits for, in words that fit after 'kept until'."""
-        raise NotImplementedError
+    @abstractmethod
+    def in_words(self) -> str:
+        """The rule itself, without its latest date, in words that fit after 'kept until'; for registers and tables."""
 
     def verdict(self, facts: Facts, now: datetime) -> Verdict:
+        """`now` is timezone-aware (ValueError if not)."""
+        now = _utc(now)
         latest = facts.recorded_at + timedelta(days=self.latest_days)
-        ended = self.event_end(facts)
-        if ended is not None and ended[0] <= latest:
-            at, why = ended
-            return Verdict(at <= now, at, why if at <= now else f"{why}, which ends it on {at:%Y-%m-%d}")
-        if latest <= now:
-            return Verdict(True, latest, f"latest date reached ({self.latest_days} days after the call)")
-        return Verdict(False, latest, f"kept until {self.waiting_for()}, at the latest {latest:%Y-%m-%d}")
+        outlook = self.outlook(facts)
+        if outlook.end is not None and outlook.end <= latest:
+            ends_at, why = outlook.end, outlook.why
+        else:
+            ends_at, why = latest, f"latest date reached ({_days(self.latest_days)} after the call)"
+        if ends_at <= now:
+            return Verdict(True, ends_at, why)
+        return Verdict(False, ends_at, f"{outlook.meanwhile}; {outlook.tail} {ends_at:%Y-%m-%d}")
 
 
 @dataclass(frozen=True, slots=True)
 class Days(Criterion):
     """A fixed period: `latest_days` after the call."""
 
-    def event_end(self, facts: Facts) -> tuple[datetime, str] | None:
-        return None
+    def outlook(self, facts: Facts) -> Outlook:
+        period = _days(self.latest_days)
+        return Outlook(
+            end=facts.recorded_at + timedelta(days=self.latest_days),
+            why=f"{period} have passed since the call" if self.latest_days != 1 else f"{period} has passed since the call",
+            meanwhile=f"kept for {period} after the call",
+            tail="it ends on",
+        )
 
-    def waiting_for(self) -> str:
-        return f"{self.latest_days} days have passed"
+    def in_words(self) -> str:
+        return f"{_days(self.latest_days)} after the call"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,38 +107,47 @@ class UntilReviewed(Criterion):
 
     plus_days: int = 0
 
-    def event_end(self, facts: Facts) -> tuple[datetime, str] | None:
+    def outlook(self, facts: Facts) -> Outlook:
         reviewed = facts.milestones.get(Milestone.REVIEWED)
         if reviewed is None:
-            return None
-        return reviewed + timedelta(days=self.plus_days), f"reviewed on {reviewed:%Y-%m-%d}"
+            return Outlook(None, "", f"kept until {self.in_words()}", "at the latest on")
+        return _outlook_after(facts, reviewed, self.plus_days, "reviewed", "review")
 
-    def waiting_for(self) -> str:
-        return "it has been reviewed"
+    def in_words(self) -> str:
+        return f"{_days(self.plus_days)} after it was reviewed" if self.plus_days else "it has been reviewed"
 
 
 @dataclass(frozen=True, slots=True)
 class UntilCaseClosed(Criterion):
-    """Until the case that the recording belongs to is closed, plus `plus_days`; a recording that nobody linked to a case within
-    `link_within_days` has no case to wait for and ends then."""
+    """Until the case that the recording belongs to is closed, plus `plus_days`. Without a case there is nothing to wait for, and it
+    ends `link_within_days` after the call.
+
+    A case opened later than that, or reopened, still counts if the recording is still there: what is deleted cannot be brought
+    back, and the latest date bounds the wait.
+    """
 
     plus_days: int = 0
     link_within_days: int = 30
 
-    def event_end(self, facts: Facts) -> tuple[datetime, str] | None:
+    def outlook(self, facts: Facts) -> Outlook:
         opened = facts.milestones.get(Milestone.CASE_OPENED)
         closed = facts.milestones.get(Milestone.CASE_CLOSED)
         if closed is not None and (opened is None or closed >= opened):
-            return closed + timedelta(days=self.plus_days), f"case closed on {closed:%Y-%m-%d}"
-        if opened is None:
-            return (
-                facts.recorded_at + timedelta(days=self.link_within_days),
-                f"no case was opened within {self.link_within_days} days",
-            )
-        return None
+            return _outlook_after(facts, closed, self.plus_days, "case closed", "case was closed")
+        if opened is not None:
+            return Outlook(None, "", f"kept until {self._closing()}", "at the latest on")
+        return Outlook(
+            end=facts.recorded_at + timedelta(days=self.link_within_days),
+            why=f"no case was opened within {_days(self.link_within_days)}",
+            meanwhile="kept until a case is opened and closed",
+            tail="without a case it ends on",
+        )
 
-    def waiting_for(self) -> str:
-        return "the case is closed"
+    def in_words(self) -> str:
+        return f"{self._closing()} (without a case: {_days(self.link_within_days)} after the call)"
+
+    def _closing(self) -> str:
+        return f"{_days(self.plus_days)} after its case is closed" if self.plus_days else "its case is closed"
 
 
 CRITERIA: Mapping[str, type[Criterion]] = {
@@ -118,3 +155,47 @@ CRITERIA: Mapping[str, type[Criterion]] = {
     "reviewed": UntilReviewed,
     "case-closed": UntilCaseClosed,
 }
+
+
+def criterion_to_mapping(criterion: Criterion) -> dict[str, str | int]:
+    """The criterion as plain values, such as {"until": "reviewed", "latest_days": 35, "plus_days": 0}. A recording keeps the
+    promise that it was made under, so the registry stores this beside each of its purposes."""
+    until = next(name for name, kind in CRITERIA.items() if kind is type(criterion))
+    return {"until": until, **dataclasses.asdict(criterion)}
+
+
+def criterion_from_mapping(mapping: Mapping[str, object]) -> Criterion:
+    """The reverse of `criterion_to_mapping`; settings that have a default may be left out. ValueError says what is wrong."""
+    settings = {name: value for name, value in mapping.items() if name != "until"}
+    kind = CRITERIA.get(str(mapping.get("until")))
+    if kind is None:
+        raise ValueError(f"unknown retention criterion {mapping.get('until')!r}; known are {', '.join(CRITERIA)}")
+    numbers = {name: value for name, value in settings.items() if isinstance(value, int) and not isinstance(value, bool)}
+    if numbers.keys() != settings.keys():
+        raise ValueError(f"retention settings must be whole numbers of days: {', '.join(sorted(settings.keys() - numbers.keys()))}")
+    try:
+        return kind(**numbers)
+    except TypeError as error:  # a setting too many or too few
+        known = ", ".join(field.name for field in dataclasses.fields(kind))
+        raise ValueError(f"retention until {mapping['until']!r} takes {known}; got {', '.join(sorted(settings)) or 'nothing'}") from error
+
+
+def _outlook_after(facts: Facts, event: datetime, plus_days: int, happened: str, occasion: str) -> Outlook:
+    """For an event that happened and `plus_days` after it. An event before the call (a case closed earlier) counts from the call."""
+    on = f"{event:%Y-%m-%d}"
+    return Outlook(
+        end=max(event, facts.recorded_at) + timedelta(days=plus_days),
+        why=f"{happened} on {on}" + (f", {_days(plus_days)} kept after that" if plus_days else ""),
+        meanwhile=f"kept until {_days(plus_days)} after its {occasion} on {on}" if plus_days else f"kept until its {occasion} on {on}",
+        tail="it ends on",
+    )
+
+
+def _days(count: int) -> str:
+    return "1 day" if count == 1 else f"{count} days"
+
+
+def _utc(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise ValueError(f"a time without a time zone: {moment.isoformat()}; write aware datetimes")
+    return moment.astimezone(UTC)
