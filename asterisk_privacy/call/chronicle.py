@@ -1,0 +1,39 @@
+"""Writes the timeline of one call while it happens."""
+
+from __future__ import annotations
+
+from asterisk_privacy.call.timeline import Mark, MarkKind, Span, SpanKind
+
+
+class Chronicle:
+    """Spans follow each other without overlap; times become milliseconds since `began_at`."""
+
+    def __init__(self, began_at: float) -> None:
+        self._began_at = began_at
+        self._spans: list[Span] = []
+        self._marks: list[Mark] = []
+        self._since = 0
+        self.current: SpanKind | None = None
+
+    def _ms(self, at: float) -> int:
+        return max(0, round((at - self._began_at) * 1000))
+
+    def turn(self, kind: SpanKind | None, at: float) -> None:
+        """From `at` on it is `kind`. A late event (`at` before the current span's begin) never reorders what was told."""
+        if kind is self.current:
+            return
+        now = max(self._since, self._ms(at))
+        self._end_current(now)
+        self.current, self._since = kind, now
+
+    def _end_current(self, now: int) -> None:
+        if self.current is not None and now > self._since:
+            self._spans.append(Span(self.current, self._since, now))
+
+    def mark(self, kind: MarkKind, at: float) -> None:
+        self._marks.append(Mark(kind, self._ms(at)))
+
+    def closed(self, at: float) -> tuple[tuple[Span, ...], tuple[Mark, ...]]:
+        """The whole story, ended at `at`."""
+        self.turn(None, at)
+        return tuple(self._spans), tuple(self._marks)

@@ -1,0 +1,108 @@
+"""What the recorder of one call wants done. The daemon carries commands out in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from asterisk_privacy.call.timeline import Mark, Span
+
+
+class Tone(StrEnum):
+    """Answer in the agent's ear; heard only if the recorder really did it."""
+
+    KEEP = "keep"
+    PAUSE = "pause"
+    RESUME = "resume"
+    OFF_RECORD = "off"
+    REFUSED = "refused"
+
+
+class ConsentKind(StrEnum):
+    NOTICE_BEGUN = "notice-begun"
+    NOTICE_HEARD = "notice-heard"
+    REFUSED = "refused"
+    AGREED = "agreed"
+    SILENCE = "silence"
+
+
+class Outcome(StrEnum):
+    KEPT = "kept"
+    NOT_KEPT = "not-kept"
+    REFUSED = "refused"
+    UNANNOUNCED = "unannounced"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Conversation from `at` on: tap the customer and each of `parties`, let their frames in."""
+
+    at: float
+    parties: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Shut:
+    """No conversation from `at` on (which may be a little in the past): drop frames from then on and remove the taps."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class StartFile:
+    """Write what the ring holds, and all that follows, to a new encrypted file for these purposes."""
+
+    purposes: tuple[str, ...]
+    part: int
+
+
+@dataclass(frozen=True, slots=True)
+class AddPurposes:
+    """The file of this call (still open or sealed already) serves these purposes too."""
+
+    purposes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """Everything is in: close the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wipe:
+    """Zero the ring, and erase the file that was being written, if any."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    tone: Tone
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoteConsent:
+    at: float
+    kind: ConsentKind
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WakeAt:
+    """Send `Tick` at this time."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The last command of a call: zero the ring, write the row."""
+
+    outcome: Outcome
+    spans: tuple[Span, ...]
+    marks: tuple[Mark, ...]
+
+
+Command = Open | Shut | StartFile | AddPurposes | Seal | Wipe | Play | NoteConsent | WakeAt | Finish

@@ -1,0 +1,101 @@
+"""What the recorder of one call is told. Every event carries `at`: seconds on the daemon's monotonic clock at which it was true,
+which may lie a little before the moment at which the daemon learned of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from asterisk_privacy.call.timeline import SpanKind
+
+
+class AgentKey(StrEnum):
+    KEEP = "keep"
+    PAUSE = "pause"
+    RESUME = "resume"
+    OFF_RECORD = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeBegun:
+    """The announcement started to play to the customer."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class KeyChosen:
+    """The customer pressed a key at the announcement."""
+
+    at: float
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeEnded:
+    """The announcement is over; `heard` says whether it was played (a missing sound file is not a notice)."""
+
+    at: float
+    heard: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """With whom the customer is in conversation now. `parties` are the channels of the others; empty means no conversation, and
+    `waiting` says of which kind."""
+
+    at: float
+    parties: frozenset[str]
+    waiting: SpanKind = SpanKind.WAIT
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPressed:
+    """An agent pressed a key of his own; `channel` is where the answering tone goes (empty: nowhere)."""
+
+    at: float
+    key: AgentKey
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkLost:
+    """From `at` on it is not known what happens in the PBX."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRestored:
+    """The state was read again; a fresh `Surroundings` follows."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class FileFailed:
+    """The encrypted file cannot be written any further (full disk, missing directory)."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class HungUp:
+    """The customer is gone."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time passed; answers `WakeAt`."""
+
+    at: float
+
+
+Event = (
+    NoticeBegun | KeyChosen | NoticeEnded | Surroundings | KeyPressed | LinkLost | LinkRestored | FileFailed | HungUp | Tick
+)
+EVENTS: tuple[type[Event], ...] = (
+    NoticeBegun, KeyChosen, NoticeEnded, Surroundings, KeyPressed, LinkLost, LinkRestored, FileFailed, HungUp, Tick,
+)  # fmt: skip

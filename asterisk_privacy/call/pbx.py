@@ -1,0 +1,75 @@
+"""What the PBX tells, typed: channels, bridges, holds. `asterisk/` makes these of ARI's JSON; the switchboard reads them.
+
+`at` is in seconds on the daemon's monotonic clock, see `call.events`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelSeen:
+    """A channel exists, in this state. `up`: answered."""
+
+    at: float
+    channel: str
+    name: str
+    up: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelGone:
+    """Hung up or destroyed; whichever is told first."""
+
+    at: float
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeSeen:
+    """A bridge exists. `mixing`: its members hear each other (not a parking lot or holding bridge). `members` only in a full reading
+    of the state, else None."""
+
+    at: float
+    bridge: str
+    mixing: bool
+    members: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeGone:
+    at: float
+    bridge: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    at: float
+    bridge: str
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    at: float
+    bridge: str
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """`channel` asked for hold. `by_feature`: Asterisk's own transfer feature did, not the phone (music class N/A, facts 1.5)."""
+
+    at: float
+    channel: str
+    by_feature: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unheld:
+    at: float
+    channel: str
+
+
+PbxEvent = ChannelSeen | ChannelGone | BridgeSeen | BridgeGone | Entered | Left | Held | Unheld

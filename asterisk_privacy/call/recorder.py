@@ -1,0 +1,271 @@
+"""The recorder of one call: events in, commands out. It decides; it does nothing.
+
+The gate is never commanded. After each event the situation is looked up in `situation.GATE`, and if the answer differs
+from before, `Open` or `Shut` is issued. There is no pause() that a code path could forget to undo.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from asterisk_privacy.call import commands as cmd
+from asterisk_privacy.call import events as ev
+from asterisk_privacy.call.chronicle import Chronicle
+from asterisk_privacy.call.situation import GATE, NEXT_LIFE, Consent, Demand, Gate, Hush, Life, Link, Situation, Talk
+from asterisk_privacy.call.timeline import MarkKind, SpanKind
+from asterisk_privacy.policy.consent import Choice, allowed, meaning_of
+from asterisk_privacy.policy.purpose import Profile, Purpose, Trigger
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """All in seconds. `settle`: how long conversation must have lasted before the taps go in; `quarantine`: how long frames wait
+    for late events; `grace`: how long after hang-up the keep key works (R9)."""
+
+    settle: float = 0.06
+    quarantine: float = 1.0
+    grace: float = 60.0
+
+
+class Recorder:
+    """One call. `drawn` names the sample purposes that took it; `began_at` is the zero of its timeline."""
+
+    def __init__(self, profile: Profile, drawn: frozenset[str], began_at: float, timing: Timing = Timing()) -> None:
+        self._profile = profile
+        self._drawn = drawn
+        self._timing = timing
+        self._agreed: frozenset[str] = frozenset()
+        self._parties: frozenset[str] = frozenset()
+        self._waiting = SpanKind.WAIT
+        self._settled_at: float | None = None
+        self._opened_for: frozenset[str] | None = None
+        self._hung_up_at = began_at
+        self._kept: tuple[str, ...] = ()  # purposes of the file, in order
+        self._file_open = False
+        self._file_failed = False
+        self._part = 0
+        self._chronicle = Chronicle(began_at)
+        self.situation = Situation()
+
+    @property
+    def gate(self) -> Gate:
+        return GATE[self.situation]
+
+    def receive(self, event: ev.Event) -> tuple[cmd.Command, ...]:
+        """Takes one event and returns what must be done about it, in order. Never raises for an event at an unexpected moment."""
+        if self.situation.life is Life.OVER:
+            return ()
+        out: list[cmd.Command] = []
+        before = self.situation.life
+        self.situation = replace(self.situation, life=NEXT_LIFE[before, type(event)])
+        match event:
+            case ev.NoticeBegun():
+                if before is Life.EXPECTED:
+                    out.append(cmd.NoteConsent(event.at, cmd.ConsentKind.NOTICE_BEGUN))
+            case ev.KeyChosen():
+                out += self._choose(event)
+            case ev.NoticeEnded():
+                if before in (Life.EXPECTED, Life.NOTICE):
+                    out += self._announced(event)
+            case ev.Surroundings():
+                out += self._moved(event)
+            case ev.KeyPressed():
+                out += self._pressed(event)
+            case ev.LinkLost():
+                self.situation = replace(self.situation, link=Link.DOWN)
+            case ev.LinkRestored():
+                # who is in conversation is unknown until the next Surroundings
+                self._parties = frozenset()
+                self.situation = replace(self.situation, link=Link.UP, talk=Talk.SILENT)
+            case ev.FileFailed():
+                self._file_open, self._file_failed = False, True
+            case ev.HungUp():
+                if before is not Life.GRACE:
+                    out += self._hung_up(event)
+            case ev.Tick():
+                pass
+        self._settle(event.at)
+        self._weigh_demand()
+        out = self._move_gate(event.at) + out if self.gate is Gate.SHUT else out + self._move_gate(event.at)
+        out += self._file_if_wanted()
+        self._chronicle.turn(self._span_kind(), event.at)
+        return (*out, *self._close(event.at))
+
+    # ---- the announcement
+
+    def _choose(self, event: ev.KeyChosen) -> list[cmd.Command]:
+        meaning = meaning_of(self._profile, event.key)
+        if meaning.choice is Choice.NONE or self.situation.consent is Consent.REFUSED:
+            return []
+        if meaning.choice is Choice.REFUSE:
+            self.situation = replace(self.situation, consent=Consent.REFUSED)
+            self._chronicle.mark(MarkKind.REFUSED, event.at)
+            self._forget_file()
+            return [cmd.NoteConsent(event.at, cmd.ConsentKind.REFUSED, event.key), cmd.Wipe("refused by the customer")]
+        self._agreed |= meaning.agreed
+        self._chronicle.mark(MarkKind.AGREED, event.at)
+        return [cmd.NoteConsent(event.at, cmd.ConsentKind.AGREED, event.key)]
+
+    def _announced(self, event: ev.NoticeEnded) -> list[cmd.Command]:
+        if self.situation.consent is Consent.REFUSED or not event.heard:
+            return []
+        self.situation = replace(self.situation, consent=Consent.HEARD)
+        out: list[cmd.Command] = [cmd.NoteConsent(event.at, cmd.ConsentKind.NOTICE_HEARD)]
+        if not self._agreed:
+            out.append(cmd.NoteConsent(event.at, cmd.ConsentKind.SILENCE))
+        return out
+
+    # ---- conversation
+
+    def _moved(self, event: ev.Surroundings) -> list[cmd.Command]:
+        self._waiting = event.waiting
+        if event.parties == self._parties:
+            return []
+        self._parties = event.parties
+        if not event.parties:
+            self._settled_at = None
+            self.situation = replace(self.situation, talk=Talk.SILENT)
+            return []
+        # also when one party replaced another without a gap: a new source needs fresh taps (facts 11)
+        self._settled_at = event.at + self._timing.settle
+        self.situation = replace(self.situation, talk=Talk.SETTLING)
+        return [cmd.WakeAt(self._settled_at)]
+
+    def _settle(self, now: float) -> None:
+        if self.situation.talk is Talk.SETTLING and self._settled_at is not None and now >= self._settled_at:
+            self.situation = replace(self.situation, talk=Talk.TALKING)
+
+    def _move_gate(self, at: float) -> list[cmd.Command]:
+        wanted = self._parties if self.gate is Gate.OPEN else None
+        if wanted == self._opened_for:
+            return []
+        out: list[cmd.Command] = []
+        if self._opened_for is not None:
+            out.append(cmd.Shut(at))
+        if wanted is not None:
+            out.append(cmd.Open(at, wanted))
+        self._opened_for = wanted
+        return out
+
+    # ---- the agent's keys
+
+    def _pressed(self, event: ev.KeyPressed) -> list[cmd.Command]:
+        out: list[cmd.Command] = []
+        tone = cmd.Tone.REFUSED
+        recordable = self.situation.consent is Consent.HEARD and self.situation.life in (Life.LIVE, Life.GRACE)
+        live = recordable and self.situation.life is Life.LIVE
+        hush = self.situation.hush
+        if event.key is ev.AgentKey.KEEP and recordable and hush is not Hush.OFF_RECORD and self._flaggable() and not self._file_failed:
+            tone = cmd.Tone.KEEP
+            self._chronicle.mark(MarkKind.KEEP, event.at)
+            out += self._want(self._flaggable())
+        elif event.key is ev.AgentKey.PAUSE and live and hush is not Hush.OFF_RECORD:
+            tone = cmd.Tone.PAUSE
+            self._chronicle.mark(MarkKind.PAUSE, event.at)
+            self.situation = replace(self.situation, hush=Hush.PAUSED)
+        elif event.key is ev.AgentKey.RESUME and live:
+            tone = cmd.Tone.RESUME
+            self._chronicle.mark(MarkKind.RESUME, event.at)
+            self.situation = replace(self.situation, hush=Hush.NONE)
+        elif event.key is ev.AgentKey.OFF_RECORD:
+            # never refused: stopping needs no permission (promise 8), and in the grace time it still erases
+            tone = cmd.Tone.OFF_RECORD
+            self._chronicle.mark(MarkKind.OFF_RECORD, event.at)
+            self.situation = replace(self.situation, hush=Hush.OFF_RECORD)
+            self._forget_file()
+            out.append(cmd.Wipe("off the record"))
+        if event.channel:
+            out.append(cmd.Play(tone, event.channel))
+        return out
+
+    # ---- purposes and the file
+
+    def _allowed(self) -> tuple[Purpose, ...]:
+        return allowed(self._profile, self._agreed) if self.situation.consent is Consent.HEARD else ()
+
+    def _flaggable(self) -> tuple[str, ...]:
+        return tuple(p.name for p in self._allowed() if p.trigger is Trigger.FLAG)
+
+    def _standing(self) -> tuple[str, ...]:
+        """Purposes that want this call from its beginning, without anybody pressing a key."""
+        return tuple(p.name for p in self._allowed() if p.trigger is Trigger.ALWAYS or p.name in self._drawn)
+
+    def _want(self, purposes: tuple[str, ...]) -> list[cmd.Command]:
+        new = tuple(p for p in purposes if p not in self._kept)
+        if not new:
+            return []
+        first = not self._kept
+        self._kept += new
+        if not first:
+            return [cmd.AddPurposes(new)]
+        self._part += 1
+        self._file_open = True
+        return [cmd.StartFile(new, self._part)]
+
+    def _weigh_demand(self) -> None:
+        if self._file_failed:
+            demand = Demand.NONE
+        elif self._kept or self._standing():
+            demand = Demand.STREAM
+        else:
+            demand = Demand.LATENT if self._flaggable() else Demand.NONE
+        self.situation = replace(self.situation, demand=demand)
+
+    def _file_if_wanted(self) -> list[cmd.Command]:
+        """A standing purpose opens its file with the first conversation, not for calls that never come to one."""
+        if self.gate is Gate.OPEN and not self._file_open and self._standing():
+            return self._want(self._standing())
+        return []
+
+    def _forget_file(self) -> None:
+        self._kept, self._file_open = (), False
+
+    # ---- the end
+
+    def _hung_up(self, event: ev.HungUp) -> list[cmd.Command]:
+        self._hung_up_at = event.at
+        self._parties = frozenset()
+        self._chronicle.mark(MarkKind.HANGUP, event.at)
+        self.situation = replace(self.situation, talk=Talk.SILENT)
+        drained = event.at + self._timing.quarantine
+        return [cmd.WakeAt(drained), cmd.WakeAt(max(drained, event.at + self._timing.grace))]
+
+    def _close(self, now: float) -> list[cmd.Command]:
+        if self.situation.life is not Life.GRACE or now < self._hung_up_at + self._timing.quarantine:
+            return []
+        out: list[cmd.Command] = []
+        if self._file_open:
+            self._file_open = False
+            out.append(cmd.Seal())
+        waits_for_key = bool(self._flaggable()) and self.situation.hush is not Hush.OFF_RECORD and not self._file_failed
+        if not waits_for_key or now >= self._hung_up_at + self._timing.grace:
+            self.situation = replace(self.situation, life=Life.OVER)
+            out.append(cmd.Finish(self._outcome(), *self._chronicle.closed(self._hung_up_at)))
+        return out
+
+    def _outcome(self) -> cmd.Outcome:
+        if self.situation.consent is Consent.REFUSED:
+            return cmd.Outcome.REFUSED
+        if self.situation.consent is Consent.UNASKED:
+            return cmd.Outcome.UNANNOUNCED
+        if self._file_failed:
+            return cmd.Outcome.FAILED
+        return cmd.Outcome.KEPT if self._kept else cmd.Outcome.NOT_KEPT
+
+    def _span_kind(self) -> SpanKind | None:
+        s = self.situation
+        if s.life is Life.NOTICE:
+            return SpanKind.NOTICE
+        if s.life in (Life.GRACE, Life.OVER):
+            return None
+        if s.talk is Talk.SILENT or s.life is Life.EXPECTED:
+            return self._waiting
+        if s.hush is Hush.PAUSED:
+            return SpanKind.PAUSE
+        if s.hush is Hush.OFF_RECORD or s.consent is Consent.REFUSED:
+            return SpanKind.OFF_RECORD
+        if s.talk is Talk.SETTLING:
+            return self._chronicle.current  # not yet
+        if self.gate is Gate.OPEN:
+            return SpanKind.TALK
+        return SpanKind.LOST
