@@ -1,0 +1,93 @@
+"""Names and sizes: where things stand in the recordings directory. Nothing in a name tells who called (R24).
+
+    recordings/           0700
+      ab/ab12...ef.part       being written, or left by a crash
+      ab/ab12...ef.flac.age   sealed
+      shred/                  on the way out, see shred.py
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from asterisk_privacy.store.faults import BadRecordingId, StoreFault, fault
+
+CHUNK = 64 * 1024  # age: plain bytes in a chunk
+TAG = 16
+SEALED_CHUNK = CHUNK + TAG
+NONCE = 16  # before the first chunk
+HEADER_MAX = 64 * 1024  # ours; the format sets no limit. Shredding overwrites this much and the nonce.
+
+WRITING = ".part"
+SEALED = ".flac.age"
+SHRED = "shred"
+
+# Longer than any phone number (15 digits, E.164), so that none can be used by mistake.
+_ID = re.compile(r"[0-9a-f]{16,64}")
+
+
+def new_recording_id() -> str:
+    """32 random hexadecimal digits."""
+    return secrets.token_hex(16)
+
+
+def place(directory: Path, recording_id: str, suffix: str) -> Path:
+    """Where a recording stands; BadRecordingId unless the id is random hexadecimal."""
+    if not _ID.fullmatch(recording_id):
+        raise BadRecordingId(f"{recording_id[:64]!r}: not a recording id; 16 to 64 hexadecimal digits, as 'recordings' lists them")
+    return directory / recording_id[:2] / (recording_id + suffix)
+
+
+def ids(directory: Path, suffix: str) -> Iterator[str]:
+    """Ids of the recordings with this suffix, sorted. What has another name is passed over."""
+    try:
+        for parent in sorted(directory.iterdir()):
+            if len(parent.name) == 2 and parent.is_dir():
+                for name in sorted(os.listdir(parent)):
+                    recording_id = name.removesuffix(suffix)
+                    if name.endswith(suffix) and recording_id[:2] == parent.name and _ID.fullmatch(recording_id):
+                        yield recording_id
+    except OSError as error:
+        raise fault(directory, "list the recordings", error) from error
+
+
+def prepare(directory: Path) -> None:
+    """Make the directory (0700), or refuse one that others can enter or that we cannot write to. StoreFault."""
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = directory.stat()
+    except OSError as error:
+        raise fault(directory, "make the recordings directory", error) from error
+    mode = stat.S_IMODE(found.st_mode)
+    if mode & 0o077:
+        raise StoreFault(f"{directory}: other users can get at the recordings (mode {mode:04o}); run: chmod 700 {directory}")
+    if found.st_uid != os.geteuid():
+        raise StoreFault(f"{directory}: belongs to user {found.st_uid}, not to the one that runs this ({os.geteuid()}); chown it, mode 700")
+    probe = directory / f".probe-{secrets.token_hex(8)}"
+    try:  # asking is not knowing: read-only mounts, quotas and root
+        os.close(os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+        probe.unlink()
+    except OSError as error:
+        raise fault(directory, "write to the recordings directory", error) from error
+
+
+def make_folder(folder: Path) -> None:
+    """A folder of ours, 0700, and its name safe on the disk."""
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+        sync_folder(folder.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

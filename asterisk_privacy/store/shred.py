@@ -1,0 +1,160 @@
+"""Destroy a recording in steps that can be cut off anywhere and run again (R20, promise 7).
+
+    1 move    recordings/ab/ID.* -> shred/ID      from here on it is no recording any more
+    2 label   shred/ID -> shred/ID.SIZE.SHA256    so that the evidence outlives a crash
+    3 burn    overwrite the header: without its wrapped file key, nobody's secret key opens it
+    4 empty   truncate to nothing
+    5 unlink
+
+Each step is safe on the disk before the next begins. On a copy-on-write or flash disk old blocks can live on below the file
+system; they hold ciphertext and, until the disk reuses them, perhaps a copy of the header. Backups keep their own copies.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from asterisk_privacy.store import layout
+from asterisk_privacy.store.faults import StoreFault, fault
+
+_LABEL = re.compile(r"[0-9a-f]+\.(\d+)\.([0-9a-f]{64})")
+_BURN = layout.HEADER_MAX + layout.NONCE
+_FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+@dataclass(frozen=True, slots=True)
+class ShredEvidence:
+    """What was destroyed: bytes, SHA-256 (hex) before the first change. `found` is False when there was nothing (any more).
+
+    `burnt` is False when the header could not be overwritten (a full copy-on-write disk); the file was removed all the same.
+    """
+
+    found: bool
+    size: int = 0
+    sha256_before: str | None = None
+    burnt: bool = True
+
+
+def shred(directory: Path, recording_id: str) -> ShredEvidence:
+    """Sealed, unfinished, or begun to be shredded before: gone when this returns. StoreFault if the disk refuses or it is being written."""
+    try:
+        evidence = ShredEvidence(found=False)
+        for step in steps(directory, recording_id):
+            if isinstance(step, ShredEvidence):
+                evidence = step
+    except OSError as error:
+        raise fault(directory / layout.SHRED, f"shred {recording_id}", error) from error
+    return evidence
+
+
+def steps(directory: Path, recording_id: str) -> Iterator[str | ShredEvidence]:
+    """The same, pausing after each step under its name; evidence follows each file that went. OSError if the disk refuses."""
+    folder = directory / layout.SHRED
+    sources = [layout.place(directory, recording_id, suffix) for suffix in (layout.SEALED, layout.WRITING)]
+    layout.make_folder(folder)
+    with _only_one(folder):
+        yield from _destroy(folder, recording_id)
+        for source in sources:
+            if source.exists():
+                _refuse_if_written(source)
+                os.rename(source, folder / recording_id)
+                layout.sync_folder(folder)
+                layout.sync_folder(source.parent)
+                yield "move"
+                yield from _destroy(folder, recording_id)
+
+
+def waiting(directory: Path) -> list[str]:
+    """Ids whose shredding was cut off by a crash."""
+    try:
+        return sorted({name.split(".")[0] for name in os.listdir(directory / layout.SHRED)})
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise fault(directory / layout.SHRED, "list it", error) from error
+
+
+def _destroy(folder: Path, recording_id: str) -> Iterator[str | ShredEvidence]:
+    moved = folder / recording_id
+    if moved.exists():
+        size, digest = _digest(moved)
+        os.rename(moved, folder / f"{recording_id}.{size}.{digest}")
+        layout.sync_folder(folder)
+        yield "label"
+    for path in sorted(folder.glob(f"{recording_id}.*")):
+        label = _LABEL.fullmatch(path.name)
+        if label is None:
+            continue
+        burnt = _burn(path)
+        yield "burn"
+        _empty(path)
+        yield "empty"
+        path.unlink()
+        layout.sync_folder(folder)
+        yield "unlink"
+        yield ShredEvidence(found=True, size=int(label[1]), sha256_before=label[2], burnt=burnt)
+
+
+def _digest(path: Path) -> tuple[int, str]:
+    with open(path, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+        return file.tell(), digest.hexdigest()
+
+
+def _burn(path: Path) -> bool:
+    """Random bytes over the header. Not a reason to keep the file when that fails."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, os.O_WRONLY | _FLAGS)
+        try:
+            rest = memoryview(os.urandom(min(_BURN, os.fstat(descriptor).st_size)))
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+            os.fsync(descriptor)
+            return True
+        finally:
+            os.close(descriptor)
+    return False
+
+
+def _empty(path: Path) -> None:
+    descriptor = os.open(path, os.O_WRONLY | _FLAGS)
+    try:
+        os.ftruncate(descriptor, 0)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _refuse_if_written(path: Path) -> None:
+    if is_written(path):
+        raise StoreFault(f"{path}: is being written by the recorder; end that call, or stop the recorder, and shred again")
+
+
+def is_written(path: Path) -> bool:
+    """Whether a living writer holds this file."""
+    descriptor = os.open(path, os.O_RDONLY | _FLAGS)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+@contextlib.contextmanager
+def _only_one(folder: Path) -> Iterator[None]:
+    """The daemon and a command may purge at the same time: one after the other."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,62 @@
+"""The front door of the store: one directory of sealed recordings, and what may be done with them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from asterisk_privacy.store import layout
+from asterisk_privacy.store.layout import new_recording_id
+from asterisk_privacy.store.opening import open_recording
+from asterisk_privacy.store.recipients import Recipients
+from asterisk_privacy.store.settle import settle
+from asterisk_privacy.store.shred import ShredEvidence, is_written, shred, waiting
+from asterisk_privacy.store.writer import Sealed, Writer
+
+__all__ = ["Sealed", "ShredEvidence", "Vault", "Writer", "new_recording_id", "open_recording"]
+
+
+class Vault:
+    """Recordings under `directory` (made 0700; refused with StoreFault when others can get at it or it is not writable).
+
+    Several processes may use it at once. Every method raises BadRecordingId for an id that is not random hexadecimal.
+    """
+
+    def __init__(self, directory: Path, recipients: Recipients) -> None:
+        self._directory = directory
+        self._recipients = recipients
+        layout.prepare(directory)
+
+    def create(self, recording_id: str, rate: int = 8000) -> Writer:
+        """Begin a recording; `rate` in frames a second. StoreFault when the id is in use or the disk fails."""
+        return Writer(self._directory, recording_id, self._recipients, rate)
+
+    def unfinished(self) -> list[str]:
+        """Ids that a crash left unsealed. One that is being written now, by whatever process, is not among them."""
+        found = []
+        for recording_id in layout.ids(self._directory, layout.WRITING):
+            with contextlib.suppress(FileNotFoundError):  # sealed meanwhile
+                if not is_written(layout.place(self._directory, recording_id, layout.WRITING)):
+                    found.append(recording_id)
+        return found
+
+    def settle(self, recording_id: str, keep: bool) -> Sealed | None:
+        """After a crash: keep the whole chunks (`truncated`, frames 0), or shred. None when nothing is left."""
+        return settle(self._directory, recording_id, keep)
+
+    def shred(self, recording_id: str) -> ShredEvidence:
+        """Destroy it, whatever its state. Run again after a crash it goes on where it was. StoreFault if the disk refuses."""
+        return shred(self._directory, recording_id)
+
+    def half_shredded(self) -> list[str]:
+        """Ids whose shredding a crash cut off: call `shred` for each."""
+        return waiting(self._directory)
+
+    def sealed(self) -> Iterator[str]:
+        """Ids of all sealed recordings, sorted."""
+        return layout.ids(self._directory, layout.SEALED)
+
+    def path(self, recording_id: str) -> Path:
+        """Where the sealed recording is, or would be."""
+        return layout.place(self._directory, recording_id, layout.SEALED)
