@@ -48,12 +48,12 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """How things stand for one criterion, whatever the time is. `meanwhile` and `tail` make 'MEANWHILE; TAIL 2026-03-01'."""
+    """How things stand for one criterion, whatever the time is. Until the end the words are 'MEANWHILE; TAIL 2026-03-01'."""
 
     end: datetime | None  # when what happened so far ends it; None while it waits for an event
     why: str  # once `end` has passed
     meanwhile: str  # until then
-    tail: str
+    tail: str = "it ends on"  # only where `end` comes before the latest date
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +76,12 @@ class Criterion(ABC):
         latest = facts.recorded_at + timedelta(days=self.latest_days)
         outlook = self.outlook(facts)
         if outlook.end is not None and outlook.end <= latest:
-            ends_at, why = outlook.end, outlook.why
+            ends_at, why, tail = outlook.end, outlook.why, outlook.tail
         else:
-            ends_at, why = latest, f"latest date reached ({_days(self.latest_days)} after the call)"
+            ends_at, why, tail = latest, f"latest date reached ({_days(self.latest_days)} after the call)", "at the latest on"
         if ends_at <= now:
             return Verdict(True, ends_at, why)
-        return Verdict(False, ends_at, f"{outlook.meanwhile}; {outlook.tail} {ends_at:%Y-%m-%d}")
+        return Verdict(False, ends_at, f"{outlook.meanwhile}; {tail} {ends_at:%Y-%m-%d}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +92,8 @@ class Days(Criterion):
         period = _days(self.latest_days)
         return Outlook(
             end=facts.recorded_at + timedelta(days=self.latest_days),
-            why=f"{period} have passed since the call" if self.latest_days != 1 else f"{period} has passed since the call",
+            why=f"{period} after the call",
             meanwhile=f"kept for {period} after the call",
-            tail="it ends on",
         )
 
     def in_words(self) -> str:
@@ -110,7 +109,7 @@ class UntilReviewed(Criterion):
     def outlook(self, facts: Facts) -> Outlook:
         reviewed = facts.milestones.get(Milestone.REVIEWED)
         if reviewed is None:
-            return Outlook(None, "", f"kept until {self.in_words()}", "at the latest on")
+            return Outlook(None, "", f"kept until {self.in_words()}")
         return _outlook_after(facts, reviewed, self.plus_days, "reviewed", "review")
 
     def in_words(self) -> str:
@@ -135,7 +134,7 @@ class UntilCaseClosed(Criterion):
         if closed is not None and (opened is None or closed >= opened):
             return _outlook_after(facts, closed, self.plus_days, "case closed", "case was closed")
         if opened is not None:
-            return Outlook(None, "", f"kept until {self._closing()}", "at the latest on")
+            return Outlook(None, "", f"kept until {self._closing()}")
         return Outlook(
             end=facts.recorded_at + timedelta(days=self.link_within_days),
             why=f"no case was opened within {_days(self.link_within_days)}",
@@ -187,7 +186,6 @@ def _outlook_after(facts: Facts, event: datetime, plus_days: int, happened: str,
         end=max(event, facts.recorded_at) + timedelta(days=plus_days),
         why=f"{happened} on {on}" + (f", {_days(plus_days)} kept after that" if plus_days else ""),
         meanwhile=f"kept until {_days(plus_days)} after its {occasion} on {on}" if plus_days else f"kept until its {occasion} on {on}",
-        tail="it ends on",
     )
 
 

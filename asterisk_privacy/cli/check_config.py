@@ -1,0 +1,113 @@
+"""`asterisk-privacy check-config`: every mistake in the configuration at once, or the promises that it makes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from asterisk_privacy.daemon.config import DEFAULT_PATH, Config, load
+from asterisk_privacy.errors import ConfigError
+from asterisk_privacy.policy.purpose import Profile, Purpose, Trigger
+from asterisk_privacy.policy.retention import criterion_to_mapping
+
+
+@click.command("check-config")
+@click.option(
+    "--config",
+    "path",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_PATH,
+    envvar="ASTERISK_PRIVACY_CONFIG",
+    show_default=True,
+    show_envvar=True,
+    help="The file to check.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def check_config(path: Path, as_json: bool) -> None:
+    """Check the configuration; show what each line of telephones promises.
+
+    Prints every mistake at once, one a line, with what to write instead. Nothing is changed and no service is asked, so it is safe
+    to run before each reload.
+
+    \b
+    Example:
+      asterisk-privacy check-config --config ./config.toml && systemctl reload asterisk-privacy
+
+    \b
+    Exit codes: 0 the file can be used, 2 it cannot.
+    """
+    try:
+        config = load(path)
+    except ConfigError as error:
+        for problem in error.problems:
+            click.echo(problem, err=True)
+        if as_json:
+            click.echo(json.dumps({"config": str(path), "problems": list(error.problems)}, indent=2))
+        sys.exit(2)
+    if as_json:
+        click.echo(json.dumps({"config": str(path), "problems": [], "profiles": _profiles(config)}, indent=2))
+    else:
+        _print_table(config, path)
+
+
+def _profiles(config: Config) -> dict[str, object]:
+    return {
+        name: {
+            "title": profile.title,
+            "language": profile.language,
+            "announcement": profile.announcement,
+            "refuse_key": profile.refuse_key,
+            "purposes": [
+                {
+                    "name": purpose.name,
+                    "title": purpose.title,
+                    "basis": purpose.basis,
+                    "reasoning": purpose.reasoning,
+                    "trigger": purpose.trigger,
+                    "one_in": purpose.one_in,
+                    "agree_key": purpose.agree_key,
+                    "retention": criterion_to_mapping(purpose.retention),
+                    "kept_until": purpose.retention.in_words(),
+                }
+                for purpose in profile.purposes
+            ],
+        }
+        for name, profile in config.book.profiles.items()
+    }
+
+
+def _print_table(config: Config, path: Path) -> None:
+    table = Table(title=f"{path}: fine. What it promises to callers:", title_justify="left", show_lines=True)
+    for heading in ("profile", "purpose", "legal basis", "recorded when", "keys", "kept until", "latest, days"):
+        table.add_column(heading, overflow="fold", justify="right" if heading.startswith("latest") else "left")
+    for profile in config.book.profiles.values():
+        for purpose in profile.purposes:
+            table.add_row(
+                f"{profile.name} ({profile.language})",
+                purpose.name,
+                purpose.basis,
+                _when(purpose),
+                _keys(profile, purpose),
+                purpose.retention.in_words(),
+                str(purpose.retention.latest_days),
+            )
+    Console(markup=False, highlight=False).print(table)
+
+
+def _when(purpose: Purpose) -> str:
+    return {
+        Trigger.FLAG: "the agent keeps it",
+        Trigger.SAMPLE: f"drawn, 1 in {purpose.one_in}",
+        Trigger.ALWAYS: "always",
+    }[purpose.trigger]
+
+
+def _keys(profile: Profile, purpose: Purpose) -> str:
+    keys = [f"{purpose.agree_key} agrees"] if purpose.agree_key else []
+    keys += [f"{profile.refuse_key} refuses"] if profile.refuse_key else []
+    return ", ".join(keys) or "none"

@@ -1,0 +1,1 @@
+"""Where the rooms meet: the configuration and, from it, the running recorder."""

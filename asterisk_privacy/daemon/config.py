@@ -1,0 +1,275 @@
+"""config.toml -> Config, or every mistake in it at once."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+from urllib.parse import urlsplit
+
+from msgspec import Meta
+
+from asterisk_privacy.daemon.config_table import Findings, Place, read_table, show, unknown_keys
+from asterisk_privacy.daemon.settings import (
+    Address,
+    Asterisk,
+    Capture,
+    Config,
+    Control,
+    Dialplan,
+    FastAgi,
+    Keys,
+    PurgerSettings,
+    RegistrySettings,
+    Ring,
+    Store,
+    Unfinished,
+)
+from asterisk_privacy.errors import ConfigError
+from asterisk_privacy.policy.book import Book, Problem, place_of, problems
+from asterisk_privacy.policy.purpose import Basis, Profile, Purpose, Trigger
+from asterisk_privacy.policy.retention import CRITERIA, Criterion, Days
+
+__all__ = [
+    "DEFAULT_PATH",
+    "Address",
+    "Asterisk",
+    "Capture",
+    "Config",
+    "Control",
+    "Dialplan",
+    "FastAgi",
+    "Keys",
+    "PurgerSettings",
+    "RegistrySettings",
+    "Ring",
+    "Store",
+    "Unfinished",
+    "load",
+    "parse",
+]
+
+DEFAULT_PATH = Path("/etc/asterisk-privacy/config.toml")
+
+SECTIONS: Mapping[str, type[Any]] = {name: kind for name, kind in get_type_hints(Config).items() if name != "book"}
+BYTES_PER_MINUTE = 2 * 8000 * 60  # customer and agents, one byte of mu-law a sample
+SOCKET_PATH_MAX = 107  # bytes; Linux, unix(7)
+
+
+@dataclass(frozen=True, slots=True)
+class PurposeTable:
+    """[purposes.NAME] as it is written."""
+
+    title: Annotated[str, Meta(examples=['"in words that a caller understands"'])]
+    basis: Basis
+    reasoning: Annotated[str, Meta(examples=['"why this basis holds"'])]
+    trigger: Trigger
+    retention: Annotated[dict[str, object], Meta(examples=['{ until = "days", latest_days = 30 }'])]
+    one_in: Annotated[int | None, Meta(examples=["20"])] = None
+    agree_key: Annotated[str | None, Meta(examples=['"1"'])] = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileTable:
+    """[profiles.NAME] as it is written."""
+
+    title: Annotated[str, Meta(examples=['"the name of this line in words"'])]
+    language: Annotated[str, Meta(examples=['"nl"'])]
+    announcement: Annotated[str, Meta(examples=['"notice-optout"'])]
+    purposes: Annotated[list[str], Meta(examples=['["complaint"]'])]
+    refuse_key: Annotated[str | None, Meta(examples=['"3"'])] = None
+
+
+def load(path: Path) -> Config:
+    """The configuration in `path`. ConfigError carries every problem, one line each, with its place and what to write instead."""
+    try:
+        text = path.read_bytes().decode()
+    except FileNotFoundError:
+        raise ConfigError([f"{path}: no such file; copy examples/config.toml there, or name another with --config"]) from None
+    except OSError as error:
+        raise ConfigError([f"{path}: {error.strerror}; make it a file that this user may read"]) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError([f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8"]) from error
+    return parse(text, str(path))
+
+
+def parse(text: str, name: str = "config.toml") -> Config:
+    """As `load`, from text; `name` stands in front of errors of syntax."""
+    try:
+        document = tomllib.loads(text)
+    except RecursionError:
+        raise ConfigError([f"{name}: brackets are nested too deep; write lists and tables of one level"]) from None
+    except ValueError as error:  # TOMLDecodeError, and numbers of thousands of digits
+        raise ConfigError([f"{name}: not TOML: {error}; correct that line, then check again"]) from error
+    findings = Findings()
+    unknown_keys(document, [*SECTIONS, "purposes", "profiles"], (), findings)
+    sections: dict[str, Any] = {key: read_table(kind, document.get(key, {}), (key,), findings) for key, kind in SECTIONS.items()}
+    config = Config(book=_book(document, findings), **sections)
+    found = [*findings.problems, *_contradictions(config, findings)]
+    if found:
+        raise ConfigError([_line(problem) for problem in found])
+    return config
+
+
+def _book(document: Mapping[str, object], findings: Findings) -> Book:
+    purposes = {name: _purpose(name, table, findings) for name, table in _named(document, "purposes", findings)}
+    profiles = {name: _profile(name, table, purposes, findings) for name, table in _named(document, "profiles", findings)}
+    return Book(profiles, purposes)
+
+
+def _named(document: Mapping[str, object], kind: str, findings: Findings) -> list[tuple[str, object]]:
+    tables = document.get(kind, {})
+    if isinstance(tables, Mapping):
+        return list(tables.items())
+    findings.add((kind,), f"{show(tables)} is not a table", f"write [{kind}.NAME] and its settings below it")
+    return []
+
+
+def _purpose(name: str, table: object, findings: Findings) -> Purpose:
+    place = ("purposes", name)
+    sampled = isinstance(table, Mapping) and "one_in" in table
+    stand_in = {  # contradict nothing, so that a broken setting does not drag others along
+        "title": "?",
+        "basis": Basis.LEGITIMATE_INTEREST,
+        "reasoning": "?",
+        "trigger": Trigger.SAMPLE if sampled else Trigger.FLAG,
+        "retention": None,
+    }
+    read = read_table(PurposeTable, table, place, findings, stand_in)
+    retention = _retention(read.retention, (*place, "retention"), findings) if read.retention is not None else Days(1)
+    return Purpose(name, read.title, read.basis, read.reasoning, read.trigger, retention, read.one_in, read.agree_key)
+
+
+def _retention(table: Mapping[str, object], place: Place, findings: Findings) -> Criterion:
+    settings = {key: value for key, value in table.items() if key != "until"}
+    until = table.get("until")
+    if isinstance(until, str) and until in CRITERIA:
+        return read_table(CRITERIA[until], settings, place, findings, {"latest_days": 1})
+    names = "one of " + ", ".join(f'"{name}"' for name in CRITERIA)
+    known = {f.name for kind in CRITERIA.values() for f in dataclasses.fields(kind)}
+    guessed = unknown_keys(settings, ["until", *sorted(known)], place, findings)
+    if "until" in table:
+        findings.add((*place, "until"), f"{show(until)} is not {names}", 'write until = "days" for a fixed period')
+    elif "until" not in guessed:
+        findings.add((*place, "until"), "is missing", f"write {names}")
+    return Days(1)
+
+
+def _profile(name: str, table: object, purposes: Mapping[str, Purpose], findings: Findings) -> Profile:
+    place = ("profiles", name)
+    read = read_table(ProfileTable, table, place, findings, {"title": "?", "language": "en", "announcement": "x", "purposes": []})
+    members = []
+    for wanted in read.purposes:
+        if wanted in purposes:
+            members.append(purposes[wanted])
+        else:
+            remedy = f"write [{place_of('purposes', wanted)}], or take it off this list"
+            findings.add((*place, "purposes"), f"there is no purpose {show(wanted)}", remedy)
+    return Profile(name, read.title, read.language, read.announcement, tuple(members), read.refuse_key)
+
+
+def _contradictions(config: Config, findings: Findings) -> Iterator[Problem]:
+    """What no single setting is wrong about. Those that touch a setting which is wrong already are left for the next run."""
+    yield from (problem for problem in problems(config.book) if not findings.has(problem.place))
+    for touched, problem in _absurd(config):
+        if not any(findings.has(place) for place in (problem.place, touched)):
+            yield problem
+
+
+def _absurd(config: Config) -> Iterator[tuple[str, Problem]]:
+    """Pairs of the other setting that is part of it, and the problem."""
+    yield from _absurd_addresses(config)
+    yield from _absurd_paths(config)
+    capture, ring = config.capture, config.ring
+    if capture.resume_debounce_ms >= capture.quarantine_ms:
+        yield (
+            "capture.quarantine_ms",
+            Problem(
+                "capture.resume_debounce_ms",
+                f"{capture.resume_debounce_ms} is not shorter than the quarantine ({capture.quarantine_ms})",
+                "write a debounce below quarantine_ms, such as resume_debounce_ms = 60",
+            ),
+        )
+    needed = -(-ring.max_minutes * BYTES_PER_MINUTE // 2**20)
+    if ring.max_total_mib < needed:
+        yield (
+            "ring.max_minutes",
+            Problem(
+                "ring.max_total_mib",
+                f"{ring.max_total_mib} MiB cannot hold one call of {ring.max_minutes} minutes",
+                f"write {needed} or more, or a smaller max_minutes",
+            ),
+        )
+
+
+def _absurd_addresses(config: Config) -> Iterator[tuple[str, Problem]]:
+    url = config.asterisk.ari_url
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and url.isprintable() and " " not in url
+    except ValueError:
+        good = False
+    if good and "@" in parts.netloc:  # not shown: it may hold a password
+        yield (
+            "asterisk.ari_url",
+            Problem("asterisk.ari_url", "has a user or a password in it", "write them as ari_user and in ari_password_file"),
+        )
+    elif not good or parts.query or parts.fragment:
+        yield (
+            "asterisk.ari_url",
+            Problem("asterisk.ari_url", "is not the address of an Asterisk", 'write for instance ari_url = "http://127.0.0.1:8088"'),
+        )
+    agi, audio = config.fastagi.listen, config.capture.listen
+    everywhere = ("0.0.0.0", "::")
+    if agi.port == audio.port and (agi.host == audio.host or agi.host in everywhere or audio.host in everywhere):
+        yield (
+            "fastagi.listen",
+            Problem("capture.listen", f"{audio} is taken by fastagi.listen", 'write another port, such as listen = "127.0.0.1:9092"'),
+        )
+    if config.capture.dialled.host in everywhere:
+        yield (
+            "capture.listen",
+            Problem(
+                "capture.advertise",
+                f"Asterisk cannot dial {config.capture.dialled}",
+                f'write the address of this machine, such as advertise = "192.0.2.7:{config.capture.dialled.port}"',
+            ),
+        )
+
+
+def _absurd_paths(config: Config) -> Iterator[tuple[str, Problem]]:
+    files = {
+        "asterisk.ari_password_file": config.asterisk.ari_password_file,
+        "store.recipients": config.store.recipients,
+        "registry.path": config.registry.path,
+        "registry.number_key": config.registry.number_key,
+        "control.socket": config.control.socket,
+    }
+    seen: dict[Path, str] = {}
+    for place, path in files.items():
+        if path in seen:
+            yield seen[path], Problem(place, f"{path} is also {seen[path]}", "write a file of its own")
+        seen.setdefault(path, place)
+        if path.is_relative_to(config.store.directory):
+            yield (
+                "store.directory",
+                Problem(place, f"{path} lies among the recordings (store.directory)", "write a path outside of that directory"),
+            )
+    size = len(str(config.control.socket).encode())
+    if size > SOCKET_PATH_MAX:
+        yield (
+            "control.socket",
+            Problem("control.socket", f"a socket's path has at most {SOCKET_PATH_MAX} bytes, this one {size}", "write a shorter path"),
+        )
+
+
+def _line(problem: Problem) -> str:
+    """'[purposes.complaint] retention.until: is missing; write ...'"""
+    name = r"""(?:'[^']*'|"[^"]*"|[A-Za-z0-9_-]+)"""
+    found = re.fullmatch(rf"((?:purposes|profiles)\.{name}|[a-z]+)(?:\.(.+))?", problem.place)
+    table, key = (found[1], found[2]) if found else (problem.place, None)
+    return f"[{table}]{' ' + key if key else ''}: {problem.what}; {problem.remedy}"

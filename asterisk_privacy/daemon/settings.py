@@ -1,0 +1,123 @@
+"""Every setting of the daemon with its default and its range: one dataclass per table of config.toml."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
+
+from asterisk_privacy.policy.book import Book
+
+Text = Annotated[str, Meta(min_length=1, description="text of at least one character")]
+Word = Annotated[str, Meta(pattern="^[A-Za-z0-9_.-]{1,64}$", description="a word of letters, digits, - _ and .")]
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to listen or dial; written as "host:port", IPv6 as "[::1]:port"."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class Unfinished(StrEnum):
+    """What becomes of a recording that a crash left unfinished."""
+
+    SEAL = "seal"
+    REMOVE = "remove"
+
+
+@dataclass(frozen=True, slots=True)
+class Asterisk:
+    ari_url: Text = "http://127.0.0.1:8088"
+    ari_user: Word = "asterisk-privacy"
+    ari_password_file: Path = Path("/etc/asterisk-privacy/ari.secret")
+    app: Word = "asterisk-privacy"
+
+
+@dataclass(frozen=True, slots=True)
+class FastAgi:
+    listen: Address = Address("127.0.0.1", 4573)
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """Audio from Asterisk, and the doubts that shut the gate. Times in milliseconds."""
+
+    listen: Address = Address("127.0.0.1", 9092)
+    advertise: Address | None = None
+    quarantine_ms: Annotated[int, Meta(ge=200, le=5000)] = 1000  # longer than the worst delay of an event
+    resume_debounce_ms: Annotated[int, Meta(ge=0, le=1000)] = 60
+    blind_ms: Annotated[int, Meta(ge=100, le=60000)] = 1000  # of exact zeros on one leg before it is tapped afresh
+
+    @property
+    def dialled(self) -> Address:
+        """What Asterisk dials to hand over the audio: `advertise`, or else `listen`."""
+        return self.advertise or self.listen
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """Memory for calls that may still be kept. Beyond `max_minutes` a call's ring is circular and the loss is marked."""
+
+    max_minutes: Annotated[int, Meta(ge=1, le=600)] = 180
+    max_total_mib: Annotated[int, Meta(ge=1, le=1048576)] = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    grace_seconds: Annotated[int, Meta(ge=0, le=3600)] = 60  # in which the keep key still works after hang-up
+
+
+@dataclass(frozen=True, slots=True)
+class Dialplan:
+    sounds: Path = Path("/usr/share/asterisk-privacy/sounds")
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    directory: Path = Path("/var/lib/asterisk-privacy/recordings")
+    recipients: Path = Path("/etc/asterisk-privacy/recipients.txt")
+    unfinished: Unfinished = Unfinished.SEAL
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrySettings:
+    path: Path = Path("/var/lib/asterisk-privacy/registry.sqlite")
+    number_key: Path = Path("/etc/asterisk-privacy/number.key")  # 32 random bytes in hex
+
+
+@dataclass(frozen=True, slots=True)
+class PurgerSettings:
+    """The brake trips when a plan deletes at least `brake_at_least` items *and* more than `brake_percent` of all."""
+
+    at: time = time(3, 30)  # local time, daily
+    brake_percent: Annotated[int, Meta(ge=1, le=100)] = 25
+    brake_at_least: Annotated[int, Meta(ge=1, le=1000000)] = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    socket: Path = Path("/run/asterisk-privacy/control.sock")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    book: Book
+    asterisk: Asterisk = field(default_factory=Asterisk)
+    fastagi: FastAgi = field(default_factory=FastAgi)
+    capture: Capture = field(default_factory=Capture)
+    ring: Ring = field(default_factory=Ring)
+    keys: Keys = field(default_factory=Keys)
+    dialplan: Dialplan = field(default_factory=Dialplan)
+    store: Store = field(default_factory=Store)
+    registry: RegistrySettings = field(default_factory=RegistrySettings)
+    purger: PurgerSettings = field(default_factory=PurgerSettings)
+    control: Control = field(default_factory=Control)

@@ -1,0 +1,186 @@
+"""The whole policy of an organisation as one book, and every contradiction in it (R6, promise 5)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from asterisk_privacy.policy.purpose import Basis, Profile, Purpose, Trigger
+from asterisk_privacy.policy.retention import Criterion, UntilCaseClosed, UntilReviewed
+
+LANGUAGES = ("nl", "en", "de")
+LATEST_DAYS_MAX = 3650  # ten years; whoever needs more has a case or a legal hold, not a rule
+KEYS = "0123456789*#"  # what a telephone has
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")  # names travel through the dialplan as arguments and channel variables
+SOUND = re.compile(r"[A-Za-z0-9_./-]+")  # a comma or an ampersand would be syntax to Playback()
+SOUND_EXTENSIONS = (".wav", ".wav16", ".ulaw", ".alaw", ".sln", ".sln16", ".gsm", ".g722", ".mp3", ".flac")
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """Both mappings go by name; a profile carries its purposes whole."""
+
+    profiles: Mapping[str, Profile]
+    purposes: Mapping[str, Purpose]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake: where ('purposes.complaint.retention'), what is wrong, and what to write instead."""
+
+    place: str
+    what: str
+    remedy: str
+
+
+def place_of(*parts: str) -> str:
+    """Parts joined by dots, those that TOML would want in quotes quoted."""
+    return ".".join(part if re.fullmatch(r"[A-Za-z0-9_-]+", part) else ascii(part) for part in parts)
+
+
+def problems(book: Book) -> list[Problem]:
+    """Every contradiction, in the order of the book; an empty list means that the book can be kept."""
+    return list(_problems(book))
+
+
+def _problems(book: Book) -> Iterator[Problem]:
+    if not book.purposes:
+        yield Problem("purposes", "there are none, so nothing may be recorded", "write at least one [purposes.NAME]")
+    if not book.profiles:
+        yield Problem("profiles", "there are none, so no call can be announced", "write at least one [profiles.NAME]")
+    for name, purpose in book.purposes.items():
+        yield from _name(place_of("purposes", name), name, purpose.name)
+        yield from _purpose(place_of("purposes", name), purpose)
+    for name, profile in book.profiles.items():
+        yield from _name(place_of("profiles", name), name, profile.name)
+        yield from _profile(place_of("profiles", name), profile, book.purposes)
+
+
+def _name(place: str, filed_under: str, name: str) -> Iterator[Problem]:
+    if filed_under != name:
+        yield Problem(place, f"is filed under a name that is not its own ({name!a})", "write the same name in both places")
+    if not NAME.fullmatch(filed_under):
+        yield Problem(place, "this name cannot pass through a dialplan", "write a name of at most 40 of a-z, 0-9, - and _ instead")
+
+
+def _purpose(place: str, purpose: Purpose) -> Iterator[Problem]:
+    if not purpose.title.strip():
+        yield Problem(f"{place}.title", "is empty", "write the purpose in words that a caller understands")
+    if not purpose.reasoning.strip():
+        yield Problem(
+            f"{place}.reasoning", "is empty", f"write why {purpose.basis} is the legal basis here; it goes into the register of processing"
+        )
+    yield from _choice(place, purpose)
+    yield from _sampling(place, purpose)
+    yield from _retention(f"{place}.retention", purpose.retention)
+
+
+def _choice(place: str, purpose: Purpose) -> Iterator[Problem]:
+    """GDPR art. 7: consent is an act, so it needs a key; a legal obligation (art. 6(1)(c)) does not wait for one."""
+    if purpose.agree_key is None:
+        if purpose.basis is Basis.CONSENT:
+            yield Problem(
+                f"{place}.agree_key", "is missing, and silence is no consent", 'write agree_key = "1", or a basis other than "consent"'
+            )
+    elif purpose.agree_key not in tuple(KEYS):
+        yield Problem(f"{place}.agree_key", f"{purpose.agree_key!a} is not a telephone key", 'write one of 0-9, "*" or "#" instead')
+    elif purpose.basis is Basis.LEGAL_OBLIGATION:
+        yield Problem(
+            f"{place}.agree_key", "a legal obligation does not depend on the caller's key", 'leave agree_key out, or write another basis'
+        )
+
+
+def _sampling(place: str, purpose: Purpose) -> Iterator[Problem]:
+    if purpose.trigger is not Trigger.SAMPLE:
+        if purpose.one_in is not None:
+            yield Problem(
+                f"{place}.one_in", f"has no meaning with the trigger {purpose.trigger}", 'leave one_in out, or write trigger = "sample"'
+            )
+    elif purpose.one_in is None:
+        yield Problem(f"{place}.one_in", 'is missing, and the trigger "sample" needs it', "write one_in = 20 to take one call in twenty")
+    elif purpose.one_in < 1:
+        yield Problem(f"{place}.one_in", f"no call can be one in {purpose.one_in}", "write one_in = 20 to take one call in twenty")
+
+
+def _retention(place: str, retention: Criterion) -> Iterator[Problem]:
+    latest = retention.latest_days
+    if latest < 1:
+        yield Problem(f"{place}.latest_days", f"{latest} days keeps nothing", "write 1 or more instead, or remove the purpose")
+    elif latest > LATEST_DAYS_MAX:
+        yield Problem(
+            f"{place}.latest_days",
+            f"{latest} days is more than ten years",
+            f"write {LATEST_DAYS_MAX} or less instead, and use a case or a legal hold for the recording that must stay longer",
+        )
+    if isinstance(retention, UntilReviewed | UntilCaseClosed):
+        if retention.plus_days < 0:
+            yield Problem(f"{place}.plus_days", f"{retention.plus_days} days would end before the event", "write 0 or more instead")
+        elif retention.plus_days >= latest > 0:
+            yield Problem(
+                f"{place}.plus_days", f"the latest date ({latest} days) always comes first", f"write less than {latest}, or a later date"
+            )
+    if isinstance(retention, UntilCaseClosed):
+        if retention.link_within_days < 1:
+            yield Problem(
+                f"{place}.link_within_days", f"nobody can open a case within {retention.link_within_days} days", "write 1 or more instead"
+            )
+        elif retention.link_within_days > latest > 0:
+            yield Problem(
+                f"{place}.link_within_days",
+                f"the time to open a case ({retention.link_within_days} days) runs past the latest date ({latest} days)",
+                f"write link_within_days = {latest} or less, or a later date",
+            )
+
+
+def _profile(place: str, profile: Profile, known: Mapping[str, Purpose]) -> Iterator[Problem]:
+    if not profile.title.strip():
+        yield Problem(f"{place}.title", "is empty", "write the name of this line or queue in words")
+    if profile.language not in LANGUAGES:
+        yield Problem(f"{place}.language", f"there are no sounds for {profile.language!a}", "write one of " + ", ".join(LANGUAGES))
+    yield from _announcement(f"{place}.announcement", profile.announcement)
+    yield from _members(f"{place}.purposes", profile, known)
+    yield from _refusal(f"{place}.refuse_key", profile)
+
+
+def _announcement(place: str, announcement: str) -> Iterator[Problem]:
+    """R1: no announcement, no recording."""
+    if not announcement:
+        yield Problem(place, "is empty, and without an announcement nothing is recorded", 'write a sound, such as "notice-optout"')
+    elif not SOUND.fullmatch(announcement) or ".." in announcement.split("/"):
+        yield Problem(place, f"{announcement!a} is not the name of one sound", "write it with letters, digits, and - _ . / only")
+    elif announcement.lower().endswith(SOUND_EXTENSIONS):
+        bare = announcement.rpartition(".")[0]
+        yield Problem(place, f"{announcement!a} has an extension, which Asterisk chooses itself", f'write "{bare}" instead')
+
+
+def _members(place: str, profile: Profile, known: Mapping[str, Purpose]) -> Iterator[Problem]:
+    if not profile.purposes:
+        yield Problem(place, "is empty: its calls would be announced for nothing", "write at least one purpose, or remove the profile")
+    names = [purpose.name for purpose in profile.purposes]
+    for name in sorted(set(names)):
+        if name not in known:
+            yield Problem(place, f"there is no purpose {name!a}", f"write [{place_of('purposes', name)}], or take it off this list")
+        if names.count(name) > 1:
+            yield Problem(place, f"{name!a} is listed {names.count(name)} times", "write each purpose once")
+
+
+def _refusal(place: str, profile: Profile) -> Iterator[Problem]:
+    if profile.refuse_key is None:
+        return
+    if profile.refuse_key not in tuple(KEYS):
+        yield Problem(place, f"{profile.refuse_key!a} is not a telephone key", 'write one of 0-9, "*" or "#" instead')
+        return
+    for purpose in profile.purposes:
+        if purpose.basis is Basis.LEGAL_OBLIGATION:
+            yield Problem(
+                place,
+                f"the purpose {purpose.name} rests on a legal obligation, which a caller cannot refuse",
+                "leave refuse_key out, or write a profile of its own for that purpose",
+            )
+        if purpose.agree_key == profile.refuse_key:
+            yield Problem(
+                place,
+                f"the key {profile.refuse_key} both refuses and agrees (to {purpose.name})",
+                "write another refuse_key, or another agree_key for that purpose",
+            )
