@@ -1,0 +1,86 @@
+"""The audit trail: rows that only grow, each carrying a hash over itself and the row before it; a head row counts them.
+
+What `verify` notices: a row changed, removed, inserted or moved, a tail cut off, a guard (trigger) taken away. What it cannot notice:
+somebody with write access to the whole file who computes every hash anew from the row of his choice, head included. Only a
+checkpoint kept elsewhere (a signed head) shows that; it is not built yet. Until then keep the head that `audit verify` prints.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+
+from peewee import SqliteDatabase
+
+from asterisk_privacy.registry.clock import from_ms, to_ms
+from asterisk_privacy.registry.db import RegistryFile, sql
+from asterisk_privacy.registry.migrations.m0001_first import GENESIS
+from asterisk_privacy.registry.models import AuditEntry
+from asterisk_privacy.registry.rows import AuditReport, AuditRow
+
+GUARDS = ("audit_insert", "audit_update", "audit_delete", "audit_head_insert", "audit_head_update", "audit_head_delete")
+_COLUMNS = "seq, at, actor, action, subject, detail, prev, hash"
+
+
+def entry_hash(prev: str, seq: int, at: int, actor: str, action: str, subject: str, detail: str) -> str:
+    """SHA-256 (hex) over canonical JSON of every column and the hash of the row before. `at` in ms, `detail` as stored (JSON text)."""
+    body = json.dumps([prev, seq, at, actor, action, subject, detail], ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(body.encode("ascii")).hexdigest()
+
+
+def append(file: RegistryFile, db: SqliteDatabase, action: str, subject: str, detail: Mapping[str, str], actor: str | None = None) -> None:
+    """Within the caller's transaction, so that a change and its audit row live or die together."""
+    entries, prev = sql(db, "SELECT entries, hash FROM audit_head WHERE id = 1").fetchone()
+    seq, at, who = int(entries) + 1, to_ms(file.clock()), actor or file.actor
+    text = json.dumps(dict(detail), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    digest = entry_hash(prev, seq, at, who, action, subject, text)
+    sql(db, f"INSERT INTO audit ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (seq, at, who, action, subject, text, prev, digest))
+    sql(db, "UPDATE audit_head SET entries = ?, hash = ? WHERE id = 1", (seq, digest))
+
+
+def verify(file: RegistryFile) -> AuditReport:
+    with file.read() as db:
+        head = sql(db, "SELECT entries, hash FROM audit_head WHERE id = 1").fetchone()
+        count, last, bad = _walk(sql(db, f"SELECT {_COLUMNS} FROM audit ORDER BY seq"))
+        guards = {name for (name,) in sql(db, "SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()}
+    if bad is not None:
+        return AuditReport(count, False, *bad)
+    if head is None:
+        return AuditReport(count, False, None, "the head record is missing")
+    if head[0] > count:
+        return AuditReport(count, False, count + 1, f"the head counts {head[0]} entries, but only {count} are there: the tail was cut off")
+    if head[0] < count:
+        return AuditReport(count, False, head[0] + 1, f"the head counts {head[0]} entries, but {count} are there: rows were added past it")
+    if head[1] != last:
+        return AuditReport(count, False, count or None, "the last entry is not the one that the head names")
+    missing = [name for name in GUARDS if name not in guards]
+    if missing:
+        return AuditReport(count, False, None, f"the entries agree, but the guards {', '.join(missing)} were taken from the file")
+    return AuditReport(count, True, None, f"{count} entries, each in its place; head {last}")
+
+
+def _walk(rows: Iterable[tuple[int, int, str, str, str, str, str, str]]) -> tuple[int, str, tuple[int, str] | None]:
+    """(rows that are there, hash of the last one, first fault as (seq, why))."""
+    count, last, bad = 0, GENESIS, None
+    for seq, at, actor, action, subject, detail, prev, digest in rows:
+        count += 1
+        if bad is not None:
+            continue
+        if seq != count:
+            bad = (count, f"entry {count} is missing")
+        elif prev != last:
+            bad = (seq, f"entry {seq} does not follow the entry before it: one of them was removed, inserted, moved or changed")
+        elif digest != entry_hash(prev, seq, at, actor, action, subject, detail):
+            bad = (seq, f"entry {seq} was changed: its hash does not fit it")
+        last = digest
+    return count, last, bad
+
+
+def entries(file: RegistryFile, limit: int | None, subject: str | None = None) -> list[AuditRow]:
+    """The newest first."""
+    with file.read() as db:
+        query = AuditEntry.select().order_by(AuditEntry.seq.desc()).limit(limit)
+        if subject is not None:
+            query = query.where(AuditEntry.subject == subject)
+        return [AuditRow(e.seq, from_ms(e.at), e.actor, e.action, e.subject, json.loads(e.detail), e.hash) for e in query.execute(db)]

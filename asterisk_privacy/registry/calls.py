@@ -1,0 +1,129 @@
+"""Calls: begun, what the customer chose, ended; and forgetting who the customer was."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+
+from peewee import SqliteDatabase
+
+from asterisk_privacy.call.timeline import Mark, MarkKind, Span, SpanKind
+from asterisk_privacy.registry import audit
+from asterisk_privacy.registry.clock import from_ms, from_ms_or_none, to_ms
+from asterisk_privacy.registry.db import RegistryFile
+from asterisk_privacy.registry.models import Call, Consent, Recording
+from asterisk_privacy.registry.rows import LIVING, CallRow, ConsentKind, ConsentNote, Outcome, WrongState
+
+
+def begin(
+    file: RegistryFile, call_id: str, profile: str, at: datetime, customer_hash: str | None, customer_sealed: bytes | None, direction: str
+) -> None:
+    with file.change() as db:
+        Call.insert(
+            id=call_id,
+            profile=profile,
+            direction=direction,
+            begun_at=to_ms(at),
+            customer_hash=customer_hash,
+            customer_sealed=customer_sealed,
+            spans="[]",
+            marks="[]",
+        ).execute(db)
+        audit.append(file, db, "call.begin", call_id, {"profile": profile, "direction": direction, "at": at.isoformat()})
+
+
+def note_consent(file: RegistryFile, call_id: str, at: datetime, kind: ConsentKind, key: str | None, detail: str) -> None:
+    with file.change() as db:
+        Consent.insert(call_id=call_id, at=to_ms(at), kind=kind.value, pressed=key, detail=detail).execute(db)
+        audit.append(file, db, f"consent.{kind}", call_id, {"at": at.isoformat(), **({} if key is None else {"key": key})})
+
+
+def end(
+    file: RegistryFile,
+    call_id: str,
+    at: datetime,
+    outcome: Outcome,
+    agent: str | None,
+    spans: Sequence[Span],
+    marks: Sequence[Mark],
+) -> None:
+    with file.change() as db:
+        changed = (
+            Call.update(ended_at=to_ms(at), outcome=outcome.value, agent=agent, spans=_dump_spans(spans), marks=_dump_marks(marks))
+            .where(Call.id == call_id, Call.ended_at.is_null())
+            .execute(db)
+        )
+        if not changed:
+            raise WrongState(f"call {call_id}: cannot end it: it does not exist or has ended already")
+        audit.append(file, db, "call.end", call_id, {"outcome": outcome.value, "at": at.isoformat()})
+        forget_customer_if_unneeded(file, db, call_id)
+
+
+def forget_customer_if_unneeded(file: RegistryFile, db: SqliteDatabase, call_id: str) -> None:
+    """Once a call is over and nothing of it is kept, who called is nobody's business any more."""
+    kept = Recording.select(Recording.call_id).where(Recording.call_id == call_id, Recording.state << LIVING)
+    forgotten = (
+        Call.update(customer_hash=None, customer_sealed=None)
+        .where(
+            Call.id == call_id,
+            Call.ended_at.is_null(False),
+            Call.customer_hash.is_null(False) | Call.customer_sealed.is_null(False),
+            Call.id.not_in(kept),
+        )
+        .execute(db)
+    )
+    if forgotten:
+        audit.append(file, db, "call.forget-customer", call_id, {})
+
+
+def select(file: RegistryFile, *, call_id: str | None, limit: int | None, is_open: bool, customer_hash: str | None) -> list[CallRow]:
+    """The newest first."""
+    with file.read() as db:
+        query = Call.select().order_by(Call.begun_at.desc(), Call.id.desc()).limit(limit)
+        if call_id is not None:
+            query = query.where(Call.id == call_id)
+        if is_open:
+            query = query.where(Call.ended_at.is_null())
+        if customer_hash is not None:
+            query = query.where(Call.customer_hash == customer_hash)
+        found = list(query.execute(db))
+        notes: dict[str, list[ConsentNote]] = defaultdict(list)
+        for call in found:
+            for c in Consent.select().where(Consent.call_id == call.id).order_by(Consent.id).execute(db):
+                notes[call.id].append(ConsentNote(from_ms(c.at), ConsentKind(c.kind), c.pressed, c.detail))
+    return [_row(call, notes[call.id]) for call in found]
+
+
+def _row(call: Call, consent: Sequence[ConsentNote]) -> CallRow:
+    return CallRow(
+        id=call.id,
+        profile=call.profile,
+        direction=call.direction,
+        begun_at=from_ms(call.begun_at),
+        ended_at=from_ms_or_none(call.ended_at),
+        outcome=None if call.outcome is None else Outcome(call.outcome),
+        agent=call.agent,
+        customer_hash=call.customer_hash,
+        customer_sealed=None if call.customer_sealed is None else bytes(call.customer_sealed),
+        consent=tuple(consent),
+        spans=load_spans(call.spans),
+        marks=load_marks(call.marks),
+    )
+
+
+def _dump_spans(spans: Sequence[Span]) -> str:
+    return json.dumps([[s.kind.value, s.start_ms, s.end_ms] for s in spans], separators=(",", ":"))
+
+
+def _dump_marks(marks: Sequence[Mark]) -> str:
+    return json.dumps([[m.kind.value, m.at_ms] for m in marks], separators=(",", ":"))
+
+
+def load_spans(text: str) -> tuple[Span, ...]:
+    return tuple(Span(SpanKind(kind), start_ms, end_ms) for kind, start_ms, end_ms in json.loads(text))
+
+
+def load_marks(text: str) -> tuple[Mark, ...]:
+    return tuple(Mark(MarkKind(kind), at) for kind, at in json.loads(text))

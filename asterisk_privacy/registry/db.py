@@ -1,0 +1,99 @@
+"""One SQLite file: how it is opened, changed and read, and what an operator hears when that does not work.
+
+One connection per `RegistryFile`, not bound to the thread that made it: the daemon opens the registry at start and uses it from its
+database thread. A lock keeps two threads from mixing their transactions. Other processes are kept apart by SQLite itself (WAL).
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import cast
+
+from peewee import IntegrityError, PeeweeException, SqliteDatabase
+
+from asterisk_privacy.errors import OperatorError
+
+PRAGMAS = {
+    "foreign_keys": 1,
+    "synchronous": "FULL",  # what the audit trail says happened must survive a power cut
+    "secure_delete": 1,  # a forgotten customer is overwritten, not just unlinked
+}
+_SIDECARS = ("", "-wal", "-shm")
+
+
+def sql(db: SqliteDatabase, statement: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
+    """Plain SQL, where peewee's expressions would say less or cost more."""
+    return cast("Callable[[str, Sequence[object]], sqlite3.Cursor]", db.execute_sql)(statement, values)
+
+
+class RegistryFile:
+    """`actor` stands in the audit rows of whoever uses this object; `clock` times them."""
+
+    def __init__(self, path: Path, actor: str, clock: Callable[[], datetime], busy_seconds: float) -> None:
+        self.path = path
+        self.actor = actor
+        self.clock = clock
+        self.busy_seconds = busy_seconds
+        self._lock = threading.RLock()
+        self.db = SqliteDatabase(
+            str(path), pragmas=PRAGMAS, timeout=busy_seconds, thread_safe=False, autoconnect=False, check_same_thread=False
+        )
+
+    def connect(self) -> None:
+        """Creates the file, for its owner only, when it does not exist. OperatorError says what stands in the way."""
+        if not self.path.parent.is_dir():
+            raise OperatorError(f"registry {self.path}: directory {self.path.parent} does not exist; make it, or set [registry] path")
+        try:
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        except OSError as error:
+            raise OperatorError(
+                f"registry {self.path}: cannot open it for writing ({error.strerror}); run as the user that owns it, or mend its mode"
+            ) from error
+        with self.errors():
+            self.db.connect()
+            # Pages written meanwhile by an opener that is still migrating make this wait up to busy_seconds.
+            sql(self.db, "PRAGMA journal_mode = WAL")
+
+    def close(self) -> None:
+        with self._lock, self.errors():
+            self.db.close()
+
+    @contextmanager
+    def change(self) -> Iterator[SqliteDatabase]:
+        """A write transaction, all or nothing. It takes the write lock first, so that waiting for it is bounded and never a deadlock."""
+        with self._lock, self.errors(), self.db.atomic("IMMEDIATE"):
+            yield self.db
+
+    @contextmanager
+    def read(self) -> Iterator[SqliteDatabase]:
+        """A read transaction: all queries in it see one moment, whatever other processes write."""
+        with self._lock, self.errors(), self.db.atomic("DEFERRED"):
+            yield self.db
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (PeeweeException, sqlite3.Error) as error:
+            raise OperatorError(f"registry {self.path}: {self._in_words(error)}") from error
+
+    def _in_words(self, error: Exception) -> str:
+        text = str(error)
+        if "locked" in text or "busy" in text:
+            return f"another process kept it locked for more than {self.busy_seconds:g} s; see who holds it open, then try again"
+        if "readonly" in text or "read-only" in text or "unable to open" in text:
+            files = ", ".join(self.path.name + end for end in _SIDECARS)
+            return f"cannot be written ({text}); the directory and {files} must belong to the user that runs this"
+        if "not a database" in text or "malformed" in text:
+            return f"is not a sound SQLite database ({text}); put it aside and restore a backup, or set [registry] path"
+        if "full" in text or "I/O" in text:
+            return f"the disk does not take it ({text}); make room, then try again"
+        if isinstance(error, IntegrityError):
+            return f"refused ({text}); the id is taken, or the row that it belongs to does not exist"
+        return text or type(error).__name__

@@ -1,0 +1,65 @@
+"""Brings a registry file to the schema of this version, in one transaction; an existing file is copied first."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+from peewee import SqliteDatabase
+
+from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.registry.clock import to_ms
+from asterisk_privacy.registry.db import RegistryFile, sql
+from asterisk_privacy.registry.migrations import STEPS
+
+
+def migrate(file: RegistryFile, steps: Sequence[Sequence[str]] = STEPS) -> None:
+    """OperatorError if the file is newer than this program or belongs to another one; then it is left as it was."""
+    with file.read() as db:
+        version = _version(file.path, db)
+    if version == len(steps):
+        return
+    with file.change() as db:  # the write lock: nobody else migrates, and the copy misses nothing
+        version = _version(file.path, db)
+        if version > len(steps):
+            raise OperatorError(
+                f"registry {file.path}: schema {version} is newer than this program ({len(steps)}); install the newer version again, "
+                f"or restore the copy that it made before it migrated"
+            )
+        if version == len(steps):
+            return
+        if version == 0:
+            sql(db, "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL PRIMARY KEY, applied_at INTEGER NOT NULL)")
+        else:
+            backup(file.path, file.path.with_name(f"{file.path.name}.schema-{version}"))
+        for number, statements in enumerate(steps[version:], start=version + 1):
+            for statement in statements:
+                sql(db, statement)
+            sql(db, "INSERT INTO schema_version (version, applied_at) VALUES (?, ?)", (number, to_ms(file.clock())))
+
+
+def backup(source: Path, target: Path) -> None:
+    """A whole copy by SQLite's backup API, mode 0600. An older copy of the same schema is replaced: it holds no more than this one."""
+    draft = target.with_name(target.name + ".new")
+    draft.unlink(missing_ok=True)
+    os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    reader = sqlite3.connect(source)
+    writer = sqlite3.connect(draft)
+    try:
+        reader.backup(writer)
+    finally:
+        writer.close()
+        reader.close()
+    os.replace(draft, target)
+
+
+def _version(path: Path, db: SqliteDatabase) -> int:
+    tables = {name for (name,) in sql(db, "SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()}
+    if "schema_version" in tables:
+        found = sql(db, "SELECT max(version) FROM schema_version").fetchone()[0]
+        return 0 if found is None else int(found)
+    if tables:
+        raise OperatorError(f"registry {path}: belongs to another program (it has tables, but no schema_version); set [registry] path")
+    return 0

@@ -1,0 +1,13 @@
+"""Schema versions: each module `mNNNN_words` lists the SQL that leads from version NNNN-1 to NNNN.
+
+A migration that was released is never edited again: what a user's file went through must stay what the code says. Plain SQL and not
+the models, because the models move on and an old migration must not move with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from asterisk_privacy.registry.migrations import m0001_first
+
+STEPS: Sequence[Sequence[str]] = (m0001_first.STATEMENTS,)

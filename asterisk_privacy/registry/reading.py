@@ -1,0 +1,109 @@
+"""Recordings as rows, with their purposes, milestones and the timeline of their call: four queries however many rows."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from functools import lru_cache
+
+from peewee import SqliteDatabase
+
+from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.policy.purpose import Basis
+from asterisk_privacy.policy.retention import Criterion, Milestone, criterion_from_mapping
+from asterisk_privacy.registry.calls import load_marks, load_spans
+from asterisk_privacy.registry.clock import from_ms, from_ms_or_none
+from asterisk_privacy.registry.db import RegistryFile, sql
+from asterisk_privacy.registry.rows import KeptPurpose, MilestoneNote, RecordingRow, State, effective_milestones
+
+# Plain SQL and tuples: the purger reads every kept recording each night, and model instances cost five times as much.
+_RECORDINGS = """SELECT r.id, r.call_id, c.profile, c.agent, r.state, r.recorded_at, r.sealed_at, r.duration_ms, r.size, r.sha256,
+    r.truncated, r.part, c.spans, c.marks, r.state_at, r.state_reason, r.evidence
+    FROM recordings r JOIN calls c ON c.id = r.call_id {where} ORDER BY r.recorded_at, r.id"""
+_PURPOSES = """SELECT p.recording_id, p.name, p.title, p.basis, p.reasoning, p.criterion, p.added_at
+    FROM recording_purposes p JOIN recordings r ON r.id = p.recording_id {where} ORDER BY p.rowid"""
+_MILESTONES = """SELECT m.recording_id, m.kind, m.at, m.by, m.note
+    FROM milestones m JOIN recordings r ON r.id = m.recording_id {where} ORDER BY m.at, m.id"""
+
+
+def select(
+    file: RegistryFile, *, recording_id: str | None = None, state: State | None = None, call_id: str | None = None
+) -> list[RecordingRow]:
+    """The oldest first."""
+    wanted = {"r.id": recording_id, "r.state": None if state is None else state.value, "r.call_id": call_id}
+    given = {column: value for column, value in wanted.items() if value is not None}
+    where = " AND ".join(f"{column} = ?" for column in given)
+    values = tuple(given.values())
+    with file.read() as db:
+        rows = sql(db, _RECORDINGS.format(where=f"WHERE {where}" if where else ""), values).fetchall()
+        living = " AND ".join(filter(None, (where, "p.withdrawn_at IS NULL")))
+        purposes = _purposes(db, _PURPOSES.format(where=f"WHERE {living}"), values)
+        history = _history(db, _MILESTONES.format(where=f"WHERE {where}" if where else ""), values)
+    return [
+        RecordingRow(
+            id=id_,
+            call_id=call,
+            profile=profile,
+            agent=agent,
+            state=State(status),
+            recorded_at=from_ms(recorded_at),
+            sealed_at=from_ms_or_none(sealed_at),
+            duration_ms=duration_ms,
+            size=size,
+            sha256=sha256,
+            truncated=bool(truncated),
+            part=part,
+            purposes=tuple(purposes.get(id_, ())),
+            milestones=effective_milestones(history.get(id_, ())),
+            history=tuple(history.get(id_, ())),
+            spans=load_spans(spans),
+            marks=load_marks(marks),
+            state_at=from_ms(state_at),
+            state_reason=state_reason,
+            evidence=evidence,
+        )
+        for (
+            id_,
+            call,
+            profile,
+            agent,
+            status,
+            recorded_at,
+            sealed_at,
+            duration_ms,
+            size,
+            sha256,
+            truncated,
+            part,
+            spans,
+            marks,
+            state_at,
+            state_reason,
+            evidence,
+        ) in rows
+    ]
+
+
+def _purposes(db: SqliteDatabase, query: str, values: tuple[str, ...]) -> dict[str, list[KeptPurpose]]:
+    found: dict[str, list[KeptPurpose]] = defaultdict(list)
+    for recording_id, name, title, basis, reasoning, criterion, added_at in sql(db, query, values):
+        try:
+            promise = _criterion(criterion)
+        except ValueError as error:
+            raise OperatorError(
+                f"recording {recording_id}: its promise for purpose {name} cannot be read ({error}); use the version that wrote it"
+            ) from error
+        found[recording_id].append(KeptPurpose(name, title, Basis(basis), reasoning, promise, from_ms(added_at)))
+    return found
+
+
+def _history(db: SqliteDatabase, query: str, values: tuple[str, ...]) -> dict[str, list[MilestoneNote]]:
+    found: dict[str, list[MilestoneNote]] = defaultdict(list)
+    for recording_id, kind, at, by, note in sql(db, query, values):
+        found[recording_id].append(MilestoneNote(Milestone(kind), from_ms(at), by, note))
+    return found
+
+
+@lru_cache(maxsize=256)
+def _criterion(text: str) -> Criterion:
+    return criterion_from_mapping(json.loads(text))

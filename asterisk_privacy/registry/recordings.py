@@ -1,0 +1,173 @@
+"""The life of a recording: begun with its promises, sealed or erased, and what happens to it while it is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from peewee import SqliteDatabase
+
+from asterisk_privacy.policy.purpose import Purpose
+from asterisk_privacy.policy.retention import Milestone, criterion_to_mapping
+from asterisk_privacy.registry import audit
+from asterisk_privacy.registry.calls import forget_customer_if_unneeded
+from asterisk_privacy.registry.clock import to_ms
+from asterisk_privacy.registry.db import RegistryFile
+from asterisk_privacy.registry.models import Call, MilestoneEntry, Recording, RecordingPurpose
+from asterisk_privacy.registry.rows import MAY_FOLLOW, Outcome, State, WrongState
+
+NEVER_RECORDED = (Outcome.REFUSED.value, Outcome.UNANNOUNCED.value)
+
+
+def begin(file: RegistryFile, recording_id: str, call_id: str, at: datetime, purposes: Sequence[Purpose], part: int) -> None:
+    if not purposes:
+        raise ValueError(f"recording {recording_id}: nothing is recorded without a purpose")
+    with file.change() as db:
+        call = Call.select().where(Call.id == call_id).first(db)
+        if call is None:
+            raise WrongState(f"recording {recording_id}: call {call_id} does not exist")
+        if call.outcome in NEVER_RECORDED:
+            raise WrongState(f"recording {recording_id}: call {call_id} is {call.outcome}; nothing of it may be recorded")
+        Recording.insert(
+            id=recording_id,
+            call_id=call_id,
+            part=part,
+            state=State.WRITING.value,
+            recorded_at=to_ms(at),
+            truncated=False,
+            state_at=to_ms(at),
+            state_reason="",
+        ).execute(db)
+        for purpose in purposes:
+            _insert_purpose(db, recording_id, purpose, at)
+        detail = {f"purpose {p.name}": _criterion_text(p) for p in purposes}
+        audit.append(file, db, "recording.begin", recording_id, {"call": call_id, "part": str(part), "at": at.isoformat(), **detail})
+
+
+def seal(file: RegistryFile, recording_id: str, at: datetime, size: int, sha256: str, duration_ms: int, truncated: bool) -> None:
+    with file.change() as db:
+        fields = {"sealed_at": to_ms(at), "size": size, "sha256": sha256, "duration_ms": duration_ms, "truncated": truncated}
+        detail = {"sha256": sha256, "size": str(size), "duration_ms": str(duration_ms), "truncated": str(truncated).lower()}
+        move(file, db, recording_id, State.SEALED, at, "", "recording.seal", detail, fields)
+
+
+def erase(file: RegistryFile, recording_id: str, at: datetime, reason: str) -> None:
+    """Refused, objected to or broken off while it was being written."""
+    with file.change() as db:
+        move(file, db, recording_id, State.ERASED, at, reason, "recording.erase", {"reason": reason})
+        _leave_no_words(file, db, recording_id)
+
+
+def mark_purging(file: RegistryFile, recording_id: str, at: datetime, reason: str) -> None:
+    with file.change() as db:
+        move(file, db, recording_id, State.PURGING, at, reason, "recording.purging", {"reason": reason})
+
+
+def mark_purged(file: RegistryFile, recording_id: str, at: datetime, reason: str, evidence: str) -> None:
+    with file.change() as db:
+        detail = {"reason": reason, "evidence": evidence}
+        move(file, db, recording_id, State.PURGED, at, reason, "recording.purged", detail, {"evidence": evidence})
+        _leave_no_words(file, db, recording_id)
+
+
+def add_purpose(file: RegistryFile, recording_id: str, purpose: Purpose, at: datetime) -> None:
+    """Nothing happens when the recording serves it already. WrongState when the customer objected to it, or it is no longer kept."""
+    with file.change() as db:
+        state = state_of(db, recording_id)
+        if state not in (State.WRITING, State.SEALED):
+            raise WrongState(f"recording {recording_id}: is {state}; it cannot take on purpose {purpose.name}")
+        present = _purpose(db, recording_id, purpose.name)
+        if present is not None and present.withdrawn_at is not None:
+            raise WrongState(f"recording {recording_id}: the customer objected to purpose {purpose.name}; it stays off")
+        if present is not None:
+            return
+        _insert_purpose(db, recording_id, purpose, at)
+        detail = {"at": at.isoformat(), f"purpose {purpose.name}": _criterion_text(purpose)}
+        audit.append(file, db, "recording.add-purpose", recording_id, detail)
+
+
+def withdraw_purpose(file: RegistryFile, recording_id: str, name: str, at: datetime, reason: str) -> None:
+    """An objection: the recording goes on serving its other purposes; with none left it is due at once."""
+    with file.change() as db:
+        changed = (
+            RecordingPurpose.update(withdrawn_at=to_ms(at), withdrawn_why=reason)
+            .where(
+                RecordingPurpose.recording_id == recording_id,
+                RecordingPurpose.name == name,
+                RecordingPurpose.withdrawn_at.is_null(),
+            )
+            .execute(db)
+        )
+        if not changed:
+            raise WrongState(f"recording {recording_id}: does not serve purpose {name}")
+        audit.append(file, db, "recording.withdraw-purpose", recording_id, {"purpose": name, "at": at.isoformat()})
+
+
+def milestone(file: RegistryFile, recording_id: str, kind: Milestone, at: datetime, by: str, note: str) -> None:
+    """The note stays out of the audit trail, which cannot forget; a digest of it shows whether it was changed."""
+    with file.change() as db:
+        state = state_of(db, recording_id)
+        if state is not State.SEALED:
+            raise WrongState(f"recording {recording_id}: is {state}; only a sealed recording can be {kind}")
+        MilestoneEntry.insert(recording_id=recording_id, kind=kind.value, at=to_ms(at), by=by, note=note).execute(db)
+        digest = hashlib.sha256(note.encode()).hexdigest()
+        audit.append(file, db, f"milestone.{kind}", recording_id, {"at": at.isoformat(), "note_sha256": digest}, actor=by)
+
+
+def state_of(db: SqliteDatabase, recording_id: str) -> State:
+    row = Recording.select(Recording.state).where(Recording.id == recording_id).first(db)
+    if row is None:
+        raise WrongState(f"recording {recording_id}: does not exist in the registry; see: asterisk-privacy recordings list")
+    return State(row.state)
+
+
+def move(
+    file: RegistryFile,
+    db: SqliteDatabase,
+    recording_id: str,
+    to: State,
+    at: datetime,
+    reason: str,
+    action: str,
+    detail: Mapping[str, str],
+    fields: Mapping[str, object] | None = None,
+) -> None:
+    """The one place where a state changes; MAY_FOLLOW says what may follow what."""
+    state = state_of(db, recording_id)
+    if to not in MAY_FOLLOW[state]:
+        raise WrongState(f"recording {recording_id}: is {state}; it cannot become {to}")
+    values = {"state": to.value, "state_at": to_ms(at), "state_reason": reason, **(fields or {})}
+    Recording.update(**values).where(Recording.id == recording_id).execute(db)
+    audit.append(file, db, action, recording_id, {"at": at.isoformat(), **detail})
+
+
+def _leave_no_words(file: RegistryFile, db: SqliteDatabase, recording_id: str) -> None:
+    """The audio is gone: so go free words about it, and the customer when nothing else of the call is kept."""
+    MilestoneEntry.update(note="").where(MilestoneEntry.recording_id == recording_id, MilestoneEntry.note != "").execute(db)
+    call_id = Recording.select(Recording.call_id).where(Recording.id == recording_id).get(db).call_id
+    forget_customer_if_unneeded(file, db, call_id)
+
+
+def _purpose(db: SqliteDatabase, recording_id: str, name: str) -> RecordingPurpose | None:
+    found: RecordingPurpose | None = (
+        RecordingPurpose.select().where(RecordingPurpose.recording_id == recording_id, RecordingPurpose.name == name).first(db)
+    )
+    return found
+
+
+def _insert_purpose(db: SqliteDatabase, recording_id: str, purpose: Purpose, at: datetime) -> None:
+    RecordingPurpose.insert(
+        recording_id=recording_id,
+        name=purpose.name,
+        title=purpose.title,
+        basis=purpose.basis.value,
+        reasoning=purpose.reasoning,
+        criterion=_criterion_text(purpose),
+        added_at=to_ms(at),
+    ).execute(db)
+
+
+def _criterion_text(purpose: Purpose) -> str:
+    return json.dumps(criterion_to_mapping(purpose.retention), sort_keys=True, separators=(",", ":"))

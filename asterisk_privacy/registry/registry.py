@@ -1,0 +1,137 @@
+"""The door of the room. Synchronous; one thread at a time, whichever; other processes may have the same file open.
+
+Every method is one transaction and, if it changes anything, writes its audit row in it. Errors: OperatorError (one line; WrongState
+when the step does not fit), ValueError for a datetime without timezone or a recording without a purpose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+
+from asterisk_privacy.call.timeline import Mark, Span
+from asterisk_privacy.policy.purpose import Purpose
+from asterisk_privacy.policy.retention import Milestone
+from asterisk_privacy.registry import audit, calls, purges, reading, recordings
+from asterisk_privacy.registry.clock import utc_now
+from asterisk_privacy.registry.db import RegistryFile
+from asterisk_privacy.registry.migrate import migrate
+from asterisk_privacy.registry.rows import AuditReport, AuditRow, CallRow, ConsentKind, Outcome, PurgeRow, RecordingRow, State
+
+
+class Registry:
+    def __init__(self, file: RegistryFile) -> None:
+        """Use `Registry.open`."""
+        self._file = file
+
+    @classmethod
+    def open(cls, path: Path, *, actor: str = "daemon", clock: Callable[[], datetime] = utc_now, busy_seconds: float = 5.0) -> Registry:
+        """Makes the file or migrates it. `actor` is who the audit rows name; `busy_seconds` how long to wait for another process."""
+        file = RegistryFile(Path(path), actor, clock, busy_seconds)
+        file.connect()
+        try:
+            migrate(file)
+        except BaseException:
+            file.close()
+            raise
+        return cls(file)
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __enter__(self) -> Registry:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None) -> None:
+        self.close()
+
+    # calls
+
+    def begin_call(
+        self, call_id: str, profile: str, at: datetime, customer_hash: str | None, customer_sealed: bytes | None, direction: str
+    ) -> None:
+        """`direction` is "in" or "out"."""
+        calls.begin(self._file, call_id, profile, at, customer_hash, customer_sealed, direction)
+
+    def note_consent(self, call_id: str, at: datetime, kind: ConsentKind | str, key: str | None, detail: str = "") -> None:
+        calls.note_consent(self._file, call_id, at, ConsentKind(kind), key, detail)
+
+    def end_call(
+        self, call_id: str, at: datetime, outcome: Outcome | str, agent: str | None, spans: Sequence[Span], marks: Sequence[Mark]
+    ) -> None:
+        """Once, and after the grace time: unless a recording of the call lives, the customer's hash and sealed number go here."""
+        calls.end(self._file, call_id, at, Outcome(outcome), agent, spans, marks)
+
+    def call(self, call_id: str) -> CallRow | None:
+        found = calls.select(self._file, call_id=call_id, limit=None, is_open=False, customer_hash=None)
+        return found[0] if found else None
+
+    def calls(self, limit: int = 100, customer_hash: str | None = None) -> list[CallRow]:
+        """The newest first."""
+        return calls.select(self._file, call_id=None, limit=limit, is_open=False, customer_hash=customer_hash)
+
+    def open_calls(self) -> list[CallRow]:
+        """Begun and never ended: after a crash, these are to be settled. Their recordings are those in state writing."""
+        return calls.select(self._file, call_id=None, limit=None, is_open=True, customer_hash=None)
+
+    # recordings
+
+    def begin_recording(self, recording_id: str, call_id: str, at: datetime, purposes: Sequence[Purpose], part: int) -> None:
+        """Copies title, basis, reasoning and retention of each purpose: what was promised at this moment holds for this recording."""
+        recordings.begin(self._file, recording_id, call_id, at, purposes, part)
+
+    def seal_recording(self, recording_id: str, at: datetime, size: int, sha256: str, duration_ms: int, truncated: bool) -> None:
+        recordings.seal(self._file, recording_id, at, size, sha256, duration_ms, truncated)
+
+    def add_purpose(self, recording_id: str, purpose: Purpose, at: datetime) -> None:
+        recordings.add_purpose(self._file, recording_id, purpose, at)
+
+    def withdraw_purpose(self, recording_id: str, name: str, at: datetime, reason: str) -> None:
+        recordings.withdraw_purpose(self._file, recording_id, name, at, reason)
+
+    def erase_recording(self, recording_id: str, at: datetime, reason: str) -> None:
+        """Only while it is being written; a sealed one goes by mark_purging and mark_purged."""
+        recordings.erase(self._file, recording_id, at, reason)
+
+    def milestone(self, recording_id: str, kind: Milestone, at: datetime, by: str, note: str = "") -> None:
+        """For the case kinds `note` is the reference of the case."""
+        recordings.milestone(self._file, recording_id, Milestone(kind), at, by, note)
+
+    def mark_purging(self, recording_id: str, at: datetime, reason: str) -> None:
+        recordings.mark_purging(self._file, recording_id, at, reason)
+
+    def mark_purged(self, recording_id: str, at: datetime, reason: str, evidence: str) -> None:
+        """`evidence` is JSON. Empties the notes; drops who called when no other recording of the call lives."""
+        recordings.mark_purged(self._file, recording_id, at, reason, evidence)
+
+    def recordings(self, state: State | str | None = None, call_id: str | None = None) -> list[RecordingRow]:
+        """The oldest first."""
+        return reading.select(self._file, state=None if state is None else State(state), call_id=call_id)
+
+    def recording(self, recording_id: str) -> RecordingRow | None:
+        found = reading.select(self._file, recording_id=recording_id)
+        return found[0] if found else None
+
+    # purges
+
+    def last_purge(self) -> PurgeRow | None:
+        """The last run that was not a dry run."""
+        return purges.last(self._file)
+
+    def note_purge(self, at: datetime, planned: int, deleted: int, failed: int, dry_run: bool) -> None:
+        purges.note(self._file, at, planned, deleted, failed, dry_run)
+
+    # audit
+
+    def audit(self, actor: str, action: str, subject: str, detail: Mapping[str, str]) -> None:
+        with self._file.change() as db:
+            audit.append(self._file, db, action, subject, detail, actor=actor)
+
+    def audit_entries(self, limit: int | None = 100, subject: str | None = None) -> list[AuditRow]:
+        """The newest first."""
+        return audit.entries(self._file, limit, subject)
+
+    def verify_audit(self) -> AuditReport:
+        return audit.verify(self._file)

@@ -1,0 +1,174 @@
+"""What the registry hands out: frozen values, all times aware UTC. No peewee object leaves this room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from asterisk_privacy.call.timeline import Mark, Span
+from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.policy.purpose import Basis
+from asterisk_privacy.policy.retention import Criterion, Milestone
+
+
+class WrongState(OperatorError):
+    """The step does not fit the state of the call or recording (or it does not exist); nothing was changed."""
+
+
+class State(StrEnum):
+    WRITING = "writing"
+    SEALED = "sealed"
+    PURGING = "purging"  # its deletion was decided; the file may or may not be there
+    PURGED = "purged"  # the file is gone, evidence in hand
+    ERASED = "erased"  # refused, objected or broken off before it was sealed
+
+
+MAY_FOLLOW: Mapping[State, frozenset[State]] = {
+    State.WRITING: frozenset({State.SEALED, State.ERASED}),
+    State.SEALED: frozenset({State.PURGING}),
+    State.PURGING: frozenset({State.PURGED}),
+    State.PURGED: frozenset(),
+    State.ERASED: frozenset(),
+}
+LIVING = (State.WRITING, State.SEALED, State.PURGING)
+
+
+class Outcome(StrEnum):
+    KEPT = "kept"
+    NOT_KEPT = "not-kept"
+    REFUSED = "refused"
+    UNANNOUNCED = "unannounced"
+    FAILED = "failed"
+
+
+class ConsentKind(StrEnum):
+    NOTICE_BEGUN = "notice-begun"
+    NOTICE_HEARD = "notice-heard"
+    REFUSED = "refused"
+    AGREED = "agreed"
+    SILENCE = "silence"
+    OBJECTED = "objected"
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPurpose:
+    """A purpose as it was promised when the recording took it on; later policy changes do not reach it."""
+
+    name: str
+    title: str
+    basis: Basis
+    reasoning: str
+    criterion: Criterion
+    added_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MilestoneNote:
+    kind: Milestone
+    at: datetime
+    by: str
+    note: str  # for the case kinds: the reference of the case; emptied when the recording is purged
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingRow:
+    id: str
+    call_id: str
+    profile: str
+    agent: str | None
+    state: State
+    recorded_at: datetime
+    sealed_at: datetime | None
+    duration_ms: int | None
+    size: int | None  # bytes of the encrypted file
+    sha256: str | None  # of the encrypted file
+    truncated: bool
+    part: int
+    purposes: tuple[KeptPurpose, ...]  # those that were objected to are not among them
+    milestones: Mapping[Milestone, datetime]  # as retention looks at them: see effective_milestones()
+    history: tuple[MilestoneNote, ...]
+    spans: tuple[Span, ...]
+    marks: tuple[Mark, ...]
+    state_at: datetime
+    state_reason: str
+    evidence: str | None  # JSON of the shredding, once purged
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentNote:
+    at: datetime
+    kind: ConsentKind
+    key: str | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallRow:
+    id: str
+    profile: str
+    direction: str  # "in" or "out"
+    begun_at: datetime
+    ended_at: datetime | None
+    outcome: Outcome | None
+    agent: str | None
+    customer_hash: str | None
+    customer_sealed: bytes | None
+    consent: tuple[ConsentNote, ...]
+    spans: tuple[Span, ...]
+    marks: tuple[Mark, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeRow:
+    at: datetime
+    planned: int
+    deleted: int
+    failed: int
+    dry_run: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    seq: int  # 1, 2, 3 ... without a gap
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    detail: Mapping[str, str]
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    entries: int
+    ok: bool
+    first_bad: int | None  # seq of the first entry that cannot be trusted; None when the fault is not in an entry
+    why: str
+
+
+def open_cases(history: Iterable[MilestoneNote]) -> dict[str, datetime]:
+    """References of the cases that are open, with the moment of opening. Closing without a reference closes them all."""
+    opened: dict[str, datetime] = {}
+    for note in sorted(history, key=lambda n: n.at):
+        if note.kind is Milestone.CASE_OPENED:
+            opened[note.note] = note.at
+        elif note.kind is Milestone.CASE_CLOSED:
+            if note.note:
+                opened.pop(note.note, None)
+            else:
+                opened.clear()
+    return opened
+
+
+def effective_milestones(history: Iterable[MilestoneNote]) -> dict[Milestone, datetime]:
+    """The latest of each kind; but as long as one of several cases is open, no case counts as closed."""
+    notes = tuple(history)
+    latest: dict[Milestone, datetime] = {}
+    for note in notes:
+        if note.kind not in latest or note.at > latest[note.kind]:
+            latest[note.kind] = note.at
+    if open_cases(notes):
+        latest.pop(Milestone.CASE_CLOSED, None)
+    return latest
