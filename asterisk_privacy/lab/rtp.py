@@ -172,6 +172,10 @@ class Media:
             self._thread = threading.Thread(target=self._run, name=f"rtp-{self.port}", daemon=True)
             self._thread.start()
 
+    def stop(self) -> None:
+        """Send and hear no more, without waiting for the thread."""
+        self._stop.set()
+
     def close(self) -> None:
         """Stop; the thread is gone when this returns. What was sent and heard can still be read."""
         self._stop.set()
@@ -242,7 +246,7 @@ class Media:
             data = self._socket.recv(2048)
         except (TimeoutError, BlockingIOError, ConnectionRefusedError):  # refused: the other side's port just closed
             return
-        if len(data) < _HEADER.size or not 2 == data[0] >> 6 or 192 <= data[1] <= 223:  # RTCP
+        if len(data) < _HEADER.size or data[0] >> 6 != 2 or 192 <= data[1] <= 223:  # RTCP
             return
         _, kind, sequence, timestamp, ssrc = _HEADER.unpack_from(data)
         payload_type, body = kind & 0x7F, data[_HEADER.size :]

@@ -117,6 +117,9 @@ class Direction(StrEnum):
         return self in (Direction.SENDRECV, Direction.SENDONLY)
 
 
+_DIRECTIONS: Final = frozenset(direction.value for direction in Direction)
+
+
 @dataclass(frozen=True, slots=True)
 class Sdp:
     """One audio stream. `codecs` are (payload type, name as in rtpmap) in order of preference, telephone-event left out."""
@@ -143,7 +146,7 @@ class Sdp:
             elif kind == "a" and value.startswith("rtpmap:"):
                 number, _, name = value.removeprefix("rtpmap:").partition(" ")
                 maps[int(number)] = name
-            elif kind == "a" and value in Direction:
+            elif kind == "a" and value in _DIRECTIONS:
                 direction = Direction(value)
         if not payloads:
             raise SipError("SDP without audio")
