@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import click
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -14,6 +15,8 @@ from asterisk_privacy.daemon.config import DEFAULT_PATH, Config, load
 from asterisk_privacy.errors import ConfigError
 from asterisk_privacy.policy.purpose import Profile, Purpose, Trigger
 from asterisk_privacy.policy.retention import criterion_to_mapping
+
+WIDTH_IN_A_FILE = 140  # columns, where no terminal sets a width
 
 
 @click.command("check-config")
@@ -82,27 +85,31 @@ def _profiles(config: Config) -> dict[str, object]:
 
 
 def _print_table(config: Config, path: Path) -> None:
-    table = Table(title=f"{path}: fine. What it promises to callers:", title_justify="left", show_lines=True)
-    for heading in ("profile", "purpose", "legal basis", "recorded when", "keys", "kept until", "latest, days"):
-        table.add_column(heading, overflow="fold", justify="right" if heading.startswith("latest") else "left")
+    table = Table(title=f"{path}: fine. What it promises to callers:", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for heading in ("profile", "purpose", "legal basis", "recorded", "keys", "kept until", "latest"):
+        table.add_column(heading, overflow="fold", no_wrap=heading in ("profile", "purpose", "latest"))
     for profile in config.book.profiles.values():
         for purpose in profile.purposes:
             table.add_row(
-                f"{profile.name} ({profile.language})",
+                profile.name,
                 purpose.name,
                 purpose.basis,
                 _when(purpose),
                 _keys(profile, purpose),
                 purpose.retention.in_words(),
-                str(purpose.retention.latest_days),
+                f"{purpose.retention.latest_days} days",
             )
-    Console(markup=False, highlight=False).print(table)
+        table.add_section()
+    console = Console(markup=False, highlight=False)
+    if not console.is_terminal:
+        console.width = max(console.width, WIDTH_IN_A_FILE)
+    console.print(table)
 
 
 def _when(purpose: Purpose) -> str:
     return {
-        Trigger.FLAG: "the agent keeps it",
-        Trigger.SAMPLE: f"drawn, 1 in {purpose.one_in}",
+        Trigger.FLAG: "agent's key",
+        Trigger.SAMPLE: f"1 call in {purpose.one_in}",
         Trigger.ALWAYS: "always",
     }[purpose.trigger]
 

@@ -30,7 +30,7 @@ from asterisk_privacy.daemon.settings import (
     Unfinished,
 )
 from asterisk_privacy.errors import ConfigError
-from asterisk_privacy.policy.book import Book, Problem, place_of, problems
+from asterisk_privacy.policy.book import LATEST_DAYS_MAX, Book, Problem, place_of, problems
 from asterisk_privacy.policy.purpose import Basis, Profile, Purpose, Trigger
 from asterisk_privacy.policy.retention import CRITERIA, Criterion, Days
 
@@ -148,7 +148,7 @@ def _retention(table: Mapping[str, object], place: Place, findings: Findings) ->
     settings = {key: value for key, value in table.items() if key != "until"}
     until = table.get("until")
     if isinstance(until, str) and until in CRITERIA:
-        return read_table(CRITERIA[until], settings, place, findings, {"latest_days": 1})
+        return read_table(CRITERIA[until], settings, place, findings, {"latest_days": LATEST_DAYS_MAX})
     names = "one of " + ", ".join(f'"{name}"' for name in CRITERIA)
     known = {f.name for kind in CRITERIA.values() for f in dataclasses.fields(kind)}
     guessed = unknown_keys(settings, ["until", *sorted(known)], place, findings)
