@@ -1,7 +1,9 @@
 """One recording while it is written: samples -> FLAC -> age -> disk. No plain byte ever reaches the disk, not in a temporary file either.
 
-What a crash or a power cut costs: audio that is not yet in a whole chunk of 64 KiB of ciphertext, and up to 4,097 frames
-(0.5 s) in the FLAC encoder. In seconds that depends on how well the audio packs; see `store/README.md` for measured numbers.
+What a crash or a power cut costs: audio that is not yet in a whole chunk (64 KiB of FLAC), and up to 4,160 frames (0.5 s at
+8 kHz) in the encoder. How long 64 KiB last depends on how well the audio packs. Measured at 8 kHz stereo, written in 20 ms:
+3 s of loud noise, 5.5 s of two people talking (7 at worst), 9 s when they talk softly (13 at worst), 15 s of mere comfort noise,
+36 minutes of pure digital silence, which is no loss.
 """
 
 from __future__ import annotations

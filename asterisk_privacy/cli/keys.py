@@ -1,0 +1,94 @@
+"""`keys`: make the reviewers' key pair and the key for number hashes."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from pathlib import Path
+
+import click
+
+from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.store.identity import Identity
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.group()
+def keys() -> None:
+    """Keys: who can listen to recordings, and how numbers are hashed.
+
+    Recordings are sealed to public keys (age1...). The recorder has only those. Whoever holds the secret key can listen.
+    """
+
+
+@keys.command()
+@click.option("--identity", type=_FILE, default=Path("identity.txt"), show_default=True, help="New file (0600) for the secret key.")
+@click.option("--recipients", type=_FILE, default=Path("recipients.txt"), show_default=True, help="Add the public key to this file.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def generate(identity: Path, recipients: Path, as_json: bool) -> None:
+    """Make a key pair for a reviewer.
+
+    Do this on the reviewer's own machine, and take only the recipients file to the recorder
+    (/etc/asterisk-privacy/recipients.txt). The identity file must NOT stay on the recorder's machine: who breaks
+    into the recorder could then listen to everything. Keep a second copy of it in a safe place, for if it is
+    lost, nobody can ever hear the recordings again. An existing identity file is never overwritten.
+    """
+    if identity.absolute() == recipients.absolute():
+        raise OperatorError(f"{identity}: cannot be the identity file and the recipients file at once; name two files")
+    made = Identity.generate()
+    _write_secret(identity, f"# secret key of a reviewer: keep it off the recorder's machine\n# public key: {made.public}\n{made.secret}\n")
+    _append_line(recipients, made.public)
+    if as_json:
+        click.echo(json.dumps({"public": made.public, "identity": str(identity), "recipients": str(recipients)}))
+        return
+    click.echo(made.public)
+    click.echo(f"Secret key in {identity}: keep it, and a copy in a safe place; it must not stay on the recorder's machine.", err=True)
+    click.echo(f"Public key added to {recipients}: that one goes to the recorder.", err=True)
+
+
+@keys.command()
+@click.argument("identity", type=_FILE)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def show(identity: Path, as_json: bool) -> None:
+    """Print the public key of each secret key in the file IDENTITY. The secret keys are not shown."""
+    publics = [found.public for found in Identity.load_all(identity)]
+    click.echo(json.dumps({"public": publics}) if as_json else "\n".join(publics))
+
+
+@keys.command("generate-number-key")
+@click.argument("file", type=_FILE)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def generate_number_key(file: Path, as_json: bool) -> None:
+    """Write the key for number hashes to FILE (32 random bytes in hexadecimal, new file, mode 0600).
+
+    It stays on the recorder's machine: the registry keeps only a keyed hash of a caller's number, and this is its key.
+    Lost, and old recordings can no longer be found by number.
+    """
+    _write_secret(file, secrets.token_hex(32) + "\n")
+    click.echo(json.dumps({"number_key": str(file)}) if as_json else f"Number key written to {file}")
+
+
+def _write_secret(path: Path, text: str) -> None:
+    """A new file that is 0600 from its first moment and safe on the disk when this returns."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(descriptor)
+    except FileExistsError as error:
+        raise OperatorError(f"{path}: exists already and a key is never overwritten; name another file") from error
+    except OSError as error:
+        raise OperatorError(f"{path}: cannot write it ({error.strerror}); name a file in a directory of yours") from error
+
+
+def _append_line(path: Path, line: str) -> None:
+    try:
+        with open(path, "a+b") as file:
+            file.seek(0)
+            before = file.read()
+            file.write((b"\n" if before and not before.endswith(b"\n") else b"") + line.encode() + b"\n")
+    except OSError as error:
+        raise OperatorError(f"{path}: cannot add the public key ({error.strerror}); add this line by hand: {line}") from error
