@@ -168,7 +168,6 @@ class Pbx:
             "run": self._run,
             "modules": self.install.modules,
             "data": self.install.data,
-            "systemname": f"lab{self.sip_port}",
             "sip_port": self.sip_port,
             "ari_port": self.ari_port,
             "rtp_start": self._rtp[0],
