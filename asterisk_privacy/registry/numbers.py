@@ -19,7 +19,7 @@ def generate_key() -> bytes:
 
 def load_key(path: Path) -> bytes:
     """64 hex digits in a file that only its owner (and group) can read. OperatorError says what is wrong."""
-    way_out = f"make one with: (umask 077; openssl rand -hex {KEY_BYTES} > {path})"
+    way_out = f"make one with: asterisk-privacy keys generate-number-key {path}"
     try:
         text = path.read_text(encoding="ascii").strip()
         mode = path.stat().st_mode

@@ -84,6 +84,11 @@ def select(
     ]
 
 
+def states(file: RegistryFile) -> dict[str, State]:
+    with file.read() as db:
+        return {recording_id: State(state) for recording_id, state in sql(db, "SELECT id, state FROM recordings")}
+
+
 def _purposes(db: SqliteDatabase, query: str, values: tuple[str, ...]) -> dict[str, list[KeptPurpose]]:
     found: dict[str, list[KeptPurpose]] = defaultdict(list)
     for recording_id, name, title, basis, reasoning, criterion, added_at in sql(db, query, values):

@@ -38,6 +38,10 @@ class Registry:
             raise
         return cls(file)
 
+    @property
+    def path(self) -> Path:
+        return self._file.path
+
     def close(self) -> None:
         self._file.close()
 
@@ -113,6 +117,10 @@ class Registry:
     def recording(self, recording_id: str) -> RecordingRow | None:
         found = reading.select(self._file, recording_id=recording_id)
         return found[0] if found else None
+
+    def states(self) -> dict[str, State]:
+        """State of every recording that ever was, by id; to compare with the files."""
+        return reading.states(self._file)
 
     # purges
 

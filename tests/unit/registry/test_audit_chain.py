@@ -78,7 +78,7 @@ def test_an_inserted_row_is_seen(trail: Registry, raw: Raw) -> None:
     assert not report.ok and report.first_bad == 5
 
 
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(order=st.permutations(range(1, 7)))
 def test_rows_in_another_order_are_seen(trail: Registry, raw: Raw, order: list[int]) -> None:
     raw("UPDATE audit SET seq = seq + 100", unguarded=True)

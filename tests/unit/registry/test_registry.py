@@ -13,6 +13,7 @@ from asterisk_privacy.call.timeline import Mark, MarkKind, Span, SpanKind
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.policy.purpose import Basis
 from asterisk_privacy.policy.retention import Milestone, UntilCaseClosed
+from asterisk_privacy.registry import models
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import ConsentKind, State, WrongState
 
@@ -214,8 +215,6 @@ def test_a_promise_that_cannot_be_read_names_the_recording(registry: Registry, s
 
 
 def test_models_and_tables_agree(registry: Registry, raw: Raw) -> None:
-    from asterisk_privacy.registry import models
-
     for model in models.ALL:
         meta = model._meta
         columns = {row[1] for row in raw(f"PRAGMA table_info({meta.table_name})")}

@@ -1,0 +1,220 @@
+"""Deletes what is due, so that a crash at any moment leaves a row that says what is left to do.
+
+Per recording: the row says *purging* -> the file is shredded -> the row says *purged* and holds the evidence. The file is never gone
+without a row that says so, and no row says purged while the file is there. One failure never stops the rest.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.retention.plan import Item, Plan, Planned, exceeds, judge, plan
+from asterisk_privacy.retention.reconcile import Finding, Kind, reconcile
+
+OVERDUE = timedelta(hours=24)
+WAY_ON = "look at `purge --dry-run --explain`, then run `purge --override-brake`"
+
+
+class Evidence(Protocol):
+    @property
+    def found(self) -> bool: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def sha256_before(self) -> str | None: ...
+
+
+class Rows(Protocol):
+    """What the registry gives. Every method may raise OperatorError."""
+
+    def items(self) -> Sequence[Item]:
+        """All that is sealed."""
+
+    def item(self, item_id: str) -> Item | None:
+        """Afresh; None when it is not sealed (any more)."""
+
+    def purging(self) -> Mapping[str, str]:
+        """Ids in state purging, with the reason that was given."""
+
+    def states(self) -> Mapping[str, str]: ...
+
+    def mark_purging(self, item_id: str, at: datetime, reason: str) -> None: ...
+
+    def mark_purged(self, item_id: str, at: datetime, reason: str, evidence: str) -> None: ...
+
+    def note_purge(self, at: datetime, planned: int, deleted: int, failed: int, dry_run: bool) -> None: ...
+
+
+class Files(Protocol):
+    """What the store gives. Every method may raise OperatorError or OSError."""
+
+    def shred(self, recording_id: str) -> Evidence:
+        """Gone when it returns; may be called again after a crash."""
+
+    def path(self, recording_id: str) -> Path: ...
+
+    def sealed(self) -> Iterator[str]: ...
+
+    def unfinished(self) -> Sequence[str]: ...
+
+    def half_shredded(self) -> Sequence[str]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    item_id: str
+    why: str
+
+
+@dataclass(slots=True)
+class _Tally:
+    finished: list[str] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
+    spared: list[str] = field(default_factory=list)
+    failed: list[Failure] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeReport:
+    at: datetime
+    dry_run: bool
+    plan: Plan
+    brake: str | None  # why nothing was deleted, and how to go on; None when the brake did not trip
+    finished: tuple[str, ...]  # deletions that a crash had cut off, done now
+    deleted: tuple[str, ...]
+    spared: tuple[str, ...]  # something happened to them while this ran, and they are not due any more
+    failed: tuple[Failure, ...]
+    overdue: tuple[Planned, ...]  # due for more than a day and still there
+    findings: tuple[Finding, ...]  # files and rows that do not agree
+
+    @property
+    def clean(self) -> bool:
+        return not (self.brake or self.failed or self.overdue or self.findings)
+
+
+class Purger:
+    """`only_one` is entered by a real run and keeps a second purger away (OperatorError)."""
+
+    def __init__(
+        self,
+        rows: Rows,
+        files: Files,
+        brake_percent: int,
+        brake_at_least: int,
+        only_one: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ) -> None:
+        self._rows = rows
+        self._files = files
+        self._brake_percent = brake_percent
+        self._brake_at_least = brake_at_least
+        self._only_one = only_one
+
+    def run(self, now: datetime, dry_run: bool, override_brake: bool = False) -> PurgeReport:
+        """OperatorError when registry or store cannot be read at all; what goes wrong with one recording stands in the report."""
+        if dry_run:
+            return self._run(now, True, override_brake)
+        with self._only_one():
+            return self._run(now, False, override_brake)
+
+    def _run(self, now: datetime, dry_run: bool, override_brake: bool) -> PurgeReport:
+        findings = self.findings()
+        intended = plan(self._rows.items(), now, self._brake_percent, self._brake_at_least)
+        tally = _Tally()
+        no_store = None if override_brake else self._store_missing(findings, len(intended.items))
+        brake = no_store or (None if override_brake else self._too_much(intended))
+        if not dry_run:
+            if no_store is None:
+                self._finish_leftovers(now, tally)
+            if brake is None:
+                for planned in intended.deletions:
+                    self._delete(planned, now, tally)
+        gone = {*tally.deleted, *tally.spared}
+        overdue = tuple(p for p in intended.deletions if p.item_id not in gone and p.due < now - OVERDUE)
+        self._note(now, len(intended.deletions), dry_run, tally)
+        return PurgeReport(
+            at=now,
+            dry_run=dry_run,
+            plan=intended,
+            brake=brake,
+            finished=tuple(tally.finished),
+            deleted=tuple(tally.deleted),
+            spared=tuple(tally.spared),
+            failed=tuple(tally.failed),
+            overdue=overdue,
+            findings=tuple(f for f in findings if f.recording_id not in gone and f.recording_id not in tally.finished),
+        )
+
+    def findings(self) -> list[Finding]:
+        """Files against rows, without what is only passing by: a call that is being sealed at this moment is no finding."""
+        states = self._rows.states()  # before the files: a recording sealed in between is then one too few here, not a lost file
+        found = reconcile(states, self._files.sealed(), self._files.unfinished())
+        return [f for f in found if f.kind is not Kind.ROW_BEHIND]
+
+    def _store_missing(self, findings: Sequence[Finding], total: int) -> str | None:
+        """An unmounted store looks like one in which everything was shredded already; its rows must not become purged."""
+        lost = sum(f.kind is Kind.ROW_WITHOUT_FILE for f in findings)
+        if exceeds(lost, total, self._brake_percent):
+            return f"{lost} of {total} recordings are not in the store, nothing was deleted; is it mounted? else {WAY_ON}"
+        return None
+
+    def _too_much(self, intended: Plan) -> str | None:
+        if not intended.braked:
+            return None
+        going, total = len(intended.deletions), len(intended.items)
+        return f"{going} of {total} recordings are due, more than {self._brake_percent} %, nothing was deleted; {WAY_ON}"
+
+    def _finish_leftovers(self, now: datetime, tally: _Tally) -> None:
+        purging = self._rows.purging()
+        for item_id, reason in purging.items():
+            self._shred(item_id, reason, now, tally.finished, tally)
+        for item_id in self._files.half_shredded():  # its deletion was decided too: an erased call, an orphan
+            if item_id not in purging:
+                try:
+                    self._files.shred(item_id)
+                except (OperatorError, OSError) as error:
+                    tally.failed.append(Failure(item_id, str(error)))
+
+    def _delete(self, planned: Planned, now: datetime, tally: _Tally) -> None:
+        try:
+            item = self._rows.item(planned.item_id)
+            again = None if item is None else judge(item, now)  # a case may have been opened since the plan was made
+            if again is None or not again.delete:
+                tally.spared.append(planned.item_id)
+                return
+            self._rows.mark_purging(planned.item_id, now, again.reason)
+        except (OperatorError, OSError) as error:
+            tally.failed.append(Failure(planned.item_id, str(error)))
+            return
+        self._shred(planned.item_id, again.reason, now, tally.deleted, tally)
+
+    def _shred(self, item_id: str, reason: str, now: datetime, done: list[str], tally: _Tally) -> None:
+        try:
+            evidence = self._files.shred(item_id)
+            if self._files.path(item_id).exists():
+                tally.failed.append(Failure(item_id, "the file is still there after shredding; the row stays purging"))
+                return
+            self._rows.mark_purged(item_id, now, reason, evidence_text(evidence))
+        except (OperatorError, OSError) as error:
+            tally.failed.append(Failure(item_id, str(error)))
+            return
+        done.append(item_id)
+
+    def _note(self, now: datetime, planned: int, dry_run: bool, tally: _Tally) -> None:
+        done = len(tally.deleted) + len(tally.finished)
+        try:
+            self._rows.note_purge(now, planned, done, len(tally.failed), dry_run)
+        except OperatorError as error:  # what was deleted must still be reported
+            tally.failed.append(Failure("", str(error)))
+
+
+def evidence_text(evidence: Evidence) -> str:
+    """JSON; `found` is false when a crash had come between the shredding and the row, or the file had been lost before."""
+    told = {"found": evidence.found, "size": evidence.size, "sha256_before": evidence.sha256_before}
+    return json.dumps(told, sort_keys=True)
