@@ -45,12 +45,16 @@ class RegistryFile:
             str(path), pragmas=PRAGMAS, timeout=busy_seconds, thread_safe=False, autoconnect=False, check_same_thread=False
         )
 
-    def connect(self) -> None:
+    def connect(self, create: bool = True) -> None:
         """Creates the file, for its owner only, when it does not exist. OperatorError says what stands in the way."""
         if not self.path.parent.is_dir():
             raise OperatorError(f"registry {self.path}: directory {self.path.parent} does not exist; make it, or set [registry] path")
         try:
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            os.close(os.open(self.path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0), 0o600))
+        except FileNotFoundError:
+            raise OperatorError(
+                f"registry {self.path}: no such file; the daemon makes it at its first start, or set [registry] path"
+            ) from None
         except OSError as error:
             raise OperatorError(
                 f"registry {self.path}: cannot open it for writing ({error.strerror}); run as the user that owns it, or mend its mode"

@@ -27,10 +27,21 @@ class Registry:
         self._file = file
 
     @classmethod
-    def open(cls, path: Path, *, actor: str = "daemon", clock: Callable[[], datetime] = utc_now, busy_seconds: float = 5.0) -> Registry:
-        """Makes the file or migrates it. `actor` is who the audit rows name; `busy_seconds` how long to wait for another process."""
+    def open(
+        cls,
+        path: Path,
+        *,
+        actor: str = "daemon",
+        clock: Callable[[], datetime] = utc_now,
+        busy_seconds: float = 5.0,
+        create: bool = True,
+    ) -> Registry:
+        """Makes the file (unless `create` is False: then OperatorError) or migrates it.
+
+        `actor` is who the audit rows name; `busy_seconds` how long to wait for another process.
+        """
         file = RegistryFile(Path(path), actor, clock, busy_seconds)
-        file.connect()
+        file.connect(create)
         try:
             migrate(file)
         except BaseException:

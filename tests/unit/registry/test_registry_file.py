@@ -38,6 +38,10 @@ def test_what_stands_in_the_way_is_one_line(path: Path, tmp_path: Path) -> None:
     with pytest.raises(OperatorError) as error:
         Registry.open(tmp_path / "missing" / "registry.sqlite")
     one_line(error, "does not exist", "missing")
+    with pytest.raises(OperatorError) as error:
+        Registry.open(path, create=False)
+    one_line(error, "no such file")
+    assert not path.exists()
     path.write_bytes(b"this is no database, whatever its name says " * 50)
     with pytest.raises(OperatorError) as error:
         Registry.open(path)

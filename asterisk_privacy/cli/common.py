@@ -1,0 +1,107 @@
+"""What every command shares: where the configuration is, how an error ends, who is asking, and how tables and JSON look."""
+
+from __future__ import annotations
+
+import functools
+import getpass
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from asterisk_privacy.daemon.config import DEFAULT_PATH, Config, load
+from asterisk_privacy.errors import ConfigError, OperatorError
+from asterisk_privacy.registry.registry import Registry
+
+FINE, FOUND_SOMETHING, USAGE, CANNOT_NOW = 0, 1, 2, 3
+WIDTH_IN_A_FILE = 160  # columns, where no terminal sets a width
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+config_option = click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_PATH,
+    envvar="ASTERISK_PRIVACY_CONFIG",
+    show_default=True,
+    show_envvar=True,
+    help="The configuration file.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def operator_errors(command: Callable[P, R]) -> Callable[P, R]:
+    """Exit 2 with every mistake of a configuration, 3 with the one line of any other OperatorError."""
+
+    @functools.wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except ConfigError as error:
+            for problem in error.problems:
+                click.echo(problem, err=True)
+            sys.exit(USAGE)
+        except OperatorError as error:
+            click.echo(f"Error: {error}", err=True)
+            sys.exit(CANNOT_NOW)
+
+    return wrapped
+
+
+def actor() -> str:
+    """Who stands in the audit rows: the person behind sudo, if there is one."""
+    try:
+        name = os.environ.get("SUDO_USER") or getpass.getuser()
+    except (OSError, KeyError):  # a user id without a name (KeyError before Python 3.13)
+        name = f"uid {os.getuid()}"
+    return f"cli:{name}"
+
+
+@contextmanager
+def configured(path: Path) -> Iterator[tuple[Config, Registry]]:
+    """The configuration and its registry. A registry that does not exist is not made: it would belong to the wrong user."""
+    config = load(path)
+    with Registry.open(config.registry.path, actor=actor(), create=False) as registry:
+        yield config, registry
+
+
+def print_json(data: Mapping[str, object] | Sequence[object]) -> None:
+    click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None) -> None:
+    table = Table(*headings, title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for column in table.columns:
+        column.overflow = "fold"
+    for row in rows:
+        table.add_row(*row)
+    console = Console(markup=False, highlight=False)
+    if not console.is_terminal:
+        console.width = max(console.width, WIDTH_IN_A_FILE)
+    console.print(table)
+
+
+def local(at: datetime | None) -> str:
+    """For people: local time to the minute."""
+    return "" if at is None else f"{at.astimezone():%Y-%m-%d %H:%M}"
+
+
+def iso(at: datetime | None) -> str | None:
+    """For programs: ISO 8601, UTC."""
+    return None if at is None else at.isoformat()
+
+
+def clock(ms: int) -> str:
+    """m:ss, or h:mm:ss."""
+    minutes, seconds = divmod(ms // 1000, 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}" if minutes >= 60 else f"{minutes}:{seconds:02}"
