@@ -31,8 +31,8 @@ def mirror() -> str:
     if override:
         return override
     # Origin and label are known only once the system ran "apt-get update"; until then the placeholders stay as they are.
-    form = "$(REPO_URI) $(ORIGIN) $(LABEL)"
-    said = subprocess.run(["apt-get", "indextargets", "--format", form, "Created-By: Packages"], capture_output=True, text=True, check=False)
+    ask = ["apt-get", "indextargets", "--format", "$(REPO_URI) $(ORIGIN) $(LABEL)", "Created-By: Packages"]
+    said = subprocess.run(ask, capture_output=True, text=True, check=False)
     known, guessed = [], []
     for line in said.stdout.splitlines():
         uri, _, label = line.partition(" ")
