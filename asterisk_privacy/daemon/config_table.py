@@ -17,7 +17,7 @@ from datetime import time
 from enum import StrEnum
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -125,7 +125,7 @@ def _unwrap(hint: Any) -> tuple[Any, Meta | None]:
     meta = None
     if get_origin(hint) is Annotated:
         hint, meta = get_args(hint)[:2]
-    if get_origin(hint) is UnionType:
+    if get_origin(hint) in (UnionType, Union):
         hint = next(arg for arg in get_args(hint) if arg is not type(None))
     if hint is int and (meta is None or meta.ge is None):
         meta = Meta(ge=-ANY_INT, le=ANY_INT, examples=(meta and meta.examples) or ["30"])

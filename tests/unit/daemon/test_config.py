@@ -230,6 +230,7 @@ def test_retention_has_no_default() -> None:
     """Promise 5: no purpose without an end and a latest date."""
     assert "retention: is missing" in mistake(MINIMAL.replace("retention =", "#"))
     assert "retention.latest_days: is missing" in mistake(MINIMAL.replace(", latest_days = 730", ""))
+    assert "retention.until: a list is not one of" in mistake(MINIMAL.replace('"case-closed"', '["days"]'))
     assert "retention.until: is missing" in mistake(MINIMAL.replace('until = "case-closed", ', ""))
 
 
@@ -240,6 +241,14 @@ def test_an_empty_file_says_what_it_needs() -> None:
 def test_odd_names_stay_on_one_line() -> None:
     problem = mistake(MINIMAL.replace("[profiles.sales]", '[profiles."a.b\\n[c]"]'))
     assert problem.startswith("[profiles.'a.b\\n[c]']: this name cannot pass")
+    problem = mistake(MINIMAL.replace('["complaint"]', '["complaint", "a\\nb"]'))
+    assert problem.endswith("write [purposes.'a\\nb'], or take it off this list")
+
+
+def test_a_broken_purpose_does_not_hide_another_whose_name_begins_alike() -> None:
+    empty = MINIMAL.partition("[profiles")[0].replace("handling your complaint", "").replace("complaint]", "complaint2]")
+    lines = mistakes(f"purposes.complaint = 3\n{empty}")
+    assert any(line.startswith("[purposes.complaint2] title: is empty") for line in lines)
 
 
 @pytest.mark.parametrize(

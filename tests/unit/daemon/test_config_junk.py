@@ -17,7 +17,9 @@ SAMPLE = Path(__file__).parents[3] / "examples" / "config.toml"
 LINES = [line.removeprefix("#") for line in SAMPLE.read_text().splitlines() if re.match(r"#?[a-z_]+ = |\[", line)]
 SETTINGS = [number for number, line in enumerate(LINES) if not line.startswith("[")]
 
-text = st.text(max_size=12) | st.sampled_from(["", "3", "*", "days", "consent", "a:1", "[::]:1", "/", "/\0", "12:30", "[1.2.3.4]:5", "²:²"])
+text = st.text(max_size=12) | st.sampled_from(
+    ["", "3", "*", "days", "consent", "a:1", "[::]:1", "/", "/\0", "12:30", "[1.2.3.4]:5", "²:²", "http://[::1", "http://h:99999"]
+)
 scalars = st.one_of(
     text.map(lambda value: '"' + "".join(f"\\U{ord(c):08x}" for c in value) + '"'),
     st.integers().map(str),
@@ -28,11 +30,9 @@ scalars = st.one_of(
     st.datetimes(min_value=datetime.datetime(1000, 1, 1)).map(lambda value: value.isoformat()),
 )
 keys = st.sampled_from(["until", "latest_days", "plus_days", "link_within_days", "x"])
-values = st.one_of(
-    scalars,
-    st.lists(scalars, max_size=3).map(lambda items: f"[{', '.join(items)}]"),
-    st.dictionaries(keys, scalars, max_size=4).map(lambda items: "{ " + ", ".join(f"{k} = {v}" for k, v in items.items()) + " }"),
-)
+lists = st.lists(scalars, max_size=3).map(lambda items: f"[{', '.join(items)}]")
+tables = st.dictionaries(keys, scalars | lists, max_size=4).map(lambda items: "{ " + ", ".join(f"{k} = {v}" for k, v in items.items()) + " }")
+values = scalars | lists | tables
 
 
 def attempt(document: str, reached: Counter[str]) -> None:
