@@ -146,6 +146,8 @@ class Media:
         self.event_payload: int | None = None
         self.sent: list[Sent] = []
         self.received: list[Packet] = []
+        self.foreign: dict[int, int] = {}
+        """Packets with a payload type that was not agreed, by type: not decoded."""
         self.muted = False
         """Set while the SDP forbids sending: frames are counted and logged as "held", not sent."""
         self._source = source
@@ -256,6 +258,7 @@ class Media:
         elif payload_type == self.event_payload and len(body) >= 4 and body[0] < len(_KEYS):
             key = _KEYS[body[0]]
         else:
+            self.foreign[payload_type] = self.foreign.get(payload_type, 0) + 1
             return
         self.received.append(Packet(time.monotonic(), sequence, timestamp, ssrc, payload_type, samples, key))
 

@@ -1,6 +1,6 @@
 """Customers and agents made with sipp: for the demo and for load, where a call is a list of steps.
 
-    agent = SippAgent("agent", work, install, port=5072, server_port=pbx.sip_port, steps=[Talk(3), Hold(2), Talk(1), Key("*1"), WaitForBye()])
+    agent = SippAgent("agent", work, install, port=5072, server_port=..., steps=[Talk(3), Hold(2), Talk(1), Key("*1"), WaitForBye()])
     customer = SippCaller("customer", work, install, extension="100", server_port=..., steps=[Talk(3.5), Held(1.5), Talk(3), HangUp()])
     agent.start(); customer.start()
     assert customer.wait() == 0
@@ -294,6 +294,7 @@ def parse_trace(text: str) -> list[Traced]:
         head, _, rest = block.strip("\n").partition("\n")
         what, _, message = rest.partition("\n\n")
         if "message" in what:
+            lines = f"{message}\n\n".replace("\r\n", "\n").replace("\n", "\r\n")
             at = datetime.fromisoformat(head.split()[-1]).timestamp()
-            found.append(Traced(at, "sent" in what, Message.parse(message.replace("\r\n", "\n").replace("\n", "\r\n").encode())))
+            found.append(Traced(at, "sent" in what, Message.parse(lines.encode())))
     return found
