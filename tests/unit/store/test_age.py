@@ -246,6 +246,21 @@ def test_a_changed_chunk_in_the_middle_is_no_truncation() -> None:
         opened(bytes(damaged), allow_truncated=True)
 
 
+def test_a_last_chunk_that_never_reached_the_disk_is_left_out() -> None:
+    """After a power cut a file can have its size and not its bytes."""
+    begin = start(LONG_FILE)
+    file = LONG_FILE[: begin + SEALED_CHUNK] + bytes(SEALED_CHUNK)
+    assert opened(file, allow_truncated=True) == LONG[:CHUNK]
+    assert opened(LONG_FILE[:begin] + bytes(SEALED_CHUNK), allow_truncated=True) == b""
+
+
+def test_a_share_of_low_order_is_damage() -> None:
+    """It would give a file key that anybody can compute."""
+    share = SMALL_FILE.split(b" ", 3)[2].split(b"\n")[0]
+    with pytest.raises(AgeError, match="protects nothing"):
+        opened(SMALL_FILE.replace(share, b"A" * 43))
+
+
 class _FullDisk(io.BytesIO):
     def write(self, data: bytes) -> int:  # type: ignore[override]
         if self.tell() + len(data) > 2 * CHUNK:

@@ -47,7 +47,7 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
     if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k,mode=700", "tmpfs", mount], check=False).returncode:
         pytest.skip("cannot mount a small disk here")
     yield mount
-    subprocess.run(["umount", mount], check=True)
+    subprocess.run(["umount", "--lazy", mount], check=True)
 
 
 @pytest.mark.parametrize("block", (160, 8000, 1_000_000))
@@ -149,7 +149,7 @@ def test_refuses_a_directory_that_it_cannot_write_to(directory: Path, recipients
             Vault(directory, recipients)
     finally:
         if not os.geteuid():
-            subprocess.run(["umount", directory], check=True)
+            subprocess.run(["umount", "--lazy", directory], check=True)
 
 
 def test_refuses_a_file_or_a_directory_of_somebody_else(tmp_path: Path, directory: Path, recipients: Recipients) -> None:
