@@ -1,0 +1,103 @@
+"""`asterisk-privacy recordings export`: a copy in clear, for a purpose that the recording has, logged before it is made."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+import soundfile
+
+from asterisk_privacy.cli.common import actor, config_option, configured, json_option, operator_errors, print_json
+from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.registry.registry import Registry
+from asterisk_privacy.registry.rows import RecordingRow, State
+from asterisk_privacy.store import layout
+from asterisk_privacy.store.flac import Stereo
+from asterisk_privacy.store.identity import Identity
+from asterisk_privacy.store.vault import open_recording
+
+FORMATS: Mapping[str, str] = {".flac": "FLAC", ".wav": "WAV"}
+
+
+@click.command("export")
+@click.argument("recording_id", metavar="ID")
+@click.option("--identity", type=click.Path(path_type=Path), required=True, help="File with the secret key of a reviewer.")
+@click.option("--output", type=click.Path(path_type=Path), required=True, help="New file, .flac or .wav; readable by you alone.")
+@click.option("--purpose", required=True, help="For which of the recording's purposes.")
+@click.option("--reason", required=True, help="Why, in a few words; it stands in the audit trail for good, so name no customer.")
+@config_option
+@json_option
+@operator_errors
+def export(recording_id: str, identity: Path, output: Path, purpose: str, reason: str, config: Path, as_json: bool) -> None:
+    """Decrypt a recording into a file: customer left, agents right.
+
+    The copy is in clear and nothing forgets it for you: delete it when its purpose is done. Who exported what, when, for which
+    purpose and why is in the audit trail before the first byte is written; so is an attempt for a purpose that the recording does
+    not have, which is refused.
+
+    \b
+    Example:
+      asterisk-privacy recordings export 0123456789abcdef --identity identity.txt --output call.flac \\
+          --purpose complaint --reason "case 2026-17, asked by the customer"
+    """
+    if output.suffix.lower() not in FORMATS:
+        raise click.UsageError(f"--output {output}: the name must end in .flac or .wav")
+    if not reason.strip():
+        raise click.UsageError("--reason: say why")
+    with configured(config) as (settings, registry):
+        row = registry.recording(recording_id)
+        detail = {"purpose": purpose, "reason": reason}
+        _refuse_if_not_allowed(registry, row, recording_id, detail)
+        identities = Identity.load_all(identity)
+        sealed = layout.place(settings.store.directory, recording_id, layout.SEALED)
+        if os.path.lexists(output):
+            raise OperatorError(f"{output}: exists already and is not overwritten; name another file")
+        registry.audit(actor(), "recording.export", recording_id, {**detail, "format": FORMATS[output.suffix.lower()]})
+        try:
+            samples, rate = open_recording(sealed, identities, allow_truncated=row is not None and row.truncated)
+            _write(output, _encoded(samples, rate, FORMATS[output.suffix.lower()]))
+        except OperatorError as error:
+            registry.audit(actor(), "recording.export-failed", recording_id, {"why": type(error).__name__})
+            raise
+    seconds = len(samples) / rate
+    if as_json:
+        print_json({"id": recording_id, "output": str(output), "seconds": seconds, "rate": rate})
+    else:
+        click.echo(f"{output}: {seconds:.1f} s; delete it when its purpose is done")
+
+
+def _refuse_if_not_allowed(registry: Registry, row: RecordingRow | None, recording_id: str, detail: Mapping[str, str]) -> None:
+    if row is None:
+        raise OperatorError(f"recording {recording_id}: does not exist in the registry; see: asterisk-privacy recordings list")
+    names = [p.name for p in row.purposes]
+    if detail["purpose"] not in names:
+        registry.audit(actor(), "recording.export-refused", recording_id, detail)
+        raise OperatorError(
+            f"recording {recording_id}: does not serve purpose {detail['purpose']!r}, only {', '.join(names) or 'none any more'}; "
+            "it is not exported, and the attempt is in the audit trail"
+        )
+    if row.state is not State.SEALED:
+        raise OperatorError(f"recording {recording_id}: is {row.state}; only a sealed recording can be exported")
+
+
+def _encoded(samples: Stereo, rate: int, kind: str) -> bytes:
+    """In memory: a copy in clear that a crash left half-written would be nobody's to delete."""
+    memory = io.BytesIO()
+    soundfile.write(memory, samples, rate, format=kind, subtype="PCM_16")
+    return memory.getvalue()
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise OperatorError(f"{path}: cannot be made ({error.strerror}); name a new file in a directory of yours") from error
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(data)
+    except OSError as error:
+        path.unlink()
+        raise OperatorError(f"{path}: cannot be written ({error.strerror}); nothing of it was left behind") from error

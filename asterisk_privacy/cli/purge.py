@@ -1,0 +1,132 @@
+"""`asterisk-privacy purge`: forget what is due, or tell what would be forgotten and why."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from asterisk_privacy.cli.common import (
+    FOUND_SOMETHING,
+    config_option,
+    configured,
+    iso,
+    json_option,
+    local,
+    operator_errors,
+    print_json,
+    print_table,
+)
+from asterisk_privacy.daemon.purging import make_purger
+from asterisk_privacy.registry.clock import utc_now
+from asterisk_privacy.retention.plan import Planned
+from asterisk_privacy.retention.purger import PurgeReport
+from asterisk_privacy.store.recipients import Recipients
+from asterisk_privacy.store.vault import Vault
+
+
+class Moment(click.ParamType[datetime]):
+    name = "iso-datetime"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        try:
+            return datetime.fromisoformat(str(value)).astimezone()  # without a timezone: local time
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is no moment; write it as 2026-03-01T03:30 (local time) or 2026-03-01T03:30+00:00", param, ctx)
+
+
+@click.command("purge")
+@config_option
+@click.option("--dry-run", is_flag=True, help="Delete nothing; tell what would go.")
+@click.option("--explain", is_flag=True, help="Also list what stays, and until when.")
+@click.option("--override-brake", is_flag=True, help="Delete even if it is unusually much at once, or files are missing.")
+@click.option("--at", type=Moment(), metavar="ISO-DATETIME", help="Judge as if it were this moment.")
+@click.option("--yes", is_flag=True, help="Needed to delete with an --at that is still to come.")
+@json_option
+@operator_errors
+def purge(config: Path, dry_run: bool, explain: bool, override_brake: bool, at: datetime | None, yes: bool, as_json: bool) -> None:
+    """Forget the recordings whose every purpose has ended.
+
+    The daemon does this each night; by hand it is the same. Each deletion is evidenced in the registry. Deletions that a crash cut
+    off are finished first, and files and rows are compared both ways. If far more is due than on an ordinary night, nothing is
+    deleted until somebody has looked and says --override-brake.
+
+    \b
+    Examples:
+      asterisk-privacy purge --dry-run --explain
+      asterisk-privacy purge --dry-run --at 2027-01-01T00:00
+
+    \b
+    Exit codes: 0 fine; 1 something needs a look (brake, failure, overdue recording, file or row astray);
+    2 usage or configuration; 3 cannot work now.
+    """
+    real_now = utc_now()
+    future = at is not None and at > real_now
+    if future and not dry_run and not yes:
+        raise click.UsageError("this deletes recordings that are not due yet; add --dry-run to look, or --yes to delete them")
+    with configured(config) as (settings, registry):
+        vault = Vault(settings.store.directory, Recipients.load(settings.store.recipients))
+        report = make_purger(registry, vault, settings.purger).run(at or real_now, dry_run, override_brake)
+    if as_json:
+        print_json(_as_json(report, explain))
+    else:
+        _show(report, explain)
+    alarming = report.brake or report.failed or report.findings or (report.overdue and not (future and dry_run))
+    if alarming:
+        sys.exit(FOUND_SOMETHING)
+
+
+def _listed(report: PurgeReport, explain: bool) -> tuple[Planned, ...]:
+    return report.plan.items if explain else report.plan.deletions
+
+
+def _as_json(report: PurgeReport, explain: bool) -> dict[str, object]:
+    return {
+        "at": iso(report.at),
+        "dry_run": report.dry_run,
+        "brake": report.brake,
+        "recordings": len(report.plan.items),
+        "due": len(report.plan.deletions),
+        "items": [{"id": p.item_id, "delete": p.delete, "due": iso(p.due), "reason": p.reason} for p in _listed(report, explain)],
+        "deleted": list(report.deleted),
+        "finished": list(report.finished),
+        "spared": list(report.spared),
+        "failed": [{"id": f.item_id, "why": f.why} for f in report.failed],
+        "overdue": [p.item_id for p in report.overdue],
+        "findings": [{"kind": f.kind.value, "id": f.recording_id, "what": f.what} for f in report.findings],
+    }
+
+
+def _show(report: PurgeReport, explain: bool) -> None:
+    listed = _listed(report, explain)
+    if listed:
+        done = set(report.deleted)
+        rows = [(p.item_id, _verb(p, report, done), local(p.due), p.reason) for p in listed]
+        print_table(("recording", "", "ends", "why"), rows)
+    for item_id in report.finished:
+        click.echo(f"{item_id}: deletion finished that was cut off before")
+    for item_id in report.spared:
+        click.echo(f"{item_id}: not due any more, kept")
+    for failure in report.failed:
+        click.echo(f"{failure.item_id or 'registry'}: failed: {failure.why}", err=True)
+    for planned in report.overdue:
+        click.echo(f"{planned.item_id}: overdue since {local(planned.due)}", err=True)
+    for finding in report.findings:
+        click.echo(finding.what, err=True)
+    if report.brake:
+        click.echo(f"Brake: {report.brake}", err=True)
+    kept = len(report.plan.items) - len(report.plan.deletions)
+    if report.dry_run:
+        click.echo(f"{len(report.plan.deletions)} due, {kept} kept; a dry run, nothing was deleted")
+    else:
+        click.echo(f"{len(report.deleted) + len(report.finished)} deleted, {len(report.failed)} failed, {kept} kept")
+
+
+def _verb(planned: Planned, report: PurgeReport, done: set[str]) -> str:
+    if planned.item_id in done:
+        return "deleted"
+    return "due" if planned.delete else "kept"

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cli_samples import NOW, Days, Place
+
+from asterisk_privacy.cli.purge import purge
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    made = Place(tmp_path)
+    yield made
+    made.registry.close()
+
+
+def test_dry_run_explains_and_the_real_run_deletes(place: Place) -> None:
+    due, kept = place.record(31, Days(30)), place.record(1, Days(30))
+    told = place.json(purge, "--dry-run", "--explain", code=1)  # overdue: that is worth a look
+    assert {(i["id"], i["delete"]) for i in told["items"]} == {(due, True), (kept, False)}
+    assert told["overdue"] == [due] and told["deleted"] == [] and all("handling your complaint" in i["reason"] for i in told["items"])
+    assert place.vault.path(due).exists()
+    assert [i["id"] for i in place.json(purge, "--dry-run", code=1)["items"]] == [due]
+    result = place.run(purge)
+    assert result.exit_code == 0 and "1 deleted, 0 failed, 1 kept" in result.stdout and kept not in result.stdout
+    assert not place.vault.path(due).exists() and place.vault.path(kept).exists()
+    assert any(e.actor.startswith("cli:") and e.action == "recording.purged" for e in place.registry.audit_entries(None))
+
+
+def test_at_a_later_date_needs_a_word_to_delete(place: Place) -> None:
+    recording = place.record(1, Days(30))
+    later = (NOW + timedelta(days=60)).isoformat()
+    assert place.json(purge, "--dry-run", "--at", later)["due"] == 1  # nothing is overdue in a future that is only asked about
+    refused = place.run(purge, "--at", later)
+    assert refused.exit_code == 2 and "--yes" in refused.stderr and place.vault.path(recording).exists()
+    assert place.json(purge, "--at", later, "--yes")["deleted"] == [recording]
+    assert place.run(purge, "--at", "tomorrow", "--dry-run").exit_code == 2
+
+
+def test_the_brake_is_exit_code_1_and_says_how_to_go_on(place: Place) -> None:
+    due = {place.record(31, Days(30)) for _ in range(3)}
+    result = place.run(purge)
+    assert result.exit_code == 1 and "purge --override-brake" in result.stderr and all(place.vault.path(d).exists() for d in due)
+    assert set(place.json(purge, "--override-brake")["deleted"]) == due
+
+
+def test_findings_are_exit_code_1(place: Place) -> None:
+    keep = [place.record(1, Days(30)) for _ in range(4)]
+    place.vault.path(keep[0]).unlink()
+    assert [(f["kind"], f["id"]) for f in place.json(purge, code=1)["findings"]] == [("row-without-file", keep[0])]
+
+
+def test_what_cannot_work_now_is_one_line_and_exit_code_3(place: Place) -> None:
+    place.registry.close()
+    (place.folder / "registry.sqlite").unlink()
+    result = place.run(purge)
+    assert result.exit_code == 3 and "no such file" in result.stderr and result.stderr.count("\n") == 1
+    sqlite3.connect(place.folder / "registry.sqlite").execute("CREATE TABLE other (x)")
+    result = place.run(purge)
+    assert result.exit_code == 3 and "another program" in result.stderr
+    (place.folder / "config.toml").write_text("[purger]\nbreak = 1\n")
+    result = place.run(purge)
+    assert result.exit_code == 2 and result.stderr.count("\n") >= 1
