@@ -45,7 +45,7 @@ class Pbx:
     agi_address, audiosocket_address: "host:port" of the recorder, as the dialplan's PRIVACY_AGI and PRIVACY_AUDIOSOCKET.
     contacts: endpoint name ("customer", "agent", "agent2", "agent3") -> UDP port of its phone on 127.0.0.1; an endpoint
     without a contact can call (it is known by the user part of its From header) and register, but cannot be called before.
-    Ports given as None are picked. extra_dialplan is appended to extensions.conf.
+    Ports given as None are picked. extra_dialplan and extra_pjsip are appended to extensions.conf and pjsip.conf.
     """
 
     def __init__(
@@ -59,6 +59,7 @@ class Pbx:
         audiosocket_address: str = "127.0.0.1:9092",
         contacts: Mapping[str, int] | None = None,
         extra_dialplan: str = "",
+        extra_pjsip: str = "",
         rtp_ports: tuple[int, int] = (10000, 19999),
         dialplan: Path = DIALPLAN,
     ) -> None:
@@ -78,6 +79,7 @@ class Pbx:
         self._audiosocket = audiosocket_address
         self._contacts = dict(contacts or {})
         self._extra = extra_dialplan
+        self._extra_pjsip = extra_pjsip
         self._rtp = rtp_ports
         self._process: subprocess.Popen[bytes] | None = None
         self._run: Path | None = None
@@ -177,6 +179,7 @@ class Pbx:
             "customer_contact": self._contact("customer"),
             "agents": "\n".join(self._agent(name) for name in AGENTS),
             "extra_dialplan": self._extra,
+            "extra_pjsip": self._extra_pjsip,
         }
         for template in files("asterisk_privacy.lab").joinpath("templates").iterdir():
             if template.name.endswith(".conf"):

@@ -1,0 +1,36 @@
+"""A real Asterisk for these tests: one `install` per session, as many `pbx_factory()` as needed, stopped at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.lab.pbx import Pbx
+from asterisk_privacy.lab.unpack import Install, Shown, locate
+
+PbxFactory = Callable[..., Pbx]
+
+
+@pytest.fixture(scope="session")
+def install() -> Install:
+    """The system's Asterisk or the unpacked one. Skips, saying why, where there is neither and no way to fetch one."""
+    try:
+        return locate(Shown())
+    except OperatorError as error:
+        pytest.skip(f"no Asterisk: {error}")
+
+
+@pytest.fixture(scope="session")
+def pbx_factory(install: Install, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PbxFactory]:
+    """pbx_factory(**arguments of Pbx) -> a started Pbx; a directory of its own each."""
+    with ExitStack() as stack:
+
+        def make(workdir: Path | None = None, **arguments: Any) -> Pbx:
+            return stack.enter_context(Pbx(workdir or tmp_path_factory.mktemp("pbx"), install, **arguments))
+
+        yield make

@@ -1,0 +1,69 @@
+"""A FastAGI server that answers as told, or misbehaves as told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from types import TracebackType
+
+ANSWER, CLOSE, SILENT, SLOW, STALL = "answer", "close", "silent", "slow", "stall"
+"""SLOW: answers in pieces of a few bytes, done within the bound. STALL: sets the first variable, then says nothing more."""
+
+
+class ToyAgi:
+    """Answers one question with channel variables; `requests` holds the agi_ variables of each connection."""
+
+    def __init__(self, mode: str = ANSWER, variables: Mapping[str, str] | None = None) -> None:
+        self.mode = mode
+        self.variables = dict(variables or {})
+        self.requests: list[dict[str, str]] = []
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def address(self) -> str:
+        assert self._server
+        return f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    async def __aenter__(self) -> ToyAgi:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        assert self._server
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        try:
+            if self.mode != CLOSE:
+                await self._talk(reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\n\n")).decode()
+        self.requests.append(dict(line.split(": ", 1) for line in head.strip().splitlines() if ": " in line))
+        if self.mode == SILENT:
+            await reader.read()  # until Asterisk gives up
+            return
+        for n, (name, value) in enumerate(self.variables.items()):
+            if self.mode == STALL and n == len(self.variables) - 1:
+                await reader.read()
+                return
+            command = f'SET VARIABLE {name} "{value}"\n'.encode()
+            step = 5 if self.mode == SLOW else len(command)
+            for at in range(0, len(command), step):
+                writer.write(command[at : at + step])
+                await writer.drain()
+                if self.mode == SLOW:
+                    await asyncio.sleep(0.01)
+            await reader.readline()
