@@ -6,11 +6,12 @@ database thread. A lock keeps two threads from mixing their transactions. Other 
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import cast
@@ -50,7 +51,7 @@ class RegistryFile:
         if not self.path.parent.is_dir():
             raise OperatorError(f"registry {self.path}: directory {self.path.parent} does not exist; make it, or set [registry] path")
         try:
-            os.close(os.open(self.path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if create else 0), 0o600))
+            self._prepare(create)
         except FileNotFoundError:
             raise OperatorError(
                 f"registry {self.path}: no such file; the daemon makes it at its first start, or set [registry] path"
@@ -63,6 +64,20 @@ class RegistryFile:
             self.db.connect()
             # Pages written meanwhile by an opener that is still migrating make this wait up to busy_seconds.
             sql(self.db, "PRAGMA journal_mode = WAL")
+
+    def _prepare(self, create: bool) -> None:
+        """Never opens an existing file itself: closing any descriptor of it drops all POSIX locks that this process holds on it, with
+        which SQLite tells other processes that it is in use (sqlite.org/howtocorrupt.html, 2.2). Seen: another process then removed
+        the WAL under the daemon, whose rows nobody saw until it stopped."""
+        if create and not self.path.exists():
+            with suppress(FileExistsError):
+                os.close(os.open(self.path, os.O_RDWR | os.O_CLOEXEC | os.O_CREAT | os.O_EXCL, 0o600))
+        if not self.path.exists():
+            raise FileNotFoundError(str(self.path))
+        if self.path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not os.access(self.path, os.R_OK | os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     def close(self) -> None:
         with self._lock, self.errors():
