@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from asterisk_privacy.call.timeline import Mark, MarkKind, Span, SpanKind
 
 
@@ -29,6 +31,12 @@ class Chronicle:
     def _end_current(self, now: int) -> None:
         if self.current is not None and now > self._since:
             self._spans.append(Span(self.current, self._since, now))
+
+    def wiped(self) -> None:
+        """What was said so far is no longer there: conversation becomes off record."""
+        self._spans = [replace(s, kind=SpanKind.OFF_RECORD) if s.kind is SpanKind.TALK else s for s in self._spans]
+        if self.current is SpanKind.TALK:
+            self.current = SpanKind.OFF_RECORD
 
     def mark(self, kind: MarkKind, at: float) -> None:
         self._marks.append(Mark(kind, self._ms(at)))

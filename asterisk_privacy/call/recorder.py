@@ -100,7 +100,7 @@ class Recorder:
         if meaning.choice is Choice.REFUSE:
             self.situation = replace(self.situation, consent=Consent.REFUSED)
             self._chronicle.mark(MarkKind.REFUSED, event.at)
-            self._forget_file()
+            self._forget()
             return [cmd.NoteConsent(event.at, cmd.ConsentKind.REFUSED, event.key), cmd.Wipe("refused by the customer")]
         self._agreed |= meaning.agreed
         self._chronicle.mark(MarkKind.AGREED, event.at)
@@ -172,7 +172,7 @@ class Recorder:
             tone = cmd.Tone.OFF_RECORD
             self._chronicle.mark(MarkKind.OFF_RECORD, event.at)
             self.situation = replace(self.situation, hush=Hush.OFF_RECORD)
-            self._forget_file()
+            self._forget()
             out.append(cmd.Wipe("off the record"))
         if event.channel:
             out.append(cmd.Play(tone, event.channel))
@@ -217,8 +217,10 @@ class Recorder:
             return self._want(self._standing())
         return []
 
-    def _forget_file(self) -> None:
+    def _forget(self) -> None:
+        """Goes with Wipe: nothing that was said so far is there any more."""
         self._kept, self._file_open = (), False
+        self._chronicle.wiped()
 
     # ---- the end
 

@@ -105,6 +105,10 @@ class Switchboard:
             return Company(frozenset(), SpanKind.HOLD)
         return Company(parties, SpanKind.WAIT)
 
+    def connected(self, channel: str) -> frozenset[str]:
+        """All channels in one conversation, hold or parking lot with this one, itself included; empty if it is unknown."""
+        return self._connected({channel})
+
     # ---- the rules
 
     def _parties_of(self, customer: str) -> frozenset[str]:

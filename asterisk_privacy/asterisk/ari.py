@@ -1,0 +1,179 @@
+"""ARI over aiohttp: requests with a time-out each, and the one websocket on which the events come.
+
+Never `subscribeAll=true`: it brings device states, with which Asterisk 22 can deadlock all of ARI when a websocket closes (issue #2170,
+reproduced; DESIGN.md). All channels and all bridges are subscribed to instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import aiohttp
+import msgspec
+
+from asterisk_privacy.asterisk import ari_events as ae
+from asterisk_privacy.errors import OperatorError
+
+log = logging.getLogger(__name__)
+
+REQUEST_SECONDS = 5.0
+HANDSHAKE_SECONDS = 5.0
+
+
+class AriRefused(Exception):
+    """Asterisk answered with an error; `status` is HTTP's."""
+
+    def __init__(self, status: int, what: str) -> None:
+        super().__init__(f"{what}: HTTP {status}")
+        self.status = status
+
+
+class AriUnreachable(Exception):
+    """No answer: refused, reset or timed out."""
+
+
+@dataclass(frozen=True, slots=True)
+class AriAccess:
+    url: str  # http://host:port
+    user: str
+    password: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The whole state of the PBX as read at one moment."""
+
+    channels: tuple[ae.Channel, ...]
+    bridges: tuple[ae.Bridge, ...]
+    on_hold: frozenset[str]  # channels that are being told to hold (their peer holds), CHANNEL(onhold)
+
+
+class Ari:
+    """One application's requests. Every method raises AriRefused or AriUnreachable and nothing else."""
+
+    def __init__(self, access: AriAccess, app: str) -> None:
+        self._access = access
+        self.app = app
+        self._session: aiohttp.ClientSession | None = None
+        self.requests = 0
+
+    async def open(self) -> None:
+        self._session = aiohttp.ClientSession(
+            auth=aiohttp.BasicAuth(self._access.user, self._access.password),
+            timeout=aiohttp.ClientTimeout(total=REQUEST_SECONDS),
+            connector=aiohttp.TCPConnector(limit=32),
+        )
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def request(self, method: str, path: str, params: Mapping[str, str] | None = None) -> bytes:
+        """`path` below /ari/. Returns the body."""
+        if self._session is None:
+            raise AriUnreachable("not connected")
+        self.requests += 1
+        try:
+            async with self._session.request(method, f"{self._access.url}/ari/{path}", params=params) as answer:
+                body = await answer.read()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise AriUnreachable(f"{method} {path.split('/', maxsplit=1)[0]}: {error or 'timed out'}") from error
+        if answer.status >= 400:
+            raise AriRefused(answer.status, f"{method} {path.split('/', maxsplit=1)[0]}")
+        return body
+
+    async def websocket(self) -> aiohttp.ClientWebSocketResponse:
+        """The event stream. A handshake that hangs (the ARI lock-up) raises AriUnreachable."""
+        if self._session is None:
+            raise AriUnreachable("not connected")
+        url = f"{self._access.url}/ari/events".replace("http", "ws", 1)
+        try:
+            async with asyncio.timeout(HANDSHAKE_SECONDS):
+                # autoping off: pongs are how the link proves that it lives
+                return await self._session.ws_connect(url, params={"app": self.app}, autoping=False, heartbeat=None)
+        except aiohttp.WSServerHandshakeError as error:
+            raise AriRefused(error.status, "websocket handshake") from error
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise AriUnreachable(f"websocket handshake: {error or 'timed out'}") from error
+
+    async def subscribe(self) -> None:
+        await self.request("POST", f"applications/{self.app}/subscription", {"eventSource": "channel:,bridge:"})
+
+    async def is_taken(self) -> bool:
+        """Whether another live websocket holds this application name."""
+        try:
+            await self.request("GET", f"applications/{self.app}")
+        except AriRefused as refused:
+            if refused.status == 404:
+                return False
+            raise
+        return True
+
+    async def check_access(self) -> str:
+        """Asterisk's version. Raises OperatorError where only a person can help."""
+        try:
+            body = await self.request("GET", "asterisk/info")
+        except AriRefused as refused:
+            if refused.status in (401, 403):
+                raise OperatorError(
+                    f"Asterisk at {self._access.url} refuses ARI user '{self._access.user}': "
+                    "make the password in ari.conf and in asterisk.ari_password_file the same"
+                ) from refused
+            raise
+        try:
+            return str(msgspec.json.decode(body)["system"]["version"])
+        except (msgspec.DecodeError, KeyError, TypeError):
+            return "unknown"
+
+    async def read_state(self) -> Reading:
+        channels = tuple(ae.parse_channels(await self.request("GET", "channels")))
+        bridges = tuple(ae.parse_bridges(await self.request("GET", "bridges")))
+        in_mixing = {c for b in bridges if b.mixing for c in b.channels}
+        held = [c for c in in_mixing if await self.variable(c, "CHANNEL(onhold)") == "1"]
+        return Reading(channels, bridges, frozenset(held))
+
+    async def variable(self, channel: str, name: str) -> str | None:
+        """A channel's variable or function; None if there is none, or no such channel."""
+        return await self._value(f"channels/{channel}/variable", name)
+
+    async def global_variable(self, name: str) -> str | None:
+        return await self._value("asterisk/variable", name)
+
+    async def _value(self, path: str, name: str) -> str | None:
+        try:
+            body = await self.request("GET", path, {"variable": name})
+        except AriRefused as refused:
+            if refused.status in (404, 409):
+                return None
+            raise
+        try:
+            return str(msgspec.json.decode(body, type=dict[str, str]).get("value"))
+        except msgspec.DecodeError:
+            return None
+
+    async def hang_up(self, channel: str) -> None:
+        """Deletes a channel; that it is gone already is fine."""
+        try:
+            await self.request("DELETE", f"channels/{channel}")
+        except AriRefused as refused:
+            if refused.status != 404:
+                raise
+
+    async def snoop(self, channel: str, snoop_id: str, *, spy: str | None = None, whisper: str | None = None) -> None:
+        """A snoop on `channel` with the given channel id. It takes further requests only after its StasisStart."""
+        params = {"app": self.app, "snoopId": snoop_id}
+        if spy is not None:
+            params["spy"] = spy
+        if whisper is not None:
+            params["whisper"] = whisper
+        await self.request("POST", f"channels/{channel}/snoop", params)
+
+    async def move_to_dialplan(self, channel: str, context: str) -> None:
+        await self.request("POST", f"channels/{channel}/continue", {"context": context, "extension": "s", "priority": "1"})
+
+    async def play(self, channel: str, media: str, playback_id: str) -> None:
+        await self.request("POST", f"channels/{channel}/play", {"media": media, "playbackId": playback_id})

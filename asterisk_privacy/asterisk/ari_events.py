@@ -1,0 +1,279 @@
+"""ARI's JSON to typed events. Unknown types and broken messages come out as such: counted by the daemon, never fatal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from asterisk_privacy.asterisk import names
+from asterisk_privacy.call import pbx
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeStage:
+    """The dialplan tells how far the announcement is. `stage`: begin or end; `heard` only means something at the end."""
+
+    at: float
+    channel: str
+    call: str
+    stage: str
+    heard: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeKey:
+    at: float
+    channel: str
+    call: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentPressed:
+    """`cmd` as the dialplan sends it: keep, pause, resume, off, keep-last. `linked`: linkedid, which is the customer's channel in most
+    calls; `endpoint`: such as `PJSIP/agent`, for keep-last."""
+
+    at: float
+    channel: str
+    cmd: str
+    linked: str
+    endpoint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """A call went on unrecorded because the daemon did not answer its FastAGI request."""
+
+    at: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class StasisStarted:
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class StasisEnded:
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackDone:
+    playback: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """Another websocket took over our ARI application: a second daemon on this PBX."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """Known, and of no consequence here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    why: str
+
+
+EdgeEvent = (
+    NoticeStage | NoticeKey | AgentPressed | Unavailable | StasisStarted | StasisEnded | PlaybackDone | Replaced | Ignored | Unknown
+    | Malformed
+)  # fmt: skip
+AriEvent = pbx.PbxEvent | EdgeEvent
+
+
+class _Dialplan(msgspec.Struct):
+    context: str = ""
+    app_name: str = ""
+    app_data: str = ""
+
+
+class Channel(msgspec.Struct):
+    """The part of ARI's channel snapshot that matters here."""
+
+    id: str
+    name: str
+    state: str
+    dialplan: _Dialplan = msgspec.field(default_factory=_Dialplan)
+
+    @property
+    def up(self) -> bool:
+        return self.state == "Up"
+
+
+class Bridge(msgspec.Struct):
+    id: str
+    bridge_type: str
+    channels: list[str] = []
+
+    @property
+    def mixing(self) -> bool:
+        return self.bridge_type == "mixing"
+
+
+class _Playback(msgspec.Struct):
+    id: str
+
+
+class _Message(msgspec.Struct):
+    type: str
+    timestamp: str = ""
+    channel: Channel | None = None
+    bridge: Bridge | None = None
+    playback: _Playback | None = None
+    musicclass: str = ""
+    userevent: dict[str, str] = {}
+
+
+_DECODER = msgspec.json.Decoder(_Message)
+_CHANNELS = msgspec.json.Decoder(list[Channel])
+_BRIDGES = msgspec.json.Decoder(list[Bridge])
+
+_IGNORED = frozenset({
+    "ChannelVarset", "ChannelDialplan", "ChannelConnectedLine", "ChannelCallerId", "ChannelDtmfReceived", "ChannelTalkingStarted",
+    "ChannelTalkingFinished", "Dial", "PlaybackStarted", "PlaybackContinuing", "BridgeVideoSourceChanged", "BridgeAttendedTransfer",
+    "BridgeBlindTransfer", "BridgeMerged", "RecordingStarted", "RecordingFinished", "ChannelToneDetected", "ApplicationRegistered",
+    "ApplicationUnregistered", "ChannelTransfer",
+})  # fmt: skip
+"""Transfer events come after the moves (facts 6.1): labels, not state. Dial and connected-line updates carry channel snapshots, but
+nothing that the moves do not tell."""
+
+
+def parse_channels(body: bytes) -> list[Channel]:
+    """Answer of `GET /channels`. Raises msgspec.DecodeError."""
+    return _CHANNELS.decode(body)
+
+
+def parse_bridges(body: bytes) -> list[Bridge]:
+    """Answer of `GET /bridges`. Raises msgspec.DecodeError."""
+    return _BRIDGES.decode(body)
+
+
+def parse(text: str | bytes, when: Callable[[str], float]) -> tuple[AriEvent, ...]:
+    """One websocket message as events, in the order in which they take effect. `when` turns ARI's timestamp into the time at which
+    it was true (see `clock.true_at`)."""
+    try:
+        message = _DECODER.decode(text)
+    except msgspec.DecodeError as error:
+        return (Malformed(str(error)),)
+    handler = _HANDLERS.get(message.type)
+    if handler is None:
+        return (Ignored(),) if message.type in _IGNORED else (Unknown(message.type),)
+    try:
+        return handler(message, when(message.timestamp))
+    except _Missing as missing:
+        return (Malformed(f"{message.type} without {missing}"),)
+
+
+class _Missing(Exception):
+    pass
+
+
+def _channel(m: _Message) -> Channel:
+    if m.channel is None:
+        raise _Missing("channel")
+    return m.channel
+
+
+def _bridge(m: _Message) -> Bridge:
+    if m.bridge is None:
+        raise _Missing("bridge")
+    return m.bridge
+
+
+def _seen(m: _Message, at: float) -> tuple[AriEvent, ...]:
+    c = _channel(m)
+    return (pbx.ChannelSeen(at, c.id, c.name, c.up),)
+
+
+def _gone(m: _Message, at: float) -> tuple[AriEvent, ...]:
+    return (pbx.ChannelGone(at, _channel(m).id),)
+
+
+def _entered(m: _Message, at: float) -> tuple[AriEvent, ...]:
+    b = _bridge(m)
+    return (*_seen(m, at), pbx.BridgeSeen(at, b.id, b.mixing), pbx.Entered(at, b.id, _channel(m).id))
+
+
+def _left(m: _Message, at: float) -> tuple[AriEvent, ...]:
+    return (pbx.Left(at, _bridge(m).id, _channel(m).id),)
+
+
+def _bridge_seen(m: _Message, at: float) -> tuple[AriEvent, ...]:
+    b = _bridge(m)
+    return (pbx.BridgeSeen(at, b.id, b.mixing),)
+
+
+def _bridge_gone(m: _Message, at: float) -> tuple[AriEvent, ...]:
+    return (pbx.BridgeGone(at, _bridge(m).id),)
+
+
+def _held(m: _Message, at: float) -> tuple[AriEvent, ...]:
+    return (pbx.Held(at, _channel(m).id, by_feature=m.musicclass == "N/A"),)
+
+
+def _unheld(m: _Message, at: float) -> tuple[AriEvent, ...]:
+    return (pbx.Unheld(at, _channel(m).id),)
+
+
+def _stasis_start(m: _Message, at: float) -> tuple[AriEvent, ...]:
+    return (*_seen(m, at), StasisStarted(_channel(m).id))
+
+
+def _stasis_end(m: _Message, _at: float) -> tuple[AriEvent, ...]:
+    return (StasisEnded(_channel(m).id),)
+
+
+def _playback_done(m: _Message, _at: float) -> tuple[AriEvent, ...]:
+    if m.playback is None:
+        raise _Missing("playback")
+    return (PlaybackDone(m.playback.id),)
+
+
+def _user_event(m: _Message, at: float) -> tuple[AriEvent, ...]:
+    said = m.userevent
+    name = said.get("eventname", "")
+    if name == names.EVENT_UNAVAILABLE:
+        return (Unavailable(at, said.get("Why", "")),)
+    channel = m.channel.id if m.channel is not None else ""
+    make = _USER_EVENTS.get(name)
+    return (Ignored(),) if make is None else (make(said, channel, at),)
+
+
+_USER_EVENTS: Mapping[str, Callable[[Mapping[str, str], str, float], EdgeEvent]] = {
+    names.EVENT_NOTICE: lambda said, channel, at: NoticeStage(
+        at, channel, said.get("Call", ""), said.get("Stage", ""), said.get("Heard", "") == "yes"
+    ),
+    names.EVENT_CHOICE: lambda said, channel, at: NoticeKey(at, channel, said.get("Call", ""), said.get("Key", "")),
+    names.EVENT_KEY: lambda said, channel, at: AgentPressed(
+        at, channel, said.get("Cmd", ""), said.get("Linked", ""), said.get("Endpoint", "")
+    ),
+}
+
+_HANDLERS: Mapping[str, Callable[[_Message, float], tuple[AriEvent, ...]]] = {
+    "ChannelCreated": _seen,
+    "ChannelStateChange": _seen,
+    "ChannelHangupRequest": _gone,
+    "ChannelDestroyed": _gone,
+    "ChannelEnteredBridge": _entered,
+    "ChannelLeftBridge": _left,
+    "BridgeCreated": _bridge_seen,
+    "BridgeDestroyed": _bridge_gone,
+    "ChannelHold": _held,
+    "ChannelUnhold": _unheld,
+    "ChannelUserevent": _user_event,
+    "StasisStart": _stasis_start,
+    "StasisEnd": _stasis_end,
+    "PlaybackFinished": _playback_done,
+    "ApplicationReplaced": lambda _m, _at: (Replaced(),),
+}

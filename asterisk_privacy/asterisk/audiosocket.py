@@ -1,0 +1,181 @@
+"""AudioSocket server: the far end of the taps. Asterisk connects, names the tap by UUID and sends a frame every 20 ms (facts 10).
+
+Only taps that were announced with `expect` may speak; anybody else is shown the door and counted. The protocol: one byte kind, two
+bytes length (big-endian), payload.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import struct
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import cast
+
+from asterisk_privacy.audio.frames import FRAME_BYTES, frame_times
+
+log = logging.getLogger(__name__)
+
+KIND_HANGUP = 0x00
+KIND_UUID = 0x01
+KIND_DTMF = 0x03
+KIND_AUDIO = 0x10
+KIND_ERROR = 0xFF
+HEADER = struct.Struct(">BH")
+INTRODUCTION_SECONDS = 2.0
+
+FrameSink = Callable[[float, bytes], None]
+"""Called with (complete_at on the monotonic clock, 320 bytes of signed 16-bit samples at 8 kHz)."""
+
+
+@dataclass(slots=True)
+class _Expected:
+    sink: FrameSink
+    ended: Callable[[], None]
+
+
+class AudioSocketServer:
+    """`uninvited` and `broken` count peers that were dropped."""
+
+    def __init__(self) -> None:
+        self._expected: dict[uuid.UUID, _Expected] = {}
+        self._peers: dict[uuid.UUID, _Peer] = {}
+        self._unnamed: set[_Peer] = set()
+        self._server: asyncio.Server | None = None
+        self.uninvited = 0
+        self.broken = 0
+
+    async def start(self, host: str, port: int) -> None:
+        """Raises OSError if the address cannot be had."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: _Peer(self), host, port, backlog=1024)
+
+    async def stop(self) -> None:
+        for peer in (*self._peers.values(), *self._unnamed):
+            peer.close()
+        if self._server is not None:
+            self._server.close()
+
+    def expect(self, tap: uuid.UUID, sink: FrameSink, ended: Callable[[], None]) -> None:
+        """From now on a peer that names itself `tap` may speak to `sink`; `ended` is called when its stream ends by itself."""
+        self._expected[tap] = _Expected(sink, ended)
+
+    def forget(self, tap: uuid.UUID) -> None:
+        """Not one frame more from this tap, whatever is still on its way."""
+        self._expected.pop(tap, None)
+        peer = self._peers.pop(tap, None)
+        if peer is not None:
+            peer.close()
+
+    @property
+    def connected(self) -> int:
+        return len(self._peers)
+
+    # ---- called by the peers
+
+    def arrived(self, peer: _Peer) -> None:
+        self._unnamed.add(peer)
+
+    def named(self, peer: _Peer, tap: uuid.UUID) -> _Expected | None:
+        self._unnamed.discard(peer)
+        expected = self._expected.get(tap)
+        if expected is None or tap in self._peers:
+            self.uninvited += 1
+            log.warning("AudioSocket: a peer that nobody expects was shut out (%s)", "second for one tap" if expected else "unknown tap")
+            return None
+        self._peers[tap] = peer
+        return expected
+
+    def gone(self, peer: _Peer, tap: uuid.UUID | None, fault: str | None) -> None:
+        self._unnamed.discard(peer)
+        if fault is not None:
+            self.broken += 1
+            log.warning("AudioSocket: peer dropped: %s", fault)
+        if tap is not None and self._peers.get(tap) is peer:
+            del self._peers[tap]
+            expected = self._expected.pop(tap, None)
+            if expected is not None:
+                expected.ended()
+
+
+class _Peer(asyncio.Protocol):
+    def __init__(self, server: AudioSocketServer) -> None:
+        self._server = server
+        self._transport: asyncio.Transport | None = None
+        self._buffer = bytearray()
+        self._tap: uuid.UUID | None = None
+        self._sink: FrameSink | None = None
+        self._fault: str | None = None
+        self._clock: asyncio.TimerHandle | None = None
+
+    def close(self) -> None:
+        self._sink = None
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's does not inherit from it
+        self._server.arrived(self)
+        self._clock = asyncio.get_running_loop().call_later(INTRODUCTION_SECONDS, self._fail, "named no tap in time")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._clock is not None:
+            self._clock.cancel()
+        self._sink = None
+        self._server.gone(self, self._tap, self._fault)
+
+    def _fail(self, fault: str) -> None:
+        self._fault = fault
+        self.close()
+
+    def data_received(self, data: bytes) -> None:
+        now = time.monotonic()
+        self._buffer += data
+        frames: list[bytes] = []
+        position = 0
+        while len(self._buffer) - position >= HEADER.size:
+            kind, length = HEADER.unpack_from(self._buffer, position)
+            if length > FRAME_BYTES:
+                self._fail(f"a frame of {length} bytes, expected {FRAME_BYTES}")
+                return
+            end = position + HEADER.size + length
+            if len(self._buffer) < end:
+                break
+            payload = bytes(self._buffer[position + HEADER.size : end])
+            position = end
+            if not self._take(kind, payload, frames):
+                return
+        del self._buffer[:position]
+        if self._sink is not None:
+            for complete_at, frame in zip(frame_times(now, len(frames)), frames, strict=True):
+                self._sink(complete_at, frame)
+
+    def _take(self, kind: int, payload: bytes, frames: list[bytes]) -> bool:
+        """Whether to go on reading."""
+        if self._tap is None:
+            if kind != KIND_UUID or len(payload) != 16:
+                self._fail("spoke before it named its tap")
+                return False
+            tap = uuid.UUID(bytes=payload)
+            expected = self._server.named(self, tap)
+            if expected is None:
+                self.close()
+                return False
+            self._tap, self._sink = tap, expected.sink
+            if self._clock is not None:
+                self._clock.cancel()
+        elif kind == KIND_AUDIO:
+            if len(payload) != FRAME_BYTES:
+                self._fail(f"a frame of {len(payload)} bytes, expected {FRAME_BYTES}")
+                return False
+            frames.append(payload)
+        elif kind in (KIND_HANGUP, KIND_ERROR):
+            self.close()
+            return False
+        elif kind != KIND_DTMF:
+            self._fail(f"a frame of unknown kind 0x{kind:02x}")
+            return False
+        return True

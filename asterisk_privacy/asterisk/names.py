@@ -1,0 +1,18 @@
+"""Names that the dialplan include and the daemon share. Admins learn them: changing one is a breaking change."""
+
+from __future__ import annotations
+
+ARI_APP = "asterisk-privacy"
+
+TAP_CONTEXT = "privacy-tap"
+"""Dialplan context that sends a snoop's audio to AudioSocket(); the snoop's channel id is the AudioSocket UUID."""
+
+MISSED_VARIABLE = "PRIVACY_MISSED"
+"""Global variable in which the dialplan counts calls that went on unrecorded since the daemon did not answer."""
+
+CONSENT_VARIABLE = "PRIVACY_CONSENT"
+
+EVENT_NOTICE = "PrivacyNotice"
+EVENT_CHOICE = "PrivacyChoice"
+EVENT_KEY = "PrivacyKey"
+EVENT_UNAVAILABLE = "PrivacyUnavailable"

@@ -1,0 +1,135 @@
+"""One way to hear a channel: snoop on its own microphone, continued into dialplan AudioSocket().
+
+The snoop's channel id is the AudioSocket UUID, so that no variable need be set: two ARI requests an attach, one a detach.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Callable, Coroutine
+from typing import Protocol
+
+from asterisk_privacy.asterisk import names
+from asterisk_privacy.asterisk.ari import Ari, AriRefused, AriUnreachable
+from asterisk_privacy.asterisk.audiosocket import AudioSocketServer, FrameSink
+
+log = logging.getLogger(__name__)
+
+START_SECONDS = 2.0
+
+
+class Tap(Protocol):
+    """A running tap. `stop` ends the frames at once; the rest of the cleaning up goes on behind."""
+
+    def stop(self) -> None: ...
+
+
+class Capture(Protocol):
+    """Behind this, how audio leaves Asterisk can change (DESIGN.md: `pipe`)."""
+
+    def attach(self, channel: str, sink: FrameSink, ended: Callable[[], None]) -> Tap:
+        """Starts hearing the microphone of `channel`; `ended` is called if it ends, or cannot begin, other than by `stop`."""
+        ...
+
+
+class StasisWaiters:
+    """Futures for the StasisStart of channels that we made; without it Asterisk answers 409 or 422 (DESIGN.md, ARI)."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, asyncio.Future[None]] = {}
+
+    def expect(self, channel: str) -> asyncio.Future[None]:
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting[channel] = future
+        return future
+
+    def started(self, channel: str) -> None:
+        future = self._waiting.pop(channel, None)
+        if future is not None and not future.done():
+            future.set_result(None)
+
+    def forget(self, channel: str) -> None:
+        self._waiting.pop(channel, None)
+
+
+class SnoopCapture:
+    """`failed` counts taps that could not be attached."""
+
+    def __init__(self, ari: Ari, server: AudioSocketServer, waiters: StasisWaiters) -> None:
+        self._ari = ari
+        self._server = server
+        self._waiters = waiters
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.failed = 0
+        self.attached = 0
+
+    def attach(self, channel: str, sink: FrameSink, ended: Callable[[], None]) -> Tap:
+        tap = uuid.uuid4()
+        self._server.expect(tap, sink, ended)
+        handle = _SnoopTap(self, tap)
+        self._spawn(self._start(channel, tap, handle, ended))
+        return handle
+
+    async def sweep(self, channels: list[tuple[str, str, str]]) -> int:
+        """Removes taps and tones of a daemon that died: `channels` as (id, dialplan context, name). Returns how many there were."""
+        orphans = [c for c, context, name in channels if name.startswith("Snoop/") and context == names.TAP_CONTEXT]
+        for orphan in orphans:
+            await self._ari.hang_up(orphan)
+        return len(orphans)
+
+    async def drained(self) -> None:
+        """Waits until all that was started or is being removed is done."""
+        while self._tasks:
+            await asyncio.gather(*self._tasks)
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _start(self, channel: str, tap: uuid.UUID, handle: _SnoopTap, ended: Callable[[], None]) -> None:
+        name = str(tap)
+        started = self._waiters.expect(name)
+        try:
+            await self._ari.snoop(channel, name, spy="in")
+            async with asyncio.timeout(START_SECONDS):
+                await started
+            if not handle.stopped:
+                await self._ari.move_to_dialplan(name, names.TAP_CONTEXT)
+            self.attached += 1
+        except (AriRefused, AriUnreachable, TimeoutError) as error:
+            if not handle.stopped:
+                # the channel may simply be gone: then its hang-up is on its way to us
+                self.failed += 1
+                log.warning("a tap could not be attached (%s); nothing is recorded from that party", error or "timed out")
+                handle.stop()
+                ended()
+        finally:
+            self._waiters.forget(name)
+            handle.made.set()
+
+    def remove(self, tap: uuid.UUID, made: asyncio.Event) -> None:
+        self._server.forget(tap)
+        self._spawn(self._remove(str(tap), made))
+
+    async def _remove(self, name: str, made: asyncio.Event) -> None:
+        try:
+            await made.wait()
+            await self._ari.hang_up(name)
+        except (AriRefused, AriUnreachable) as error:
+            log.warning("a tap could not be removed (%s); its frames are refused all the same", error)
+
+
+class _SnoopTap:
+    def __init__(self, capture: SnoopCapture, tap: uuid.UUID) -> None:
+        self._capture = capture
+        self._tap = tap
+        self.made = asyncio.Event()
+        self.stopped = False
+
+    def stop(self) -> None:
+        if not self.stopped:
+            self.stopped = True
+            self._capture.remove(self._tap, self.made)

@@ -1,0 +1,48 @@
+"""The command `asterisk-privacy` and its families."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+
+import click
+
+from asterisk_privacy import __version__
+
+COMMANDS: Mapping[str, str] = {
+    "serve": "asterisk_privacy.cli.serve:serve",
+    "demo": "asterisk_privacy.cli.demo:demo",
+    "check-config": "asterisk_privacy.cli.check_config:check_config",
+    "status": "asterisk_privacy.cli.status:status",
+    "recordings": "asterisk_privacy.cli.recordings:recordings",
+    "purge": "asterisk_privacy.cli.purge:purge",
+    "audit": "asterisk_privacy.cli.audit:audit",
+    "keys": "asterisk_privacy.cli.keys:keys",
+}
+
+
+class _Families(click.Group):
+    """Loads a command's file only when it is used, so that --help and status are quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        where = COMMANDS.get(cmd_name)
+        if where is None:
+            return None
+        module, _, name = where.partition(":")
+        command = getattr(importlib.import_module(module), name)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=_Families, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="asterisk-privacy")
+def main() -> None:
+    """Call recording for Asterisk with privacy by design.
+
+    Nothing is kept that is not conversation; nothing is kept without a purpose and an end.
+
+    Exit codes: 0 fine, 1 found something wrong, 2 usage or configuration, 3 cannot work now.
+    """

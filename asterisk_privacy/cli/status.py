@@ -1,0 +1,64 @@
+"""`asterisk-privacy status`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from asterisk_privacy.cli.common import config_option, operator_errors
+from asterisk_privacy.daemon.config import load
+from asterisk_privacy.daemon.control import Report, ask
+
+
+@click.command("status")
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+@operator_errors
+def status(config: Path, as_json: bool) -> None:
+    """Is the recorder running, connected and healthy?
+
+    Exit code 0: connected and no alarm since the start; 1: not connected, or alarms; 3: no daemon answers.
+    """
+    report = ask(load(config).control.socket, "status")
+    if as_json:
+        click.echo(json.dumps(report, indent=2))
+    else:
+        _print(report)
+    sys.exit(1 if report["alarms"] or not _part(report, "ari").get("connected") else 0)
+
+
+def _part(report: Report, name: str) -> dict[str, object]:
+    part = report.get(name)
+    return part if isinstance(part, dict) else {}
+
+
+def _print(report: Report) -> None:
+    console = Console()
+    table = Table(title=f"asterisk-privacy {report.get('version')}", show_header=False)
+    table.add_column(style="bold")
+    table.add_column()
+    ari, calls, capture, ring = (_part(report, n) for n in ("ari", "calls", "capture", "ring"))
+    link = f"connected as {ari.get('app')}" if ari.get("connected") else "[red]not connected: calls go on unrecorded[/red]"
+    table.add_row("Asterisk", link)
+    table.add_row("Calls now", f"{calls.get('now')}  {_pairs(calls.get('by_life'))}")
+    table.add_row("Calls since start", f"{calls.get('begun')}  {_pairs(calls.get('outcomes'))}")
+    table.add_row("Taps", f"{capture.get('taps')} now, {capture.get('attached')} in all, {capture.get('failed')} failed")
+    table.add_row("Memory of rings", f"{_mib(ring.get('bytes'))} of {_mib(ring.get('limit'))}")
+    purge = _part(report, "purge")
+    table.add_row("Purge", f"last {purge.get('last') or 'never'}, next {purge.get('next')}, overdue {purge.get('overdue')}")
+    alarms = _part(report, "alarms")
+    table.add_row("Alarms", f"[red]{_pairs(alarms)}[/red]" if alarms else "none")
+    console.print(table)
+
+
+def _pairs(of: object) -> str:
+    return ", ".join(f"{name} {count}" for name, count in of.items()) if isinstance(of, dict) else ""
+
+
+def _mib(amount: object) -> str:
+    return f"{amount / 1048576:.1f} MiB" if isinstance(amount, int | float) else "?"

@@ -1,0 +1,30 @@
+"""What the dialplan is told over FastAGI: the PRIVACY_ variables of dialplan/extensions_privacy.conf."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from asterisk_privacy.policy.purpose import Profile
+
+KEY_SECONDS = 2
+"""How long the caller may still press after the announcement has ended."""
+
+
+def announcement(profile: Profile, call_id: str, sounds: str) -> Mapping[str, str]:
+    """An explicit plan: AGISTATUS is SUCCESS even when a server closes at once (facts 7)."""
+    named = profile.announcement
+    agree_keys = "".join(dict.fromkeys(p.agree_key for p in profile.purposes if p.agree_key is not None))
+    return {
+        "PRIVACY_CALL": call_id,
+        "PRIVACY_NOTICE": named if named.startswith("/") else f"{sounds}/{profile.language}/{named}",
+        "PRIVACY_REFUSE_KEY": profile.refuse_key or "",
+        "PRIVACY_AGREE_KEYS": agree_keys,
+        "PRIVACY_KEY_SECONDS": str(KEY_SECONDS),
+        # last: a connection that breaks before this announces nothing
+        "PRIVACY_PLAN": "announce",
+    }
+
+
+def no_announcement() -> Mapping[str, str]:
+    """The call goes on unrecorded, and so is not announced as recorded either."""
+    return {"PRIVACY_PLAN": "none"}

@@ -1,0 +1,29 @@
+"""Who called: a keyed hash to look it up by, and the number sealed to the reviewers' keys. Never in clear (R24)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from asterisk_privacy.daemon.ledger import Ledger
+from asterisk_privacy.registry.numbers import number_hash_or_none
+from asterisk_privacy.registry.registry import Registry
+from asterisk_privacy.store.recipients import Recipients
+from asterisk_privacy.store.seal_text import seal_text
+
+
+class Callers:
+    def __init__(self, ledger: Ledger, number_key: bytes, recipients: Recipients) -> None:
+        self._ledger = ledger
+        self._number_key = number_key
+        self._recipients = recipients
+
+    def begin(self, call_id: str, profile: str, number: str, direction: str) -> None:
+        """Writes the call's row. Hashing and sealing are done in the registry's thread."""
+        at = datetime.now(UTC)
+
+        def write(registry: Registry) -> None:
+            hashed = number_hash_or_none(number, self._number_key)
+            sealed = seal_text(number, self._recipients) if number else None
+            registry.begin_call(call_id, profile, at, hashed, sealed, "out" if direction == "out" else "in")
+
+        self._ledger.post(write)

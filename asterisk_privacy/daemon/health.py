@@ -1,0 +1,40 @@
+"""What went wrong and what is going on, as counters and one report. No personal data, no unbounded names."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from enum import StrEnum
+
+log = logging.getLogger(__name__)
+
+
+class Alarm(StrEnum):
+    """Each of these means: something went unrecorded or unwritten, and a person should know."""
+
+    ARI_DOWN = "ari_down"
+    MISSED_CALLS = "missed_calls"  # the dialplan found no daemon
+    NOT_READY = "not_ready"  # a call was turned down since the recorder could not record
+    TAP_FAILED = "tap_failed"
+    TAP_BLIND = "tap_blind"  # a leg fell silent and was tapped afresh
+    STORE_FAILED = "store_failed"
+    REGISTRY_FAILED = "registry_failed"
+    RING_FULL = "ring_full"
+    UNKNOWN_KEY = "unknown_key"
+    UNKNOWN_CALL = "unknown_call"
+    PURGE_FAILED = "purge_failed"
+    PURGE_BRAKED = "purge_braked"
+    DELETION_OVERDUE = "deletion_overdue"
+    TONE_FAILED = "tone_failed"
+
+
+class Health:
+    def __init__(self) -> None:
+        self.alarms: Counter[Alarm] = Counter()
+        self.outcomes: Counter[str] = Counter()
+        self.calls_begun = 0
+
+    def alarm(self, what: Alarm, words: str, times: int = 1) -> None:
+        """Counts, and says it once in the log, in one line."""
+        self.alarms[what] += times
+        log.warning("alarm %s: %s", what.value, words)

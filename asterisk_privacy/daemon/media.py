@@ -1,0 +1,139 @@
+"""The audio of one call: taps while the gate is open, quarantine, then the ring or the file. Carries out; decides nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from asterisk_privacy.asterisk.taps import Capture, Tap
+from asterisk_privacy.audio.frames import FRAME_SECONDS, SILENT_FRAME, Leg
+from asterisk_privacy.audio.quarantine import Block, Quarantine
+from asterisk_privacy.audio.ring import Ring
+from asterisk_privacy.daemon.filing import RecordingFile
+from asterisk_privacy.daemon.health import Alarm, Health
+
+log = logging.getLogger(__name__)
+
+CURE_SECONDS = 0.04
+"""Between taking a tap away and putting a new one: a frame must pass without any hook on the channel (facts 11.4: at least 30 ms)."""
+LONGEST_PATIENCE_SECONDS = 30.0
+
+
+@dataclass(slots=True)
+class _Tapped:
+    """One party's tap in the present stretch."""
+
+    channel: str
+    leg: Leg
+    tap: Tap | None
+    patience: float  # seconds of exact zeros before it is tapped afresh; doubles, since a muted phone looks the same
+    zeros: int = 0
+
+
+class CallMedia:
+    def __init__(self, customer: str, capture: Capture, new_ring: Callable[[], Ring], health: Health, blind_seconds: float) -> None:
+        self._customer = customer
+        self._capture = capture
+        self._new_ring = new_ring
+        self._ring = new_ring()
+        self._health = health
+        self._blind_seconds = blind_seconds
+        self._quarantine = Quarantine()
+        self._stretch = 0
+        self._tapped: dict[str, _Tapped] = {}
+        self._file: RecordingFile | None = None
+        self.kept_seconds = 0.0
+
+    @property
+    def taps(self) -> int:
+        return sum(1 for t in self._tapped.values() if t.tap is not None)
+
+    @property
+    def ring_bytes(self) -> int:
+        return self._ring.memory_bytes
+
+    @property
+    def busy(self) -> bool:
+        return self._quarantine.busy
+
+    def open(self, at: float, parties: frozenset[str]) -> None:
+        self._stop_taps()
+        self._stretch = self._quarantine.open(at)
+        for channel in (self._customer, *sorted(parties)):
+            leg = Leg.CUSTOMER if channel == self._customer else Leg.AGENT
+            self._tapped[channel] = _Tapped(channel, leg, None, self._blind_seconds)
+            self._attach(self._stretch, channel)
+
+    def shut(self, at: float) -> None:
+        self._quarantine.shut(at)
+        self._stop_taps()
+
+    def release(self, proven: float) -> None:
+        """Lets out of quarantine what is certain to be conversation."""
+        for block in self._quarantine.release(proven):
+            self.kept_seconds += len(block) / 8000
+            self._deliver(block)
+
+    def to_file(self, file: RecordingFile) -> Ring:
+        """From now on audio goes to `file`. Returns the ring with all that was said before, which the file must write first."""
+        ring, self._ring = self._ring, self._new_ring()
+        if ring.lost_seconds:
+            self._health.alarm(Alarm.RING_FULL, f"{ring.lost_seconds:.0f} s of a kept call no longer fitted in memory")
+        self._file = file
+        return ring
+
+    def wipe(self) -> None:
+        """Forget every frame; the file, if any, is erased by whoever has it."""
+        self._quarantine.wipe()
+        self._ring.wipe()
+        self._file = None
+
+    def _deliver(self, block: Block) -> None:
+        if self._file is not None:
+            self._file.append(block)
+        else:
+            self._ring.append(block)
+            block.fill(0)
+
+    def _stop_taps(self) -> None:
+        for tapped in self._tapped.values():
+            if tapped.tap is not None:
+                tapped.tap.stop()
+        self._tapped.clear()
+
+    def _attach(self, stretch: int, channel: str) -> None:
+        tapped = self._tapped.get(channel)
+        if stretch != self._stretch or tapped is None:
+            return  # the conversation ended meanwhile
+        tapped.zeros = 0
+        sink: Callable[[float, bytes], None] = partial(self._frame, stretch, tapped)
+        tapped.tap = self._capture.attach(channel, sink, partial(self._ended, stretch, channel))
+
+    def _attach_later(self, stretch: int, channel: str, delay: float) -> None:
+        asyncio.get_running_loop().call_later(delay, self._attach, stretch, channel)
+
+    def _ended(self, stretch: int, channel: str) -> None:
+        """A tap ended by itself. Usually the channel is gone and that news is on its way; if not, hear it again."""
+        tapped = self._tapped.get(channel)
+        if stretch != self._stretch or tapped is None:
+            return
+        tapped.tap = None
+        self._health.alarm(Alarm.TAP_FAILED, "a tap ended in mid-conversation; trying again")
+        self._attach_later(stretch, channel, tapped.patience)
+        tapped.patience = min(2 * tapped.patience, LONGEST_PATIENCE_SECONDS)
+
+    def _frame(self, stretch: int, tapped: _Tapped, complete_at: float, samples: bytes) -> None:
+        self._quarantine.push(stretch, tapped.leg, tapped.channel, complete_at, samples)
+        if samples != SILENT_FRAME:
+            tapped.zeros, tapped.patience = 0, self._blind_seconds
+            return
+        tapped.zeros += 1
+        if tapped.zeros * FRAME_SECONDS >= tapped.patience and tapped.tap is not None:
+            tapped.tap.stop()
+            tapped.tap = None
+            tapped.patience = min(2 * tapped.patience, LONGEST_PATIENCE_SECONDS)
+            self._health.alarms[Alarm.TAP_BLIND] += 1
+            self._attach_later(stretch, tapped.channel, CURE_SECONDS)

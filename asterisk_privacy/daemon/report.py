@@ -1,0 +1,53 @@
+"""What `status` shows: one report of the running daemon, without personal data."""
+
+from __future__ import annotations
+
+import resource
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from asterisk_privacy import __version__
+from asterisk_privacy.asterisk.audiosocket import AudioSocketServer
+from asterisk_privacy.asterisk.fastagi import FastAgiServer
+from asterisk_privacy.audio.ring import RingMemory
+from asterisk_privacy.daemon.control import Report
+from asterisk_privacy.daemon.schedule import PurgeSchedule
+
+if TYPE_CHECKING:
+    from asterisk_privacy.daemon.service import Service
+
+
+def status_report(service: Service, agi: FastAgiServer, audio: AudioSocketServer, memory: RingMemory, purging: PurgeSchedule) -> Report:
+    runners = service.supervisor.runners
+    return {
+        "version": __version__,
+        "ari": {
+            "connected": service.link.up,
+            "app": service.ari.app,
+            "requests": service.ari.requests,
+            **{name: service.link.counts[name] for name in ("lost", "handshake_failed", "unknown", "malformed")},
+        },
+        "agi": {"answered": agi.served, "dropped": agi.problems},
+        "capture": {
+            "taps": sum(r.media.taps for r in runners),
+            "peers": audio.connected,
+            "attached": service.capture.attached,
+            "failed": service.capture.failed,
+            "uninvited": audio.uninvited,
+            "broken": audio.broken,
+        },
+        "calls": {
+            "now": len(runners),
+            "by_life": dict(Counter(r.recorder.situation.life.value for r in runners)),
+            "begun": service.health.calls_begun,
+            "outcomes": dict(service.health.outcomes),
+        },
+        "ring": {"bytes": memory.used, "limit": memory.limit},
+        "purge": {
+            "last": purging.last.isoformat() if purging.last else None,
+            "next": purging.next.isoformat() if purging.next else None,
+            "overdue": purging.overdue,
+        },
+        "alarms": {alarm.value: count for alarm, count in sorted(service.health.alarms.items())},
+        "process": {"max_rss_kib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss},
+    }

@@ -1,0 +1,169 @@
+"""One call while it lives: feeds its recorder and carries out what the recorder wants."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from time import monotonic
+from typing import assert_never
+
+from asterisk_privacy.asterisk.taps import Capture
+from asterisk_privacy.asterisk.tones import TonePlayer
+from asterisk_privacy.audio.ring import Ring
+from asterisk_privacy.call import commands as cmd
+from asterisk_privacy.call import events as ev
+from asterisk_privacy.call.recorder import Recorder, Timing
+from asterisk_privacy.daemon.filing import RecordingFile
+from asterisk_privacy.daemon.health import Health
+from asterisk_privacy.daemon.ledger import Ledger, wall
+from asterisk_privacy.daemon.media import CallMedia
+from asterisk_privacy.policy.purpose import Profile, Purpose
+from asterisk_privacy.store.vault import Vault
+
+log = logging.getLogger(__name__)
+
+LAST_FRAMES_SECONDS = 3.0
+"""How long sealing waits for the link to prove that nothing happened in the call's last second. After that it is dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What every call's runner works with."""
+
+    capture: Capture
+    tones: TonePlayer
+    vault: Vault
+    ledger: Ledger
+    health: Health
+    new_ring: Callable[[], Ring]
+    proven: Callable[[], float]  # until when everything that happened is known
+    timing: Timing
+    blind_seconds: float
+
+
+class CallRunner:
+    """`over` is called when the call is done with and nothing of it is left in memory."""
+
+    def __init__(self, channel: str, profile: Profile, drawn: frozenset[str], tools: Tools, over: Callable[[CallRunner], None]) -> None:
+        self.call_id = uuid.uuid4().hex
+        self.channel = channel
+        self.profile = profile
+        self.began_at = monotonic()
+        self.agents: list[str] = []  # endpoints that were in conversation, in order: PJSIP/agent
+        self._tools = tools
+        self._over = over
+        self.recorder = Recorder(profile, drawn, self.began_at, tools.timing)
+        self.media = CallMedia(channel, tools.capture, tools.new_ring, tools.health, tools.blind_seconds)
+        self._file: RecordingFile | None = None
+        self._jobs: asyncio.Task[None] | None = None
+        self._timers: list[asyncio.TimerHandle] = []
+
+    def receive(self, event: ev.Event) -> None:
+        for command in self.recorder.receive(event):
+            self._carry_out(command)
+
+    def met(self, endpoint: str) -> None:
+        """An agent's endpoint is in conversation with this customer."""
+        if endpoint not in self.agents:
+            self.agents.append(endpoint)
+
+    def close(self) -> None:
+        """The daemon stops: what is known to be conversation until now may still be sealed, nothing after it."""
+        known_until = min(self._tools.proven(), monotonic())
+        self.receive(ev.LinkLost(known_until))
+        self.receive(ev.HungUp(known_until))
+        self.receive(ev.Tick(monotonic() + self._tools.timing.quarantine + self._tools.timing.grace))
+
+    async def finished(self) -> None:
+        """Waits until files and rows are as the commands so far want them."""
+        while self._jobs is not None and not self._jobs.done():
+            await asyncio.wait([self._jobs])
+
+    def _carry_out(self, command: cmd.Command) -> None:
+        match command:
+            case cmd.Open():
+                self.media.open(command.at, command.parties)
+            case cmd.Shut():
+                self.media.shut(command.at)
+            case cmd.StartFile():
+                self._start_file(command)
+            case cmd.AddPurposes():
+                if self._file is not None:
+                    self._file.add_purposes(self._purposes(command.purposes), datetime.now(UTC))
+            case cmd.Seal():
+                self._next(partial(self._seal, self._file))
+            case cmd.Wipe():
+                self.media.wipe()
+                file, self._file = self._file, None
+                if file is not None:
+                    self._next(partial(file.erase, command.reason))
+            case cmd.Play():
+                self._tools.tones.play(command.channel, command.tone.value)
+            case cmd.NoteConsent():
+                at = wall(command.at)
+                self._tools.ledger.post(
+                    lambda registry: registry.note_consent(self.call_id, at, command.kind.value, command.key)
+                )
+            case cmd.WakeAt():
+                self._timers.append(
+                    asyncio.get_running_loop().call_later(max(0.0, command.at - monotonic()), self._wake, command.at)
+                )
+            case cmd.Finish():
+                self._next(partial(self._finish, command))
+            case _:
+                assert_never(command)
+
+    def _wake(self, at: float) -> None:
+        self.receive(ev.Tick(max(at, monotonic())))
+
+    def _purposes(self, names: tuple[str, ...]) -> tuple[Purpose, ...]:
+        return tuple(p for p in self.profile.purposes if p.name in names)
+
+    def _start_file(self, command: cmd.StartFile) -> None:
+        tools = self._tools
+        file = RecordingFile(tools.vault, tools.ledger, tools.health, self.call_id, self._file_failed)
+        self._file = file
+        file.start(self._purposes(command.purposes), command.part, wall(self.began_at), self.media.to_file(file))
+
+    def _file_failed(self) -> None:
+        self.receive(ev.FileFailed(monotonic()))
+
+    def _next(self, job: Callable[[], Awaitable[None]]) -> None:
+        """Jobs of one call run one after the other."""
+        before = self._jobs
+
+        async def run() -> None:
+            if before is not None:
+                await asyncio.wait([before])
+            await job()
+
+        self._jobs = asyncio.create_task(run())
+
+    async def _seal(self, file: RecordingFile | None) -> None:
+        give_up = monotonic() + LAST_FRAMES_SECONDS
+        self.media.release(self._tools.proven())
+        while self.media.busy and monotonic() < give_up:
+            await asyncio.sleep(0.05)
+            self.media.release(self._tools.proven())
+        if file is not None:
+            await file.seal()
+
+    async def _finish(self, command: cmd.Finish) -> None:
+        for timer in self._timers:
+            timer.cancel()
+        self.media.shut(monotonic())
+        self.media.wipe()
+        self._tools.health.outcomes[command.outcome.value] += 1
+        agent = self.agents[0] if self.agents else None
+        self._tools.ledger.post(
+            lambda registry: registry.end_call(
+                self.call_id, datetime.now(UTC), command.outcome.value, agent, command.spans, command.marks
+            )
+        )
+        log.info("call %s over: %s", self.call_id, command.outcome.value)
+        self._over(self)

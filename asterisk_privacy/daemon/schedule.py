@@ -1,0 +1,76 @@
+"""When the purger runs by itself: once a day at the configured hour, and at start if a run was missed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import UTC, datetime, timedelta
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.date import DateTrigger
+
+from asterisk_privacy.daemon.health import Alarm, Health
+from asterisk_privacy.daemon.purging import make_purger
+from asterisk_privacy.daemon.settings import Config
+from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.registry.registry import Registry
+from asterisk_privacy.retention.purger import PurgeReport
+from asterisk_privacy.store.vault import Vault
+
+log = logging.getLogger(__name__)
+
+DAY = timedelta(hours=24)
+
+
+class PurgeSchedule:
+    def __init__(self, config: Config, vault: Vault, health: Health) -> None:
+        self._config = config
+        self._vault = vault
+        self._health = health
+        # the library's default grace of 1 s would skip a run that a busy machine starts late (DESIGN.md)
+        self._scheduler = AsyncIOScheduler(job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1})
+        self.last: datetime | None = None
+        self.overdue = 0
+
+    @property
+    def next(self) -> datetime | None:
+        job = self._scheduler.get_job("purge")
+        return job.next_run_time if job is not None else None
+
+    async def start(self) -> None:
+        at = self._config.purger.at
+        self._scheduler.add_job(self.run, CronTrigger(hour=at.hour, minute=at.minute), id="purge")
+        last = await asyncio.to_thread(self._last_run)
+        if last is None or datetime.now(UTC) - last > DAY:
+            self._scheduler.add_job(self.run, DateTrigger(datetime.now(UTC) + timedelta(seconds=60)), id="purge-missed")
+        self.last = last
+        self._scheduler.start()
+
+    async def stop(self) -> None:
+        self._scheduler.shutdown(wait=False)
+
+    async def run(self) -> None:
+        try:
+            report = await asyncio.to_thread(self._purge)
+        except OperatorError as error:
+            self._health.alarm(Alarm.PURGE_FAILED, str(error))
+            return
+        self.last = report.at
+        self.overdue = len(report.overdue)
+        if report.brake is not None:
+            self._health.alarm(Alarm.PURGE_BRAKED, report.brake)
+        for failure in report.failed:
+            self._health.alarm(Alarm.PURGE_FAILED, f"recording {failure.item_id}: {failure.why}")
+        if report.overdue:
+            self._health.alarm(Alarm.DELETION_OVERDUE, f"{len(report.overdue)} recordings should have been deleted over a day ago")
+        log.info("purge: %d deleted, %d failed", len(report.deleted), len(report.failed))
+
+    def _last_run(self) -> datetime | None:
+        with Registry.open(self._config.registry.path, actor="purger") as registry:
+            last = registry.last_purge()
+        return last.at if last is not None else None
+
+    def _purge(self) -> PurgeReport:
+        with Registry.open(self._config.registry.path, actor="purger") as registry:
+            return make_purger(registry, self._vault, self._config.purger).run(datetime.now(UTC), dry_run=False)

@@ -1,0 +1,199 @@
+"""All calls of this PBX: answers the dialplan, follows the PBX, tells each call's runner what concerns it."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable, Mapping
+from time import monotonic
+
+from asterisk_privacy.asterisk import ari_events as ae
+from asterisk_privacy.asterisk.ari import Reading
+from asterisk_privacy.asterisk.fastagi import AgiRequest
+from asterisk_privacy.asterisk.taps import StasisWaiters
+from asterisk_privacy.call import events as ev
+from asterisk_privacy.call import pbx
+from asterisk_privacy.call.situation import Life
+from asterisk_privacy.call.switchboard import Switchboard
+from asterisk_privacy.daemon.answers import announcement, no_announcement
+from asterisk_privacy.daemon.callers import Callers
+from asterisk_privacy.daemon.health import Alarm, Health
+from asterisk_privacy.daemon.runner import CallRunner, Tools
+from asterisk_privacy.daemon.settings import Config
+from asterisk_privacy.policy.sampling import sampled_purposes
+
+log = logging.getLogger(__name__)
+
+_PBX_EVENTS = pbx.PbxEvent.__args__
+
+
+class Supervisor:
+    """`ready` says why nothing can be recorded now (or None); asked at each new call."""
+
+    def __init__(
+        self, config: Config, tools: Tools, waiters: StasisWaiters, callers: Callers, health: Health, ready: Callable[[], str | None]
+    ) -> None:
+        self._config = config
+        self._tools = tools
+        self._waiters = waiters
+        self._callers = callers
+        self._health = health
+        self._ready = ready
+        self._board = Switchboard()
+        self._by_channel: dict[str, CallRunner] = {}
+        self._linked = False
+        self.closing = False
+
+    @property
+    def runners(self) -> tuple[CallRunner, ...]:
+        return tuple(self._by_channel.values())
+
+    # ---- the dialplan asks (FastAGI)
+
+    def answer(self, request: AgiRequest) -> Mapping[str, str]:
+        """Channel variables for the dialplan: announce, or go on unrecorded."""
+        profile = self._config.book.profiles.get(request.parameters.get("profile", ""))
+        why = self._ready() if self._linked else "Asterisk's ARI is not connected"
+        if request.script != "start" or profile is None:
+            known = ", ".join(sorted(self._config.book.profiles))
+            why = f"the dialplan asks for profile '{request.parameters.get('profile', '')}'; config.toml has {known}"
+        if self.closing:
+            why = "the daemon is stopping"
+        if why is not None or profile is None:
+            self._health.alarm(Alarm.NOT_READY, f"a call goes on unrecorded: {why}")
+            return no_announcement()
+        present = self._by_channel.get(request.channel)
+        if present is not None:
+            return no_announcement()  # one call stays one recording (R17); what was announced first holds
+        runner = CallRunner(request.channel, profile, sampled_purposes(profile, secrets.randbelow), self._tools, self._over)
+        self._by_channel[request.channel] = runner
+        self._health.calls_begun += 1
+        self._callers.begin(runner.call_id, profile.name, request.caller, request.parameters.get("direction", "in"))
+        log.info("call %s begun on profile %s", runner.call_id, profile.name)
+        return announcement(profile, runner.call_id, str(self._config.dialplan.sounds))
+
+    # ---- the PBX tells (ARI)
+
+    def link_up(self, reading: Reading) -> None:
+        """The whole state, read again. What was missed in between is unknown, so everything starts shut (DESIGN.md, ARI)."""
+        now = monotonic()
+        self._board = _board_of(reading, now)
+        self._linked = True
+        for runner in self.runners:
+            if runner.channel not in self._board:
+                runner.receive(ev.HungUp(now))
+            runner.receive(ev.LinkRestored(now))
+        self._tell_company(frozenset(self._by_channel), now)
+
+    def link_down(self, why: str) -> None:
+        self._linked = False
+        self._health.alarm(Alarm.ARI_DOWN, f"{why}; {len(self._by_channel)} calls go on unrecorded until ARI is back")
+        known_until = self._tools.proven()
+        for runner in self.runners:
+            runner.receive(ev.LinkLost(known_until))
+
+    def pbx_told(self, event: ae.AriEvent) -> None:
+        if isinstance(event, _PBX_EVENTS):
+            touched = self._board.apply(event)
+            if isinstance(event, pbx.ChannelGone) and event.channel in self._by_channel:
+                self._by_channel[event.channel].receive(ev.HungUp(event.at))
+            self._tell_company(touched, event.at)
+            return
+        match event:
+            case ae.NoticeStage():
+                runner = self._by_channel.get(event.channel)
+                if runner is not None and event.call == runner.call_id:
+                    runner.receive(ev.NoticeBegun(event.at) if event.stage == "begin" else ev.NoticeEnded(event.at, event.heard))
+            case ae.NoticeKey():
+                runner = self._by_channel.get(event.channel)
+                if runner is not None and event.call == runner.call_id:
+                    runner.receive(ev.KeyChosen(event.at, event.key))
+            case ae.AgentPressed():
+                self._key(event)
+            case ae.Unavailable():
+                self._health.alarm(Alarm.MISSED_CALLS, f"a call went on unrecorded: the dialplan got no answer ({event.why})")
+            case ae.StasisStarted():
+                self._waiters.started(event.channel)
+            case ae.PlaybackDone():
+                self._tools.tones.playback_done(event.playback)
+            case _:
+                pass
+
+    def _tell_company(self, touched: frozenset[str], at: float) -> None:
+        now = monotonic()
+        for channel in touched & self._by_channel.keys():
+            runner = self._by_channel[channel]
+            company = self._board.company(channel)
+            for party in company.parties:
+                runner.met(_endpoint(self._board.name_of(party) or ""))
+            # what ends is backdated to when it ended; what begins is believed only from now on
+            runner.receive(ev.Surroundings(now if company.parties else at, company.parties, company.waiting))
+
+    # ---- the agent presses
+
+    def _key(self, event: ae.AgentPressed) -> None:
+        last = event.cmd == "keep-last"
+        runner = self._last_call_of(event.endpoint) if last else self._call_of(event)
+        if runner is None:
+            self._health.alarm(Alarm.UNKNOWN_CALL, "an agent's key belongs to no call that is known here")
+            self._tools.tones.play(event.channel, "refused")
+            return
+        try:
+            key = ev.AgentKey.KEEP if last else ev.AgentKey(event.cmd)
+        except ValueError:
+            self._health.alarm(Alarm.UNKNOWN_KEY, "the dialplan sent a key command that does not exist; compare features_privacy.conf")
+            return
+        runner.receive(ev.KeyPressed(event.at, key, event.channel))
+
+    def _call_of(self, event: ae.AgentPressed) -> CallRunner | None:
+        """Through the bridge first: after a transfer the linkedid may be an older call's."""
+        for channel in self._board.connected(event.channel):
+            if channel in self._by_channel and channel != event.channel:
+                return self._by_channel[channel]
+        found = self._by_channel.get(event.linked)
+        return found if found is not None and found.channel != event.channel else None
+
+    def _last_call_of(self, endpoint: str) -> CallRunner | None:
+        name = endpoint if "/" in endpoint else f"PJSIP/{endpoint}"
+        mine = [r for r in self.runners if r.recorder.situation.life is Life.GRACE and name in r.agents]
+        return max(mine, key=lambda r: r.began_at, default=None)
+
+    # ---- housekeeping
+
+    def release(self) -> None:
+        """Called several times a second: lets audio out of quarantine."""
+        proven = self._tools.proven()
+        for runner in self.runners:
+            if runner.media.busy:
+                runner.media.release(proven)
+
+    async def close(self) -> None:
+        """Stop orderly: what may be kept is sealed, the rest is zeroed."""
+        self.closing = True
+        runners = self.runners
+        for runner in runners:
+            runner.close()
+        for runner in runners:
+            await runner.finished()
+
+    def _over(self, runner: CallRunner) -> None:
+        self._by_channel.pop(runner.channel, None)
+
+
+def _endpoint(channel_name: str) -> str:
+    """`PJSIP/agent-0000002a` -> `PJSIP/agent`."""
+    return channel_name.rpartition("-")[0] or channel_name
+
+
+def _board_of(reading: Reading, now: float) -> Switchboard:
+    board = Switchboard()
+    for channel in reading.channels:
+        board.apply(pbx.ChannelSeen(now, channel.id, channel.name, channel.up))
+    for bridge in reading.bridges:
+        board.apply(pbx.BridgeSeen(now, bridge.id, bridge.mixing, frozenset(bridge.channels)))
+        for held in reading.on_hold & set(bridge.channels):
+            # who holds is not told; any of the others: each stays suspect until it unholds
+            for other in set(bridge.channels) - {held}:
+                board.apply(pbx.Held(now, other))
+    return board
+

@@ -1,0 +1,188 @@
+"""A whole site: Asterisk, the recorder's daemon with its configuration and keys, and what a reviewer needs. For the demo and the tests."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+from asterisk_privacy.audio.quarantine import Block
+from asterisk_privacy.daemon.control import Report, ask
+from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.lab.pbx import DIALPLAN, Pbx, free_port
+from asterisk_privacy.lab.unpack import Install
+from asterisk_privacy.registry.numbers import generate_key
+from asterisk_privacy.registry.registry import Registry
+from asterisk_privacy.registry.rows import CallRow, RecordingRow
+from asterisk_privacy.store.identity import Identity
+from asterisk_privacy.store.vault import open_recording
+
+READY_SECONDS = 20.0
+POLL_SECONDS = 0.05
+
+
+class Site:
+    """Everything below `workdir`. `policy` is the [purposes.*] and [profiles.*] part of config.toml; `settings` replaces other lines,
+    such as {"keys.grace_seconds": "2"}. The reviewer's key is kept apart, in `identity`: the daemon never sees it."""
+
+    def __init__(
+        self,
+        workdir: Path,
+        install: Install,
+        policy: str,
+        *,
+        settings: Mapping[str, str] | None = None,
+        contacts: Mapping[str, int] | None = None,
+        sounds: Path | None = None,
+        extra_dialplan: str = "",
+    ) -> None:
+        self.workdir = workdir.absolute()
+        self.state = self.workdir / "state"
+        self.run = self.workdir / "run"
+        self.etc = self.workdir / "etc-privacy"
+        for directory in (self.state, self.run, self.etc):
+            directory.mkdir(parents=True, exist_ok=True)
+        agi, audio = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
+        self.pbx = Pbx(
+            self.workdir / "pbx", install, agi_address=agi, audiosocket_address=audio, contacts=contacts, extra_dialplan=extra_dialplan
+        )
+        self.config = self.etc / "config.toml"
+        self.identity = Identity.generate()
+        self.log_path = self.workdir / "daemon.log"
+        self._daemon: subprocess.Popen[bytes] | None = None
+        self._write(policy, dict(settings or {}), agi, audio, sounds or DIALPLAN / "sounds")
+
+    def __enter__(self) -> Site:
+        self.pbx.start()
+        try:
+            self.start_daemon()
+        except BaseException:
+            self.pbx.stop()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop_daemon()
+        self.pbx.stop()
+
+    # ---- the daemon, started as systemd would: the same command, told by the same protocol that it is ready
+
+    def start_daemon(self, wait: bool = True) -> None:
+        """`wait`: until it is ready and connected to Asterisk."""
+        with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as told:
+            address = f"\0asterisk-privacy-lab-{os.getpid()}-{id(self)}-{time.monotonic_ns()}"
+            told.bind(address)
+            environment = {**os.environ, "NOTIFY_SOCKET": "@" + address[1:]}
+            with self.log_path.open("ab") as log:
+                self._daemon = subprocess.Popen(
+                    [sys.executable, "-m", "asterisk_privacy", "serve", "--config", str(self.config)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    env=environment,
+                )
+            if wait:
+                self._await_connected(told)
+
+    def _await_connected(self, told: socket.socket) -> None:
+        told.settimeout(0.2)
+        deadline = time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline:
+            with contextlib.suppress(TimeoutError):
+                if b"STATUS=connected" in told.recv(4096):
+                    return
+            if self._daemon is None or self._daemon.poll() is not None:
+                break
+        raise OperatorError(f"the daemon did not become ready: {self.log.strip().splitlines()[-1:]}; see {self.log_path}")
+
+    def stop_daemon(self, how: signal.Signals = signal.SIGTERM) -> int | None:
+        """Returns its exit status."""
+        daemon, self._daemon = self._daemon, None
+        if daemon is None:
+            return None
+        daemon.send_signal(how)
+        try:
+            return daemon.wait(timeout=15)
+        except subprocess.TimeoutExpired:
+            daemon.kill()
+            return daemon.wait()
+
+    @property
+    def daemon_pid(self) -> int:
+        if self._daemon is None:
+            raise OperatorError("the daemon of this site is not running")
+        return self._daemon.pid
+
+    @property
+    def log(self) -> str:
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+
+    # ---- what is known
+
+    def status(self) -> Report:
+        return ask(self.run / "control.sock", "status")
+
+    def registry(self) -> Registry:
+        return Registry.open(self.state / "registry.sqlite", actor="lab")
+
+    def calls(self) -> list[CallRow]:
+        """The oldest first."""
+        with self.registry() as registry:
+            return registry.calls()[::-1]
+
+    def recordings(self) -> list[RecordingRow]:
+        with self.registry() as registry:
+            return registry.recordings()
+
+    def wait_for_calls(self, count: int, seconds: float = 15.0) -> list[CallRow]:
+        """Until that many calls are over and their rows written."""
+        deadline = time.monotonic() + seconds
+        while True:
+            over = [c for c in self.calls() if c.outcome is not None]
+            if len(over) >= count:
+                return over
+            if time.monotonic() > deadline:
+                raise OperatorError(f"{len(over)} of {count} calls were over after {seconds:g} s; see {self.log_path}")
+            time.sleep(POLL_SECONDS)
+
+    def listen(self, recording_id: str, allow_truncated: bool = False) -> Block:
+        """Decrypts with the reviewer's key. int16, shape (n, 2), 8 kHz; left the customer."""
+        path = self.state / "recordings" / recording_id[:2] / f"{recording_id}.flac.age"
+        return open_recording(path, [self.identity], allow_truncated)[0]
+
+    # ---- configuration
+
+    def _write(self, policy: str, settings: dict[str, str], agi: str, audio: str, sounds: Path) -> None:
+        def secret(name: str, text: str) -> Path:
+            path = self.etc / name
+            path.write_text(text + "\n")
+            path.chmod(0o600)
+            return path
+
+        lines = {
+            "asterisk.ari_url": f'"{self.pbx.ari_url}"',
+            "asterisk.ari_user": f'"{self.pbx.ari_user}"',
+            "asterisk.ari_password_file": f'"{secret("ari.secret", self.pbx.ari_password)}"',
+            "fastagi.listen": f'"{agi}"',
+            "capture.listen": f'"{audio}"',
+            "dialplan.sounds": f'"{sounds}"',
+            "store.directory": f'"{self.state / "recordings"}"',
+            "store.recipients": f'"{secret("recipients.txt", self.identity.public)}"',
+            "registry.path": f'"{self.state / "registry.sqlite"}"',
+            "registry.number_key": f'"{secret("number.key", generate_key().hex())}"',
+            "control.socket": f'"{self.run / "control.sock"}"',
+            **settings,
+        }
+        tables: dict[str, list[str]] = {}
+        for name, value in lines.items():
+            table, _, key = name.partition(".")
+            tables.setdefault(table, []).append(f"{key} = {value}")
+        text = "\n".join(f"[{table}]\n" + "\n".join(keys) + "\n" for table, keys in tables.items())
+        self.config.write_text(text + "\n" + policy)
