@@ -81,7 +81,7 @@ class Phone:
             await self._until(lambda: all(leg.state is State.ENDED for leg in self.legs), 2.0, "the end of all calls")
         for leg in self.legs:
             await leg.close()
-        self._wire.close()
+        await self._wire.close()
 
     @property
     def port(self) -> int:

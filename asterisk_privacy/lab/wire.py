@@ -47,8 +47,9 @@ class Wire(asyncio.DatagramProtocol):
         self._on_repeat = on_repeat
         self._transport: asyncio.DatagramTransport | None = None
         self._pending: dict[tuple[str, str], _Pending] = {}
-        self._answers: dict[tuple[str, str], Message | None] = {}
+        self._answers: dict[tuple[str, str], Message] = {}
         self._senders: dict[tuple[str, str], Address] = {}
+        self._closed = asyncio.Event()
         self._branches = itertools.count(time.monotonic_ns())
 
     async def open(self) -> None:
@@ -56,11 +57,13 @@ class Wire(asyncio.DatagramProtocol):
         self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=(self.host, self.port))
         self.port = self._transport.get_extra_info("sockname")[1]
 
-    def close(self) -> None:
+    async def close(self) -> None:
+        """The port is free again when this returns."""
         for pending in self._pending.values():
             pending.final.cancel()
         if self._transport is not None:
             self._transport.close()
+            await self._closed.wait()
 
     def via(self) -> str:
         """A Via header with a fresh branch."""
@@ -117,6 +120,9 @@ class Wire(asyncio.DatagramProtocol):
         else:
             self._response(message, message.status)
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._closed.set()
+
     def error_received(self, exc: Exception) -> None:
         """A refused port: the request is sent again until its time is over."""
 
@@ -124,11 +130,8 @@ class Wire(asyncio.DatagramProtocol):
         key = (message.branch, message.method)
         if message.method != "ACK":
             if key in self._answers:
-                again = self._answers[key]
-                if again is not None:
-                    self.send(again, addr)
+                self.send(self._answers[key], addr)
                 return
-            self._answers[key] = None
             self._senders[key] = addr
         self._on_request(message)
 

@@ -150,11 +150,11 @@ async def test_refused_and_cancelled(caller: Phone, callee: Phone) -> None:
     assert (await callee.ended()).ending == "CANCEL received"
 
 
-@pytest.mark.parametrize(("who", "what"), [("caller", "INVITE"), ("callee", "200"), ("caller", "ACK")])
+@pytest.mark.parametrize(("who", "what"), [("caller", "INVITE"), ("callee", "180"), ("callee", "200"), ("caller", "ACK")])
 async def test_a_lost_message_is_sent_again(caller: Phone, callee: Phone, who: str, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (wire, leg):
         monkeypatch.setattr(module, "T1", 0.05)
-    callee.answer_after = 0.0
+    callee.answer_after = 0.12
     phone = caller if who == "caller" else callee
     dropped = dropping(phone, lambda m: m.start.startswith(what) or m.start.startswith(f"SIP/2.0 {what}"), 1)
     await caller.dial("b")
@@ -162,6 +162,14 @@ async def test_a_lost_message_is_sent_again(caller: Phone, callee: Phone, who: s
     assert len(dropped) == 1
     assert callee.leg.state is State.UP
     assert len(callee.legs) == 1
+
+
+async def test_a_port_is_free_again_at_once(callee: Phone) -> None:
+    for _ in range(3):
+        async with Phone("a", 0, callee.port) as phone:
+            port = phone.port
+        async with Phone("a", port, callee.port) as phone:
+            assert phone.port == port
 
 
 async def test_no_answer_is_an_error_that_says_so(callee: Phone) -> None:

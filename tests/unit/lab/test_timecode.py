@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -23,6 +25,12 @@ def test_every_frame_of_ten_minutes_is_its_own() -> None:
     step = np.concatenate([CODE.frame(n) for n in range(0, FRAMES, 7)])
     assert [piece.n for piece in CODE.fragments(ulaw.decode(ulaw.encode(step)))] == list(range(0, FRAMES, 7))
     assert np.array_equal(TimeCode(1).frame(29_999), CODE.frame(29_999))
+
+
+def test_neighbours_share_no_tone() -> None:
+    """What lies across a border would else look like one of the two for longer than it is."""
+    spectra = [set(np.argsort(np.abs(np.fft.rfft(CODE.frame(n)[:80])))[-5:]) for n in range(1000)]
+    assert all(a.isdisjoint(b) for a, b in pairwise(spectra))
 
 
 @pytest.mark.parametrize("offset", [0, 1, 39, 79, 80, 81, 121, 159])

@@ -69,7 +69,7 @@ def test_noise_and_near_silence() -> None:
     noise = np.random.default_rng(1).integers(-3000, 3000, 16000).astype(np.int16)
     assert tones.OTHER in set(tones.present(noise, tones.VOICES))
     assert set(tones.present(noise, tones.VOICES)) == {tones.OTHER}
-    assert set(tones.present((noise // 1500).astype(np.int16), tones.VOICES)) == {tones.SILENCE}
+    assert set(tones.present((noise // 300).astype(np.int16), tones.VOICES)) == {tones.SILENCE}
 
 
 def test_voice_has_no_click_when_it_changes() -> None:
