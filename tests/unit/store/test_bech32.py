@@ -14,7 +14,7 @@ VALID = (
     "11qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqc8247j",
     "?1ezyfcl",
 )
-INVALID = (" 1nwldj5", "\x7f1axkwrx", "pzry9x0s0muk", "1pzry9x0s0muk", "x1b4n0q5v", "li1dgmt3")
+INVALID: tuple[str, ...] = (" 1nwldj5", "\x7f1axkwrx", "pzry9x0s0muk", "1pzry9x0s0muk", "x1b4n0q5v", "li1dgmt3")
 INVALID += ("A1G7SGD8", "10a06t8", "1qzzfhee", "a12UEL5L", "")
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from asterisk_privacy.store import age_header
-from asterisk_privacy.store.faults import AgeError
+from asterisk_privacy.store.faults import AgeError, StoreFault
 from asterisk_privacy.store.flac import decode
 from asterisk_privacy.store.identity import Identity
 from asterisk_privacy.store.layout import SEALED_CHUNK
@@ -87,6 +87,14 @@ def test_settled_by_removal(vault: Vault, directory: Path, identity: Identity, t
     assert vault.settle(ID, keep=False) is None
     assert [path for path in directory.rglob("*") if path.is_file()] == []
     assert vault.settle(ID, keep=False) is None
+
+
+def test_what_must_go_is_never_sealed_on_the_way(vault: Vault, directory: Path, identity: Identity, talk: Talk) -> None:
+    killed_while_writing(directory, identity, talk(5))
+    (directory / "shred").write_text("in the way")  # so that it cannot be shredded now
+    with pytest.raises(StoreFault):
+        vault.settle(ID, keep=False)
+    assert list(vault.sealed()) == [] and vault.unfinished() == [ID]
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from asterisk_privacy.store import shred as room
 from asterisk_privacy.store.faults import AgeError, StoreFault
 from asterisk_privacy.store.identity import Identity
 from asterisk_privacy.store.shred import ShredEvidence, steps
@@ -106,7 +105,7 @@ def test_what_cannot_be_overwritten_is_removed_all_the_same(
     def full(descriptor: int, data: object) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(room.os, "write", full)
+    monkeypatch.setattr(os, "write", full)
     found = vault.shred(ID)
     assert found.found and not found.burnt and left(directory) == []
 
@@ -115,7 +114,7 @@ def test_a_disk_that_refuses_is_told(vault: Vault, recorded: bytes, monkeypatch:
     def refuse(one: object, two: object) -> None:
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr(room.os, "rename", refuse)
+    monkeypatch.setattr(os, "rename", refuse)
     with pytest.raises(StoreFault, match="Read-only") as caught:
         vault.shred(ID)
     assert ID in str(caught.value) and vault.path(ID).exists()
@@ -124,7 +123,12 @@ def test_a_disk_that_refuses_is_told(vault: Vault, recorded: bytes, monkeypatch:
 def test_each_step_is_synced_before_the_next(directory: Path, recorded: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[int] = []
     real = os.fsync
-    monkeypatch.setattr(os, "fsync", lambda descriptor: (synced.append(descriptor), real(descriptor))[1])
+
+    def fsync(descriptor: int) -> None:
+        synced.append(descriptor)
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
     for step in steps(directory, ID):
         assert synced or isinstance(step, ShredEvidence), step
         synced.clear()

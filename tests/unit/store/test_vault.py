@@ -231,9 +231,18 @@ def test_at_most_one_chunk_is_not_on_the_disk_yet(vault: Vault, directory: Path,
 def test_every_chunk_is_synced_when_write_returns(vault: Vault, talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
     """A power cut cannot be had in a test; that the sync comes after the bytes, and the rename after the sync, can be seen."""
     done: list[str] = []
-    for name in ("write", "fdatasync", "rename", "fsync"):
+
+    def watch(name: str) -> None:
         real = getattr(os, name)
-        monkeypatch.setattr(os, name, lambda *args, real=real, name=name: (done.append(name), real(*args))[1])
+
+        def seen(*arguments: object) -> object:
+            done.append(name)
+            return real(*arguments)
+
+        monkeypatch.setattr(os, name, seen)
+
+    for name in ("write", "fdatasync", "rename", "fsync"):
+        watch(name)
     writer = vault.create(ID)
     assert done[-1] == "fsync" and "fdatasync" in done  # the header, and the name of the file
     done.clear()
