@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,6 @@ from asterisk_privacy.lab.phone import Phone
 from asterisk_privacy.lab.rtp import Code, Tone
 from asterisk_privacy.lab.sipp import HangUp, Held, Hold, Key, SippAgent, SippCaller, Step, Talk, WaitForBye
 from asterisk_privacy.lab.timecode import TimeCode
-from asterisk_privacy.lab.unpack import locate
 
 pytestmark = pytest.mark.asterisk
 
@@ -45,11 +44,10 @@ class Exchange:
 
 
 @pytest.fixture(scope="module")
-def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exchange]:
+def exchange(tmp_path_factory: pytest.TempPathFactory, pbx_factory: Callable[..., Pbx]) -> Exchange:
     work = tmp_path_factory.mktemp("phone")
     ports = {name: free_port(socket.SOCK_DGRAM) for name in ("customer", "agent", "agent2")}
-    with Pbx(work / "pbx", locate(), contacts=ports, extra_dialplan=LISTENER.format(work=work)) as pbx:
-        yield Exchange(pbx, work, ports)
+    return Exchange(pbx_factory(contacts=ports, extra_dialplan=LISTENER.format(work=work)), work, ports)
 
 
 @pytest.fixture
