@@ -95,6 +95,11 @@ class RegistryFile:
         with self._lock, self.errors(), self.db.atomic("DEFERRED"):
             yield self.db
 
+    def fold(self) -> None:
+        """Empties the write-ahead log into the file, as far as other processes let it."""
+        with self._lock, self.errors():
+            sql(self.db, "PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
     @contextmanager
     def errors(self) -> Iterator[None]:
         try:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 from peewee import SqliteDatabase
 
 from asterisk_privacy.errors import OperatorError
-from asterisk_privacy.registry.clock import to_ms
+from asterisk_privacy.registry.clock import from_ms, to_ms
 from asterisk_privacy.registry.db import RegistryFile, sql
 from asterisk_privacy.registry.migrations import STEPS
+
+BACKUP_LIFE = timedelta(days=30)
 
 
 def migrate(file: RegistryFile, steps: Sequence[Sequence[str]] = STEPS) -> None:
@@ -53,6 +56,16 @@ def backup(source: Path, target: Path) -> None:
         writer.close()
         reader.close()
     os.replace(draft, target)
+
+
+def forget_backups(file: RegistryFile) -> list[str]:
+    """Removes copies older than BACKUP_LIFE and names them: they still know customers that the registry has forgotten since."""
+    gone = []
+    for copy in sorted(file.path.parent.glob(f"{file.path.name}.schema-*")):
+        if from_ms(int(copy.stat().st_mtime * 1000)) < file.clock() - BACKUP_LIFE:
+            copy.unlink()
+            gone.append(copy.name)
+    return gone
 
 
 def _version(path: Path, db: SqliteDatabase) -> int:

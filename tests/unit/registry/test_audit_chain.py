@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from collections.abc import Callable
 
@@ -76,6 +77,23 @@ def test_an_inserted_row_is_seen(trail: Registry, raw: Raw) -> None:
     raw("INSERT INTO audit VALUES (4, 1, 'anna', 'listen', 'r9', '{}', ?, ?)", prev, forged, unguarded=True)
     report = trail.verify_audit()
     assert not report.ok and report.first_bad == 5
+
+
+@pytest.mark.parametrize("mended", [False, True])
+def test_a_changed_row_with_a_new_hash_is_seen_in_the_next_one(trail: Registry, raw: Raw, mended: bool) -> None:
+    _, at, _, action, subject, detail, prev, _ = raw("SELECT * FROM audit WHERE seq = 3")[0]
+    forged = entry_hash(str(prev), 3, int(str(at)), "nobody", str(action), str(subject), str(detail))
+    raw("UPDATE audit SET actor = 'nobody', hash = ? WHERE seq = 3", forged, unguarded=True)
+    if mended:
+        raw("UPDATE audit SET prev = ? WHERE seq = 4", forged, unguarded=True)
+    report = trail.verify_audit()
+    assert not report.ok and report.first_bad == 4
+
+
+def test_the_hash_is_what_the_manual_says() -> None:
+    """So that somebody else's program can check a trail, and an old trail stays sound."""
+    text = '["00ff",7,1772355600000,"anna","listen","r1","{\\"purpose\\":\\"caf\\u00e9\\"}"]'
+    assert entry_hash("00ff", 7, 1772355600000, "anna", "listen", "r1", '{"purpose":"café"}') == hashlib.sha256(text.encode()).hexdigest()
 
 
 @settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

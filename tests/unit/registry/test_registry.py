@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -197,6 +198,24 @@ def test_last_purge_is_the_last_real_one(registry: Registry) -> None:
     registry.note_purge(LATER, 9, 0, 0, True)
     last = registry.last_purge()
     assert last is not None and (last.at, last.planned, last.deleted, last.failed, last.dry_run) == (T0, 5, 4, 1, False)
+
+
+def test_after_a_purge_a_forgotten_customer_is_nowhere_in_the_files(registry: Registry, sealed: Sealed, path: Path) -> None:
+    sealed("r1", "c1")
+    sealed("r2", "c2")
+    old, young = (path.with_name(f"{path.name}.schema-{n}") for n in (1, 2))
+    for copy, age in ((old, timedelta(days=31)), (young, timedelta(days=29))):
+        copy.write_bytes(b"hash-of-c1")
+        os.utime(copy, times=((T0 - age).timestamp(),) * 2)
+    registry.mark_purging("r1", LATER, "due")
+    registry.mark_purged("r1", LATER, "due", "{}")
+    registry.note_purge(LATER, 1, 0, 0, True)
+    assert old.exists()  # a dry run changes nothing
+    registry.note_purge(LATER, 1, 1, 0, False)
+    assert not old.exists() and young.exists()
+    assert registry.audit_entries(1)[0].action == "backup.forget"
+    left = path.read_bytes() + path.with_name(path.name + "-wal").read_bytes()
+    assert b"hash-of-c1" not in left and b"hash-of-c2" in left
 
 
 def test_neither_number_nor_note_nor_customer_reaches_the_audit_trail(registry: Registry, sealed: Sealed, raw: Raw) -> None:

@@ -14,6 +14,7 @@ from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.policy.retention import Milestone
 from asterisk_privacy.retention.purger import Purger
 from asterisk_privacy.retention.reconcile import Kind
+from asterisk_privacy.store import shred
 
 
 def test_what_is_due_goes_with_evidence_and_the_rest_stays(place: Place) -> None:
@@ -154,6 +155,21 @@ def test_files_and_rows_are_compared_both_ways(place: Place) -> None:
         (Kind.FILE_OF_THE_GONE, back),
     }
     assert not report.clean and all(len(place.traces(r)) == 1 for r in (*kept, orphan, back))  # it reports, it does not delete
+
+
+def test_a_shredding_that_was_cut_off_is_finished_even_without_a_row(place: Place) -> None:
+    for known in (False, True):
+        recording = place.record(row=False)
+        if known:  # erased while it was written, and the machine died before the file was gone
+            place.registry.begin_call("c", "sales", T0, None, None, "in")
+            place.registry.begin_recording(recording, "c", T0, [purpose(Days(30))], 1)
+            place.registry.erase_recording(recording, T0, "refused")
+        for step in shred.steps(place.folder / "recordings", recording):
+            if step == "label":
+                break
+        assert place.traces(recording) != [] and place.vault.half_shredded() == [recording]
+        assert place.purger().run(DUE, dry_run=True).clean and place.traces(recording) != []
+        assert place.purger().run(DUE, dry_run=False).clean and place.traces(recording) == []
 
 
 def test_only_one_purger_at_a_time(place: Place) -> None:

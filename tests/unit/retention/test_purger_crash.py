@@ -12,12 +12,19 @@ import pytest
 from retention_samples import DUE, Place
 
 from asterisk_privacy.daemon.purging import RegistryRows
-from asterisk_privacy.registry import recordings
+from asterisk_privacy.registry import calls, recordings
 from asterisk_privacy.retention.purger import Purger
 from asterisk_privacy.store import shred
 from asterisk_privacy.store.vault import ShredEvidence
 
-IN_REGISTRY = ["before mark_purging", "inside mark_purging", "after mark_purging", "inside mark_purged", "after mark_purged"]
+IN_REGISTRY = [
+    "before mark_purging",
+    "inside mark_purging",
+    "after mark_purging",
+    "inside mark_purged",
+    "inside forgetting",
+    "after mark_purged",
+]
 IN_STORE = ["move", "label", "burn", "empty", "unlink", "shredded"]
 
 
@@ -28,13 +35,18 @@ class Doomed(RegistryRows):
         super().__init__(place.registry)
         self.step = step
         honest = recordings.audit.append
+        inside = {
+            "recording.purging": "inside mark_purging",
+            "recording.purged": "inside mark_purged",
+            "call.forget-customer": "inside forgetting",
+        }
 
         def append(file, db, action, *rest, **named):  # type: ignore[no-untyped-def]
             """The row was changed, its audit row not yet written, nothing committed."""
-            self.die({"recording.purging": "inside mark_purging", "recording.purged": "inside mark_purged"}.get(action, ""))
+            self.die(inside.get(action, ""))
             honest(file, db, action, *rest, **named)
 
-        recordings.audit = SimpleNamespace(append=append)  # type: ignore[assignment]
+        recordings.audit = calls.audit = SimpleNamespace(append=append)  # type: ignore[assignment]
 
     def die(self, where: str) -> None:
         if where == self.step:
@@ -99,6 +111,8 @@ def test_killed_and_started_again(tmp_path: Path, step: str) -> None:
     assert [(place.state(r), place.traces(r)) for r in ids] == [("purged", [])] * 2
     assert place.registry.verify_audit().ok
     for recording in ids:
+        call = place.registry.call(recording)
+        assert call is not None and call.customer_hash is None and call.customer_sealed is None
         history = [e.action for e in reversed(place.registry.audit_entries(None, subject=recording))]
         assert history.count("recording.purging") == history.count("recording.purged") == 1
     place.registry.close()
