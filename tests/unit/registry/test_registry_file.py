@@ -144,6 +144,21 @@ def test_several_open_a_new_file_at_once(path: Path) -> None:
         assert report.ok and report.entries == 30
 
 
+def test_a_second_registry_in_the_process_does_not_drop_the_locks_of_the_first(path: Path) -> None:
+    """Another process would then take itself for the last user and remove the WAL: the rows of the first would be seen by nobody."""
+    elsewhere = [
+        *(sys.executable, "-c"),
+        "import sqlite3, sys; print(sqlite3.connect(sys.argv[1]).execute('SELECT count(*) FROM calls').fetchone()[0])",
+        str(path),
+    ]
+    with Registry.open(path) as daemon:
+        with Registry.open(path):
+            pass
+        assert subprocess.check_output(elsewhere) == b"0\n"
+        daemon.begin_call("c1", "sales", T0, None, None, "in")
+        assert subprocess.check_output(elsewhere) == b"1\n"
+
+
 def test_two_processes_write_one_chain(path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from datetime import datetime, UTC\n"
