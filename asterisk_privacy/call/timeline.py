@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+
+FRAME_MS = 20
 
 
 class SpanKind(StrEnum):
@@ -39,3 +42,24 @@ class Span:
 class Mark:
     kind: MarkKind
     at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Where a stretch of conversation lies in the call and in the recording, whose audio holds the conversation only."""
+
+    span: Span
+    audio_from_ms: int
+    audio_to_ms: int
+
+
+def passages(spans: Iterable[Span]) -> tuple[Passage, ...]:
+    """Maps the recording's audio onto the timeline: each talk span became as many whole frames as fit in it."""
+    found: list[Passage] = []
+    position = 0
+    for span in spans:
+        if span.kind is SpanKind.TALK:
+            length = (span.end_ms - span.start_ms) // FRAME_MS * FRAME_MS
+            found.append(Passage(span, position, position + length))
+            position += length
+    return tuple(found)
