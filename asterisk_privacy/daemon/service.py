@@ -53,12 +53,12 @@ async def serve(config: Config) -> None:
     _never_dump_core()
     async with AsyncExitStack() as stack:
         service = await _assemble(config, stack)
-        # ready means: the dialplan gets an answer. Asterisk may come up later; until then the answer is "unrecorded"
-        notify("READY=1\nSTATUS=waiting for Asterisk")
         stopping = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopping.set)
+        # ready means: the dialplan gets an answer. Asterisk may come up later; until then the answer is "unrecorded"
+        notify("READY=1\nSTATUS=waiting for Asterisk")
         work = [
             asyncio.create_task(service.link.run(), name="link"),
             asyncio.create_task(service.pulse(), name="pulse"),
