@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 REQUEST_SECONDS = 5.0
 HANDSHAKE_SECONDS = 5.0
+CLOSE_SECONDS = 0.2
 
 
 class AriRefused(Exception):
@@ -35,6 +36,10 @@ class AriUnreachable(Exception):
     """No answer: refused, reset or timed out."""
 
 
+_NO_PHONE = frozenset({"Local", "Snoop", "Announcer", "Recorder", "CBAnn", "CBRec", "Bridge", "Message", "Surrogate"})
+"""Channel technologies with nobody behind them who could hold."""
+
+
 @dataclass(frozen=True, slots=True)
 class AriAccess:
     url: str  # http://host:port
@@ -44,18 +49,25 @@ class AriAccess:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The whole state of the PBX as read at one moment."""
+    """The whole state of the PBX as read at one moment. `holding`: channels whose phone holds. `suspects`: channels of which it cannot
+    be told; they count as holding until they move or take back a hold."""
 
     channels: tuple[ae.Channel, ...]
     bridges: tuple[ae.Bridge, ...]
-    on_hold: frozenset[str]  # channels that are being told to hold (their peer holds), CHANNEL(onhold)
+    holding: frozenset[str]
+    suspects: frozenset[str] = frozenset()
 
 
 class Ari:
     """One application's requests. Every method raises AriRefused or AriUnreachable and nothing else."""
 
-    def __init__(self, access: AriAccess, app: str) -> None:
+    def __init__(
+        self, access: AriAccess, app: str, *, request_seconds: float = REQUEST_SECONDS, handshake_seconds: float = HANDSHAKE_SECONDS
+    ) -> None:
         self._access = access
+        self._request_seconds = request_seconds
+        self._handshake_seconds = handshake_seconds
+        self._base_app = app
         self.app = app
         self._session: aiohttp.ClientSession | None = None
         self.requests = 0
@@ -63,7 +75,7 @@ class Ari:
     async def open(self) -> None:
         self._session = aiohttp.ClientSession(
             auth=aiohttp.BasicAuth(self._access.user, self._access.password),
-            timeout=aiohttp.ClientTimeout(total=REQUEST_SECONDS),
+            timeout=aiohttp.ClientTimeout(total=self._request_seconds),
             connector=aiohttp.TCPConnector(limit=32),
         )
 
@@ -92,9 +104,11 @@ class Ari:
             raise AriUnreachable("not connected")
         url = f"{self._access.url}/ari/events".replace("http", "ws", 1)
         try:
-            async with asyncio.timeout(HANDSHAKE_SECONDS):
-                # autoping off: pongs are how the link proves that it lives
-                return await self._session.ws_connect(url, params={"app": self.app}, autoping=False, heartbeat=None)
+            async with asyncio.timeout(self._handshake_seconds):
+                # autoping off: pongs are how the link proves that it lives. A close is not waited for: the peer may be gone
+                return await self._session.ws_connect(
+                    url, params={"app": self.app}, autoping=False, heartbeat=None, timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_SECONDS)
+                )
         except aiohttp.WSServerHandshakeError as error:
             raise AriRefused(error.status, "websocket handshake") from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -102,6 +116,15 @@ class Ari:
 
     async def subscribe(self) -> None:
         await self.request("POST", f"applications/{self.app}/subscription", {"eventSource": "channel:,bridge:"})
+
+    def take_fresh_app(self, number: int) -> None:
+        """A name that hung once can hang for ever (DESIGN.md, ARI): go on under another."""
+        self.app = f"{self._base_app}-{number}"
+
+    def is_our_app(self, name: str) -> bool:
+        """The configured name, or a fresh one made of it by this daemon or by one that died."""
+        rest = name.removeprefix(self._base_app)
+        return rest == "" or (rest != name and rest[0] == "-" and rest[1:].isdecimal())
 
     async def is_taken(self) -> bool:
         """Whether another live websocket holds this application name."""
@@ -132,11 +155,37 @@ class Ari:
     async def read_state(self) -> Reading:
         channels = tuple(ae.parse_channels(await self.request("GET", "channels")))
         bridges = tuple(ae.parse_bridges(await self.request("GET", "bridges")))
-        in_mixing = {c for b in bridges if b.mixing for c in b.channels}
-        held = [c for c in in_mixing if await self.variable(c, "CHANNEL(onhold)") == "1"]
-        return Reading(channels, bridges, frozenset(held))
+        mixing = [b for b in bridges if b.mixing]
+        names = {c.id: c.name for c in channels}
+        members = sorted({c for b in mixing for c in b.channels if c in names})
+        told = dict(zip(members, await asyncio.gather(*(self._is_told_to_hold(c) for c in members)), strict=True))
+        holds = dict(zip(members, await asyncio.gather(*(self._phone_holds(c, names[c]) for c in members)), strict=True))
+        holding = frozenset(c for c, yes in holds.items() if yes)
+        suspects: set[str] = set()
+        for bridge in mixing:
+            inside = set(bridge.channels) & names.keys()
+            # who holds is told by nobody but PJSIP; of others only that some channel was told to hold, and in a room of three not even that
+            for one in inside:
+                others = inside - {one}
+                if told[one] and not others & holding:
+                    suspects |= others
+                if holds[one] is None and (len(inside) > 2 or names[one].startswith("PJSIP/")):
+                    suspects.add(one)
+        return Reading(channels, bridges, holding, frozenset(suspects) - holding)
 
-    async def variable(self, channel: str, name: str) -> str | None:
+    async def _is_told_to_hold(self, channel: str) -> bool:
+        """CHANNEL(onhold): its peer holds. 0 for everybody in a ConfBridge, whoever holds (seen on 22.10.1)."""
+        return await self._variable(channel, "CHANNEL(onhold)") == "1"
+
+    async def _phone_holds(self, channel: str, name: str) -> bool | None:
+        """CHANNEL(rtp,hold): the phone itself holds, by sendonly, inactive or c=0.0.0.0 (seen on 22.10.1). PJSIP only; None: not known."""
+        kind = name.partition("/")[0]
+        if kind != "PJSIP":
+            return False if kind in _NO_PHONE else None
+        value = await self._variable(channel, "CHANNEL(rtp,hold)")
+        return {"0": False, "1": True}.get(value or "")
+
+    async def _variable(self, channel: str, name: str) -> str | None:
         """A channel's variable or function; None if there is none, or no such channel."""
         return await self._value(f"channels/{channel}/variable", name)
 
@@ -147,7 +196,7 @@ class Ari:
         try:
             body = await self.request("GET", path, {"variable": name})
         except AriRefused as refused:
-            if refused.status in (404, 409):
+            if refused.status in (404, 409, 500):  # 500: a function that this kind of channel does not have
                 return None
             raise
         try:

@@ -143,7 +143,8 @@ _IGNORED = frozenset({
     "ChannelVarset", "ChannelDialplan", "ChannelConnectedLine", "ChannelCallerId", "ChannelDtmfReceived", "ChannelTalkingStarted",
     "ChannelTalkingFinished", "Dial", "PlaybackStarted", "PlaybackContinuing", "BridgeVideoSourceChanged", "BridgeAttendedTransfer",
     "BridgeBlindTransfer", "BridgeMerged", "RecordingStarted", "RecordingFinished", "ChannelToneDetected", "ApplicationRegistered",
-    "ApplicationUnregistered", "ChannelTransfer",
+    "ApplicationUnregistered", "ChannelTransfer", "ApplicationMoveFailed", "RecordingFailed", "TextMessageReceived", "ContactStatusChange",
+    "PeerStatusChange", "EndpointStateChange", "DeviceStateChanged", "RESTResponse",
 })  # fmt: skip
 """Transfer events come after the moves (facts 6.1): labels, not state. Dial and connected-line updates carry channel snapshots, but
 nothing that the moves do not tell."""
@@ -164,8 +165,8 @@ def parse(text: str | bytes, when: Callable[[str], float]) -> tuple[AriEvent, ..
     it was true (see `clock.true_at`)."""
     try:
         message = _DECODER.decode(text)
-    except msgspec.DecodeError as error:
-        return (Malformed(str(error)),)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        return (Malformed(type(error).__name__ if isinstance(error, UnicodeError) else str(error)),)
     handler = _HANDLERS.get(message.type)
     if handler is None:
         return (Ignored(),) if message.type in _IGNORED else (Unknown(message.type),)

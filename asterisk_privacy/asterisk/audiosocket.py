@@ -26,6 +26,10 @@ KIND_AUDIO = 0x10
 KIND_ERROR = 0xFF
 HEADER = struct.Struct(">BH")
 INTRODUCTION_SECONDS = 2.0
+SILENCE_SECONDS = 2.0
+"""A tap sends 50 frames a second whatever happens (facts 10); one that sends nothing for this long has stalled."""
+APPEAR_SECONDS = 10.0
+"""From `expect` to the peer's connection: longer than the ARI requests in between may take."""
 
 FrameSink = Callable[[float, bytes], None]
 """Called with (complete_at on the monotonic clock, 320 bytes of signed 16-bit samples at 8 kHz)."""
@@ -35,12 +39,18 @@ FrameSink = Callable[[float, bytes], None]
 class _Expected:
     sink: FrameSink
     ended: Callable[[], None]
+    clock: asyncio.TimerHandle
 
 
 class AudioSocketServer:
     """`uninvited` and `broken` count peers that were dropped."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, introduction: float = INTRODUCTION_SECONDS, silence: float = SILENCE_SECONDS, appear: float = APPEAR_SECONDS
+    ) -> None:
+        self.introduction = introduction
+        self.silence = silence
+        self._appear = appear
         self._expected: dict[uuid.UUID, _Expected] = {}
         self._peers: dict[uuid.UUID, _Peer] = {}
         self._unnamed: set[_Peer] = set()
@@ -59,16 +69,34 @@ class AudioSocketServer:
         if self._server is not None:
             self._server.close()
 
+    @property
+    def port(self) -> int:
+        """Where it listens; for port 0 at `start`."""
+        if self._server is None:
+            raise RuntimeError("not started")
+        return int(self._server.sockets[0].getsockname()[1])
+
     def expect(self, tap: uuid.UUID, sink: FrameSink, ended: Callable[[], None]) -> None:
-        """From now on a peer that names itself `tap` may speak to `sink`; `ended` is called when its stream ends by itself."""
-        self._expected[tap] = _Expected(sink, ended)
+        """From now on a peer that names itself `tap` may speak to `sink`; `ended` is called when its stream ends by itself, stalls, or
+        does not begin within `appear` seconds."""
+        clock = asyncio.get_running_loop().call_later(self._appear, self._never_came, tap)
+        self._expected[tap] = _Expected(sink, ended, clock)
 
     def forget(self, tap: uuid.UUID) -> None:
         """Not one frame more from this tap, whatever is still on its way."""
-        self._expected.pop(tap, None)
+        expected = self._expected.pop(tap, None)
+        if expected is not None:
+            expected.clock.cancel()
         peer = self._peers.pop(tap, None)
         if peer is not None:
             peer.close()
+
+    def _never_came(self, tap: uuid.UUID) -> None:
+        expected = self._expected.pop(tap, None)
+        if expected is not None:
+            self.broken += 1
+            log.warning("AudioSocket: a tap's audio did not come within %g s; can Asterisk reach this port?", self._appear)
+            expected.ended()
 
     @property
     def connected(self) -> int:
@@ -86,6 +114,7 @@ class AudioSocketServer:
             self.uninvited += 1
             log.warning("AudioSocket: a peer that nobody expects was shut out (%s)", "second for one tap" if expected else "unknown tap")
             return None
+        expected.clock.cancel()
         self._peers[tap] = peer
         return expected
 
@@ -110,16 +139,18 @@ class _Peer(asyncio.Protocol):
         self._sink: FrameSink | None = None
         self._fault: str | None = None
         self._clock: asyncio.TimerHandle | None = None
+        self._heard_at = 0.0
+        self._closed = False
 
     def close(self) -> None:
-        self._sink = None
+        self._closed, self._sink = True, None
         if self._transport is not None:
             self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's does not inherit from it
         self._server.arrived(self)
-        self._clock = asyncio.get_running_loop().call_later(INTRODUCTION_SECONDS, self._fail, "named no tap in time")
+        self._clock = asyncio.get_running_loop().call_later(self._server.introduction, self._fail, "named no tap in time")
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._clock is not None:
@@ -132,7 +163,9 @@ class _Peer(asyncio.Protocol):
         self.close()
 
     def data_received(self, data: bytes) -> None:
-        now = time.monotonic()
+        if self._closed:
+            return
+        now = self._heard_at = time.monotonic()
         self._buffer += data
         frames: list[bytes] = []
         position = 0
@@ -146,12 +179,28 @@ class _Peer(asyncio.Protocol):
                 break
             payload = bytes(self._buffer[position + HEADER.size : end])
             position = end
+            if kind in (KIND_HANGUP, KIND_ERROR) and self._tap is not None:
+                self._deliver(now, frames)
+                self.close()
+                return
             if not self._take(kind, payload, frames):
                 return
         del self._buffer[:position]
-        if self._sink is not None:
-            for complete_at, frame in zip(frame_times(now, len(frames)), frames, strict=True):
-                self._sink(complete_at, frame)
+        self._deliver(now, frames)
+
+    def _deliver(self, now: float, frames: list[bytes]) -> None:
+        for complete_at, frame in zip(frame_times(now, len(frames)), frames, strict=True):
+            sink = self._sink
+            if sink is None:  # the frame before may have ended this tap
+                return
+            sink(complete_at, frame)
+
+    def _watch(self) -> None:
+        silent = time.monotonic() - self._heard_at
+        if silent >= self._server.silence:
+            self._fail(f"sent nothing for {self._server.silence:g} s")
+        else:
+            self._clock = asyncio.get_running_loop().call_later(self._server.silence - silent, self._watch)
 
     def _take(self, kind: int, payload: bytes, frames: list[bytes]) -> bool:
         """Whether to go on reading."""
@@ -167,14 +216,12 @@ class _Peer(asyncio.Protocol):
             self._tap, self._sink = tap, expected.sink
             if self._clock is not None:
                 self._clock.cancel()
+            self._watch()
         elif kind == KIND_AUDIO:
             if len(payload) != FRAME_BYTES:
                 self._fail(f"a frame of {len(payload)} bytes, expected {FRAME_BYTES}")
                 return False
             frames.append(payload)
-        elif kind in (KIND_HANGUP, KIND_ERROR):
-            self.close()
-            return False
         elif kind != KIND_DTMF:
             self._fail(f"a frame of unknown kind 0x{kind:02x}")
             return False

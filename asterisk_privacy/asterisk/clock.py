@@ -9,7 +9,7 @@ def stamp_seconds(timestamp: str) -> float | None:
     """ARI's `2026-11-22T06:17:23.123+0000` as seconds since the epoch; None if it is none."""
     try:
         return datetime.fromisoformat(timestamp).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError, OSError):  # OSError: a year that the C library does not know
         return None
 
 

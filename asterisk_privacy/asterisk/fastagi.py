@@ -23,7 +23,8 @@ BACKLOG = 1024
 
 @dataclass(frozen=True, slots=True)
 class AgiRequest:
-    """`script` and `parameters` from agi://host/script?name=value; `caller` is the caller's number or empty."""
+    """`script` and `parameters` from agi://host/script?name=value; `caller` is the caller's number or empty. `channel` is the one that is
+    asked for: the parameter of that name, since for an outbound call another channel does the asking, or else the asking one."""
 
     channel: str
     script: str
@@ -46,9 +47,13 @@ def parse_request(lines: list[str]) -> AgiRequest:
     channel = fields.get("agi_uniqueid", "")
     if not channel:
         raise AgiProblem("no agi_uniqueid")
-    url = urlsplit(fields.get("agi_request", ""))
+    try:
+        url = urlsplit(fields.get("agi_request", ""))
+        parameters = dict(parse_qsl(url.query, keep_blank_values=True))
+    except ValueError:
+        raise AgiProblem("an agi_request that is no address") from None
     caller = fields.get("agi_callerid", "")
-    return AgiRequest(channel, url.path.strip("/"), dict(parse_qsl(url.query)), "" if caller == "unknown" else caller)
+    return AgiRequest(parameters.get("channel") or channel, url.path.strip("/"), parameters, "" if caller == "unknown" else caller)
 
 
 def quoted(value: str) -> str:
@@ -63,8 +68,9 @@ Handler = Callable[[AgiRequest], Mapping[str, str]]
 class FastAgiServer:
     """`handler` must not block; it returns the channel variables to set. `problems` counts peers that were dropped."""
 
-    def __init__(self, handler: Handler) -> None:
+    def __init__(self, handler: Handler, seconds: float = SECONDS) -> None:
         self._handler = handler
+        self._seconds = seconds
         self._server: asyncio.Server | None = None
         self.problems = 0
         self.served = 0
@@ -80,7 +86,7 @@ class FastAgiServer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            async with asyncio.timeout(SECONDS):
+            async with asyncio.timeout(self._seconds):
                 request = parse_request(await _environment(reader))
                 for name, value in self._handler(request).items():
                     writer.write(f"SET VARIABLE {name} {quoted(value)}\n".encode())
@@ -92,7 +98,7 @@ class FastAgiServer:
         except AgiProblem as problem:
             self._drop(str(problem))
         except TimeoutError:
-            self._drop(f"nothing complete within {SECONDS:g} s")
+            self._drop(f"nothing complete within {self._seconds:g} s")
         except (ValueError, asyncio.LimitOverrunError):
             self._drop(f"a line longer than {MAX_LINE} bytes")
         except OSError as error:

@@ -2,14 +2,19 @@
 
 Down -> handshake -> subscribed -> state read again -> up. Only "up" lets a gate open. Pings prove that the stream still delivers;
 frames of which the stream has not proven that nothing happened stay in quarantine.
+
+What the listener is told goes through the event loop, in order, so that a mistake in there ends up in the loop's exception handler
+(the daemon's net) and not in here.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import Counter
+from dataclasses import dataclass
 from typing import Protocol
 
 import aiohttp
@@ -22,11 +27,19 @@ from asterisk_privacy.errors import OperatorError
 
 log = logging.getLogger(__name__)
 
-PING_SECONDS = 0.25
-SILENCE_SECONDS = 3.0
-"""Without an answer to a ping for this long the link counts as lost."""
 _ENDED = (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.ERROR)
-BACKOFF_SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds. `silence`: without an answer to a ping for this long the link counts as lost. `stable`: a link that was up this long
+    starts again at the first of `backoff`. `second_look`: how long a daemon that died a moment ago may still be listed."""
+
+    ping: float = 0.25
+    silence: float = 3.0
+    backoff: tuple[float, ...] = (0.2, 0.5, 1.0, 2.0, 5.0)
+    stable: float = 10.0
+    second_look: float = 1.0
 
 
 class Listener(Protocol):
@@ -42,12 +55,16 @@ class Listener(Protocol):
 class Link:
     """`proven_until`: monotonic time up to which the stream has proven to be complete."""
 
-    def __init__(self, ari: Ari, listener: Listener, longest_delay: float) -> None:
+    def __init__(self, ari: Ari, listener: Listener, longest_delay: float, pace: Pace = Pace()) -> None:
         self._ari = ari
         self._listener = listener
         self._longest_delay = longest_delay
-        self._base_app = ari.app
+        self._pace = pace
         self._tries = 0
+        self._was_up = False
+        self._up_since = 0.0
+        self._doubt: str | None = None
+        self._strange: set[str] = set()
         self._replaced = False
         self.up = False
         self.proven_until = 0.0
@@ -57,41 +74,59 @@ class Link:
     async def run(self) -> None:
         """For ever. Raises OperatorError where only a person can help: wrong password, a second daemon."""
         while True:
+            self._doubt = None
             why = await self._one_connection()
             self.counts["lost"] += 1
-            if self.up:
-                self.up = False
-                self._listener.link_down(why)
             if self._replaced:
                 raise OperatorError(
                     f"another asterisk-privacy daemon took over ARI application '{self._ari.app}' on this Asterisk: "
-                    "stop one of the two, or give one another asterisk.app"
+                    "one Asterisk takes one daemon; stop one of the two"
                 )
-            pause = BACKOFF_SECONDS[min(self._tries, len(BACKOFF_SECONDS) - 1)]
+            pause = self._pace.backoff[min(self._tries, len(self._pace.backoff) - 1)]
             self._tries += 1
             log.warning("ARI: %s; gates are shut, trying again in %g s", why, pause)
             await asyncio.sleep(pause)
 
+    def distrust(self, why: str) -> None:
+        """What is known of the PBX may be wrong: shut everything now, connect anew and read the state again."""
+        if self._doubt is None:
+            self._doubt = why
+            self._down(why)
+
+    def _down(self, why: str) -> None:
+        if self.up:
+            self.up = False
+            if time.monotonic() - self._up_since >= self._pace.stable:
+                self._tries = 0
+            asyncio.get_running_loop().call_soon(self._listener.link_down, why)
+
     async def _one_connection(self) -> str:
         try:
             await self._ari.check_access()
-            if self._tries == 0 and await self._ari.is_taken():
+            if not self._was_up and await self._ari.is_taken():
                 # a daemon that died a moment ago may still be listed: only a second look tells
-                await asyncio.sleep(1.0)
+                await asyncio.sleep(self._pace.second_look)
                 if await self._ari.is_taken():
                     raise OperatorError(
                         f"ARI application '{self._ari.app}' is in use on this Asterisk by another daemon: "
-                        "stop it, or give this one another asterisk.app"
+                        "one Asterisk takes one daemon; stop the other"
                     )
+        except (AriUnreachable, AriRefused) as error:
+            return str(error)
+        try:
             websocket = await self._ari.websocket()
         except (AriUnreachable, AriRefused) as error:
             self.counts["handshake_failed"] += 1
-            if "handshake" in str(error):
-                # a name that hung once can hang for ever (DESIGN.md, ARI): take a fresh one
-                self._ari.app = f"{self._base_app}-{self.counts['handshake_failed']}"
+            self._ari.take_fresh_app(self.counts["handshake_failed"])
             return str(error)
-        async with websocket:
-            return await self._listen(websocket)
+        try:
+            why = await self._listen(websocket)
+            self._down(why)  # before the close, which may take its time
+            return why
+        finally:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await websocket.close()
 
     async def _listen(self, websocket: aiohttp.ClientWebSocketResponse) -> str:
         waiting: list[ae.AriEvent] = []
@@ -99,49 +134,60 @@ class Link:
         pinging = asyncio.create_task(self._ping(websocket))
         heard_at = time.monotonic()
         try:
-            while True:
-                try:
-                    message = await websocket.receive(timeout=PING_SECONDS)
-                except TimeoutError:
-                    message = None
+            while (leave := self._leave()) is None:
+                message = await self._receive(websocket)
                 now = time.monotonic()
                 if message is None:
-                    if now - heard_at > SILENCE_SECONDS:
-                        return f"no sign of life for {SILENCE_SECONDS:g} s"
+                    pass
                 elif message.type is aiohttp.WSMsgType.TEXT:
-                    heard_at = now
                     waiting += self._parse(message.data)
                 elif message.type is aiohttp.WSMsgType.PONG:
                     heard_at = now
-                    self._proof(message.data)
-                elif message.type is aiohttp.WSMsgType.PING:
-                    await websocket.pong(message.data)
+                    asyncio.get_running_loop().call_soon(self._proof, message.data)  # not before the events that came before it
                 elif message.type in _ENDED:
                     return "Asterisk closed the event stream"
-                if entering.done() and not self.up:
+                if now - heard_at > self._pace.silence:  # events alone prove nothing: they may be old
+                    return f"no sign of life for {self._pace.silence:g} s"
+                if entering.done() and not self.up and self._leave() is None:
                     reading = entering.result()
                     if isinstance(reading, str):
                         return reading
-                    self.up, self._tries = True, 0
-                    self._listener.link_up(reading)
+                    self.up = self._was_up = True
+                    self._up_since = now
+                    asyncio.get_running_loop().call_soon(self._listener.link_up, reading)
                 if self.up:
                     for event in waiting:
                         self._tell(event)
                     waiting.clear()
-                if self._replaced:
-                    return "a second daemon took over"
+            return leave
         except (aiohttp.ClientError, OSError) as error:
             return f"event stream: {error}"
         finally:
             entering.cancel()
             pinging.cancel()
 
+    def _leave(self) -> str | None:
+        return "a second daemon took over" if self._replaced else self._doubt
+
+    async def _receive(self, websocket: aiohttp.ClientWebSocketResponse) -> aiohttp.WSMessage | None:
+        try:
+            message = await websocket.receive(timeout=self._pace.ping)
+        except TimeoutError:
+            return None
+        if message.type is aiohttp.WSMsgType.PING:
+            await websocket.pong(message.data)
+        return message
+
     async def _enter(self) -> Reading | str:
         try:
             await self._ari.subscribe()
             return await self._ari.read_state()
-        except (AriUnreachable, AriRefused) as error:
+        except AriUnreachable as error:
             return str(error)
+        except AriRefused as refused:
+            if refused.status == 403:
+                raise OperatorError("Asterisk lets this ARI user only read: set read_only = no for it in ari.conf") from refused
+            return str(refused)
         except msgspec.DecodeError as error:
             return f"the state of the PBX could not be read: {error}"
 
@@ -151,14 +197,14 @@ class Link:
                 await websocket.ping(repr(time.monotonic()).encode())
             except (aiohttp.ClientError, OSError):
                 return
-            await asyncio.sleep(PING_SECONDS)
+            await asyncio.sleep(self._pace.ping)
 
     def _proof(self, payload: bytes) -> None:
         try:
             sent_at = float(bytes(payload))
         except ValueError:
             return
-        if self.up:
+        if self.up and sent_at <= time.monotonic():
             self.proven_until = max(self.proven_until, sent_at)
 
     def _parse(self, text: str) -> tuple[ae.AriEvent, ...]:
@@ -168,11 +214,17 @@ class Link:
     def _tell(self, event: ae.AriEvent) -> None:
         if isinstance(event, ae.Unknown):
             self.counts["unknown"] += 1
-            log.debug("ARI event of unknown type %s", event.type)
+            if event.type not in self._strange and len(self._strange) < _MOST_STRANGE:
+                self._strange.add(event.type)
+                self.distrust(f"an event of unknown type {event.type[:40]!r}; the state is read again, this once")
         elif isinstance(event, ae.Malformed):
             self.counts["malformed"] += 1
-            log.warning("ARI event that cannot be read: %s", event.why)
+            self.distrust(f"an event that cannot be read ({event.why})")
         elif isinstance(event, ae.Replaced):
             self._replaced = True
         else:
-            self._listener.pbx_told(event)
+            asyncio.get_running_loop().call_soon(self._listener.pbx_told, event)
+
+
+_MOST_STRANGE = 50
+"""Kinds of unknown event that each cause one new reading of the state; more than these are nonsense, and are only counted."""

@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Protocol
 
 from asterisk_privacy.asterisk import names
 from asterisk_privacy.asterisk.ari import Ari, AriRefused, AriUnreachable
+from asterisk_privacy.asterisk.ari_events import Channel
 from asterisk_privacy.asterisk.audiosocket import AudioSocketServer, FrameSink
 
 log = logging.getLogger(__name__)
@@ -67,17 +68,27 @@ class SnoopCapture:
 
     def attach(self, channel: str, sink: FrameSink, ended: Callable[[], None]) -> Tap:
         tap = uuid.uuid4()
-        self._server.expect(tap, sink, ended)
         handle = _SnoopTap(self, tap)
+
+        def over() -> None:
+            handle.stop()  # its snoop may live on, with nobody to take it away
+            ended()
+
+        self._server.expect(tap, sink, over)
         self._spawn(self._start(channel, tap, handle, ended))
         return handle
 
-    async def sweep(self, channels: list[tuple[str, str, str]]) -> int:
-        """Removes taps and tones of a daemon that died: `channels` as (id, dialplan context, name). Returns how many there were."""
-        orphans = [c for c, context, name in channels if name.startswith("Snoop/") and context == names.TAP_CONTEXT]
+    async def sweep(self, channels: Iterable[Channel]) -> int:
+        """Removes taps and tones of a daemon that died. Returns how many there were."""
+        orphans = [c for c in channels if c.name.startswith("Snoop/") and self._is_ours(c)]
         for orphan in orphans:
-            await self._ari.hang_up(orphan)
+            await self._ari.hang_up(orphan.id)
         return len(orphans)
+
+    def _is_ours(self, snoop: Channel) -> bool:
+        """In our dialplan, or still (a tone: always) in our ARI application, which nobody but the dead daemon served."""
+        where = snoop.dialplan
+        return where.context == names.TAP_CONTEXT or (where.app_name == "Stasis" and self._ari.is_our_app(where.app_data.partition(",")[0]))
 
     async def drained(self) -> None:
         """Waits until all that was started or is being removed is done."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from collections import Counter
 from enum import StrEnum
+from pathlib import Path
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +28,15 @@ class Alarm(StrEnum):
     PURGE_BRAKED = "purge_braked"
     DELETION_OVERDUE = "deletion_overdue"
     TONE_FAILED = "tone_failed"
+    INTERNAL = "internal"  # a mistake of ours; all gates were shut until the state was read again
+
+
+def place_of(mistake: BaseException) -> str:
+    """Where it was raised, as `module.py:line in function`, and which of our own lines led there."""
+    frames = traceback.extract_tb(mistake.__traceback__)
+    ours = [f for f in frames if "asterisk_privacy" in f.filename]
+    where = dict.fromkeys(ours[-1:] + frames[-1:])
+    return ", ".join(f"{Path(f.filename).name}:{f.lineno} in {f.name}" for f in where) or "an unknown place"
 
 
 class Health:

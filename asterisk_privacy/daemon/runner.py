@@ -59,13 +59,31 @@ class CallRunner:
         self._over = over
         self.recorder = Recorder(profile, drawn, self.began_at, tools.timing)
         self.media = CallMedia(channel, tools.capture, tools.new_ring, tools.health, tools.blind_seconds)
+        self._broken = False
         self._file: RecordingFile | None = None
         self._jobs: asyncio.Task[None] | None = None
         self._timers: list[asyncio.TimerHandle] = []
 
     def receive(self, event: ev.Event) -> None:
-        for command in self.recorder.receive(event):
-            self._carry_out(command)
+        whole = False
+        left: list[cmd.Command] = []
+        try:
+            left = list(self.recorder.receive(event))
+            while left:
+                self._carry_out(left[0])
+                del left[0]
+            whole = True
+        finally:
+            if not whole:
+                self._give_up(left)
+
+    def _give_up(self, left: list[cmd.Command]) -> None:
+        """A mistake of ours: what this call's state is worth is unknown. Its gate stays shut; what was to be wiped is wiped."""
+        self._broken = True
+        self.media.shut(monotonic())
+        for command in left[1:]:
+            if isinstance(command, cmd.Wipe | cmd.Finish):
+                self._carry_out(command)
 
     def met(self, endpoint: str) -> None:
         """An agent's endpoint is in conversation with this customer."""
@@ -87,7 +105,8 @@ class CallRunner:
     def _carry_out(self, command: cmd.Command) -> None:
         match command:
             case cmd.Open():
-                self.media.open(command.at, command.parties)
+                if not self._broken:
+                    self.media.open(command.at, command.parties)
             case cmd.Shut():
                 self.media.shut(command.at)
             case cmd.StartFile():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import fcntl
 import logging
 import os
@@ -13,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 from asterisk_privacy.asterisk import names
 from asterisk_privacy.asterisk.ari import Ari, AriAccess, AriRefused, AriUnreachable, Reading
@@ -27,7 +29,7 @@ from asterisk_privacy.call.recorder import Timing
 from asterisk_privacy.daemon.aftermath import settle_after_crash
 from asterisk_privacy.daemon.callers import Callers
 from asterisk_privacy.daemon.control import ControlServer
-from asterisk_privacy.daemon.health import Alarm, Health
+from asterisk_privacy.daemon.health import Alarm, Health, place_of
 from asterisk_privacy.daemon.ledger import Ledger
 from asterisk_privacy.daemon.notify import notify, watchdog_seconds
 from asterisk_privacy.daemon.report import status_report
@@ -44,6 +46,7 @@ from asterisk_privacy.store.vault import Vault
 log = logging.getLogger(__name__)
 
 RELEASE_SECONDS = 0.1
+PR_SET_DUMPABLE = 4  # linux/prctl.h
 LEAST_FREE_BYTES = 64 << 20
 """Below this much room on the recordings' disk no new call is announced or recorded."""
 
@@ -55,6 +58,7 @@ async def serve(config: Config) -> None:
         service = await _assemble(config, stack)
         stopping = asyncio.Event()
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(service.caught)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopping.set)
         # ready means: the dialplan gets an answer. Asterisk may come up later; until then the answer is "unrecorded"
@@ -87,13 +91,23 @@ class Service:
         self.capture = capture
         self.health = health
 
+    def caught(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """The net below everything: a mistake of ours shuts all gates until the state was read again (promise 4). The log gets its place
+        in the code, not its words, which may hold a name or a number."""
+        mistake = context.get("exception")
+        if mistake is None or (isinstance(mistake, OSError) and "transport" in context):  # a peer's trouble, or a reminder of asyncio's
+            log.warning("event loop: %s", type(mistake).__name__ if mistake else str(context.get("message"))[:100])
+            return
+        self.health.alarm(Alarm.INTERNAL, f"{type(mistake).__name__} at {place_of(mistake)}; please report it")
+        self.link.distrust("a mistake in the recorder itself")
+
     async def pulse(self) -> None:
         """The daemon's heartbeat: releases audio, and tells systemd's watchdog that the loop still turns."""
         every = watchdog_seconds()
         next_watchdog = monotonic()
         while True:
             await asyncio.sleep(RELEASE_SECONDS)
-            self.supervisor.release()
+            asyncio.get_running_loop().call_soon(self.supervisor.release)  # a mistake in there must not stop the pulse
             if every is not None and monotonic() >= next_watchdog:
                 notify("WATCHDOG=1")
                 next_watchdog = monotonic() + every / 3
@@ -136,7 +150,7 @@ class _Ears:
     async def _after_connecting(self, reading: Reading) -> None:
         """Orphans of a daemon that died are removed; calls that the dialplan counted as missed meanwhile become an alarm."""
         try:
-            swept = await self._capture.sweep([(c.id, c.dialplan.context, c.name) for c in reading.channels])
+            swept = await self._capture.sweep(reading.channels)
             missed = int(await self._ari.global_variable(names.MISSED_VARIABLE) or "0")
         except (AriRefused, AriUnreachable, ValueError) as error:
             log.warning("after connecting: %s", error)
@@ -150,7 +164,9 @@ class _Ears:
 
 async def _assemble(config: Config, stack: AsyncExitStack) -> Service:
     health = Health()
-    _one_daemon_only(config.control.socket.parent, stack)
+    _one_daemon_only(config.control.socket.parent / "lock", "control.socket", stack)
+    # and a second one with a run directory of its own would take the first one's open recordings for what a crash left
+    _one_daemon_only(config.registry.path.with_name(config.registry.path.name + ".lock"), "registry.path", stack)
     recipients = Recipients.load(config.store.recipients)
     number_key = load_key(config.registry.number_key)
     access = AriAccess(config.asterisk.ari_url, config.asterisk.ari_user, _secret(config.asterisk.ari_password_file))
@@ -194,7 +210,10 @@ async def _assemble(config: Config, stack: AsyncExitStack) -> Service:
     stack.push_async_callback(purging.stop)
     service = Service(config, ari, link, supervisor, capture, health)
     control = ControlServer(config.control.socket, {"status": lambda: status_report(service, agi, audio, memory, purging)})
-    await control.start()
+    try:
+        await control.start()
+    except OSError as error:
+        raise OperatorError(f"control.socket = {config.control.socket}: {error.strerror or error}; make its directory writable") from error
     stack.push_async_callback(control.stop)
     return service
 
@@ -208,18 +227,18 @@ async def _listen(setting: str, address: Address, start: Callable[[str, int], Aw
         ) from error
 
 
-def _one_daemon_only(run_directory: Path, stack: AsyncExitStack) -> None:
-    """A lock in the run directory: two daemons on one PBX would record each call twice."""
+def _one_daemon_only(path: Path, setting: str, stack: AsyncExitStack) -> None:
+    """A lock beside what only one daemon may use: two on one PBX would record each call twice."""
     try:
-        run_directory.mkdir(mode=0o750, parents=True, exist_ok=True)
-        lock = os.open(run_directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise OperatorError(f"{run_directory}: {error.strerror}; make it a directory that this user owns (control.socket)") from error
+        raise OperatorError(f"{path.parent}: {error.strerror}; make it a directory that this user owns ({setting})") from error
     stack.callback(os.close, lock)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise OperatorError(f"another asterisk-privacy runs already ({run_directory}/lock is held): stop it first") from None
+        raise OperatorError(f"another asterisk-privacy runs already ({path} is held): stop it first") from None
 
 
 def _secret(path: Path) -> str:
@@ -244,5 +263,9 @@ def _readiness(directory: Path) -> Callable[[], str | None]:
 
 
 def _never_dump_core() -> None:
-    """A core file would put the ring on the disk (promise 2)."""
+    """A core file would put the ring on the disk (promise 2). Not dumpable also means: a crash handler that takes cores through a pipe
+    (which the limit does not stop) gets none, and no other process of this user reads our memory."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0:
+        log.warning("prctl(PR_SET_DUMPABLE): %s", os.strerror(ctypes.get_errno()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Mapping
@@ -79,18 +80,22 @@ class Supervisor:
         now = monotonic()
         self._board = _board_of(reading, now)
         self._linked = True
-        for runner in self.runners:
-            if runner.channel not in self._board:
-                runner.receive(ev.HungUp(now))
-            runner.receive(ev.LinkRestored(now))
-        self._tell_company(frozenset(self._by_channel), now)
+        for runner in self.runners:  # each by itself: a mistake in one call must not leave the others in the dark
+            asyncio.get_running_loop().call_soon(self._link_restored, runner)
+
+    def _link_restored(self, runner: CallRunner) -> None:
+        now = monotonic()
+        if runner.channel not in self._board:
+            runner.receive(ev.HungUp(now))
+        runner.receive(ev.LinkRestored(now))
+        self._tell_company(frozenset({runner.channel}), now)
 
     def link_down(self, why: str) -> None:
         self._linked = False
         self._health.alarm(Alarm.ARI_DOWN, f"{why}; {len(self._by_channel)} calls go on unrecorded until ARI is back")
         known_until = self._tools.proven()
         for runner in self.runners:
-            runner.receive(ev.LinkLost(known_until))
+            asyncio.get_running_loop().call_soon(runner.receive, ev.LinkLost(known_until))
 
     def pbx_told(self, event: ae.AriEvent) -> None:
         if isinstance(event, _PBX_EVENTS):
@@ -165,7 +170,7 @@ class Supervisor:
         proven = self._tools.proven()
         for runner in self.runners:
             if runner.media.busy:
-                runner.media.release(proven)
+                asyncio.get_running_loop().call_soon(runner.media.release, proven)
 
     async def close(self) -> None:
         """Stop orderly: what may be kept is sealed, the rest is zeroed."""
@@ -191,9 +196,9 @@ def _board_of(reading: Reading, now: float) -> Switchboard:
         board.apply(pbx.ChannelSeen(now, channel.id, channel.name, channel.up))
     for bridge in reading.bridges:
         board.apply(pbx.BridgeSeen(now, bridge.id, bridge.mixing, frozenset(bridge.channels)))
-        for held in reading.on_hold & set(bridge.channels):
-            # who holds is not told; any of the others: each stays suspect until it unholds
-            for other in set(bridge.channels) - {held}:
-                board.apply(pbx.Held(now, other))
+    for channel_id in reading.holding:
+        board.apply(pbx.Held(now, channel_id))
+    for channel_id in reading.suspects:
+        board.apply(pbx.Held(now, channel_id, by_feature=True))  # ends with a move too: what is suspected can end without an event
     return board
 
