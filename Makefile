@@ -1,0 +1,63 @@
+# asterisk-privacy: the two commands of a newcomer are `make demo` and `make test`; `make help` lists the rest.
+
+# a failing pip must fail the pipe that shows its progress
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
+# The first Python here that is new enough; or name one: make test PYTHON=python3.13 VENV=.venv-3.13
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 /usr/bin/python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+FAST := $(wildcard tests/unit tests/scenarios tests/properties)
+
+.DEFAULT_GOAL := help
+.PHONY: help venv lab demo lint unit test-asterisk test sounds clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+venv: $(STAMP)  ## .venv with the package and what its tests need (network once)
+
+$(STAMP): setup.cfg pyproject.toml
+	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or later found; on Debian: apt install python3 python3-venv"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: $(PYTHON) is not Python 3.11 or later"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "make: $(PYTHON) cannot make a venv; on Debian: apt install python3-venv"; exit 1; }
+	@echo "== venv: $(VENV), Python $$($(PYTHON) -c 'import platform; print(platform.python_version())'); downloads once, a minute or two"
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	@PYTHONUNBUFFERED=1 $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --editable '.[test,pictures,speed]' \
+		| sed -un 's/^Collecting \([^ (]*\).*/     \1/p; s/^Installing collected packages.*/     installing/p'
+	@touch $@
+	@echo "== venv: ready"
+
+lab: venv  ## an Asterisk to play with: the system's, or one unpacked into ~/.cache (network once, 390 MB)
+	@echo "== lab"
+	@$(BIN)/python -m asterisk_privacy.lab.unpack
+
+demo: venv lab  ## real calls on a real Asterisk: what is kept, what is not, with pictures
+	@$(BIN)/asterisk-privacy demo
+
+lint: venv  ## ruff, mypy --strict, import-linter
+	@echo "== lint"
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy --strict asterisk_privacy
+	@$(BIN)/lint-imports
+
+unit: venv  ## the fast tests, without Asterisk
+	@echo "== unit tests"
+	@$(BIN)/python -m pytest -q -m 'not asterisk' $(FAST)
+
+test-asterisk: venv lab  ## the tests on real calls
+	@echo "== tests on a real Asterisk"
+	@$(BIN)/python -m pytest -v -m asterisk tests
+
+test: lint unit lab test-asterisk  ## all of it
+
+sounds:  ## speak dialplan/sounds/*/*.txt anew (needs espeak-ng and sox)
+	@command -v espeak-ng >/dev/null && command -v sox >/dev/null || { echo "make: apt install espeak-ng sox"; exit 1; }
+	@$(MAKE) --no-print-directory venv
+	@$(BIN)/python tools/make_sounds.py
+
+clean:  ## remove what make made here (not the unpacked Asterisk in ~/.cache)
+	rm -rf .venv .venv-* build dist demo-out *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

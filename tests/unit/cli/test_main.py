@@ -1,0 +1,305 @@
+"""The command as a shell and systemd meet it: every family answers --help, and `serve` begins, refuses and ends as the unit expects."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from asterisk_privacy.cli.main import COMMANDS, main
+from asterisk_privacy.store.identity import Identity
+
+LONG = 20  # seconds; a bound for a busy machine, not a measure
+
+# Real processes, forked from one that has read the package already: a second of importing less for each
+FORKED = multiprocessing.get_context("forkserver")
+FORKED.set_forkserver_preload(["asterisk_privacy.cli.serve", "asterisk_privacy.cli.status", "pytest", __name__])
+
+CONFIG = """
+[asterisk]
+ari_url = "http://127.0.0.1:{ari}"
+ari_password_file = "{folder}/ari.secret"
+[fastagi]
+listen = "127.0.0.1:{agi}"
+[capture]
+listen = "127.0.0.1:{audio}"
+[store]
+directory = "{folder}/recordings"
+recipients = "{folder}/recipients.txt"
+[registry]
+path = "{folder}/registry.sqlite"
+number_key = "{folder}/number.key"
+[control]
+socket = "{folder}/run/control.sock"
+[purposes.complaint]
+title = "handling your complaint"
+basis = "legitimate-interest"
+reasoning = "Both sides need to know what was said."
+trigger = "flag"
+retention = {{ until = "case-closed", latest_days = 700 }}
+[profiles.sales]
+title = "Sales"
+language = "nl"
+announcement = "notice-optout"
+purposes = ["complaint"]
+"""
+
+
+def run_main(arguments: list[str], environment: Mapping[str, str], out: str, err: str) -> None:
+    """In the new process: what the shell does, then the command."""
+    for path, descriptor in ((out, 1), (err, 2)):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), descriptor)
+    os.environ.update(environment)
+    main(arguments, prog_name="asterisk-privacy")
+
+
+@dataclass
+class Ended:
+    code: int | None
+    stdout: str
+    stderr: str
+
+
+class Command:
+    """`asterisk-privacy ARGUMENTS` in a process of its own."""
+
+    def __init__(self, folder: Path, arguments: list[str], environment: Mapping[str, str]) -> None:
+        self.out, self.err = folder / f"out-{secrets.token_hex(4)}", folder / f"err-{secrets.token_hex(4)}"
+        self.process = FORKED.Process(target=run_main, args=(arguments, environment, str(self.out), str(self.err)))
+        self.process.start()
+
+    def ended(self, within: float = LONG) -> Ended:
+        self.process.join(within)
+        return Ended(self.process.exitcode, self.out.read_text(), self.err.read_text())
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.join(LONG)
+
+
+def free_ports(count: int) -> list[int]:
+    """All different: held at once, then let go."""
+    with ExitStack() as stack:
+        held = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [s.getsockname()[1] for s in held]
+
+
+class Host:
+    """A machine on which the recorder was installed, and no Asterisk answers."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.ari, self.agi, self.audio = free_ports(3)
+        (folder / "ari.secret").write_text("secret\n")
+        (folder / "number.key").write_text(secrets.token_hex(32) + "\n")
+        (folder / "number.key").chmod(0o600)
+        (folder / "recipients.txt").write_text(Identity.generate().public + "\n")
+        self.config = folder / "config.toml"
+        self.write()
+
+    def write(self) -> None:
+        self.config.write_text(CONFIG.format(folder=self.folder, ari=self.ari, agi=self.agi, audio=self.audio))
+
+    def run(self, *arguments: str) -> Ended:
+        command = Command(self.folder, [*arguments, "--config", str(self.config)], {})
+        try:
+            return command.ended()
+        finally:
+            command.close()
+
+    def refused(self, *arguments: str, code: int) -> str:
+        """The one line with which it ended."""
+        ended = self.run(*arguments)
+        assert ended.code == code, ended.stderr
+        assert "Traceback" not in ended.stderr
+        said = [line for line in ended.stderr.splitlines() if line]
+        assert len(said) == 1, ended.stderr
+        return said[0]
+
+
+class Daemon:
+    """`asterisk-privacy serve` as systemd starts it; `told` is what it says on $NOTIFY_SOCKET."""
+
+    def __init__(self, host: Host, **environment: str) -> None:
+        self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.notify.settimeout(LONG)
+        name = f"asterisk-privacy-test-{secrets.token_hex(8)}"
+        self.notify.bind("\0" + name)
+        self.command = Command(host.folder, ["serve", "--config", str(host.config)], {**environment, "NOTIFY_SOCKET": "@" + name})
+        self.pid = self.command.process.pid
+        assert self.pid is not None
+
+    def told(self, wanted: str) -> str:
+        """Waits for a message that contains it."""
+        while True:
+            try:
+                message = self.notify.recv(4096).decode()
+            except TimeoutError:
+                pytest.fail(f"never said {wanted}; it wrote: {self.command.err.read_text()}")
+            if wanted in message:
+                return message
+
+    def end(self, number: int, within: float = LONG) -> Ended:
+        os.kill(self.pid or 0, number)
+        return self.command.ended(within)
+
+    def close(self) -> None:
+        self.command.close()
+        self.notify.close()
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    return Host(tmp_path)
+
+
+@pytest.fixture
+def start(host: Host) -> Iterator[Callable[..., Daemon]]:
+    """start(**environment) -> a daemon that is ready."""
+    with ExitStack() as stack:
+
+        def ready(**environment: str) -> Daemon:
+            daemon = Daemon(host, **environment)
+            stack.callback(daemon.close)
+            assert "waiting for Asterisk" in daemon.told("READY=1")
+            return daemon
+
+        yield ready
+
+
+# ---- the families
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_answers_help(name: str) -> None:
+    result = CliRunner().invoke(main, [name, "--help"])
+    assert result.exit_code == 0, result.output or result.exception
+    assert f"Usage: main {name}" in result.output
+
+
+def test_the_list_of_commands_names_each_with_a_line() -> None:
+    result = CliRunner().invoke(main, ["--help"])
+    assert result.exit_code == 0
+    listed = {line.split()[0]: line.split()[1:] for line in result.output.partition("Commands:")[2].splitlines() if line.strip()}
+    assert set(COMMANDS) <= set(listed)
+    assert all(listed[name] for name in COMMANDS)
+
+
+@pytest.mark.parametrize("arguments", [["no-such-command"], ["status", "--no-such-option"], ["purge", "--at", "tomorrowish"]])
+def test_usage_ends_with_2(arguments: list[str]) -> None:
+    assert CliRunner().invoke(main, arguments).exit_code == 2
+
+
+def test_the_command_as_a_shell_starts_it(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "asterisk_privacy", "status", "--config", str(tmp_path / "none.toml")]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=LONG, check=False)
+    assert (ended.returncode, ended.stdout, len(ended.stderr.splitlines())) == (2, "", 1), ended.stderr
+
+
+# ---- serve refuses, in one line
+
+
+def test_serve_without_a_configuration(host: Host) -> None:
+    host.config.unlink()
+    said = host.refused("serve", code=2)
+    assert str(host.config) in said and "no such file" in said
+
+
+@pytest.mark.parametrize("missing", ["ari.secret", "recipients.txt", "number.key"])
+def test_serve_without_a_file_that_it_needs(host: Host, missing: str) -> None:
+    (host.folder / missing).unlink()
+    assert str(host.folder / missing) in host.refused("serve", code=3)
+
+
+@pytest.mark.parametrize("empty", ["ari.secret", "recipients.txt", "number.key"])
+def test_serve_with_a_file_that_is_empty(host: Host, empty: str) -> None:
+    (host.folder / empty).write_text("\n")
+    assert str(host.folder / empty) in host.refused("serve", code=3)
+
+
+@pytest.mark.parametrize("port", ["agi", "audio"])
+def test_serve_with_a_port_in_use(host: Host, port: str) -> None:
+    with socket.create_server(("127.0.0.1", getattr(host, port))):
+        said = host.refused("serve", code=3)
+    assert f"127.0.0.1:{getattr(host, port)}" in said
+    assert {"agi": "fastagi.listen", "audio": "capture.listen"}[port] in said
+
+
+def test_serve_where_the_control_socket_cannot_be(host: Host) -> None:
+    (host.folder / "run" / "control.sock").mkdir(parents=True)
+    assert str(host.folder / "run" / "control.sock") in host.refused("serve", code=3)
+
+
+def test_two_daemons_on_one_run_directory(host: Host, start: Callable[..., Daemon]) -> None:
+    first = start()
+    host.ari, host.agi, host.audio = free_ports(3)
+    host.write()
+    said = host.refused("serve", code=3)
+    assert str(host.folder / "run" / "lock") in said
+    assert first.command.process.is_alive()
+
+
+def test_a_lock_that_a_dead_daemon_left_stops_nobody(host: Host, start: Callable[..., Daemon]) -> None:
+    first = start()
+    assert first.end(signal.SIGKILL).code == -signal.SIGKILL
+    assert (host.folder / "run" / "lock").exists()
+    start()
+
+
+# ---- serve lives
+
+
+def test_ready_without_asterisk_and_status_says_so(host: Host, start: Callable[..., Daemon]) -> None:
+    start()
+    asked = host.run("status", "--json")
+    assert asked.code == 1, asked.stderr
+    assert json.loads(asked.stdout)["ari"]["connected"] is False
+
+
+def test_calls_get_an_answer_without_asterisk(host: Host, start: Callable[..., Daemon]) -> None:
+    """READY=1 means that: the dialplan is told to go on unrecorded."""
+    start()
+    with socket.create_connection(("127.0.0.1", host.agi), timeout=LONG) as client:
+        client.sendall(b"agi_uniqueid: 1.1\nagi_request: agi://127.0.0.1/start?profile=sales\n\n")
+        assert client.recv(4096) == b'SET VARIABLE PRIVACY_PLAN "none"\n'
+        client.sendall(b"200 result=1\n")
+        assert client.recv(4096) == b""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_with_0(host: Host, start: Callable[..., Daemon], number: signal.Signals) -> None:
+    daemon = start()
+    ended = daemon.end(number, within=5)
+    assert ended.code == 0, ended.stderr
+    daemon.told("STOPPING=1")
+    assert not (host.folder / "run" / "control.sock").exists()
+    assert "Traceback" not in ended.stderr
+
+
+def test_the_watchdog_is_fed(start: Callable[..., Daemon]) -> None:
+    start(WATCHDOG_USEC="1000000").told("WATCHDOG=1")
+
+
+def test_a_crash_would_write_no_memory_to_the_disk(start: Callable[..., Daemon]) -> None:
+    pid = start().pid
+    limit = next(line for line in Path(f"/proc/{pid}/limits").read_text().splitlines() if line.startswith("Max core file size"))
+    assert limit.split()[4:6] == ["0", "0"]
+    if os.geteuid():  # not dumpable: the kernel then gives its /proc files to root (prctl(2)), for root itself there is nothing to see
+        assert Path(f"/proc/{pid}/mem").stat().st_uid == 0
+
+
+def test_status_without_a_daemon(host: Host) -> None:
+    said = host.refused("status", code=3)
+    assert str(host.folder / "run" / "control.sock") in said
