@@ -80,7 +80,7 @@ def _voices(coded: bool) -> tuple[Source, Source, Source, Source]:
 
 async def _live(story: TrueStory, rng: random.Random, coded: bool) -> None:
     talk_c, wait_c, talk_a, wait_a = _voices(coded)
-    while story.agent.answered_at is None:
+    while not story.both_up:
         await asyncio.sleep(0.01)
     await asyncio.sleep(rng.uniform(0.5, 1.2))
     for _ in range(HOLDS):
