@@ -41,7 +41,7 @@ def speak(text: Path, voice: str, speed: int) -> float:
         shape = ["gain", "-6", "highpass", "200", "rate", "-v", str(RATE), "norm", "-6", "pad", "0.15", "0.15"]
         subprocess.run(["sox", "-D", raw.name, "-b", "16", "-c", "1", str(target), *trim, *trim, *shape], check=True)
     with wave.open(str(target)) as file:
-        return file.getnframes() / file.getframerate()
+        return float(file.getnframes() / file.getframerate())
 
 
 def sound(parts: tuple[tuple[int, int, int], ...]) -> bytes:

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from toy_agi import ANSWER, CLOSE, SILENT, SLOW, STALL, ToyAgi
+from toy_ari import Told, ToyAri
+from toy_audiosocket import ToyAudioSocket
 
 from asterisk_privacy.lab.pbx import Pbx, free_port
 from asterisk_privacy.lab.phone import Phone
 from asterisk_privacy.lab.rtp import Tone
 from asterisk_privacy.lab.tones import level
-from toy_agi import ANSWER, CLOSE, SILENT, SLOW, STALL, ToyAgi
-from toy_ari import ToyAri, Told
-from toy_audiosocket import ToyAudioSocket
 
 pytestmark = pytest.mark.asterisk
 
@@ -170,7 +170,9 @@ def missed(pbx: Pbx) -> int:
     return next((int(line.split("=")[1]) for line in pbx.cli("dialplan show globals").splitlines() if "PRIVACY_MISSED=" in line), 0)
 
 
-@pytest.mark.parametrize(("mode", "why"), [(CLOSE, "SUCCESS"), (SILENT, "TIMEOUT"), (STALL, "TIMEOUT"), ("refusing", "FAILURE"), ("blackhole", "TIMEOUT")])
+@pytest.mark.parametrize(
+    ("mode", "why"), [(CLOSE, "SUCCESS"), (SILENT, "TIMEOUT"), (STALL, "TIMEOUT"), ("refusing", "FAILURE"), ("blackhole", "TIMEOUT")]
+)
 async def test_a_call_goes_on_unannounced_when_the_recorder_fails(line: Line, pbx: Pbx, mode: str, why: str) -> None:
     before = missed(pbx)
     if mode == "blackhole":
@@ -182,7 +184,6 @@ async def test_a_call_goes_on_unannounced_when_the_recorder_fails(line: Line, pb
         line.agi.mode = mode
         passed = await line.call("limited")
     took = line.seconds(passed)
-    print(f"{mode}: {took * 1000:.0f} ms")
     assert took < GOES_ON_WITHIN + SLACK
     assert line.ari.names() == ["Begun", f"unavailable {why}", "Passed", "AdminH"]
     assert passed.fields["Consent"] == "none"
@@ -272,8 +273,7 @@ async def test_a_wrong_key_starts_the_notice_again_and_the_third_time_it_is_play
     assert line.ari.names() == ["Begun", "begin", "end yes", "Passed", "AdminH"]
     assert passed.fields["Consent"] == "notice"
     assert line.seconds(passed) > once + 0.2
-    playing = "".join(line.ari.pbx.log.splitlines()[-120:])
-    assert "Playback" in playing
+    assert f'Playback("{passed.channel}", "{line.sounds / "notice"}")' in line.ari.pbx.log
 
 
 async def test_a_missing_notice_is_not_heard(line: Line) -> None:
@@ -326,16 +326,14 @@ async def test_the_called_party_can_choose(line: Line) -> None:
 
 @pytest.mark.parametrize("mode", [SILENT, CLOSE])
 async def test_an_outbound_call_survives_a_recorder_that_fails(line: Line, mode: str) -> None:
+    def waits(name: str) -> bool:
+        plan = [e for e in line.ari.events if e["type"] == "ChannelDialplan" and e["channel"]["name"].startswith(name)]
+        return any(e["dialplan_app"] == "Wait" for e in plan)
+
     line.agi.mode = mode
     await line.dial("out-quiet")
     await line.ari.until_told("PrivacyUnavailable", timeout=GOES_ON_WITHIN + 1)
-    bridged = await line.ari.until_event("ChannelStateChange", timeout=5)
-    assert bridged
-    await line.ari.until(
-        lambda: any(e["type"] == "ChannelDialplan" and e["dialplan_app"] == "Wait" and e["channel"]["name"].startswith("Local/out") for e in line.ari.events),
-        "the caller's own dialplan, as on an answered call",
-        GOES_ON_WITHIN + SLACK,
-    )
+    await line.ari.until(lambda: waits("Local/out"), "the caller's own dialplan, as on an answered call", GOES_ON_WITHIN + SLACK)
     await line.ari.pbx_quiet()
 
 
@@ -367,12 +365,11 @@ async def test_call_set_up_waits_for_no_name_server(line: Line, ports: dict[str,
     async with talk(line, ports) as (customer, _):
         invite = next(t for t in customer.trace if "INVITE" in str(t))
         answer = next(t for t in customer.trace if "200 OK" in str(t))
-        print(f"INVITE to 200 OK: {(answer.at - invite.at) * 1000:.0f} ms")
         assert answer.at - invite.at < 1.0
 
 
 async def test_the_agents_keys(line: Line, ports: dict[str, int]) -> None:
-    async with talk(line, ports) as (customer, agent):
+    async with talk(line, ports) as (_, agent):
         linked = channel(line.ari, "customer")["id"]
         for keys, command in (("*1", "keep"), ("*5", "pause"), ("*6", "resume"), ("*90", "off")):
             await agent.press(keys)
@@ -380,15 +377,24 @@ async def test_the_agents_keys(line: Line, ports: dict[str, int]) -> None:
             assert told.fields["Linked"] == linked
             assert told.channel.startswith("PJSIP/agent-")
         line.ari.forget()
-        await agent.press("*1", "info")
+        await agent.press("*1", "info")  # last: a phone that mixes both ways gets its later RTP digits doubled
         await line.ari.until_told("PrivacyKey", Cmd="keep")
+
+
+async def test_the_phones_own_record_key(line: Line, ports: dict[str, int]) -> None:
+    async with talk(line, ports) as (_, agent):
         assert await agent.record() == 200
-        line.ari.forget()
+        await line.ari.until_told("PrivacyKey", Cmd="keep")
         assert await agent.record(False) == 200
         await line.ari.until_told("PrivacyKey", Cmd="off")
-        line.ari.forget()
+
+
+async def test_the_customers_keys_do_nothing(line: Line, ports: dict[str, int]) -> None:
+    async with talk(line, ports) as (customer, agent):
         await customer.press("*1")
         assert await customer.record() == 403
+        # Asterisk is still passing the customer's keys on; an agent's code that falls into that is not recognised.
+        await agent.talk(0.7)
         await agent.press("*5")  # arrives after whatever the customer's keys might have caused
         await line.ari.until_told("PrivacyKey", Cmd="pause")
         assert [t.fields["Cmd"] for t in line.ari.told] == ["pause"]
@@ -407,7 +413,6 @@ async def check_tap(line: Line, server: ToyAudioSocket, tapped: str) -> None:
     assert {(kind, size) for _, kind, size in tap.messages} == {(0x10, 320)}
     rate = (len(tap.messages) - 1) / (tap.messages[-1][0] - tap.messages[0][0])
     voice = tap.samples[2400:]
-    print(f"{rate:.1f} frames/s, 700 Hz {level(voice, 700):.0f} dB, 1100 Hz {level(voice, 1100):.0f} dB")
     assert rate == pytest.approx(50, abs=2)
     assert level(voice, 700) > level(voice, 1100) + 30
     await line.ari.delete(f"channels/{wanted}")

@@ -100,12 +100,16 @@ class ToyAri:
 
     def names(self) -> list[str]:
         """What was told, short: "begin", "end yes", "key 3", "unavailable TIMEOUT", other events by name."""
-        short = {
-            "PrivacyNotice": lambda f: f["Stage"] + (f" {f['Heard']}" if "Heard" in f else ""),
-            "PrivacyChoice": lambda f: f"key {f['Key']}",
-            "PrivacyUnavailable": lambda f: f"unavailable {f['Why']}",
-        }
-        return [short.get(t.name, lambda _, name=t.name: name)(t.fields) for t in self.told]
+        return [self._short(told) for told in self.told]
+
+    @staticmethod
+    def _short(told: Told) -> str:
+        fields = told.fields
+        if told.name == "PrivacyNotice":
+            return f"{fields['Stage']} {fields.get('Heard', '')}".strip()
+        if told.name == "PrivacyChoice":
+            return f"key {fields['Key']}"
+        return f"unavailable {fields['Why']}" if told.name == "PrivacyUnavailable" else told.name
 
     async def pbx_quiet(self) -> None:
         """Hang up everything and wait until nothing is left."""
