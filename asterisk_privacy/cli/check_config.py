@@ -35,11 +35,11 @@ def check_config(path: Path, as_json: bool) -> None:
     """Check the configuration; show what each line of telephones promises.
 
     Prints every mistake at once, one a line, with what to write instead. Nothing is changed and no service is asked, so it is safe
-    to run before each reload.
+    to run before each restart.
 
     \b
     Example:
-      asterisk-privacy check-config --config ./config.toml && systemctl reload asterisk-privacy
+      asterisk-privacy check-config --config ./config.toml && systemctl restart asterisk-privacy
 
     \b
     Exit codes: 0 the file can be used, 2 it cannot.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
+from typing import Any
 
 import click
 
 from asterisk_privacy import __version__
+from asterisk_privacy.errors import OperatorError
 
 COMMANDS: Mapping[str, str] = {
     "serve": "asterisk_privacy.cli.serve:serve",
@@ -35,6 +37,14 @@ class _Families(click.Group):
         command = getattr(importlib.import_module(module), name)
         assert isinstance(command, click.Command)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """The net below commands that read no configuration, and so do not end their errors with `common.operator_errors`."""
+        try:
+            return super().invoke(ctx)
+        except OperatorError as error:
+            click.echo(f"Error: {error}", err=True)
+            ctx.exit(3)
 
 
 @click.group(cls=_Families, context_settings={"help_option_names": ["-h", "--help"]})

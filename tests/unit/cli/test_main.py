@@ -208,6 +208,15 @@ def test_the_command_as_a_shell_starts_it(tmp_path: Path) -> None:
     assert (ended.returncode, ended.stdout, len(ended.stderr.splitlines())) == (2, "", 1), ended.stderr
 
 
+def test_a_command_without_a_configuration_ends_in_one_line_too(tmp_path: Path) -> None:
+    """Through the whole command: `keys` by itself raises."""
+    files = ["--identity", str(tmp_path / "identity.txt"), "--recipients", str(tmp_path / "recipients.txt")]
+    assert CliRunner().invoke(main, ["keys", "generate", *files]).exit_code == 0
+    again = CliRunner().invoke(main, ["keys", "generate", *files])
+    assert again.exit_code == 3
+    assert again.stderr == f"Error: {tmp_path / 'identity.txt'}: exists already and a key is never overwritten; name another file\n"
+
+
 # ---- serve refuses, in one line
 
 
