@@ -1,4 +1,4 @@
-"""The main job on a real Asterisk, each in one call: kept by key, not kept, refused, sampled, agreed, paused, off the record, queue, grace."""
+"""The main job on a real Asterisk, a call each: kept by key, not kept, refused, sampled, agreed, paused, off the record, queue, grace."""
 
 from __future__ import annotations
 
