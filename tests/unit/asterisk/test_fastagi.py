@@ -1,0 +1,162 @@
+"""FastAGI: whatever a peer does, the server drops it within its bound, counts it, and serves the next one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asterisk_privacy.asterisk.fastagi import MAX_LINE, MAX_LINES, AgiProblem, AgiRequest, FastAgiServer, parse_request, quoted
+
+BOUND = 0.3
+REQUEST = b"agi_network: yes\nagi_request: agi://127.0.0.1/start?profile=sales\nagi_callerid: 100\nagi_uniqueid: 1.5\n\n"
+
+
+class Served:
+    def __init__(self) -> None:
+        self.asked: list[AgiRequest] = []
+        self.answer: Mapping[str, str] = {"PRIVACY_CALL": "c", "PRIVACY_PLAN": "announce"}
+        self.server = FastAgiServer(self.handle, seconds=BOUND)
+        self.port = 0
+
+    def handle(self, request: AgiRequest) -> Mapping[str, str]:
+        self.asked.append(request)
+        return self.answer
+
+    async def talk(self, *pieces: bytes, reply: bytes = b"200 result=1\n", close: bool = False) -> list[bytes]:
+        """Sends the pieces, answers each command with `reply` (empty: never); returns the commands until the server closes."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(0)
+        if close:
+            writer.write_eof()
+        got: list[bytes] = []
+        async with asyncio.timeout(5):
+            try:
+                while line := await reader.readline():
+                    got.append(line)
+                    writer.write(reply)
+            except ConnectionError:
+                pass
+        writer.close()
+        return got
+
+
+@pytest.fixture
+async def served() -> AsyncIterator[Served]:
+    made = Served()
+    await made.server.start("127.0.0.1", 0)
+    assert made.server._server is not None
+    made.port = made.server._server.sockets[0].getsockname()[1]
+    yield made
+    await made.server.stop()
+
+
+async def test_a_request_is_answered_in_order_and_closed(served: Served) -> None:
+    assert await served.talk(REQUEST) == [b'SET VARIABLE PRIVACY_CALL "c"\n', b'SET VARIABLE PRIVACY_PLAN "announce"\n']
+    assert served.asked == [AgiRequest("1.5", "start", {"profile": "sales"}, "100")]
+    assert (served.server.served, served.server.problems) == (1, 0)
+
+
+async def test_a_request_in_single_bytes(served: Served) -> None:
+    assert len(await served.talk(*(REQUEST[i : i + 1] for i in range(len(REQUEST))))) == 2
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET / HTTP/1.1\n\n",
+        b"agi_uniqueid\n\n",
+        b"\n",
+        b"agi_request: agi://x/start\n\n",  # no agi_uniqueid
+        b"agi_uniqueid:   \n\n",
+        b"agi_uniqueid: 1\nagi_request: agi://[::1/start\n\n",
+        b"agi_uniqueid: " + b"x" * (2 * MAX_LINE) + b"\n\n",
+        b"x" * (3 * MAX_LINE),
+        b"agi_arg: 1\n" * (MAX_LINES + 1) + b"\n",
+        b"\xff\xfe\x00\n\n",
+        REQUEST[:-1],  # all but the empty line
+        REQUEST[:20],
+        b"",
+    ],
+)
+async def test_nonsense_is_dropped_and_counted(served: Served, sent: bytes) -> None:
+    assert await served.talk(sent, close=True) == []
+    assert (served.server.problems, served.asked) == (1, [])
+    assert len(await served.talk(REQUEST)) == 2
+
+
+@pytest.mark.parametrize("sent", [b"", REQUEST[:20], b"agi_uniqueid: 1\n"])
+async def test_a_peer_that_goes_silent_is_dropped_within_the_bound(served: Served, sent: bytes) -> None:
+    async with asyncio.timeout(BOUND * 5):
+        assert await served.talk(sent) == []
+    assert served.server.problems == 1
+
+
+async def test_a_peer_that_never_answers_set_variable(served: Served) -> None:
+    assert await served.talk(REQUEST, reply=b"") == [b'SET VARIABLE PRIVACY_CALL "c"\n']
+    assert (served.server.problems, served.server.served) == (1, 0)
+
+
+@pytest.mark.parametrize("reply", [b"511 Command Not Permitted\n", b"520 Invalid\n", b"HANGUP\n", b"x" * (2 * MAX_LINE) + b"\n"])
+async def test_a_refused_variable_ends_before_the_plan_is_told(served: Served, reply: bytes) -> None:
+    assert b'SET VARIABLE PRIVACY_PLAN "announce"\n' not in await served.talk(REQUEST, reply=reply)
+    assert (served.server.problems, served.server.served) == (1, 0)
+
+
+async def test_200_at_once(served: Served) -> None:
+    """With as many that connect and close, and as many that say nothing, in between."""
+    done = await asyncio.gather(
+        *(served.talk(REQUEST) for _ in range(100)),
+        *(served.talk(close=True) for _ in range(50)),
+        *(served.talk() for _ in range(50)),
+    )
+    assert [len(got) for got in done] == [2] * 100 + [0] * 100
+    assert (served.server.served, served.server.problems) == (100, 100)
+
+
+async def test_an_outbound_call_is_asked_for_by_another_channel() -> None:
+    asked = parse_request(["agi_uniqueid: 7.1", "agi_request: agi://h/start?profile=p&direction=out&channel=7.9"])
+    assert asked.channel == "7.9"
+    assert parse_request(["agi_uniqueid: 7.1", "agi_request: agi://h/start?profile=p&channel="]).channel == "7.1"
+
+
+@pytest.mark.parametrize("hostile", ["a\nSET VARIABLE X 1", 'a" "b', "a\\", "\r\n\x00", "\u2028line", '\\"'])
+async def test_hostile_values_stay_one_command(served: Served, hostile: str) -> None:
+    served.answer = {"PRIVACY_CALL": hostile}
+    got = await served.talk(REQUEST)
+    assert len(got) == 1
+    assert got[0].startswith(b'SET VARIABLE PRIVACY_CALL "')
+
+
+def unquoted(text: str) -> str:
+    """As Asterisk's AGI parser reads a quoted argument. Fails if it ends before the end."""
+    assert text[0] == '"'
+    out, i = "", 1
+    while text[i] != '"':
+        if text[i] == "\\":
+            i += 1
+        out += text[i]
+        i += 1
+    assert i == len(text) - 1
+    return out
+
+
+@given(st.text())
+def test_quoting_keeps_what_can_be_printed_and_nothing_else(value: str) -> None:
+    said = quoted(value)
+    assert unquoted(said) == "".join(c for c in value if c.isprintable())
+    assert len(said.splitlines()) == 1
+
+
+@given(st.lists(st.text(max_size=60) | st.sampled_from(["agi_uniqueid: 1", "agi_request: //[", "agi_request: agi://x/y?a=%ff&&=;"])))
+def test_any_lines_are_a_request_or_a_problem(lines: list[str]) -> None:
+    try:
+        assert parse_request(lines).channel
+    except AgiProblem as problem:
+        assert "\n" not in str(problem)
