@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from toy_agi import ANSWER, CLOSE, SILENT, SLOW, STALL, ToyAgi
+from toy_agi import ANSWER, CLOSE, LINGER, SILENT, SLOW, STALL, ToyAgi
 from toy_ari import Told, ToyAri
 from toy_audiosocket import ToyAudioSocket
 
@@ -171,7 +171,15 @@ def missed(pbx: Pbx) -> int:
 
 
 @pytest.mark.parametrize(
-    ("mode", "why"), [(CLOSE, "SUCCESS"), (SILENT, "TIMEOUT"), (STALL, "TIMEOUT"), ("refusing", "FAILURE"), ("blackhole", "TIMEOUT")]
+    ("mode", "why"),
+    [
+        (CLOSE, "SUCCESS"),
+        (SILENT, "TIMEOUT"),
+        (STALL, "TIMEOUT"),
+        (LINGER, "TIMEOUT"),
+        ("refusing", "FAILURE"),
+        ("blackhole", "TIMEOUT"),
+    ],
 )
 async def test_a_call_goes_on_unannounced_when_the_recorder_fails(line: Line, pbx: Pbx, mode: str, why: str) -> None:
     before = missed(pbx)

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Mapping
 from types import TracebackType
 
-ANSWER, CLOSE, SILENT, SLOW, STALL = "answer", "close", "silent", "slow", "stall"
-"""SLOW: answers in pieces of a few bytes, done within the bound. STALL: sets the first variable, then says nothing more."""
+ANSWER, CLOSE, SILENT, SLOW, STALL, LINGER = "answer", "close", "silent", "slow", "stall", "linger"
+"""SLOW: answers in pieces of a few bytes, done within the bound. STALL: sets all variables but the last, then says nothing more.
+LINGER: sets all, but does not end the conversation."""
 
 
 class ToyAgi:
@@ -67,3 +68,5 @@ class ToyAgi:
                 if self.mode == SLOW:
                     await asyncio.sleep(0.01)
             await reader.readline()
+        if self.mode == LINGER:
+            await reader.read()
