@@ -125,9 +125,9 @@ def _frame_header(stream: bytes, at: int) -> tuple[int, int] | None:
         size_code, rate_code = stream[at + 2] >> 4, stream[at + 2] & 15
         more = (stream[at + 4] ^ 0xFF).bit_length()  # 8 - leading ones, as in UTF-8
         extra = 0 if more == 8 else 7 - more
-        number = stream[at + 4] if not extra else stream[at + 4] & ((1 << (6 - extra)) - 1)
-        if more == 7 or extra > 5:
+        if more == 7 or extra > 5:  # no such number in FLAC: these bytes only look like a header
             return None
+        number = stream[at + 4] if not extra else stream[at + 4] & ((1 << (6 - extra)) - 1)
         for byte in stream[at + 5 : at + 5 + extra]:
             number = number << 6 | byte & 63
         end = at + 5 + extra

@@ -82,3 +82,15 @@ def test_the_flac_program_decodes_the_stream_as_it_is(talk: Talk) -> None:
     command = ["flac", "--decode", "--silent", "--stdout", "--force-raw-format", "--endian=little", "--sign=signed", "-"]
     done = subprocess.run(command, input=encoded(samples), capture_output=True, check=True)
     assert done.stdout == samples.tobytes()
+
+
+def test_audio_that_only_looks_like_a_frame_header_is_not_taken_for_one(talk: Talk) -> None:
+    """Seen with real calls: audio with a false header whose first number byte was 0xff or 0xfe."""
+    encoder = Encoder(8000)
+    samples = talk(75)[:8000]
+    stream = bytearray(encoder.feed(samples) + encoder.close())
+    middle = len(stream) - 200  # inside the last frame: its checksum fails, so the frames before it are what is left
+    for lead in range(256):
+        stream[middle : middle + 13] = bytes([0xFF, 0xF8, 0x59, 0x08, lead]) + bytes(8)
+        _, frames = with_length(bytes(stream))
+        assert 0 <= frames < 8000
