@@ -24,7 +24,7 @@ from asterisk_privacy.lab.tones import level
 
 pytestmark = pytest.mark.asterisk
 
-NOTICE_SECONDS = 0.8
+NOTICE_SECONDS = 0.6
 GOES_ON_WITHIN = 2.0
 SLACK = 0.4  # a busy machine
 TESTS = """
@@ -58,6 +58,9 @@ exten => _k.,1,Answer()
 exten => tone,1,Playback(${GLOBAL(TEST_TONE)}&${GLOBAL(TEST_TONE)}&${GLOBAL(TEST_TONE)}&${GLOBAL(TEST_TONE)})
 exten => quiet,1,Wait(30)
 exten => _bye.,1,Wait(0.${EXTEN:3})
+exten => _late.,1,Wait(1.5)
+ same => n,SendDTMF(${EXTEN:4},400,80)
+ same => n,Wait(20)
 exten => _k.,1,Wait(0.7)
  same => n,SendDTMF(${EXTEN:1},400,80)
  same => n,Wait(20)
@@ -269,8 +272,11 @@ async def test_keys(line: Line, refuse: str, agree: str, caller: str, told: str,
 
 async def test_a_key_after_the_notice_counts(line: Line) -> None:
     line.answer("3", "", "2")
-    passed = await line.call("answered", caller="k3")  # the notice is over after 0.8 s, the key comes after that
+    passed = await line.call(caller="late93")  # a wrong one first: the notice was heard, it is not played again
     assert passed.fields["Consent"] == "refused"
+    begin, choice = (next(t.at for t in line.ari.told if t.name == name) for name in ("PrivacyNotice", "PrivacyChoice"))
+    assert choice - begin > NOTICE_SECONDS
+    assert line.ari.names() == ["Begun", "begin", "key 3", "end no", "Passed", "AdminH"]
 
 
 async def test_a_wrong_key_starts_the_notice_again_and_the_third_time_it_is_played_whole(line: Line) -> None:
@@ -387,6 +393,22 @@ async def test_the_agents_keys(line: Line, ports: dict[str, int]) -> None:
         line.ari.forget()
         await agent.press("*1", "info")  # last: a phone that mixes both ways gets its later RTP digits doubled
         await line.ari.until_told("PrivacyKey", Cmd="keep")
+
+
+async def test_an_agent_who_calls_out_has_the_keys_too(line: Line, ports: dict[str, int]) -> None:
+    await line.plan_nothing()
+    sip = line.ari.pbx.sip_port
+    async with (
+        Phone("customer", ports["customer"], sip, answer_after=0) as customer,
+        Phone("agent", ports["agent"], sip) as agent,
+    ):
+        await agent.dial("500")
+        await customer.answered()
+        await agent.talk(0.2)
+        await agent.press("*1")
+        told = await line.ari.until_told("PrivacyKey", Cmd="keep")
+        assert told.channel.startswith("PJSIP/agent-")
+        assert told.fields["Linked"] == channel(line.ari, "agent")["id"]
 
 
 async def test_the_phones_own_record_key(line: Line, ports: dict[str, int]) -> None:
