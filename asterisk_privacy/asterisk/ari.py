@@ -7,6 +7,7 @@ reproduced; DESIGN.md). All channels and all bridges are subscribed to instead.
 from __future__ import annotations
 
 import asyncio
+import base64
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -73,8 +74,9 @@ class Ari:
         self.requests = 0
 
     async def open(self) -> None:
+        token = base64.b64encode(f"{self._access.user}:{self._access.password}".encode()).decode()
         self._session = aiohttp.ClientSession(
-            auth=aiohttp.BasicAuth(self._access.user, self._access.password),
+            headers={"Authorization": f"Basic {token}"},  # aiohttp 3.14 deprecates BasicAuth, earlier ones know nothing else
             timeout=aiohttp.ClientTimeout(total=self._request_seconds),
             connector=aiohttp.TCPConnector(limit=32),
         )

@@ -18,7 +18,7 @@ from typing import Any
 
 from asterisk_privacy.asterisk import names
 from asterisk_privacy.asterisk.ari import Ari, AriAccess, AriRefused, AriUnreachable, Reading
-from asterisk_privacy.asterisk.ari_events import AriEvent
+from asterisk_privacy.asterisk.ari_events import AriEvent, Unavailable
 from asterisk_privacy.asterisk.audiosocket import AudioSocketServer
 from asterisk_privacy.asterisk.fastagi import FastAgiServer
 from asterisk_privacy.asterisk.link import Link
@@ -139,6 +139,8 @@ class _Ears:
         notify("STATUS=connected to Asterisk")
 
     def pbx_told(self, event: AriEvent) -> None:
+        if isinstance(event, Unavailable):
+            self._missed += 1  # an alarm of its own; not to be counted again from the dialplan's counter
         if self._supervisor is not None:
             self._supervisor.pbx_told(event)
 
@@ -193,7 +195,8 @@ async def _assemble(config: Config, stack: AsyncExitStack) -> Service:
         ledger=ledger,
         health=health,
         new_ring=lambda: Ring(config.ring.max_minutes * 60, memory),
-        proven=lambda: min(monotonic() - quarantine, link.proven_until),
+        # a pong may overtake an event that Asterisk has not sent yet, so it too proves only what happened a quarantine before it
+        proven=lambda: min(monotonic(), link.proven_until) - quarantine,
         timing=Timing(config.capture.resume_debounce_ms / 1000, quarantine, float(config.keys.grace_seconds)),
         blind_seconds=config.capture.blind_ms / 1000,
     )

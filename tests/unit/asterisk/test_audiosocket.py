@@ -1,0 +1,293 @@
+"""The taps' far end: only invited peers, only their own frames, and silence on the socket is noticed."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asterisk_privacy.asterisk import audiosocket as aus
+from asterisk_privacy.audio.frames import FRAME_BYTES, FRAME_SECONDS
+
+
+def message(kind: int, payload: bytes = b"") -> bytes:
+    return struct.pack(">BH", kind, len(payload)) + payload
+
+
+def name(tap: uuid.UUID) -> bytes:
+    return message(aus.KIND_UUID, tap.bytes)
+
+
+def frame(n: int = 1) -> bytes:
+    return message(aus.KIND_AUDIO, bytes([n % 256]) * FRAME_BYTES)
+
+
+@dataclass
+class Ear:
+    tap: uuid.UUID = field(default_factory=uuid.uuid4)
+    frames: list[tuple[float, int]] = field(default_factory=list)
+    ended: int = 0
+    at_frame: Callable[[int], None] = lambda _n: None
+
+    def sink(self, complete_at: float, samples: bytes) -> None:
+        assert len(samples) == FRAME_BYTES
+        self.frames.append((complete_at, samples[0]))
+        self.at_frame(samples[0])
+
+    def over(self) -> None:
+        self.ended += 1
+
+    @property
+    def numbers(self) -> list[int]:
+        return [n for _, n in self.frames]
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[aus.AudioSocketServer]:
+    made = aus.AudioSocketServer(introduction=0.2, silence=0.2, appear=0.2)
+    await made.start("127.0.0.1", 0)
+    yield made
+    await made.stop()
+
+
+@pytest.fixture
+async def ear(server: aus.AudioSocketServer) -> Ear:
+    made = Ear()
+    server.expect(made.tap, made.sink, made.over)
+    return made
+
+
+Peer = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def peer(server: aus.AudioSocketServer, *pieces: bytes) -> Peer:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    for piece in pieces:
+        writer.write(piece)
+        await asyncio.sleep(0.002)
+    return reader, writer
+
+
+async def until(true: Callable[[], bool], seconds: float = 3.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not come true"
+        await asyncio.sleep(0.005)
+
+
+async def shut_out(connection: Peer) -> None:
+    try:
+        async with asyncio.timeout(3):
+            assert await connection[0].read() == b""
+    except ConnectionError:
+        pass
+    connection[1].close()
+
+
+async def test_frames_in_order(server: aus.AudioSocketServer, ear: Ear) -> None:
+    _, writer = await peer(server, name(ear.tap), frame(1), frame(2), frame(3))
+    await until(lambda: ear.numbers == [1, 2, 3])
+    assert server.connected == 1
+    writer.close()
+    await until(lambda: ear.ended == 1)
+    assert (server.connected, server.broken, server.uninvited) == (0, 0, 0)
+
+
+async def test_split_into_single_bytes_and_joined_into_one_read(server: aus.AudioSocketServer, ear: Ear) -> None:
+    stream = name(ear.tap) + message(aus.KIND_DTMF, b"5") + frame(1) + frame(2)
+    _, writer = await peer(server)
+    for i in range(len(stream)):
+        writer.write(stream[i : i + 1])
+        if i % 40 == 0:
+            await asyncio.sleep(0)
+    await until(lambda: ear.numbers == [1, 2])
+    writer.close()
+    await until(lambda: ear.ended == 1)
+    again = Ear()
+    server.expect(again.tap, again.sink, again.over)
+    _, writer = await peer(server, name(again.tap) + frame(1) + frame(2) + frame(3)[:100])
+    await until(lambda: again.numbers == [1, 2])
+    writer.write(frame(3)[100:])
+    await until(lambda: again.numbers == [1, 2, 3])
+    writer.close()
+
+
+async def test_a_burst_is_dated_back_frame_by_frame(server: aus.AudioSocketServer, ear: Ear) -> None:
+    before = time.monotonic()
+    _, writer = await peer(server, name(ear.tap), b"".join(frame(n) for n in range(1, 6)))
+    await until(lambda: len(ear.frames) == 5)
+    times = [at for at, _ in ear.frames]
+    assert [round(b - a, 6) for a, b in zip(times, times[1:], strict=False)] == [FRAME_SECONDS] * 4
+    assert before - 4 * FRAME_SECONDS <= times[0]
+    assert before <= times[-1] <= time.monotonic()
+    writer.close()
+
+
+async def test_uninvited(server: aus.AudioSocketServer, ear: Ear) -> None:
+    await shut_out(await peer(server, name(uuid.uuid4()), frame()))
+    assert (server.uninvited, ear.frames, ear.ended) == (1, [], 0)
+
+
+async def test_a_second_peer_for_one_tap_gets_nothing_and_the_first_goes_on(server: aus.AudioSocketServer, ear: Ear) -> None:
+    _, first = await peer(server, name(ear.tap), frame(1))
+    await until(lambda: ear.numbers == [1])
+    await shut_out(await peer(server, name(ear.tap), frame(99)))
+    first.write(frame(2))
+    await until(lambda: ear.numbers == [1, 2])
+    assert (server.uninvited, server.connected, ear.ended) == (1, 1, 0)
+    first.close()
+
+
+async def test_a_tap_is_good_for_one_peer_only(server: aus.AudioSocketServer, ear: Ear) -> None:
+    _, first = await peer(server, name(ear.tap), frame(1))
+    await until(lambda: ear.numbers == [1])
+    first.close()
+    await until(lambda: ear.ended == 1)
+    await shut_out(await peer(server, name(ear.tap), frame(2)))
+    assert (ear.numbers, ear.ended, server.uninvited) == ([1], 1, 1)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        frame(),
+        message(aus.KIND_UUID, b"short"),
+        message(aus.KIND_HANGUP),
+        b"GET / HTTP/1.1\r\n\r\n",
+        struct.pack(">BH", aus.KIND_UUID, 65535),
+    ],
+)
+async def test_what_comes_before_the_name(server: aus.AudioSocketServer, ear: Ear, sent: bytes) -> None:
+    await shut_out(await peer(server, sent + name(ear.tap) + frame()))
+    assert (server.broken, ear.frames, ear.ended) == (1, [], 0)
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        message(aus.KIND_AUDIO, bytes(318)),
+        message(aus.KIND_AUDIO, b""),
+        struct.pack(">BH", aus.KIND_AUDIO, 321),
+        struct.pack(">BH", aus.KIND_AUDIO, 65535),
+        message(0x55, b"x"),
+    ],
+)
+async def test_lying_lengths_and_unknown_kinds_end_the_tap(server: aus.AudioSocketServer, ear: Ear, lie: bytes) -> None:
+    connection = await peer(server, name(ear.tap), frame(1), lie + frame(2))
+    await shut_out(connection)
+    await until(lambda: ear.ended == 1)
+    assert (ear.numbers, server.broken) == ([1], 1)
+
+
+@pytest.mark.parametrize("kind", [aus.KIND_HANGUP, aus.KIND_ERROR])
+async def test_hangup_and_error_end_it_after_the_last_frame(server: aus.AudioSocketServer, ear: Ear, kind: int) -> None:
+    await shut_out(await peer(server, name(ear.tap), frame(1) + frame(2) + message(kind, b"\x01") + frame(3)))
+    await until(lambda: ear.ended == 1)
+    assert (ear.numbers, server.broken) == ([1, 2], 0)
+
+
+async def test_a_peer_that_names_nothing_in_time(server: aus.AudioSocketServer) -> None:
+    await shut_out(await peer(server))
+    await shut_out(await peer(server, name(uuid.uuid4())[:10]))
+    assert (server.broken, server.connected) == (2, 0)
+
+
+async def test_a_peer_that_stalls_is_dropped(server: aus.AudioSocketServer, ear: Ear) -> None:
+    connection = await peer(server, name(ear.tap), frame(1))
+    await until(lambda: ear.ended == 1)
+    await shut_out(connection)
+    assert (ear.numbers, server.broken) == ([1], 1)
+
+
+async def test_a_peer_that_says_nothing_after_its_name(server: aus.AudioSocketServer, ear: Ear) -> None:
+    await shut_out(await peer(server, name(ear.tap)))
+    assert ear.ended == 1
+
+
+async def test_a_tap_that_never_comes_is_told(server: aus.AudioSocketServer, ear: Ear) -> None:
+    await until(lambda: ear.ended == 1)
+    await shut_out(await peer(server, name(ear.tap), frame()))
+    assert (ear.frames, server.uninvited) == ([], 1)
+
+
+async def test_a_peer_that_dies(server: aus.AudioSocketServer, ear: Ear) -> None:
+    _, writer = await peer(server, name(ear.tap), frame(1), frame(2)[:50])
+    await until(lambda: ear.numbers == [1])
+    writer.transport.abort()
+    await until(lambda: ear.ended == 1)
+    assert ear.numbers == [1]
+
+
+async def test_forget_takes_back_what_is_in_the_socket_already(server: aus.AudioSocketServer, ear: Ear) -> None:
+    reader, writer = await peer(server, name(ear.tap), frame(1))
+    await until(lambda: ear.numbers == [1])
+    writer.write(frame(2) * 20)  # in the server's socket before the loop turns
+    await writer.drain()
+    server.forget(ear.tap)
+    await shut_out((reader, writer))
+    assert (ear.numbers, ear.ended, server.connected) == ([1], 0, 0)
+
+
+async def test_forget_from_within_a_frame_of_a_burst(server: aus.AudioSocketServer, ear: Ear) -> None:
+    mistakes: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: mistakes.append(context))
+    ear.at_frame = lambda n: server.forget(ear.tap) if n == 2 else None
+    await shut_out(await peer(server, name(ear.tap), b"".join(frame(n) for n in range(1, 9))))
+    assert (ear.numbers, ear.ended, mistakes) == ([1, 2], 0, [])
+
+
+async def test_forget_before_the_peer_comes(server: aus.AudioSocketServer, ear: Ear) -> None:
+    server.forget(ear.tap)
+    await shut_out(await peer(server, name(ear.tap), frame()))
+    assert (ear.frames, server.uninvited) == ([], 1)
+
+
+class _Transport(asyncio.Transport):
+    def __init__(self) -> None:
+        super().__init__()
+        self.aborted = False
+
+    def abort(self) -> None:
+        self.aborted = True
+
+
+PIECE = st.one_of(
+    st.binary(max_size=400),
+    st.integers(0, 255).map(frame),
+    st.builds(message, st.sampled_from([0x00, 0x01, 0x03, 0x10, 0x11, 0xFF]), st.binary(max_size=330)),
+)
+
+
+@settings(deadline=None)
+@given(st.lists(PIECE, max_size=12), st.lists(PIECE, max_size=4), st.booleans(), st.integers(1, 700))
+def test_any_bytes_never_raise_and_never_reach_another_tap(after: list[bytes], before: list[bytes], named: bool, cut: int) -> None:
+    async def run() -> None:
+        server = aus.AudioSocketServer()
+        mine, other = Ear(), Ear()
+        server.expect(mine.tap, mine.sink, mine.over)
+        server.expect(other.tap, other.sink, other.over)
+        one = aus._Peer(server)
+        transport = _Transport()
+        one.connection_made(transport)
+        stream = b"".join((*before, name(mine.tap) if named else b"", *after))
+        for start in range(0, len(stream), cut):
+            one.data_received(stream[start : start + cut])
+        heard = len(mine.frames)
+        assert other.frames == []
+        if not named or before:
+            assert before != [] or heard == 0
+        server.forget(mine.tap)
+        one.data_received(frame())
+        assert len(mine.frames) == heard
+        one.connection_lost(None)
+        assert other.ended == 0
+        server.forget(other.tap)
+
+    asyncio.run(run())
