@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from math import floor
 
 import numpy as np
 import numpy.typing as npt
@@ -59,10 +60,10 @@ class Quarantine:
         return self._count
 
     def shut(self, at: float) -> None:
-        """The conversation ended at `at`, perhaps a little ago. The earliest end that is told counts."""
-        if self._stretches:
-            last = self._stretches[-1]
-            last.ended = at if last.ended is None else min(last.ended, at)
+        """The conversation ended at `at`, perhaps a little ago and before the present stretch began: earlier stretches that are still
+        here end then too. The earliest end that is told counts."""
+        for stretch in self._stretches:
+            stretch.ended = at if stretch.ended is None else min(stretch.ended, at)
 
     def push(self, stretch: int, leg: Leg, tap: str, complete_at: float, samples: bytes) -> None:
         """Takes one frame of `FRAME_BYTES` bytes. What belongs to no open stretch is dropped here."""
@@ -71,8 +72,11 @@ class Quarantine:
             self.dropped += 1
             return
         line = target.lines.setdefault((leg, tap), _Line())
-        # a frame is complete 20 ms after its first sample
-        arrived_slot = int((complete_at - target.began) / FRAME_SECONDS) - 1
+        # a frame is complete 20 ms after its first sample; what began before the stretch is none of it
+        arrived_slot = floor((complete_at - target.began) / FRAME_SECONDS + 1e-6) - 1
+        if arrived_slot < 0:
+            self.dropped += 1
+            return
         slot = arrived_slot if line.next_slot is None else line.next_slot
         if arrived_slot - slot > BEHIND_SLOTS:
             slot = arrived_slot
@@ -82,7 +86,7 @@ class Quarantine:
             self.dropped += 1
             return
         line.next_slot = slot + 1
-        line.waiting.append((max(slot, 0), complete_at, samples))
+        line.waiting.append((slot, complete_at, samples))
 
     def release(self, proven: float) -> list[Block]:
         """All audio of which it is now certain that it was conversation: complete before `proven`, until which every event is known.
@@ -91,8 +95,8 @@ class Quarantine:
         while self._stretches:
             stretch = self._stretches[0]
             ended = stretch.ended is not None and stretch.ended <= proven
-            # a line may run BEHIND_SLOTS behind its arrivals, so a slot is certain only that much later
-            certain = stretch.ended if ended and stretch.ended is not None else proven - BEHIND_SLOTS * FRAME_SECONDS
+            # a line may run BEHIND_SLOTS and part of one more behind its arrivals, so a slot is certain only that much later
+            certain = stretch.ended if ended and stretch.ended is not None else proven - (BEHIND_SLOTS + 1) * FRAME_SECONDS
             until = stretch.slots_until(certain)
             if until > stretch.released:
                 blocks.append(self._mix(stretch, until))

@@ -63,17 +63,18 @@ class Ring:
 
     def append(self, block: npt.NDArray[np.int16]) -> None:
         """`block`: int16, shape (n, 2)."""
-        data = ulaw.encode(block.reshape(-1))
+        encoded = data = ulaw.encode(block.reshape(-1))
         while data.size:
             if not self._segments or self._fill == SEGMENT_BYTES:
                 if not self._next_segment():
                     self.lost_seconds += data.size / BYTES_PER_SECOND
-                    return
+                    break
                 self._fill = 0
             part = data[: SEGMENT_BYTES - self._fill]
             self._segments[-1][self._fill : self._fill + part.size] = part
             self._fill += part.size
             data = data[part.size :]
+        encoded.fill(0)
 
     def _next_segment(self) -> bool:
         if len(self._segments) < self._max_segments and self._memory.take(SEGMENT_BYTES):
@@ -89,18 +90,26 @@ class Ring:
 
     def drain(self) -> Iterator[npt.NDArray[np.int16]]:
         """All that is held, oldest first, as int16 blocks of shape (n, 2). Each segment is zeroed and given back once its block was
-        taken; a generator that is not exhausted leaves the rest for `wipe`."""
-        while self._segments:
-            used = self._fill if len(self._segments) == 1 else SEGMENT_BYTES
-            yield ulaw.decode(self._segments[0][:used]).reshape(-1, 2)
-            if self._segments:  # not wiped meanwhile
-                self._release(self._segments.popleft())
+        taken; a generator that is not exhausted leaves the rest for `wipe`, which another thread may call meanwhile."""
+        while True:
+            try:
+                segment = self._segments.popleft()
+            except IndexError:
+                break
+            used = SEGMENT_BYTES if self._segments else self._fill
+            try:
+                yield ulaw.decode(segment[:used]).reshape(-1, 2)
+            finally:
+                self._release(segment)
         self._fill = 0
 
     def wipe(self) -> None:
         """Zero and give back every segment. The ring can be used again."""
-        while self._segments:
-            self._release(self._segments.pop())
+        while True:
+            try:
+                self._release(self._segments.popleft())
+            except IndexError:
+                break
         self._fill = 0
         self.lost_seconds = 0.0
 

@@ -32,6 +32,25 @@ class Chronicle:
         if self.current is not None and now > self._since:
             self._spans.append(Span(self.current, self._since, now))
 
+    def no_talk_since(self, at: float, kind: SpanKind | None) -> None:
+        """It became known late that from `at` on no conversation was kept, in this span or in earlier ones: say `kind` instead of talk
+        (None: nothing, the call was over). Other kinds stay as they were told."""
+        ms = self._ms(at)
+        if self.current is SpanKind.TALK:
+            if ms > self._since:
+                self._end_current(ms)
+                self._since = ms
+            self.current = kind
+        told, self._spans = self._spans, []
+        for span in told:
+            if span.kind is not SpanKind.TALK or span.end_ms <= ms:
+                self._spans.append(span)
+                continue
+            if ms > span.start_ms:
+                self._spans.append(replace(span, end_ms=ms))
+            if kind is not None:
+                self._spans.append(Span(kind, max(ms, span.start_ms), span.end_ms))
+
     def wiped(self) -> None:
         """What was said so far is no longer there: conversation becomes off record."""
         self._spans = [replace(s, kind=SpanKind.OFF_RECORD) if s.kind is SpanKind.TALK else s for s in self._spans]
@@ -44,4 +63,11 @@ class Chronicle:
     def closed(self, at: float) -> tuple[tuple[Span, ...], tuple[Mark, ...]]:
         """The whole story, ended at `at`."""
         self.turn(None, at)
-        return tuple(self._spans), tuple(self._marks)
+        joined: list[Span] = []
+        for span in self._spans:
+            # two stretches of talk stay two: each begins its own 20 ms grid
+            if joined and span.kind is joined[-1].kind is not SpanKind.TALK and span.start_ms == joined[-1].end_ms:
+                joined[-1] = replace(joined[-1], end_ms=span.end_ms)
+            else:
+                joined.append(span)
+        return tuple(joined), tuple(self._marks)

@@ -44,7 +44,8 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Shut:
-    """No conversation from `at` on (which may be a little in the past): drop frames from then on and remove the taps."""
+    """No conversation from `at` on (which may be a little in the past, and before the last `Open`): drop every frame from then on and
+    remove the taps. A second `Shut` without an `Open` between them corrects the first: it ended even earlier."""
 
     at: float
 

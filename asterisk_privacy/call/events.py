@@ -41,12 +41,13 @@ class NoticeEnded:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """With whom the customer is in conversation now. `parties` are the channels of the others; empty means no conversation, and
-    `waiting` says of which kind."""
+    """With whom the customer is in conversation since `at`. `parties` are the channels of the others; empty means no conversation, and
+    `waiting` says of which kind. What ended, ended at `at`; what begins is believed from `learned` on (None: the same moment)."""
 
     at: float
     parties: frozenset[str]
     waiting: SpanKind = SpanKind.WAIT
+    learned: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,9 @@ from before, `Open` or `Shut` is issued. There is no pause() that a code path co
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import ceil, floor, inf
 
 from asterisk_privacy.call import commands as cmd
 from asterisk_privacy.call import events as ev
@@ -27,6 +29,12 @@ class Timing:
     grace: float = 60.0
 
 
+_NOT_YET: Mapping[SpanKind | None, SpanKind] = {
+    # what it was goes on until conversation has settled; but where talk was interrupted, those milliseconds are not in the recording
+    SpanKind.TALK: SpanKind.LOST, SpanKind.LOST: SpanKind.LOST, SpanKind.HOLD: SpanKind.HOLD, SpanKind.WAIT: SpanKind.WAIT,
+}  # fmt: skip
+
+
 class Recorder:
     """One call. `drawn` names the sample purposes that took it; `began_at` is the zero of its timeline."""
 
@@ -39,6 +47,11 @@ class Recorder:
         self._waiting = SpanKind.WAIT
         self._settled_at: float | None = None
         self._opened_for: frozenset[str] | None = None
+        self._began_at = began_at
+        self._clock = began_at  # the newest moment heard of; events may come out of order
+        self._shut_at = -inf  # since when the gate is shut
+        self._bad_news = inf  # since when this event says that there was nothing to keep
+        self._hushed_at = -inf
         self._hung_up_at = began_at
         self._kept: tuple[str, ...] = ()  # purposes of the file, in order
         self._file_open = False
@@ -57,6 +70,7 @@ class Recorder:
             return ()
         out: list[cmd.Command] = []
         before = self.situation.life
+        self._clock, self._bad_news = max(self._clock, event.at), inf
         self.situation = replace(self.situation, life=NEXT_LIFE[before, type(event)])
         match event:
             case ev.NoticeBegun():
@@ -72,24 +86,26 @@ class Recorder:
             case ev.KeyPressed():
                 out += self._pressed(event)
             case ev.LinkLost():
+                self._bad_news = event.at
                 self.situation = replace(self.situation, link=Link.DOWN)
             case ev.LinkRestored():
                 # who is in conversation is unknown until the next Surroundings
-                self._parties = frozenset()
+                self._parties, self._bad_news = frozenset(), event.at
                 self.situation = replace(self.situation, link=Link.UP, talk=Talk.SILENT)
             case ev.FileFailed():
                 self._file_open, self._file_failed = False, True
             case ev.HungUp():
+                self._bad_news = event.at
                 if before is not Life.GRACE:
                     out += self._hung_up(event)
             case ev.Tick():
                 pass
-        self._settle(event.at)
+        self._settle()
         self._weigh_demand()
         out = self._move_gate(event.at) + out if self.gate is Gate.SHUT else out + self._move_gate(event.at)
         out += self._file_if_wanted()
-        self._chronicle.turn(self._span_kind(), event.at)
-        return (*out, *self._close(event.at))
+        self._chronicle.turn(self._span_kind(), self._whole_ms_after(self._clock))
+        return (*out, *self._close())
 
     # ---- the announcement
 
@@ -119,7 +135,12 @@ class Recorder:
 
     def _moved(self, event: ev.Surroundings) -> list[cmd.Command]:
         self._waiting = event.waiting
-        if event.parties == self._parties:
+        learned = max(event.at, event.learned if event.learned is not None else event.at)
+        self._clock = max(self._clock, learned)
+        if not event.parties or self._parties - event.parties:
+            # also where the gate is shut by now: it should have been shut earlier
+            self._bad_news = event.at
+        if event.parties == self._parties or self.situation.life is Life.GRACE:
             return []
         self._parties = event.parties
         if not event.parties:
@@ -127,25 +148,40 @@ class Recorder:
             self.situation = replace(self.situation, talk=Talk.SILENT)
             return []
         # also when one party replaced another without a gap: a new source needs fresh taps (facts 11)
-        self._settled_at = event.at + self._timing.settle
+        self._settled_at = learned + self._timing.settle
         self.situation = replace(self.situation, talk=Talk.SETTLING)
         return [cmd.WakeAt(self._settled_at)]
 
-    def _settle(self, now: float) -> None:
-        if self.situation.talk is Talk.SETTLING and self._settled_at is not None and now >= self._settled_at:
+    def _settle(self) -> None:
+        if self.situation.talk is Talk.SETTLING and self._settled_at is not None and self._clock >= self._settled_at:
             self.situation = replace(self.situation, talk=Talk.TALKING)
 
     def _move_gate(self, at: float) -> list[cmd.Command]:
         wanted = self._parties if self.gate is Gate.OPEN else None
-        if wanted == self._opened_for:
-            return []
         out: list[cmd.Command] = []
-        if self._opened_for is not None:
-            out.append(cmd.Shut(at))
-        if wanted is not None:
-            out.append(cmd.Open(at, wanted))
+        if self._opened_for is not None and wanted != self._opened_for:
+            out.append(self._shut(min(at, self._bad_news)))
+        elif wanted is None and self._bad_news < self._shut_at:
+            out.append(self._shut(self._bad_news))
+        if wanted is not None and wanted != self._opened_for:
+            # never in the past: frames that are on their way were not let in by anybody
+            out.append(cmd.Open(self._whole_ms_after(self._clock), wanted))
         self._opened_for = wanted
         return out
+
+    def _shut(self, at: float) -> cmd.Command:
+        self._shut_at = self._whole_ms_before(at)
+        kind = self._span_kind()
+        self._chronicle.no_talk_since(self._shut_at, SpanKind.LOST if kind is SpanKind.TALK else kind)
+        return cmd.Shut(self._shut_at)
+
+    # the gate moves on whole milliseconds of the timeline, so that its talk spans tell exactly how much audio there is
+
+    def _whole_ms_after(self, at: float) -> float:
+        return self._began_at + ceil((at - self._began_at) * 1000 - 1e-6) / 1000
+
+    def _whole_ms_before(self, at: float) -> float:
+        return self._began_at + floor((at - self._began_at) * 1000 + 1e-6) / 1000
 
     # ---- the agent's keys
 
@@ -159,17 +195,21 @@ class Recorder:
             tone = cmd.Tone.KEEP
             self._chronicle.mark(MarkKind.KEEP, event.at)
             out += self._want(self._flaggable())
-        elif event.key is ev.AgentKey.PAUSE and live and hush is not Hush.OFF_RECORD:
+        elif event.key is ev.AgentKey.PAUSE and self.situation.life is not Life.GRACE and hush is not Hush.OFF_RECORD:
+            # at any moment before hang-up, also before the notice was heard: pausing needs no permission (promise 8)
             tone = cmd.Tone.PAUSE
+            self._bad_news, self._hushed_at = event.at, max(self._hushed_at, event.at)
             self._chronicle.mark(MarkKind.PAUSE, event.at)
             self.situation = replace(self.situation, hush=Hush.PAUSED)
-        elif event.key is ev.AgentKey.RESUME and live:
+        elif event.key is ev.AgentKey.RESUME and live and not self._file_failed and event.at >= self._hushed_at:
+            # a resume that was pressed before the pause and comes after it undoes nothing
             tone = cmd.Tone.RESUME
             self._chronicle.mark(MarkKind.RESUME, event.at)
             self.situation = replace(self.situation, hush=Hush.NONE)
         elif event.key is ev.AgentKey.OFF_RECORD:
             # never refused: stopping needs no permission (promise 8), and in the grace time it still erases
             tone = cmd.Tone.OFF_RECORD
+            self._hushed_at = max(self._hushed_at, event.at)
             self._chronicle.mark(MarkKind.OFF_RECORD, event.at)
             self.situation = replace(self.situation, hush=Hush.OFF_RECORD)
             self._forget()
@@ -213,9 +253,7 @@ class Recorder:
 
     def _file_if_wanted(self) -> list[cmd.Command]:
         """A standing purpose opens its file with the first conversation, not for calls that never come to one."""
-        if self.gate is Gate.OPEN and not self._file_open and self._standing():
-            return self._want(self._standing())
-        return []
+        return self._want(self._standing()) if self.gate is Gate.OPEN else []
 
     def _forget(self) -> None:
         """Goes with Wipe: nothing that was said so far is there any more."""
@@ -232,7 +270,8 @@ class Recorder:
         drained = event.at + self._timing.quarantine
         return [cmd.WakeAt(drained), cmd.WakeAt(max(drained, event.at + self._timing.grace))]
 
-    def _close(self, now: float) -> list[cmd.Command]:
+    def _close(self) -> list[cmd.Command]:
+        now = self._clock
         if self.situation.life is not Life.GRACE or now < self._hung_up_at + self._timing.quarantine:
             return []
         out: list[cmd.Command] = []
@@ -267,7 +306,7 @@ class Recorder:
         if s.hush is Hush.OFF_RECORD or s.consent is Consent.REFUSED:
             return SpanKind.OFF_RECORD
         if s.talk is Talk.SETTLING:
-            return self._chronicle.current  # not yet
+            return _NOT_YET.get(self._chronicle.current, self._waiting)
         if self.gate is Gate.OPEN:
             return SpanKind.TALK
         return SpanKind.LOST

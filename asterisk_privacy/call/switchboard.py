@@ -9,8 +9,10 @@ To change what counts as hold or as a party, change `_parties_of` or `PARTY_TECH
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import inf
 from typing import assert_never
 
+from asterisk_privacy.call.hindsight import SAME_MOMENT, Hindsight
 from asterisk_privacy.call.pbx import BridgeGone, BridgeSeen, ChannelGone, ChannelSeen, Entered, Held, Left, PbxEvent, Unheld
 from asterisk_privacy.call.timeline import SpanKind
 
@@ -29,6 +31,15 @@ class Company:
     waiting: SpanKind
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What an event did. `touched`: channels whose company may have changed; `doubted`: those of them whose company since the event's
+    time is not known for certain."""
+
+    touched: frozenset[str]
+    doubted: frozenset[str]
+
+
 @dataclass(slots=True)
 class _Channel:
     name: str
@@ -36,6 +47,11 @@ class _Channel:
     bridge: str | None = None
     held: bool = False
     held_by_feature: bool = False
+    # when this was last true
+    named_at: float = -inf
+    moved_at: float = -inf
+    hold_at: float = -inf
+    feature_at: float = -inf
 
 
 @dataclass(slots=True)
@@ -46,12 +62,16 @@ class _Bridge:
 
 class Switchboard:
     """Feed it every `PbxEvent` with `apply`; ask `company`. Events about unknown channels or bridges create what they name, unanswered
-    and unmixed, so that what was missed shuts gates."""
+    and unmixed, so that what was missed shuts gates.
+
+    Of two events about one thing the later one counts by its own time, not by its arrival. One that arrives after a newer one changes
+    nothing of what is, but shows that what was believed since then was wrong: such channels are `Change.doubted`."""
 
     def __init__(self) -> None:
         self._channels: dict[str, _Channel] = {}
         self._bridges: dict[str, _Bridge] = {}
         self._by_name: dict[str, str] = {}
+        self._hindsight = Hindsight()
 
     def __contains__(self, channel: str) -> bool:
         return channel in self._channels
@@ -60,39 +80,52 @@ class Switchboard:
         known = self._channels.get(channel)
         return known.name if known is not None else None
 
-    def apply(self, event: PbxEvent) -> frozenset[str]:
-        """Takes the event in; returns the channels whose company may have changed."""
-        touched = self._named_in(event)
-        before = self._connected(touched)
+    def apply(self, event: PbxEvent) -> Change:
+        """Takes the event in and says whom it concerns."""
+        named = self._named_in(event)
+        before = self._connected(named)
+        doubted = self._hindsight.together_after(event.at, named)
+        if self._take(event):
+            after = self._connected(named)
+            if before - after or isinstance(event, Left | ChannelGone | BridgeGone):
+                self._hindsight.parted(event.at, before | named)
+        else:
+            after = self._connected(named)
+            doubted |= before | after
+        return Change(before | after | doubted, doubted)
+
+    def _take(self, event: PbxEvent) -> bool:
+        """False: something newer about the same is known already, or was; nothing was changed."""
+        if not isinstance(event, BridgeSeen | BridgeGone) and self._hindsight.is_gone(event.channel):
+            return True
         match event:
             case ChannelSeen():
-                self._seen(event)
+                return self._seen(event)
             case ChannelGone():
-                self._gone(event.channel)
+                self._gone(event)
             case BridgeSeen():
                 self._bridge_seen(event)
             case BridgeGone():
                 for member in tuple(self._bridge(event.bridge).members):
-                    self._leave(event.bridge, member)
+                    self._leave(event.bridge, member, event.at)
                 del self._bridges[event.bridge]
             case Entered():
-                channel = self._channel(event.channel)
-                if channel.bridge is not None and channel.bridge != event.bridge:
-                    self._leave(channel.bridge, event.channel)
-                channel.bridge = event.bridge
-                channel.held_by_feature = False
-                self._bridge(event.bridge).members.add(event.channel)
+                return self._entered(event)
             case Left():
-                self._leave(event.bridge, event.channel)
-            case Held():
                 channel = self._channel(event.channel)
-                channel.held, channel.held_by_feature = (channel.held, True) if event.by_feature else (True, channel.held_by_feature)
+                if _older(event.at, channel.moved_at):
+                    return False
+                self._leave(event.bridge, event.channel, event.at)
+            case Held():
+                return self._held(event)
             case Unheld():
                 channel = self._channel(event.channel)
-                channel.held = channel.held_by_feature = False
+                if not _older(event.at, max(channel.hold_at, channel.feature_at)):
+                    channel.held = channel.held_by_feature = False
+                    channel.hold_at = max(channel.hold_at, event.at)
             case _:
                 assert_never(event)
-        return before | self._connected(touched)
+        return True
 
     def company(self, customer: str) -> Company:
         """With whom `customer` is in conversation, or what kind of waiting it is."""
@@ -152,13 +185,16 @@ class Switchboard:
             queue += fresh
         return frozenset(seen)
 
-    def _named_in(self, event: PbxEvent) -> set[str]:
-        if isinstance(event, BridgeSeen | BridgeGone):
-            return set(self._bridge(event.bridge).members) | set(getattr(event, "members", None) or ())
-        touched = {event.channel}
-        if isinstance(event, Entered | Left):
-            touched |= self._bridge(event.bridge).members
-        return touched
+    def _named_in(self, event: PbxEvent) -> frozenset[str]:
+        """The channels and bridges that the event is about."""
+        named = set() if isinstance(event, BridgeSeen | BridgeGone) else {event.channel}
+        if not isinstance(event, ChannelSeen | ChannelGone | Held | Unheld):
+            named.add(event.bridge)
+            bridge = self._bridges.get(event.bridge)
+            named |= bridge.members if bridge is not None else set()
+        if isinstance(event, BridgeSeen):
+            named |= event.members or set()
+        return frozenset(named)
 
     def _channel(self, channel: str) -> _Channel:
         return self._channels.setdefault(channel, _Channel(name="", up=False))
@@ -166,21 +202,49 @@ class Switchboard:
     def _bridge(self, bridge: str) -> _Bridge:
         return self._bridges.setdefault(bridge, _Bridge(mixing=False))
 
-    def _seen(self, event: ChannelSeen) -> None:
+    def _seen(self, event: ChannelSeen) -> bool:
         channel = self._channel(event.channel)
+        if _older(event.at, channel.named_at):
+            return True  # an old snapshot
         if channel.name and channel.name != event.name and self._by_name.get(channel.name) == event.channel:
             del self._by_name[channel.name]  # masquerade renames channels
-        channel.name, channel.up = event.name, event.up
+        channel.name, channel.up, channel.named_at = event.name, event.up, event.at
         self._by_name[event.name] = event.channel
+        return True
 
-    def _gone(self, name: str) -> None:
-        channel = self._channels.pop(name, None)
+    def _gone(self, event: ChannelGone) -> None:
+        self._hindsight.gone(event.channel)
+        channel = self._channels.pop(event.channel, None)
         if channel is None:
             return
         if channel.bridge is not None:
-            self._bridge(channel.bridge).members.discard(name)
-        if self._by_name.get(channel.name) == name:
+            self._bridge(channel.bridge).members.discard(event.channel)
+        if self._by_name.get(channel.name) == event.channel:
             del self._by_name[channel.name]
+
+    def _entered(self, event: Entered) -> bool:
+        channel = self._channel(event.channel)
+        if channel.bridge == event.bridge and not event.at > channel.moved_at:
+            return True  # told twice
+        if _older(event.at, channel.moved_at):
+            return False
+        if channel.bridge is not None:
+            self._leave(channel.bridge, event.channel, event.at)
+        channel.bridge, channel.moved_at = event.bridge, max(channel.moved_at, event.at)
+        channel.held_by_feature = channel.held_by_feature and _older(event.at, channel.feature_at)
+        self._bridge(event.bridge).members.add(event.channel)
+        return True
+
+    def _held(self, event: Held) -> bool:
+        channel = self._channel(event.channel)
+        newest = max(channel.hold_at, channel.moved_at) if event.by_feature else channel.hold_at
+        if _older(event.at, newest):
+            return event.at == channel.feature_at if event.by_feature else False
+        if event.by_feature:
+            channel.held_by_feature, channel.feature_at = True, max(channel.feature_at, event.at)
+        else:
+            channel.held, channel.hold_at = True, max(channel.hold_at, event.at)
+        return True
 
     def _bridge_seen(self, event: BridgeSeen) -> None:
         bridge = self._bridge(event.bridge)
@@ -188,14 +252,20 @@ class Switchboard:
         if event.members is None:
             return
         for gone in bridge.members - event.members:
-            self._leave(event.bridge, gone)
+            self._leave(event.bridge, gone, event.at)
         for member in event.members:
-            self._channel(member).bridge = event.bridge
-        bridge.members = set(event.members)
+            self._entered(Entered(event.at, event.bridge, member))
 
-    def _leave(self, bridge: str, channel: str) -> None:
+    def _leave(self, bridge: str, channel: str, at: float) -> None:
         self._bridge(bridge).members.discard(channel)
         known = self._channels.get(channel)
-        if known is not None and known.bridge == bridge:
+        if known is None:
+            return
+        known.moved_at = max(known.moved_at, at)
+        if known.bridge == bridge:
             known.bridge = None
-            known.held_by_feature = False
+            known.held_by_feature = known.held_by_feature and _older(at, known.feature_at)
+
+
+def _older(at: float, newest: float) -> bool:
+    return at < newest - SAME_MOMENT

@@ -14,8 +14,9 @@ from asterisk_privacy.asterisk.fastagi import AgiRequest
 from asterisk_privacy.asterisk.taps import StasisWaiters
 from asterisk_privacy.call import events as ev
 from asterisk_privacy.call import pbx
+from asterisk_privacy.call.news import surroundings
 from asterisk_privacy.call.situation import Life
-from asterisk_privacy.call.switchboard import Switchboard
+from asterisk_privacy.call.switchboard import Change, Switchboard
 from asterisk_privacy.daemon.answers import announcement, no_announcement
 from asterisk_privacy.daemon.callers import Callers
 from asterisk_privacy.daemon.health import Alarm, Health
@@ -26,6 +27,8 @@ from asterisk_privacy.policy.sampling import sampled_purposes
 log = logging.getLogger(__name__)
 
 _PBX_EVENTS = pbx.PbxEvent.__args__
+LONG_AGO = 0.0
+"""What was read is dated so: whatever the stream tells, also of the moments while it was being read, is newer."""
 
 
 class Supervisor:
@@ -77,8 +80,7 @@ class Supervisor:
 
     def link_up(self, reading: Reading) -> None:
         """The whole state, read again. What was missed in between is unknown, so everything starts shut (DESIGN.md, ARI)."""
-        now = monotonic()
-        self._board = _board_of(reading, now)
+        self._board = _board_of(reading, LONG_AGO)
         self._linked = True
         for runner in self.runners:  # each by itself: a mistake in one call must not leave the others in the dark
             asyncio.get_running_loop().call_soon(self._link_restored, runner)
@@ -88,7 +90,7 @@ class Supervisor:
         if runner.channel not in self._board:
             runner.receive(ev.HungUp(now))
         runner.receive(ev.LinkRestored(now))
-        self._tell_company(frozenset({runner.channel}), now)
+        self._tell_company(Change(frozenset({runner.channel}), frozenset()), now)
 
     def link_down(self, why: str) -> None:
         self._linked = False
@@ -99,10 +101,10 @@ class Supervisor:
 
     def pbx_told(self, event: ae.AriEvent) -> None:
         if isinstance(event, _PBX_EVENTS):
-            touched = self._board.apply(event)
+            change = self._board.apply(event)
             if isinstance(event, pbx.ChannelGone) and event.channel in self._by_channel:
                 self._by_channel[event.channel].receive(ev.HungUp(event.at))
-            self._tell_company(touched, event.at)
+            self._tell_company(change, event.at)
             return
         match event:
             case ae.NoticeStage():
@@ -124,15 +126,14 @@ class Supervisor:
             case _:
                 pass
 
-    def _tell_company(self, touched: frozenset[str], at: float) -> None:
+    def _tell_company(self, change: Change, at: float) -> None:
         now = monotonic()
-        for channel in touched & self._by_channel.keys():
+        for channel in change.touched & self._by_channel.keys():
             runner = self._by_channel[channel]
-            company = self._board.company(channel)
-            for party in company.parties:
-                runner.met(_endpoint(self._board.name_of(party) or ""))
-            # what ends is backdated to when it ended; what begins is believed only from now on
-            runner.receive(ev.Surroundings(now if company.parties else at, company.parties, company.waiting))
+            for company in surroundings(self._board, change, channel, at, now):
+                for party in company.parties:
+                    runner.met(_endpoint(self._board.name_of(party) or ""))
+                runner.receive(company)
 
     # ---- the agent presses
 
