@@ -49,7 +49,8 @@ unit: venv  ## the fast tests, without Asterisk
 
 test-asterisk: venv lab  ## the tests on real calls
 	@echo "== tests on a real Asterisk"
-	@$(BIN)/python -m pytest -v -m asterisk tests
+	@$(BIN)/python -m pytest -v -m asterisk $(wildcard tests/asterisk tests/privacy)
+	@$(BIN)/python -m pytest -q -m asterisk $(FAST)
 
 test: lint unit lab test-asterisk  ## all of it
 
