@@ -95,7 +95,7 @@ class Ari:
             async with self._session.request(method, f"{self._access.url}/ari/{path}", params=params) as answer:
                 body = await answer.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise AriUnreachable(f"{method} {path.split('/', maxsplit=1)[0]}: {error or 'timed out'}") from error
+            raise AriUnreachable(f"{method} {path.split('/', maxsplit=1)[0]}: {str(error) or 'timed out'}") from error
         if answer.status >= 400:
             raise AriRefused(answer.status, f"{method} {path.split('/', maxsplit=1)[0]}")
         return body
@@ -114,7 +114,7 @@ class Ari:
         except aiohttp.WSServerHandshakeError as error:
             raise AriRefused(error.status, "websocket handshake") from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise AriUnreachable(f"websocket handshake: {error or 'timed out'}") from error
+            raise AriUnreachable(f"websocket handshake: {str(error) or 'timed out'}") from error
 
     async def subscribe(self) -> None:
         await self.request("POST", f"applications/{self.app}/subscription", {"eventSource": "channel:,bridge:"})

@@ -114,7 +114,7 @@ class SnoopCapture:
             if not handle.stopped:
                 # the channel may simply be gone: then its hang-up is on its way to us
                 self.failed += 1
-                log.warning("a tap could not be attached (%s); nothing is recorded from that party", error or "timed out")
+                log.warning("a tap could not be attached (%s); nothing is recorded from that party", str(error) or "timed out")
                 handle.stop()
                 ended()
         finally:

@@ -47,7 +47,7 @@ class TonePlayer:
             async with asyncio.timeout(PLAY_SECONDS):
                 await done.wait()
         except (AriRefused, AriUnreachable, TimeoutError) as error:
-            log.warning("the tone '%s' could not be played to the agent (%s)", name, error or "timed out")
+            log.warning("the tone '%s' could not be played to the agent (%s)", name, str(error) or "timed out")
         finally:
             self._waiters.forget(whisperer)
             del self._done[playback]

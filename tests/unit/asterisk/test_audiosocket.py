@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -124,7 +125,7 @@ async def test_a_burst_is_dated_back_frame_by_frame(server: aus.AudioSocketServe
     _, writer = await peer(server, name(ear.tap), b"".join(frame(n) for n in range(1, 6)))
     await until(lambda: len(ear.frames) == 5)
     times = [at for at, _ in ear.frames]
-    assert [round(b - a, 6) for a, b in zip(times, times[1:], strict=False)] == [FRAME_SECONDS] * 4
+    assert [round(b - a, 6) for a, b in pairwise(times)] == [FRAME_SECONDS] * 4
     assert before - 4 * FRAME_SECONDS <= times[0]
     assert before <= times[-1] <= time.monotonic()
     writer.close()

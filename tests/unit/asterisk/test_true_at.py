@@ -36,7 +36,7 @@ def test_a_clock_that_lags_dates_back_a_little_too_far() -> None:
     assert true_at(NOW, WALL + 0.3, WALL, LONGEST) == pytest.approx(NOW - 0.3)
 
 
-@given(st.floats(allow_nan=False), st.none() | st.floats(allow_nan=False))
+@given(st.floats(-1e15, 1e15), st.none() | st.floats(-1e15, 1e15))
 def test_always_within_the_quarantine(wall: float, stamped: float | None) -> None:
     assert NOW - LONGEST <= true_at(NOW, wall, stamped, LONGEST) <= NOW
 

@@ -1,0 +1,205 @@
+"""Calls through a whole site, and ways to break it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+import time
+import wave
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from asterisk_privacy.audio.ulaw import Pcm
+from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.lab import tones
+from asterisk_privacy.lab.pbx import free_port
+from asterisk_privacy.lab.phone import Phone
+from asterisk_privacy.lab.rtp import Source, Tone
+from asterisk_privacy.lab.site import Site
+from asterisk_privacy.lab.unpack import Install
+
+CUSTOMER, HELD, AGENT, MUSIC, NOTICE = 700.0, 900.0, 1100.0, 440.0, 600.0
+VOICES = {"customer": CUSTOMER, "held": HELD, "agent": AGENT, "music": MUSIC, "notice": NOTICE}
+ALWAYS, FLAG = "110", "100"
+POLICY = """
+[purposes.complaint]
+title = "Complaints"
+basis = "legitimate-interest"
+reasoning = "to settle a complaint"
+trigger = "flag"
+retention = { until = "case-closed", plus_days = 30, latest_days = 700 }
+[purposes.proof]
+title = "Proof of an order"
+basis = "contract"
+reasoning = "to prove what was agreed"
+trigger = "always"
+retention = { until = "days", latest_days = 30 }
+[profiles.support]
+title = "Support"
+language = "nl"
+announcement = "notice-optout"
+purposes = ["complaint"]
+refuse_key = "3"
+[profiles.sales]
+title = "Sales"
+language = "nl"
+announcement = "notice-optout"
+purposes = ["proof"]
+refuse_key = "3"
+"""
+ROOM = """
+[from-outside](+)
+exten => 310,1,Gosub(privacy-start,s,1(sales))
+ same => n,ConfBridge(room)
+[from-agents](+)
+exten => 310,1,Answer()
+ same => n,ConfBridge(room)
+"""
+
+
+class Noisy:
+    """A tone with noise beneath, which packs badly: a few seconds fill a chunk on the disk."""
+
+    def __init__(self, freq: float) -> None:
+        self._tone = Tone(freq)
+        self._random = np.random.default_rng(1)
+
+    def frame(self, n: int) -> Pcm:
+        samples: Pcm = (self._tone.frame(n) + self._random.normal(0, 1500, tones.FRAME)).astype(np.int16)
+        return samples
+
+    def label(self, n: int) -> str:
+        return self._tone.label(n)
+
+
+def make_sounds(directory: Path) -> Path:
+    for name, freq, seconds in [("nl/notice-optout", NOTICE, 0.4), ("nl/refused", NOTICE, 0.2)] + [
+        (f"tones/{word}", 2000.0, 0.1) for word in ("keep", "pause", "resume", "off", "refused")
+    ]:
+        path = directory / f"{name}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with wave.open(str(path), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(8000)
+            file.writeframes(tones.tone(freq, seconds).astype("<i2").tobytes())
+    return directory
+
+
+class Broken:
+    """A site and the phones around it."""
+
+    def __init__(self, workdir: Path, install: Install, settings: Mapping[str, str] | None = None) -> None:
+        self.ports = {name: free_port(socket.SOCK_DGRAM) for name in ("customer", "agent", "agent2")}
+        self.sounds = make_sounds(workdir / "sounds")
+        self.site = Site(
+            workdir / "site",
+            install,
+            POLICY,
+            settings={"keys.grace_seconds": "1", **(settings or {})},
+            contacts=self.ports,
+            sounds=self.sounds,
+            extra_dialplan=ROOM,
+        )
+
+    def phone(self, name: str, freq: float, source: Source | None = None) -> Phone:
+        return Phone(name, self.ports[name], self.site.pbx.sip_port, source=source or Tone(freq), answer_after=0.0)
+
+    @asynccontextmanager
+    async def call(self, extension: str, noisy: bool = False) -> AsyncIterator[tuple[Phone, Phone]]:
+        """Customer and agent, connected."""
+        sources = [Noisy(freq) if noisy else Tone(freq) for freq in (CUSTOMER, AGENT)]
+        async with self.phone("customer", CUSTOMER, sources[0]) as customer, self.phone("agent", AGENT, sources[1]) as agent:
+            await customer.dial(extension)
+            await until(lambda: bool(agent.legs))
+            await agent.answered()
+            yield customer, agent
+
+    async def status(self) -> dict[str, Any]:
+        return dict(await asyncio.to_thread(self.site.status))
+
+    async def alarms(self) -> dict[str, int]:
+        return dict((await self.status())["alarms"])
+
+    async def connected(self, seconds: float = 15.0) -> None:
+        await self.comes_true(lambda status: status["ari"]["connected"], seconds)
+
+    async def comes_true(self, true: Callable[[dict[str, Any]], Any], seconds: float = 8.0) -> None:
+        deadline = time.monotonic() + seconds
+        while True:
+            with suppress(OperatorError):
+                if true(await self.status()):
+                    return
+            assert time.monotonic() < deadline, (await self.status(), self.site.log[-2000:])
+            await asyncio.sleep(0.05)
+
+    async def over(self, count: int = 1) -> None:
+        await asyncio.to_thread(self.site.wait_for_calls, count)
+
+    def snoops(self) -> int:
+        return self.site.pbx.cli("core show channels concise").count("Snoop/")
+
+    def missed(self) -> int:
+        match = re.search(r"PRIVACY_MISSED=(\d+)", self.site.pbx.cli("dialplan show globals"))
+        return int(match[1]) if match else 0
+
+
+async def until(true: Callable[[], bool], seconds: float = 8.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not come true"
+        await asyncio.sleep(0.02)
+
+
+async def alive(customer: Phone, agent: Phone) -> None:
+    """Both hear each other, now."""
+    since = time.monotonic() + 0.1
+    await customer.talk(0.5)
+    assert tones.level(customer.heard(since), AGENT) > -25
+    assert tones.level(agent.heard(since), CUSTOMER) > -25
+
+
+class Cut:
+    """A TCP proxy that can be cut (all connections die, new ones are refused) or frozen (nothing passes, nothing closes)."""
+
+    def __init__(self, target_port: int) -> None:
+        self._target = target_port
+        self.port = free_port()
+        self._server: asyncio.Server | None = None
+        self._pairs: set[asyncio.StreamWriter] = set()
+        self._flowing = asyncio.Event()
+        self._flowing.set()
+
+    async def open(self) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+
+    async def cut(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for writer in self._pairs:
+            writer.transport.abort()
+        self._pairs.clear()
+        self._flowing.set()
+
+    def freeze(self) -> None:
+        self._flowing.clear()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            there, out = await asyncio.open_connection("127.0.0.1", self._target)
+            self._pairs |= {writer, out}
+            await asyncio.gather(self._pump(reader, out), self._pump(there, writer))
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while data := await reader.read(65536):
+                await self._flowing.wait()
+                writer.write(data)
+                await writer.drain()
+        writer.close()
