@@ -161,7 +161,7 @@ class Recorder:
         out: list[cmd.Command] = []
         if self._opened_for is not None and wanted != self._opened_for:
             out.append(self._shut(min(at, self._bad_news)))
-        elif wanted is None and self._bad_news < self._shut_at:
+        elif wanted is None and self._bad_news < inf and self._whole_ms_before(self._bad_news) < self._shut_at:
             out.append(self._shut(self._bad_news))
         if wanted is not None and wanted != self._opened_for:
             # never in the past: frames that are on their way were not let in by anybody
@@ -195,7 +195,7 @@ class Recorder:
             tone = cmd.Tone.KEEP
             self._chronicle.mark(MarkKind.KEEP, event.at)
             out += self._want(self._flaggable())
-        elif event.key is ev.AgentKey.PAUSE and self.situation.life is not Life.GRACE and hush is not Hush.OFF_RECORD:
+        elif event.key is ev.AgentKey.PAUSE and self._before_hang_up(event.at) and hush is not Hush.OFF_RECORD:
             # at any moment before hang-up, also before the notice was heard: pausing needs no permission (promise 8)
             tone = cmd.Tone.PAUSE
             self._bad_news, self._hushed_at = event.at, max(self._hushed_at, event.at)
@@ -217,6 +217,10 @@ class Recorder:
         if event.channel:
             out.append(cmd.Play(tone, event.channel))
         return out
+
+    def _before_hang_up(self, at: float) -> bool:
+        """A key may become known later than a hang-up that came after it."""
+        return self.situation.life is not Life.GRACE or at < self._hung_up_at
 
     # ---- purposes and the file
 

@@ -1,0 +1,141 @@
+"""A made-up Asterisk: what people do, as the events that Asterisk sends (ASTERISK_FACTS 5, 6, 9), a millisecond apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from asterisk_privacy.call import pbx
+from scenarios.world import CALLER, World
+
+MS = 0.001
+
+
+class Exchange:
+    """Where everybody is. Each method takes the moment and returns when its last event was true."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.where: dict[str, str] = {}
+        self.mixing: dict[str, bool] = {}
+        self.holding: dict[str, bool] = {}  # channel: by feature
+        self.up: dict[str, bool] = {}
+        self.behind: dict[str, tuple[str, str]] = {}  # agent: his Local halves
+        self.lag: float | None = None
+        self._bridges = self._locals = 0
+        self._seen(CALLER, 0.0, True)
+
+    def _tell(self, event: pbx.PbxEvent) -> float:
+        self.world.emit(event, self.lag)
+        return event.at + MS
+
+    def _name(self, channel: str) -> str:
+        return channel if channel.startswith("Local/") else f"PJSIP/{channel}-00000001"
+
+    def _seen(self, channel: str, at: float, up: bool) -> float:
+        self.up[channel] = up
+        return self._tell(pbx.ChannelSeen(at, channel, self._name(channel), up))
+
+    def _bridge(self, at: float, mixing: bool = True) -> tuple[str, float]:
+        self._bridges += 1
+        bridge = f"bridge-{self._bridges}"
+        self.mixing[bridge] = mixing
+        return bridge, self._tell(pbx.BridgeSeen(at, bridge, mixing))
+
+    def _enter(self, bridge: str, channel: str, at: float) -> float:
+        self.where[channel] = bridge
+        if self.holding.get(channel):
+            del self.holding[channel]
+        self._tell(pbx.ChannelSeen(at, channel, self._name(channel), True))
+        self._tell(pbx.BridgeSeen(at, bridge, self.mixing[bridge]))
+        return self._tell(pbx.Entered(at, bridge, channel))
+
+    def _leave(self, channel: str, at: float) -> float:
+        bridge = self.where.pop(channel, None)
+        if bridge is None:
+            return at
+        if self.holding.get(channel):
+            del self.holding[channel]
+        at = self._tell(pbx.Left(at, bridge, channel))
+        if bridge not in self.where.values():
+            at = self._tell(pbx.BridgeGone(at, bridge))
+        return at
+
+    def ring(self, agent: str, at: float) -> float:
+        return self._seen(agent, at, False)
+
+    def join(self, agent: str, at: float, local: bool = False) -> float:
+        """`agent` and the caller in one conversation; a third party if there is one already."""
+        self._seen(agent, at, True)
+        inner = agent
+        if local:
+            self._locals += 1
+            one, two = (f"Local/{self._locals}@agents-{self._locals};{n}" for n in (1, 2))
+            self.behind[agent] = (one, two)
+            self._seen(one, at, True)
+            at = self._seen(two, at, True)
+            far, at = self._bridge(at)
+            at = self._enter(far, two, at)
+            at = self._enter(far, agent, at)
+            inner = one
+        room = self.where.get(CALLER)
+        if room is None or not self.mixing[room]:
+            room, at = self._bridge(self._leave(CALLER, at))
+            at = self._enter(room, inner, at)
+            return self._enter(room, CALLER, at)
+        return self._enter(room, inner, at)
+
+    def leave(self, agent: str, at: float, gone: bool = True) -> float:
+        if gone:
+            at = self._tell(pbx.ChannelGone(at, agent))
+        at = self._leave(agent, at)
+        for half in self.behind.pop(agent, ()):
+            at = self._leave(half, at)
+            at = self._tell(pbx.ChannelGone(at, half))
+        self.holding.pop(agent, None)
+        if gone:
+            self.up.pop(agent, None)
+        return at
+
+    def part(self, at: float) -> float:
+        """The caller leaves the bridge: queue, IVR, redirect."""
+        return self._leave(CALLER, at)
+
+    def park(self, at: float) -> float:
+        at = self._leave(CALLER, at)
+        lot, at = self._bridge(at, mixing=False)
+        return self._enter(lot, CALLER, at)
+
+    def hold(self, channel: str, at: float, feature: bool = False) -> float:
+        self.holding[channel] = feature and self.holding.get(channel) is not False
+        return self._tell(pbx.Held(at, channel, feature))
+
+    def unhold(self, channel: str, at: float) -> float:
+        self.holding.pop(channel, None)
+        return self._tell(pbx.Unheld(at, channel))
+
+    def move_in(self, agent: str, at: float) -> float:
+        """The caller's place is now in the bridge of `agent`, who talked with somebody else (attended transfer)."""
+        return self._enter(self.where[agent], CALLER, self._leave(CALLER, at))
+
+    def consult(self, one: str, other: str, at: float) -> float:
+        """`one` leaves the caller alone in the bridge and talks with `other`."""
+        self._seen(other, at, True)
+        room, at = self._bridge(self._leave(one, at))
+        return self._enter(room, other, self._enter(room, one, at))
+
+    def hang_up(self, at: float) -> float:
+        at = self._tell(pbx.ChannelGone(at, CALLER))
+        self.up.pop(CALLER, None)
+        self.holding.pop(CALLER, None)
+        return self._leave(CALLER, at)
+
+    def facts(self) -> list[pbx.PbxEvent]:
+        """What `GET /channels` and `/bridges` would say now; the daemon dates it as long ago."""
+        told: list[pbx.PbxEvent] = [pbx.ChannelSeen(0.0, c, self._name(c), up) for c, up in self.up.items()]
+        for bridge in dict.fromkeys(self.where.values()):
+            members = frozenset(c for c, b in self.where.items() if b == bridge)
+            told.append(pbx.BridgeSeen(0.0, bridge, self.mixing[bridge], members))
+        return told + [pbx.Held(0.0, c, feature) for c, feature in self.holding.items()]
+
+
+Step = Callable[[float], float]

@@ -1,0 +1,153 @@
+"""Reads and plays a story: plain sentences with times, then what must have come of it. The sentences are the table `STEPS`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from asterisk_privacy.call import commands as cmd
+from asterisk_privacy.call import events as ev
+from asterisk_privacy.policy.purpose import Basis, Profile, Purpose, Trigger
+from asterisk_privacy.policy.retention import Days
+from scenarios.exchange import Exchange
+from scenarios.world import CALLER, World
+
+KEYS = {"keep": "keep", "pause": "pause", "resume": "resume", "off the record": "off"}
+TRIGGERS = {"when the agent asks": Trigger.FLAG, "always": Trigger.ALWAYS, "by lot": Trigger.SAMPLE}
+LATEST = 0.15  # seconds of conversation that may be lost at a begin
+EARLIEST = 0.09  # and at an end
+
+Play = Callable[[World, Exchange, float, float | None, list[str]], object]
+
+
+def _who(name: str) -> str:
+    return CALLER if name == "the caller" else name
+
+
+def _pressed(w: World, _x: Exchange, at: float, lag: float | None, a: list[str]) -> None:
+    w.tell(ev.KeyPressed(at, ev.AgentKey(KEYS[a[1]]), a[0]), lag)
+
+
+STEPS: dict[str, Play] = {
+    r"the notice begins": lambda w, x, at, lag, a: w.tell(ev.NoticeBegun(at), lag),
+    r"the notice has been heard": lambda w, x, at, lag, a: w.tell(ev.NoticeEnded(at, True), lag),
+    r"the notice could not be played": lambda w, x, at, lag, a: w.tell(ev.NoticeEnded(at, False), lag),
+    r"the caller presses (\S+)": lambda w, x, at, lag, a: w.tell(ev.KeyChosen(at, a[0]), lag),
+    r"(\w+) presses (keep|pause|resume|off the record)": _pressed,
+    r"(\w+) rings": lambda w, x, at, lag, a: x.ring(a[0], at),
+    r"(\w+) is in conversation": lambda w, x, at, lag, a: x.join(a[0], at),
+    r"(\w+) is in conversation through a Local channel": lambda w, x, at, lag, a: x.join(a[0], at, local=True),
+    r"(\w+) leaves": lambda w, x, at, lag, a: x.leave(a[0], at),
+    r"(\w+) consults (\w+)": lambda w, x, at, lag, a: x.consult(a[0], a[1], at),
+    r"the caller is moved to (\w+)": lambda w, x, at, lag, a: x.move_in(a[0], at),
+    r"the caller waits": lambda w, x, at, lag, a: x.part(at),
+    r"the caller is parked": lambda w, x, at, lag, a: x.park(at),
+    r"(the caller|\w+) holds": lambda w, x, at, lag, a: x.hold(_who(a[0]), at),
+    r"(\w+) holds by feature code": lambda w, x, at, lag, a: x.hold(a[0], at, feature=True),
+    r"(the caller|\w+) ends the hold": lambda w, x, at, lag, a: x.unhold(_who(a[0]), at),
+    r"the link is lost, noticed at (\S+), back at (\S+)": lambda w, x, at, lag, a: w.lose_link(at, float(a[0]), float(a[1]), x.facts),
+    r"the file fails": lambda w, x, at, lag, a: w.fail_file(),
+    r"the daemon looks in": lambda w, x, at, lag, a: w.do(at, lambda: w.receive(ev.Tick(at))),
+    r"the daemon is busy until (\S+)": lambda w, x, at, lag, a: w.busy.append((at, float(a[0]))),
+    r"the caller hangs up": lambda w, x, at, lag, a: x.hang_up(at),
+}
+
+
+@dataclass(slots=True)
+class Story:
+    title: str = ""
+    purposes: list[Purpose] = field(default_factory=list)
+    refuse_key: str | None = "3"
+    drawn: frozenset[str] = frozenset()
+    steps: list[tuple[float, float | None, Play, list[str]]] = field(default_factory=list)
+    expected: list[tuple[str, str]] = field(default_factory=list)
+
+
+def parse(text: str) -> Story:
+    """Raises ValueError with the sentence that it does not understand. Lines after `#` are for people."""
+    story = Story()
+    for line in filter(None, (raw.split("#")[0].strip() for raw in text.splitlines())):
+        if step := re.fullmatch(r"At (\S+) (.+?)(?: \(told (\S+) late\))?\.", line):
+            for sentence, play in STEPS.items():
+                if words := re.fullmatch(sentence, step[2]):
+                    story.steps.append((float(step[1]), float(step[3]) if step[3] else None, play, list(words.groups())))
+                    break
+            else:
+                raise ValueError(f"no such step: {line}")
+        elif rule := re.fullmatch(r"May be kept for (\w+) (when the agent asks|always|by lot)(?:, if the caller presses (\S+))?\.", line):
+            trigger = TRIGGERS[rule[2]]
+            one_in = 20 if trigger is Trigger.SAMPLE else None
+            story.purposes.append(Purpose(rule[1], rule[1], Basis.CONTRACT, "-", trigger, Days(30), one_in, rule[3]))
+        elif rule := re.fullmatch(r"The lot fell on this call for (\w+)\.", line):
+            story.drawn |= {rule[1]}
+        elif rule := re.fullmatch(r"(Story|Kept(?: of \w+)?|Outcome|Tones to \w+|Files|Timeline): (.+?)\.?", line):
+            if rule[1] == "Story":
+                story.title = rule[2]
+            else:
+                story.expected.append((rule[1], rule[2]))
+        else:
+            raise ValueError(f"not understood: {line}")
+    return story
+
+
+def play(story: Story) -> World:
+    world = World(Profile("line", "Line", "nl", "notice", tuple(story.purposes), story.refuse_key), story.drawn)
+    exchange = Exchange(world)
+
+    def act(at: float, lag: float | None, step: Play, words: list[str]) -> None:
+        exchange.lag = lag
+        step(world, exchange, at, lag, words)
+        exchange.lag = None
+
+    for at, lag, step, words in story.steps:
+        world.do(at, lambda at=at, lag=lag, step=step, words=words: act(at, lag, step, words), -2)  # type: ignore[misc]
+    world.run()
+    return world
+
+
+def faults(story: Story, world: World) -> list[str]:
+    """What came out otherwise than the story says; empty if nothing did."""
+    found = list(world.gate_faults)
+    if world.finished is None:
+        return [*found, "the call never ended"]
+    if world.memory.used or world.quarantine.busy:
+        found.append("audio stayed in memory")
+    for what, said in story.expected:
+        words = what.split()
+        if words[0] == "Kept":
+            found += _kept(world, words[-1] if len(words) > 1 else CALLER, said)
+        elif what == "Outcome" and world.finished.outcome.value != said:
+            found.append(f"outcome {world.finished.outcome.value}, not {said}")
+        elif words[0] == "Tones":
+            tones = ", ".join(c.tone.value for _, c in world.log if isinstance(c, cmd.Play) and c.channel == words[-1])
+            if tones != said:
+                found.append(f"{words[-1]} heard {tones}, not {said}")
+        elif what == "Files":
+            files = "; ".join(f"{f.part} {f.state} for {', '.join(f.purposes)}" for f in world.files)
+            if files != said:
+                found.append(f"files: {files}, not {said}")
+        elif what == "Timeline":
+            found += _timeline(world.finished, said)
+    return found
+
+
+def _kept(world: World, party: str, said: str) -> list[str]:
+    wanted = [] if said == "nothing" else [tuple(float(t) for t in part.split(" to ")) for part in said.split(", ")]
+    got = world.kept_intervals(party)
+    fits = len(wanted) == len(got) and all(
+        0 <= g[0] - w[0] + 1e-6 <= LATEST and 0 <= w[1] - g[1] + 1e-6 <= EARLIEST for w, g in zip(wanted, got, strict=True)
+    )
+    return [] if fits else [f"kept of {party}: {[(round(a, 3), round(b, 3)) for a, b in got]}, not {said}"]
+
+
+def _timeline(finish: cmd.Finish, said: str) -> list[str]:
+    wanted = [(kind, float(at)) for kind, at in (part.rsplit(" ", 1) for part in said.split(", "))]
+    got = [(s.kind.value, s.start_ms / 1000) for s in finish.spans]
+    fits = len(wanted) == len(got) and all(w[0] == g[0] and abs(w[1] - g[1]) <= 0.1 for w, g in zip(wanted, got, strict=True))
+    return [] if fits else [f"timeline {got}, not {said}"]
+
+
+def stories() -> list[Path]:
+    return sorted((Path(__file__).parent / "stories").glob("*.txt"))

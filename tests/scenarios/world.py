@@ -1,0 +1,330 @@
+"""One call in simulated time: the real switchboard, recorder, quarantine and ring; only Asterisk, its taps and the disk are made up.
+
+Every frame carries its own number in its samples (as values that G.711 keeps exactly), so what was kept can be read back frame by frame.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from asterisk_privacy.audio import ulaw
+from asterisk_privacy.audio.frames import FRAME_SAMPLES, FRAME_SECONDS, Leg, frame_times
+from asterisk_privacy.audio.quarantine import Block, Quarantine
+from asterisk_privacy.audio.ring import Ring, RingMemory
+from asterisk_privacy.call import commands as cmd
+from asterisk_privacy.call import events as ev
+from asterisk_privacy.call import news, pbx, recorder, switchboard
+from asterisk_privacy.call.situation import Gate, Life
+from asterisk_privacy.policy.purpose import Profile
+
+CALLER = "caller"
+ATTACH = 0.022  # facts 10: first frame 21-23 ms after the tap was asked for
+RELEASE = 0.2
+DIGIT = ulaw.decode(np.arange(255, 127, -1, dtype=np.uint8))  # 128 rising values from 0
+EVENT, FRAME, HOUSE = 2, 4, 6
+PING = 0.25
+
+
+@dataclass(slots=True)
+class Frame:
+    channel: str
+    begin: float
+
+    @property
+    def end(self) -> float:
+        return self.begin + FRAME_SECONDS
+
+
+@dataclass(slots=True)
+class Tap:
+    channel: str
+    leg: Leg
+    stretch: int
+    on: bool = True
+    unread: list[bytes] = field(default_factory=list)
+    reading: bool = False
+
+
+@dataclass(slots=True)
+class File:
+    part: int
+    purposes: list[str]
+    blocks: list[Block] = field(default_factory=list)
+    state: str = "open"
+
+
+def written(number: int, place: int) -> bytes:
+    samples = np.zeros(FRAME_SAMPLES, dtype=np.int16)
+    samples[3 * place : 3 * place + 3] = DIGIT[[number // 14400 + 1, number // 120 % 120 + 1, number % 120 + 1]]
+    return samples.tobytes()
+
+
+def read(slot: Block) -> list[int]:
+    """The numbers of the frames in one slot: samples of one column, (160,)."""
+    digits = np.searchsorted(DIGIT, slot)
+    places = np.flatnonzero(digits[0:159:3])
+    return [int((digits[3 * p] - 1) * 14400 + (digits[3 * p + 1] - 1) * 120 + digits[3 * p + 2] - 1) for p in places]
+
+
+class World:
+    """`at` and `when` are seconds since the call's begin. `lag()` is how late the next PBX event comes, `jitter()` the same of a frame."""
+
+    def __init__(
+        self,
+        profile: Profile,
+        drawn: frozenset[str] = frozenset(),
+        timing: recorder.Timing | None = None,
+        lag: Callable[[], float] = lambda: 0.0,
+        jitter: Callable[[], float] = lambda: 0.0,
+        echo: Callable[[], float] = lambda: -1.0,
+        overtake: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.timing = timing or recorder.Timing()
+        self.recorder = recorder.Recorder(profile, drawn, 0.0, self.timing)
+        self.board = switchboard.Switchboard()
+        self.quarantine = Quarantine()
+        self.memory = RingMemory(1 << 30)
+        self.ring = Ring(3600, self.memory)
+        self.lag, self.jitter, self.echo, self.overtake = lag, jitter, echo, overtake
+        self.now = 0.0
+        self.frames: list[Frame] = []
+        self.files: list[File] = []
+        self.file: File | None = None
+        self.log: list[tuple[float, cmd.Command]] = []
+        self.told: list[pbx.PbxEvent] = []
+        self.finished: cmd.Finish | None = None
+        self.busy: list[tuple[float, float]] = []  # when the event loop did nothing
+        self.down: list[tuple[float, float]] = []  # when the link delivered nothing
+        self.seen: Counter[str] = Counter()
+        self.gate_faults: list[str] = []
+        self._finish: cmd.Finish | None = None
+        self._sealing = False
+        self._taps: list[Tap] = []
+        self._places: dict[str, int] = {}
+        self._queue: list[tuple[float, int, int, Callable[[], None]]] = []
+        self._count = 0
+        self._ping = 0.0
+        self.do(0.0, self._housekeeping, HOUSE)
+        self.do(0.0, lambda: self._pong(0.0))
+
+    # ---- what happens
+
+    def do(self, at: float, what: Callable[[], None], rank: int = EVENT) -> None:
+        self._count += 1
+        heapq.heappush(self._queue, (at, rank, self._count, what))
+
+    def emit(self, event: pbx.PbxEvent, lag: float | None = None) -> None:
+        """Asterisk tells of `event`, which is true at `event.at`."""
+        self.told.append(event)
+        late = self.lag() if lag is None else lag
+        self._deliver(event.at + late, lambda: self._pbx(event))
+        again = self.echo()
+        if again >= 0:
+            self._deliver(event.at + again, lambda: self._pbx(event))
+
+    def tell(self, event: ev.Event, lag: float | None = None) -> None:
+        """Something else that comes over the same stream: notice, keys."""
+        self._deliver(event.at + (self.lag() if lag is None else lag), lambda: self.receive(event))
+
+    def _deliver(self, when: float, what: Callable[[], None]) -> None:
+        self.do(when, lambda: None if any(a <= self.now < b for a, b in self.down) else what())
+
+    def lose_link(self, at: float, noticed: float, back: float, facts: Callable[[], list[pbx.PbxEvent]]) -> None:
+        """Nothing is delivered from `at` to `back`; that it is so becomes known at `noticed`. `facts` is what is read afterwards."""
+        self.down.append((at, back))
+        self.do(noticed, lambda: self.receive(ev.LinkLost(self.proven())))
+        self.do(back, lambda: self._read(facts()))
+
+    def _read(self, facts: list[pbx.PbxEvent]) -> None:
+        self.board = switchboard.Switchboard()
+        for fact in facts:
+            self.board.apply(fact)
+        if CALLER not in self.board:
+            self.receive(ev.HungUp(self.now))
+        self.receive(ev.LinkRestored(self.now))
+        change = switchboard.Change(frozenset({CALLER}), frozenset())
+        for event in news.surroundings(self.board, change, CALLER, self.now, self.now):
+            self.receive(event)
+
+    def _pbx(self, event: pbx.PbxEvent) -> None:
+        change = self.board.apply(event)
+        if isinstance(event, pbx.ChannelGone) and event.channel == CALLER:
+            self.receive(ev.HungUp(event.at))
+        if CALLER in change.doubted:
+            self.seen["doubted"] += 1
+        if CALLER in change.touched:
+            for company in news.surroundings(self.board, change, CALLER, event.at, self.now):
+                self.receive(company)
+
+    # ---- the daemon
+
+    def proven(self) -> float:
+        return min(self.now, self._ping) - self.timing.quarantine
+
+    def receive(self, event: ev.Event) -> None:
+        for command in self.recorder.receive(event):
+            self.log.append((self.now, command))
+            self.seen[type(command).__name__] += 1
+            self._carry_out(command)
+        self._check_gate()
+
+    def _check_gate(self) -> None:
+        s = self.recorder.situation
+        fine = (s.life is Life.LIVE, s.consent.value == "heard", s.demand.value != "none", s.hush.value == "none")
+        fine += (s.link.value == "up", s.talk.value == "talking")
+        if (self.recorder.gate is Gate.OPEN) != all(fine):
+            self.gate_faults.append(f"{s}")
+
+    def _carry_out(self, command: cmd.Command) -> None:
+        match command:
+            case cmd.Open():
+                self._untap()
+                stretch = self.quarantine.open(command.at)
+                for channel in (CALLER, *sorted(command.parties)):
+                    self.tap(channel, stretch)
+            case cmd.Shut():
+                if command.at < self.now - 0.1:
+                    self.seen["late shut"] += 1
+                self.quarantine.shut(command.at)
+                self._untap()
+            case cmd.StartFile():
+                self.file = File(command.part, list(command.purposes))
+                self.files.append(self.file)
+                self.file.blocks += self.ring.drain()
+            case cmd.AddPurposes():
+                assert self.file is not None
+                self.file.purposes += command.purposes
+            case cmd.Seal():
+                self._sealing = True
+                self._try_seal(self.now + 3.0)
+            case cmd.Wipe():
+                self.quarantine.wipe()
+                self.ring.wipe()
+                if self.file is not None:
+                    self.file.state, self.file = "erased", None
+            case cmd.WakeAt():
+                at = command.at
+                self.do(max(at, self.now), lambda: self.receive(ev.Tick(max(at, self.now))), HOUSE)
+            case cmd.Finish():
+                self._finish = command
+                if not self._sealing:
+                    self._over()
+            case _:
+                pass
+
+    def fail_file(self) -> None:
+        if self.file is not None:
+            self.file.state = "cut short"
+        self.receive(ev.FileFailed(self.now))
+
+    def _try_seal(self, give_up: float) -> None:
+        self.release()
+        if self.quarantine.busy and self.now < give_up:
+            self.do(self.now + 0.05, lambda: self._try_seal(give_up), HOUSE)
+            return
+        self._sealing = False
+        if self.file is not None and self.file.state == "open":
+            self.file.state = "sealed"
+        if self._finish is not None:
+            self._over()
+
+    def _over(self) -> None:
+        self.finished = self._finish
+        self._untap()
+        self.quarantine.shut(self.now)
+        self.quarantine.wipe()
+        self.ring.wipe()
+
+    def release(self) -> None:
+        for block in self.quarantine.release(self.proven()):
+            if self.file is not None:
+                self.file.blocks.append(block)
+            else:
+                self.ring.append(block)
+
+    def _housekeeping(self) -> None:
+        if self.finished is None:
+            self.release()
+            self.do(self.now + RELEASE, self._housekeeping, 0 if self.overtake() else HOUSE)
+
+    def _pong(self, sent: float) -> None:
+        if self.finished is None:
+            if not any(a <= self.now < b for a, b in self.down):
+                self._ping = sent
+            self.do(sent + PING, lambda: self._pong(sent + PING))
+
+    # ---- taps
+
+    def tap(self, channel: str, stretch: int) -> None:
+        tap = Tap(channel, Leg.CUSTOMER if channel == CALLER else Leg.AGENT, stretch)
+        self._taps.append(tap)
+        self._frame(tap, self.now + ATTACH)
+
+    def _untap(self) -> None:
+        for tap in self._taps:
+            tap.on = False
+        self._taps.clear()
+
+    def _frame(self, tap: Tap, begin: float) -> None:
+        def spoken() -> None:
+            if tap.on:
+                number = len(self.frames)
+                self.frames.append(Frame(tap.channel, begin))
+                tap.unread.append(written(number, self._places.setdefault(tap.channel, len(self._places))))
+                if not tap.reading:
+                    tap.reading = True
+                    self.do(self.now + self.jitter(), lambda: self._readable(tap), 1 if self.overtake() else FRAME)
+                self._frame(tap, begin + FRAME_SECONDS)
+
+        self.do(begin + FRAME_SECONDS, spoken, -1)
+
+    def _readable(self, tap: Tap) -> None:
+        frames, tap.unread, tap.reading = tap.unread, [], False
+        if len(frames) > 1:
+            self.seen["burst"] += 1
+        if tap.on:
+            for complete_at, samples in zip(frame_times(self.now, len(frames)), frames, strict=True):
+                self.quarantine.push(tap.stretch, tap.leg, tap.channel, complete_at, samples)
+
+    # ---- time
+
+    def run(self, until: float = 1000.0) -> None:
+        while self._queue and self._queue[0][0] <= until:
+            at, rank, count, what = heapq.heappop(self._queue)
+            if rank >= 0:
+                stalled = [end for begin, end in self.busy if begin <= at < end]
+                if stalled:
+                    heapq.heappush(self._queue, (max(stalled), rank, count, what))
+                    continue
+            self.now = max(self.now, at)
+            what()
+
+    # ---- what was kept
+
+    def kept_frames(self, states: tuple[str, ...] = ("sealed", "open")) -> list[Frame]:
+        return [self.frames[n] for f in self.files if f.state in states for slot in self.slots(f) for n in slot]
+
+    def slots(self, file: File) -> list[list[int]]:
+        if not file.blocks:
+            return []
+        audio = np.concatenate(file.blocks).reshape(-1, FRAME_SAMPLES, 2)
+        busy = np.flatnonzero(audio.any(axis=(1, 2)))
+        found: list[list[int]] = [[] for _ in range(len(audio))]
+        for n in busy:
+            found[n] = read(audio[n, :, 0]) + read(audio[n, :, 1])
+        return found
+
+    def kept_intervals(self, channel: str) -> list[tuple[float, float]]:
+        """Of one party's voice; holes under 30 ms do not count."""
+        joined: list[tuple[float, float]] = []
+        for frame in sorted((f for f in self.kept_frames(("sealed",)) if f.channel == channel), key=lambda f: f.begin):
+            if joined and frame.begin - joined[-1][1] < 0.03:
+                joined[-1] = (joined[-1][0], frame.end)
+            else:
+                joined.append((frame.begin, frame.end))
+        return joined
