@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,19 +25,15 @@ def settle_after_crash(registry: Registry, vault: Vault, keep: bool) -> Settled:
     sealed = removed = 0
     now = datetime.now(UTC)
     writing = {row.id for row in registry.recordings(state=State.WRITING)}
-    sealed_files = set(vault.sealed()) & writing
-    for recording_id in vault.half_shredded():
+    purging = {row.id for row in registry.recordings(state=State.PURGING)}
+    for recording_id in set(vault.half_shredded()) - purging:  # those in purging are the purger's: it writes the evidence
         vault.shred(recording_id)
-    for recording_id in sealed_files:  # it died between the file's sealing and the row's
-        data = vault.path(recording_id).read_bytes()
-        registry.seal_recording(recording_id, now, len(data), hashlib.sha256(data).hexdigest(), 0, False)
-        sealed += 1
-    for recording_id in vault.unfinished():
-        kept = vault.settle(recording_id, keep and recording_id in writing)
-        if kept is None:
-            continue
-        registry.seal_recording(recording_id, now, kept.size, kept.sha256, 0, kept.truncated)
-        sealed += 1
+    died_while_sealing = set(vault.sealed()) & writing  # the file was sealed, its row not yet
+    for recording_id in (*vault.unfinished(), *died_while_sealing):
+        kept = vault.settle(recording_id, keep and recording_id in writing or recording_id in died_while_sealing)
+        if kept is not None:
+            registry.seal_recording(recording_id, now, kept.size, kept.sha256, 0, kept.truncated)
+            sealed += 1
     for row in registry.recordings(state=State.WRITING):
         registry.erase_recording(row.id, now, "the recorder stopped before anything of it was safe")
         removed += 1

@@ -1,0 +1,130 @@
+"""What a crash leaves is settled before the first call, and nothing is settled twice or without its evidence."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from asterisk_privacy.daemon.aftermath import settle_after_crash
+from asterisk_privacy.daemon.purging import make_purger
+from asterisk_privacy.policy.purpose import Basis, Purpose, Trigger
+from asterisk_privacy.policy.retention import Days
+from asterisk_privacy.registry.registry import Registry
+from asterisk_privacy.registry.rows import State
+from asterisk_privacy.store import shred
+from asterisk_privacy.store.identity import Identity
+from asterisk_privacy.store.recipients import Recipients
+from asterisk_privacy.store.vault import Vault, new_recording_id, open_recording
+
+PROOF = Purpose("proof", "proof", Basis.CONTRACT, "why", Trigger.ALWAYS, Days(30))
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+LOUD = np.random.default_rng(1).normal(0, 6000, (8000 * 8, 2)).astype(np.int16)
+
+
+@dataclass(slots=True)
+class House:
+    vault: Vault
+    registry: Registry
+    identity: Identity
+
+    def begin(self) -> str:
+        """A call and a recording of it, as rows."""
+        recording_id = new_recording_id()
+        self.registry.begin_call(recording_id, "orders", NOW, None, None, "in")
+        self.registry.begin_recording(recording_id, recording_id, NOW, [PROOF], 1)
+        return recording_id
+
+    def torn(self, recording_id: str, samples: np.ndarray) -> None:
+        """Writes, and dies before sealing: the lock goes with the process, the file stays."""
+        writer = self.vault.create(recording_id)
+        writer.write(samples)
+        writer._close()
+
+    def state(self, recording_id: str) -> State:
+        row = self.registry.recording(recording_id)
+        assert row is not None
+        return row.state
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    identity = Identity.generate()
+    return House(Vault(tmp_path / "recordings", Recipients.of([identity.public])), Registry.open(tmp_path / "registry.sqlite"), identity)
+
+
+def test_a_half_file_is_sealed_as_far_as_it_went(house: House) -> None:
+    recording_id = house.begin()
+    house.torn(recording_id, LOUD)
+    settled = settle_after_crash(house.registry, house.vault, keep=True)
+    row = house.registry.recording(recording_id)
+    assert row is not None and row.state is State.SEALED and row.truncated
+    assert (settled.sealed, settled.removed, settled.calls) == (1, 0, 1)
+    audio, _ = open_recording(house.vault.path(recording_id), [house.identity], allow_truncated=True)
+    assert 8000 < len(audio) < len(LOUD) and np.array_equal(audio, LOUD[: len(audio)])
+    call = house.registry.call(recording_id)
+    assert call is not None and call.outcome == "kept"
+
+
+def test_or_removed_as_policy_says(house: House) -> None:
+    recording_id = house.begin()
+    house.torn(recording_id, LOUD)
+    settled = settle_after_crash(house.registry, house.vault, keep=False)
+    assert house.state(recording_id) is State.ERASED and settled.removed == 1
+    assert not house.vault.unfinished() and not list(house.vault.sealed())
+
+
+def test_too_short_to_be_a_recording(house: House) -> None:
+    recording_id = house.begin()
+    house.torn(recording_id, LOUD[:160])
+    settle_after_crash(house.registry, house.vault, keep=True)
+    assert house.state(recording_id) is State.ERASED
+    assert not house.vault.unfinished()
+
+
+def test_a_row_without_a_file_and_a_file_without_a_row(house: House) -> None:
+    only_row, only_file = house.begin(), new_recording_id()
+    house.torn(only_file, LOUD)
+    settle_after_crash(house.registry, house.vault, keep=True)
+    assert house.state(only_row) is State.ERASED
+    assert not house.vault.unfinished() and not list(house.vault.sealed())  # without a row it has no purpose
+
+
+def test_a_file_sealed_just_before_its_row_is_kept_even_where_half_files_are_removed(house: House) -> None:
+    recording_id = house.begin()
+    writer = house.vault.create(recording_id)
+    writer.write(LOUD)
+    sealed = writer.seal()
+    settle_after_crash(house.registry, house.vault, keep=False)
+    row = house.registry.recording(recording_id)
+    assert row is not None and row.state is State.SEALED and row.sha256 == sealed.sha256
+
+
+def test_a_deletion_cut_off_by_the_crash_is_left_to_the_purger_with_its_evidence(house: House) -> None:
+    recording_id = house.begin()
+    writer = house.vault.create(recording_id)
+    writer.write(LOUD)
+    sealed = writer.seal()
+    house.registry.seal_recording(recording_id, NOW, sealed.size, sealed.sha256, 8000, False)
+    house.registry.mark_purging(recording_id, NOW + timedelta(days=31), "its time was up")
+    steps = shred.steps(house.vault.path(recording_id).parent.parent, recording_id)
+    next(steps)  # moved aside, then the process died
+    steps.close()
+    settle_after_crash(house.registry, house.vault, keep=True)
+    assert house.state(recording_id) is State.PURGING
+    report = make_purger(house.registry, house.vault).run(NOW + timedelta(days=32), dry_run=False)
+    assert report.finished == (recording_id,)
+    row = house.registry.recording(recording_id)
+    assert row is not None and row.state is State.PURGED
+    evidence = json.loads(row.evidence or "{}")
+    assert evidence["found"] is True and evidence["sha256_before"] == sealed.sha256
+
+
+def test_nothing_to_settle_changes_nothing(house: House) -> None:
+    before = house.registry.verify_audit().entries
+    assert settle_after_crash(house.registry, house.vault, keep=True).calls == 0
+    assert house.registry.verify_audit().entries == before
