@@ -35,8 +35,8 @@ def place_of(mistake: BaseException) -> str:
     """Where it was raised, as `module.py:line in function`, and which of our own lines led there."""
     frames = traceback.extract_tb(mistake.__traceback__)
     ours = [f for f in frames if "asterisk_privacy" in f.filename]
-    where = dict.fromkeys(ours[-1:] + frames[-1:])
-    return ", ".join(f"{Path(f.filename).name}:{f.lineno} in {f.name}" for f in where) or "an unknown place"
+    places = [f"{Path(f.filename).name}:{f.lineno} in {f.name}" for f in ours[-1:] + frames[-1:]]
+    return ", called in ".join(dict.fromkeys(reversed(places))) or "an unknown place"
 
 
 class Health:

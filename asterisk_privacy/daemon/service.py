@@ -98,8 +98,8 @@ class Service:
         if mistake is None or (isinstance(mistake, OSError) and "transport" in context):  # a peer's trouble, or a reminder of asyncio's
             log.warning("event loop: %s", type(mistake).__name__ if mistake else str(context.get("message"))[:100])
             return
-        self.health.alarm(Alarm.INTERNAL, f"{type(mistake).__name__} at {place_of(mistake)}; please report it")
         self.link.distrust("a mistake in the recorder itself")
+        self.health.alarm(Alarm.INTERNAL, f"{type(mistake).__name__} at {place_of(mistake)}; please report it")
 
     async def pulse(self) -> None:
         """The daemon's heartbeat: releases audio, and tells systemd's watchdog that the loop still turns."""
@@ -160,7 +160,8 @@ class _Ears:
         if swept:
             log.warning("%d taps of a daemon that died were removed", swept)
         if missed > self._missed:
-            self._health.alarm(Alarm.MISSED_CALLS, f"{missed - self._missed} calls went on unrecorded without an answer from the daemon")
+            more = missed - self._missed
+            self._health.alarm(Alarm.MISSED_CALLS, f"{more} calls went on unrecorded without an answer from the daemon", times=more)
         self._missed = missed
 
 

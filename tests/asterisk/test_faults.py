@@ -8,6 +8,7 @@ import os
 import signal
 import sqlite3
 import subprocess
+import sys
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -54,8 +55,8 @@ async def broken(make: Make) -> Broken:
     return one
 
 
-def nothing_in_clear(one: Broken) -> None:
-    assert search(one.site.workdir, leave_out=[one.sounds, one.site.pbx.workdir / "moh"]) == []
+def nothing_in_clear(one: Broken, *leave_out: Path) -> None:
+    assert search(one.site.workdir, leave_out=[one.site.pbx.workdir / "moh", *leave_out]) == []
     with suppress(OperatorError):
         assert search_process(one.site.daemon_pid) == []
 
@@ -158,8 +159,6 @@ async def test_two_daemons_on_one_asterisk(broken: Broken) -> None:
 
 
 async def serve(config: Path) -> tuple[int, list[str]]:
-    import sys
-
     done = await asyncio.to_thread(
         subprocess.run,
         [sys.executable, "-m", "asterisk_privacy", "serve", "--config", str(config)],
@@ -277,8 +276,8 @@ def gap_is_right(one: Broken) -> None:
     left, right = kept_seconds(one, row, 0), kept_seconds(one, row, 1)
     assert "held" not in left
     assert "music" not in left
-    assert left["customer"] > 1.5  # most of both stretches
-    assert right["agent"] > 1.5
+    assert left["customer"] > 1.2  # both stretches, less the last second before the loss, of which nothing was proven
+    assert right["agent"] > 1.2
     kinds = [s.kind for s in row.spans if s.kind in (SpanKind.TALK, SpanKind.LOST, SpanKind.HOLD)]
     assert kinds[:2] == [SpanKind.TALK, SpanKind.LOST]
     assert kinds[-2:] == [SpanKind.HOLD, SpanKind.TALK]
@@ -350,7 +349,8 @@ async def test_uninvited_stalled_and_second_peers_during_a_call(broken: Broken) 
     port = int(broken.site.config.read_text().partition("[capture]")[2].partition(":")[2].partition('"')[0])
     async with broken.call(ALWAYS) as (customer, agent):
         await customer.talk(0.7)
-        taps = [line.split("!")[6].partition(",")[0] for line in broken.site.pbx.cli("core show channels concise").splitlines() if "AudioSocket" in line]
+        lines = broken.site.pbx.cli("core show channels concise").splitlines()
+        taps = [line.split("!")[6].partition(",")[0] for line in lines if "AudioSocket" in line]
         assert len(taps) == 2
         for name in (uuid.uuid4().hex, *taps):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -415,7 +415,7 @@ async def test_a_full_disk_while_streaming(small_disk: tuple[Broken, Path]) -> N
                 pass
         await one.comes_true(lambda status: status["alarms"].get("store_failed"), 15)
         await alive(customer, agent)
-        nothing_in_clear(one)
+        nothing_in_clear(one, place / "filler")
         await customer.hangup()
     await one.over()
     assert one.site.calls()[-1].outcome == "failed"
@@ -505,7 +505,8 @@ async def test_a_mistake_of_ours_shuts_the_gates_and_nothing_else(
     await broken.comes_true(lambda status: status["calls"]["now"] == 0)
     said = [line for line in broken.site.log.splitlines() if "alarm internal" in line]
     assert len(said) == 1
-    assert f"ZeroDivisionError at sitecustomize.py" in said[0] or "in planted" in said[0]
+    assert "ZeroDivisionError at sitecustomize.py:" in said[0]
+    assert "in planted, called in " in said[0]
     assert "0612345678" not in broken.site.log
     assert "Traceback" not in broken.site.log
     settled(broken)
