@@ -336,6 +336,17 @@ async def test_nothing_listens() -> None:
     assert link.counts["handshake_failed"] == 0
 
 
+async def test_a_reading_of_the_state_ends_with_its_connection(toy: ToyAri) -> None:
+    toy.state_gate = asyncio.Event()
+    async with running(toy) as (link, _, _task):
+        await until(lambda: toy.reading.is_set() and bool(toy.sockets))
+        toy.status = 503  # no further connection gets that far
+        await toy.drop()
+        await until(lambda: link.counts["lost"] >= 1)
+        await asyncio.sleep(0.05)
+        assert [t for t in asyncio.all_tasks() if "_enter" in repr(t.get_coro())] == []
+
+
 async def test_connections_leave_no_tasks_behind(toy: ToyAri) -> None:
     async with running(toy, Pace(0.02, 0.3, (0.01,), 0.1, 0.05)) as (link, story, _):
         await until(lambda: link.up)
