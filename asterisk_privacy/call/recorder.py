@@ -137,7 +137,7 @@ class Recorder:
         self._waiting = event.waiting
         learned = max(event.at, event.learned if event.learned is not None else event.at)
         self._clock = max(self._clock, learned)
-        if not event.parties or self._parties - event.parties:
+        if not event.parties or self._parties - event.parties or event.at < self._shut_at:
             # also where the gate is shut by now: it should have been shut earlier
             self._bad_news = event.at
         if event.parties == self._parties or self.situation.life is Life.GRACE:
@@ -195,12 +195,13 @@ class Recorder:
             tone = cmd.Tone.KEEP
             self._chronicle.mark(MarkKind.KEEP, event.at)
             out += self._want(self._flaggable())
-        elif event.key is ev.AgentKey.PAUSE and self._before_hang_up(event.at) and hush is not Hush.OFF_RECORD:
+        elif event.key is ev.AgentKey.PAUSE and self._before_hang_up(event.at):
             # at any moment before hang-up, also before the notice was heard: pausing needs no permission (promise 8)
             tone = cmd.Tone.PAUSE
             self._bad_news, self._hushed_at = event.at, max(self._hushed_at, event.at)
             self._chronicle.mark(MarkKind.PAUSE, event.at)
-            self.situation = replace(self.situation, hush=Hush.PAUSED)
+            if hush is Hush.NONE:  # off the record stays so
+                self.situation = replace(self.situation, hush=Hush.PAUSED)
         elif event.key is ev.AgentKey.RESUME and live and not self._file_failed and event.at >= self._hushed_at:
             # a resume that was pressed before the pause and comes after it undoes nothing
             tone = cmd.Tone.RESUME

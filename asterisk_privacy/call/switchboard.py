@@ -84,11 +84,12 @@ class Switchboard:
         """Takes the event in and says whom it concerns."""
         named = self._named_in(event)
         before = self._connected(named)
+        bridges = frozenset(b for b in (self._channels[c].bridge for c in before) if b is not None)
         doubted = self._hindsight.together_after(event.at, named)
         if self._take(event):
             after = self._connected(named)
             if before - after or isinstance(event, Left | ChannelGone | BridgeGone):
-                self._hindsight.parted(event.at, before | named)
+                self._hindsight.parted(event.at, before | named | bridges)
         else:
             after = self._connected(named)
             doubted |= before | after
@@ -97,7 +98,8 @@ class Switchboard:
     def _take(self, event: PbxEvent) -> bool:
         """False: something newer about the same is known already, or was; nothing was changed."""
         if not isinstance(event, BridgeSeen | BridgeGone) and self._hindsight.is_gone(event.channel):
-            return True
+            # the rest of a hang-up is in order; that it came in or held before it was gone is late news
+            return not isinstance(event, Entered | Held)
         match event:
             case ChannelSeen():
                 return self._seen(event)
