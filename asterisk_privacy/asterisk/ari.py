@@ -10,12 +10,13 @@ import asyncio
 import base64
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import aiohttp
 import msgspec
 
 from asterisk_privacy.asterisk import ari_events as ae
+from asterisk_privacy.asterisk import names
 from asterisk_privacy.errors import OperatorError
 
 log = logging.getLogger(__name__)
@@ -51,12 +52,14 @@ class AriAccess:
 @dataclass(frozen=True, slots=True)
 class Reading:
     """The whole state of the PBX as read at one moment. `holding`: channels whose phone holds. `suspects`: channels of which it cannot
-    be told; they count as holding until they move or take back a hold."""
+    be told; they count as holding until they move or take back a hold. `pressed`: the last of its keys that each agent's channel
+    pressed, so that a pause which nobody heard of is known all the same."""
 
     channels: tuple[ae.Channel, ...]
     bridges: tuple[ae.Bridge, ...]
     holding: frozenset[str]
     suspects: frozenset[str] = frozenset()
+    pressed: Mapping[str, str] = field(default_factory=dict)
 
 
 class Ari:
@@ -158,22 +161,23 @@ class Ari:
         channels = tuple(ae.parse_channels(await self.request("GET", "channels")))
         bridges = tuple(ae.parse_bridges(await self.request("GET", "bridges")))
         mixing = [b for b in bridges if b.mixing]
-        names = {c.id: c.name for c in channels}
-        members = sorted({c for b in mixing for c in b.channels if c in names})
+        called = {c.id: c.name for c in channels}
+        members = sorted({c for b in mixing for c in b.channels if c in called})
         told = dict(zip(members, await asyncio.gather(*(self._is_told_to_hold(c) for c in members)), strict=True))
-        holds = dict(zip(members, await asyncio.gather(*(self._phone_holds(c, names[c]) for c in members)), strict=True))
+        holds = dict(zip(members, await asyncio.gather(*(self._phone_holds(c, called[c]) for c in members)), strict=True))
+        pressed = dict(zip(members, await asyncio.gather(*(self._variable(c, names.HUSH_VARIABLE) for c in members)), strict=True))
         holding = frozenset(c for c, yes in holds.items() if yes)
         suspects: set[str] = set()
         for bridge in mixing:
-            inside = set(bridge.channels) & names.keys()
+            inside = set(bridge.channels) & called.keys()
             # who holds is told by nobody but PJSIP; of others only that some channel was told to hold, and in a room of three not even that
             for one in inside:
                 others = inside - {one}
                 if told[one] and not others & holding:
                     suspects |= others
-                if holds[one] is None and (len(inside) > 2 or names[one].startswith("PJSIP/")):
+                if holds[one] is None and (len(inside) > 2 or called[one].startswith("PJSIP/")):
                     suspects.add(one)
-        return Reading(channels, bridges, holding, frozenset(suspects) - holding)
+        return Reading(channels, bridges, holding, frozenset(suspects) - holding, {c: cmd for c, cmd in pressed.items() if cmd})
 
     async def _is_told_to_hold(self, channel: str) -> bool:
         """CHANNEL(onhold): its peer holds. 0 for everybody in a ConfBridge, whoever holds (seen on 22.10.1)."""

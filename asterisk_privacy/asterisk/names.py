@@ -10,6 +10,9 @@ TAP_CONTEXT = "privacy-tap"
 MISSED_VARIABLE = "PRIVACY_MISSED"
 """Global variable in which the dialplan counts calls that went on unrecorded since the daemon did not answer."""
 
+HUSH_VARIABLE = "PRIVACY_HUSH"
+"""On the agent's channel: the last of pause, resume and off that he pressed. Read after a lost link, which may have lost the key."""
+
 CONSENT_VARIABLE = "PRIVACY_CONSENT"
 
 EVENT_NOTICE = "PrivacyNotice"

@@ -15,7 +15,7 @@ from asterisk_privacy.asterisk.taps import StasisWaiters
 from asterisk_privacy.call import events as ev
 from asterisk_privacy.call import pbx
 from asterisk_privacy.call.news import surroundings
-from asterisk_privacy.call.situation import Life
+from asterisk_privacy.call.situation import Hush, Life
 from asterisk_privacy.call.switchboard import Change, Switchboard
 from asterisk_privacy.daemon.answers import announcement, no_announcement
 from asterisk_privacy.daemon.callers import Callers
@@ -82,8 +82,17 @@ class Supervisor:
         """The whole state, read again. What was missed in between is unknown, so everything starts shut (DESIGN.md, ARI)."""
         self._board = _board_of(reading, LONG_AGO)
         self._linked = True
+        for channel, word in reading.pressed.items():
+            asyncio.get_running_loop().call_soon(self._pressed_unheard, channel, word)
         for runner in self.runners:  # each by itself: a mistake in one call must not leave the others in the dark
             asyncio.get_running_loop().call_soon(self._link_restored, runner)
+
+    def _pressed_unheard(self, channel: str, word: str) -> None:
+        """A key that may have been pressed while the link was down. What shuts is obeyed late; a resume has to be pressed again."""
+        runner = next((self._by_channel[c] for c in sorted(self._board.connected(channel)) if c in self._by_channel and c != channel), None)
+        wanted = {"pause": Hush.PAUSED, "off": Hush.OFF_RECORD}.get(word)
+        if runner is not None and wanted is not None and runner.recorder.situation.hush is Hush.NONE:
+            runner.receive(ev.KeyPressed(monotonic(), ev.AgentKey(word), channel))
 
     def _link_restored(self, runner: CallRunner) -> None:
         now = monotonic()

@@ -137,22 +137,28 @@ async def test_a_daemon_killed_in_mid_talk(make: Make, unfinished: str) -> None:
     nothing_in_clear(one)
 
 
-async def test_two_daemons_on_one_asterisk(broken: Broken) -> None:
-    text = broken.site.config.read_text()
-    for old in (str(broken.site.run), str(broken.site.state)):
+def second_configuration(one: Broken) -> Path:
+    """Another daemon's: its own directories and ports, the same Asterisk."""
+    text = one.site.config.read_text()
+    for old in (str(one.site.run), str(one.site.state)):
         Path(old + "2").mkdir()
         text = text.replace(old + "/", old + "2/")
     for table in ("fastagi", "capture"):
         head, _, rest = text.partition(f"[{table}]\nlisten = ")
         text = f'{head}[{table}]\nlisten = "127.0.0.1:{free_port()}"\n' + rest.partition("\n")[2]
-    second = broken.site.etc / "second.toml"
+    second = one.site.etc / "second.toml"
     second.write_text(text)
+    return second
+
+
+async def test_two_daemons_on_one_asterisk(broken: Broken) -> None:
+    second = second_configuration(broken)
     code, words = await serve(second)
     assert code == 3
     assert words[-1].startswith("Error: ARI application 'asterisk-privacy' is in use on this Asterisk")
     assert (await broken.status())["ari"]["connected"]
     # the same registry under another run directory is refused before anything of the first one's is touched
-    second.write_text(text.replace(str(broken.site.state) + "2/", str(broken.site.state) + "/"))
+    second.write_text(second.read_text().replace(str(broken.site.state) + "2/", str(broken.site.state) + "/"))
     code, words = await serve(second)
     assert code == 3
     assert "registry.sqlite.lock is held" in words[-1]
@@ -304,6 +310,31 @@ async def test_the_same_in_a_conference(make: Make) -> None:
             await held_while_the_link_is_down(one, proxy, customer, agent)
         await one.over()
         gap_is_right(one)
+
+
+async def test_a_pause_while_the_link_is_down_is_obeyed(make: Make) -> None:
+    """The event is lost, the agent's channel still knows; a resume must be pressed again, when it can be heard."""
+    async with cuttable(make) as (one, proxy):
+        async with one.call(ALWAYS) as (customer, agent):
+            await customer.talk(1.5)
+            await proxy.cut()
+            await one.comes_true(lambda status: not status["ari"]["connected"])
+            customer.say(Tone(HELD))
+            await agent.press("*5")
+            await proxy.open()
+            await one.connected()
+            await customer.talk(1.5)
+            customer.say(Tone(CUSTOMER))
+            await agent.press("*6")
+            await customer.talk(1.5)
+            await customer.hangup()
+        await one.over()
+        row = only_recording(one)
+        left = kept_seconds(one, row, 0)
+        assert "held" not in left
+        assert left["customer"] > 1.2
+        kinds = [s.kind for s in row.spans if s.kind in (SpanKind.TALK, SpanKind.LOST, SpanKind.PAUSE)]
+        assert kinds[-2:] == [SpanKind.PAUSE, SpanKind.TALK], row.spans
 
 
 async def test_a_customer_who_leaves_while_the_link_is_down(make: Make) -> None:

@@ -416,6 +416,11 @@ async def test_local_channels_hold_nothing(toy: ToyAri) -> None:
     assert got == replace(got, holding=frozenset({AGENT}), suspects=frozenset())
 
 
+async def test_the_last_key_of_each_agent(toy: ToyAri) -> None:
+    toy.variables = {(AGENT, "PRIVACY_HUSH"): "pause", (CUSTOMER, "PRIVACY_HUSH"): 404, (COLLEAGUE, "PRIVACY_HUSH"): ""}
+    assert (await reading(toy, THREE)).pressed == {AGENT: "pause"}
+
+
 async def test_a_parking_lot_is_not_asked(toy: ToyAri) -> None:
     toy.variables = {(AGENT, PHONE): 500}
     assert (await reading(toy, TWO, "holding")).suspects == frozenset()
