@@ -30,7 +30,7 @@ def settle_after_crash(registry: Registry, vault: Vault, keep: bool) -> Settled:
         vault.shred(recording_id)
     died_while_sealing = set(vault.sealed()) & writing  # the file was sealed, its row not yet
     for recording_id in (*vault.unfinished(), *died_while_sealing):
-        kept = vault.settle(recording_id, keep and recording_id in writing or recording_id in died_while_sealing)
+        kept = vault.settle(recording_id, (keep and recording_id in writing) or recording_id in died_while_sealing)
         if kept is not None:
             registry.seal_recording(recording_id, now, kept.size, kept.sha256, 0, kept.truncated)
             sealed += 1

@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 CURE_SECONDS = 0.04
 """Between taking a tap away and putting a new one: a frame must pass without any hook on the channel (facts 11.4: at least 30 ms)."""
+NEWS_SECONDS = 0.25
+"""In which the reason why a tap ended (hang-up, hold, move) has normally arrived."""
 LONGEST_PATIENCE_SECONDS = 30.0
 
 
@@ -31,6 +33,7 @@ class _Tapped:
     tap: Tap | None
     patience: float  # seconds of exact zeros before it is tapped afresh; doubles, since a muted phone looks the same
     zeros: int = 0
+    retry: float = NEWS_SECONDS  # until a tap that ended by itself is put anew; doubles
 
 
 class CallMedia:
@@ -116,14 +119,20 @@ class CallMedia:
         asyncio.get_running_loop().call_later(delay, self._attach, stretch, channel)
 
     def _ended(self, stretch: int, channel: str) -> None:
-        """A tap ended by itself. Usually the channel is gone and that news is on its way; if not, hear it again."""
+        """A tap ended by itself. Usually the channel is gone or moved and that news is on its way; if it does not come, hear it again."""
         tapped = self._tapped.get(channel)
         if stretch != self._stretch or tapped is None:
             return
         tapped.tap = None
-        self._health.alarm(Alarm.TAP_FAILED, "a tap ended in mid-conversation; trying again")
-        self._attach_later(stretch, channel, tapped.patience)
-        tapped.patience = min(2 * tapped.patience, LONGEST_PATIENCE_SECONDS)
+        asyncio.get_running_loop().call_later(tapped.retry, self._again, stretch, channel)
+
+    def _again(self, stretch: int, channel: str) -> None:
+        tapped = self._tapped.get(channel)
+        if stretch != self._stretch or tapped is None:
+            return
+        self._health.alarm(Alarm.TAP_FAILED, "a tap ended in mid-conversation; it is put anew")
+        tapped.retry = min(2 * tapped.retry, LONGEST_PATIENCE_SECONDS)
+        self._attach(stretch, channel)
 
     def _frame(self, stretch: int, tapped: _Tapped, complete_at: float, samples: bytes) -> None:
         self._quarantine.push(stretch, tapped.leg, tapped.channel, complete_at, samples)

@@ -24,8 +24,17 @@ def test_the_sample_covers_the_four_kinds_of_calls() -> None:
     assert (purposes["training"].one_in, purposes["training"].retention) == (20, UntilReviewed(35))
     assert (purposes["proof"].trigger, purposes["proof"].basis, type(purposes["proof"].retention)) == (Trigger.ALWAYS, Basis.CONTRACT, Days)
     assert (purposes["quality"].basis, purposes["quality"].agree_key) == (Basis.CONSENT, "1")
-    assert {name: profile.language for name, profile in config.book.profiles.items()} == {"sales": "nl", "complaints": "en", "orders": "de"}
+    assert {name: profile.language for name, profile in config.book.profiles.items()} == {"sales": "nl", "quality": "en", "orders": "de"}
     assert {purpose for profile in config.book.profiles.values() for purpose in profile.purposes} == set(purposes.values())
+
+
+def test_what_the_sample_announces_is_shipped_and_names_its_keys() -> None:
+    for profile in load(SAMPLE).book.profiles.values():
+        sound = SAMPLE.parents[1] / "dialplan/sounds" / profile.language / f"{profile.announcement}.wav"
+        assert sound.is_file()
+        spoken = sound.with_suffix(".txt").read_text()
+        keys = {profile.refuse_key, *(p.agree_key for p in profile.purposes)} - {None}
+        assert {c for c in spoken if c.isdigit()} == keys
 
 
 def test_the_sample_sets_nothing_but_the_book() -> None:

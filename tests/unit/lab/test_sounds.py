@@ -9,7 +9,7 @@ import pytest
 from asterisk_privacy.lab.pbx import DIALPLAN
 
 SOUNDS = DIALPLAN / "sounds"
-NAMES = {"notice-optout", "notice-optin", "notice-plain", "refused", "agreed"}
+NAMES = {"notice-optout", "notice-optin", "notice-plain", "notice-proof", "refused", "agreed"}
 
 
 @pytest.mark.parametrize("language", ["nl", "en", "de"])
