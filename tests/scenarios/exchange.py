@@ -100,9 +100,13 @@ class Exchange:
         """The caller leaves the bridge: queue, IVR, redirect."""
         return self._leave(CALLER, at)
 
-    def park(self, at: float) -> float:
+    def park(self, at: float, beside: str | None = None) -> float:
+        """`beside`: another parked caller, in the same lot."""
         at = self._leave(CALLER, at)
         lot, at = self._bridge(at, mixing=False)
+        if beside is not None:
+            self._seen(beside, at, True)
+            at = self._enter(lot, beside, at)
         return self._enter(lot, CALLER, at)
 
     def hold(self, channel: str, at: float, feature: bool = False) -> float:

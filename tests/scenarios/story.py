@@ -44,6 +44,7 @@ STEPS: dict[str, Play] = {
     r"the caller is moved to (\w+)": lambda w, x, at, lag, a: x.move_in(a[0], at),
     r"the caller waits": lambda w, x, at, lag, a: x.part(at),
     r"the caller is parked": lambda w, x, at, lag, a: x.park(at),
+    r"the caller is parked beside (\w+)": lambda w, x, at, lag, a: x.park(at, a[0]),
     r"(the caller|\w+) holds": lambda w, x, at, lag, a: x.hold(_who(a[0]), at),
     r"(\w+) holds by feature code": lambda w, x, at, lag, a: x.hold(a[0], at, feature=True),
     r"(the caller|\w+) ends the hold": lambda w, x, at, lag, a: x.unhold(_who(a[0]), at),

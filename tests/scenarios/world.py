@@ -122,17 +122,18 @@ class World:
         """Asterisk tells of `event`, which is true at `event.at`."""
         self.told.append(event)
         late = self.lag() if lag is None else lag
-        self._deliver(event.at + late, lambda: self._pbx(event))
+        self._deliver(event.at, late, lambda: self._pbx(event))
         again = self.echo()
         if again >= 0:
-            self._deliver(event.at + again, lambda: self._pbx(event))
+            self._deliver(event.at, again, lambda: self._pbx(event))
 
     def tell(self, event: ev.Event, lag: float | None = None) -> None:
         """Something else that comes over the same stream: notice, keys."""
-        self._deliver(event.at + (self.lag() if lag is None else lag), lambda: self.receive(event))
+        self._deliver(event.at, self.lag() if lag is None else lag, lambda: self.receive(event))
 
-    def _deliver(self, when: float, what: Callable[[], None]) -> None:
-        self.do(when, lambda: None if any(a <= self.now < b for a, b in self.down) else what())
+    def _deliver(self, at: float, late: float, what: Callable[[], None]) -> None:
+        # what was true before the link came back and had not arrived when it was lost never arrives
+        self.do(at + late, lambda: None if any(a <= self.now and at < b for a, b in self.down) else what())
 
     def lose_link(self, at: float, noticed: float, back: float, facts: Callable[[], list[pbx.PbxEvent]]) -> None:
         """Nothing is delivered from `at` to `back`; that it is so becomes known at `noticed`. `facts` is what is read afterwards."""

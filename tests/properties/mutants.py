@@ -1,0 +1,41 @@
+# ruff: noqa: E501
+"""Bugs to plant, one at a time: (name, module, text in its source, text instead)."""
+
+from __future__ import annotations
+
+CALL, AUDIO = "asterisk_privacy.call.", "asterisk_privacy.audio."
+GATE_LINE = "Situation(Life.LIVE, Consent.HEARD, demand, Hush.NONE, Link.UP, Talk.TALKING)] = Gate.OPEN"
+
+
+def _gate(also: str) -> str:
+    return GATE_LINE + "\n    " + also
+
+
+MUTANTS: tuple[tuple[str, str, str, str], ...] = (
+    ("a repeated hold ends the hold", CALL + "switchboard", "channel.held, channel.hold_at = True,", "channel.held, channel.hold_at = not channel.held,"),
+    ("holds are counted", CALL + "switchboard", "channel.held = channel.held_by_feature = False", "channel.held = channel.held and event.at - channel.hold_at < 3.2; channel.held_by_feature = False"),
+    ("a phone's hold ends when it leaves", CALL + "switchboard", "            known.bridge = None\n", "            known.bridge, known.held = None, False\n"),
+    ("the gate ignores the link", CALL + "situation", GATE_LINE, _gate("    table.update({s: Gate.OPEN for s in table if s.life is Life.LIVE and s.consent is Consent.HEARD and s.demand is demand and s.hush is Hush.NONE and s.talk is Talk.TALKING})")),
+    ("the gate ignores consent", CALL + "situation", GATE_LINE, _gate("    table.update({s: Gate.OPEN for s in table if s.life is Life.LIVE and s.demand is demand and s.hush is Hush.NONE and s.link is Link.UP and s.talk is Talk.TALKING})")),
+    ("the gate ignores the pause", CALL + "situation", GATE_LINE, _gate("    table.update({s: Gate.OPEN for s in table if s.life is Life.LIVE and s.consent is Consent.HEARD and s.demand is demand and s.hush is not Hush.OFF_RECORD and s.link is Link.UP and s.talk is Talk.TALKING})")),
+    ("the gate opens in the notice", CALL + "situation", GATE_LINE, _gate("    table.update({s: Gate.OPEN for s in table if s.life in (Life.NOTICE, Life.LIVE) and s.demand is demand and s.hush is Hush.NONE and s.link is Link.UP and s.talk is Talk.TALKING})")),
+    ("no settling", CALL + "recorder", "self._settled_at = learned + self._timing.settle", "self._settled_at = learned"),
+    ("released before it is proven", AUDIO + "quarantine", "proven - (BEHIND_SLOTS + 1) * FRAME_SECONDS", "proven + 1.0"),
+    ("the end drops by place, not by arrival", AUDIO + "quarantine", "complete_at > stretch.ended", "complete_at > stretch.ended + 1.0"),
+    ("shut when it is told, not when it was", CALL + "recorder", "        self._shut_at = self._whole_ms_before(at)", "        self._shut_at = self._whole_ms_before(self._clock)"),
+    ("only the last stretch is shut", AUDIO + "quarantine", "for stretch in self._stretches:\n            stretch.ended = at", "for stretch in tuple(self._stretches)[-1:]:\n            stretch.ended = at"),
+    ("no second shut", CALL + "recorder", "elif wanted is None and self._bad_news < inf and", "elif False and"),
+    ("Local halves are not followed", CALL + "switchboard", "            if half is not None:", "            if half is not None and False:"),
+    ("a parking lot mixes", CALL + "switchboard", "bridge.mixing = event.mixing", "bridge.mixing = True"),
+    ("wipe forgets the quarantine", AUDIO + "quarantine", "while self._stretches and self._stretches[0].ended is not None:", "while False:"),
+    ("a refusal is not final", CALL + "recorder", "        if self.situation.consent is Consent.REFUSED or not event.heard:", "        if not event.heard:"),
+    ("off the record is refused in a pause", CALL + "recorder", "        elif event.key is ev.AgentKey.OFF_RECORD:", "        elif event.key is ev.AgentKey.OFF_RECORD and hush is not Hush.PAUSED:"),
+    ("slots drift", AUDIO + "quarantine", "        line.next_slot = slot + 1", "        line.next_slot = slot + 1 + (slot % 50 == 0)"),
+    ("hold after unhold is believed in the wrong order", CALL + "switchboard", "if not _older(event.at, max(channel.hold_at, channel.feature_at)):", "if True:"),
+    ("no hindsight", CALL + "hindsight", "if at < self._newest - SAME_MOMENT:", "if False:"),
+    ("the caller's own hold does not count", CALL + "switchboard", "any(self._holds(c) for c in everyone)", "any(self._holds(c) for c in parties)"),
+    ("the ring is not zeroed at the end", AUDIO + "ring", "                self._release(self._segments.popleft())\n            except IndexError:", "                self._segments.popleft()\n            except IndexError:"),
+    ("a pause before the hang-up comes too late", CALL + "recorder", "return self.situation.life is not Life.GRACE or at < self._hung_up_at", "return self.situation.life is not Life.GRACE"),
+    ("standing purposes are forgotten after a key", CALL + "recorder", "return self._want(self._standing()) if self.gate is Gate.OPEN else []", "return self._want(self._standing()) if self.gate is Gate.OPEN and not self._file_open else []"),
+    ("no seal in the grace time", CALL + "recorder", "            out.append(cmd.Seal())", "            pass"),
+)  # fmt: skip

@@ -1,0 +1,46 @@
+"""Random calls against an oracle that was written without looking at the switchboard."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+
+from properties.checks import faults
+from properties.schedule import GAPS, STEPS, Call, Plan, random_plan
+
+plans = st.builds(
+    Plan,
+    st.lists(st.tuples(st.sampled_from(STEPS), st.sampled_from(GAPS), st.integers(0, 7)), min_size=3, max_size=24).map(tuple),
+    st.sampled_from(("zero", "even", "wild")),
+    st.integers(0, 1 << 16),
+    st.booleans(),
+)
+
+
+@settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+@given(plans)
+def test_any_call(plan: Plan) -> None:
+    call = Call(plan)
+    for what in call.reached:
+        event(what)
+    assert faults(call) == []
+
+
+def test_what_the_runs_reach(capsys: pytest.CaptureFixture[str]) -> None:
+    """The same kind of calls from fixed seeds: whatever the property is to be trusted for must have happened in them."""
+    reached: Counter[str] = Counter()
+    for seed in range(250):
+        call = Call(random_plan(seed))
+        assert faults(call) == [], f"seed {seed}: {call.plan}"
+        reached += call.reached
+    with capsys.disabled():
+        print("\nreached in 250 calls:", ", ".join(f"{n} {what}" for what, n in sorted(reached.items())))
+    for what in (
+        "hold", "unhold", "feature hold", "early unhold", "join", "local", "leave", "transfer", "park", "consult", "move in", "pause",
+        "resume", "off the record", "refused", "link lost", "busy", "burst", "late shut", "doubted", "Open", "Shut", "StartFile", "Seal",
+        "Wipe", "Finish", "kept frames",
+    ):  # fmt: skip
+        assert reached[what] >= 10, what

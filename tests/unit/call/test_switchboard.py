@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from asterisk_privacy.call.pbx import BridgeSeen, ChannelGone, ChannelSeen, Entered, Held, Left, PbxEvent, Unheld
+from asterisk_privacy.call.switchboard import Switchboard
+
+TALK: tuple[PbxEvent, ...] = (
+    ChannelSeen(1, "c", "PJSIP/c-1", True), ChannelSeen(1, "a", "PJSIP/a-1", True), BridgeSeen(1, "b", True), Entered(2, "b", "c"),
+    Entered(2, "b", "a"),
+)  # fmt: skip
+
+
+def board(*events: PbxEvent) -> Switchboard:
+    made = Switchboard()
+    for event in (*TALK, *events):
+        made.apply(event)
+    return made
+
+
+def test_only_answered_people_are_company() -> None:
+    assert board().company("c").parties == {"a"}
+    assert board(ChannelSeen(3, "a", "PJSIP/a-1", False)).company("c").parties == frozenset()
+    assert board(ChannelSeen(3, "a", "Announcer/x", True)).company("c").parties == frozenset()
+
+
+def test_a_gone_channel_never_comes_back_as_a_ghost() -> None:
+    late = board(ChannelGone(4, "a"))
+    change = late.apply(Entered(3, "b", "a"))
+    late.apply(ChannelSeen(3, "a", "PJSIP/a-1", True))
+    assert "a" not in late
+    assert late.company("c").parties == frozenset()
+    assert "c" in change.doubted
+
+
+def test_a_phones_hold_outlives_a_move_and_a_features_does_not() -> None:
+    assert not board(Held(3, "a"), Left(4, "b", "a"), Entered(5, "b", "a")).company("c").parties
+    assert board(Held(3, "a", True), Left(4, "b", "a"), Entered(5, "b", "a")).company("c").parties == {"a"}
+
+
+def test_news_that_was_overtaken_doubts_but_changes_nothing() -> None:
+    made = board(Held(5, "a"))
+    assert "c" not in made.apply(Unheld(4, "a")).doubted
+    assert not made.company("c").parties
+    made.apply(Unheld(6, "a"))
+    assert "c" in made.apply(Held(5.5, "a")).doubted
+    assert made.company("c").parties == {"a"}
+
+
+def test_who_parted_meanwhile_is_told_of_a_late_hold() -> None:
+    made = board(Left(5, "b", "c"))
+    assert "c" in made.apply(Held(4.5, "a")).doubted
+    assert "c" not in made.apply(Held(5.5, "a")).doubted
+
+
+def test_in_order_nothing_is_doubted() -> None:
+    made = Switchboard()
+    rest = (Held(3, "a"), Unheld(4, "a"), Left(4.001, "b", "c"), Entered(4.001, "x", "c"), ChannelGone(5, "a"), Left(5, "b", "a"))
+    assert not any(made.apply(event).doubted for event in (*TALK, *rest))
