@@ -12,7 +12,9 @@ WHOLE = SEGMENT_SECONDS * RATE
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.one_of(st.integers(1, 3 * WHOLE // 2), st.sampled_from(["drain", "wipe"])), max_size=8), st.integers(1, 3), st.integers(0, 4))
+@given(
+    st.lists(st.one_of(st.integers(1, 3 * WHOLE // 2), st.sampled_from(["drain", "wipe"])), max_size=8), st.integers(1, 3), st.integers(0, 4)
+)
 def test_against_a_model(steps: list[int | str], segments: int, memory: int) -> None:
     limit = RingMemory(memory * SEGMENT_BYTES)
     ring, model, mark = Ring(segments * SEGMENT_SECONDS, limit), np.zeros(0, dtype=np.int16), 0

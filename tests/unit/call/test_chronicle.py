@@ -28,7 +28,9 @@ def test_spans_follow_each_other_and_empty_ones_are_left_out() -> None:
 def test_talk_that_was_none_is_told_anew_across_spans() -> None:
     chronicle = talking()
     chronicle.no_talk_since(104.0, SpanKind.HOLD)
-    assert told(chronicle, 108.0) == [("wait", 0, 1000), ("talk", 1000, 4000), ("hold", 4000, 5000), ("lost", 5000, 5060), ("hold", 5060, 8000)]
+    assert told(chronicle, 108.0) == [
+        ("wait", 0, 1000), ("talk", 1000, 4000), ("hold", 4000, 5000), ("lost", 5000, 5060), ("hold", 5060, 8000),
+    ]  # fmt: skip
 
 
 def test_after_the_call_there_is_nothing_to_tell() -> None:
