@@ -19,7 +19,7 @@ def test_a_good_file_shows_its_promises() -> None:
     assert (result.exit_code, result.stderr) == (0, "")
     rows = {tuple(line.split()[:2]): " ".join(line.split()[2:]) for line in result.stdout.splitlines() if line.startswith(" ")}
     assert rows["sales", "training"] == "legitimate-interest 1 call in 20 3 refuses it has been reviewed 35 days"
-    assert rows["complaints", "quality"] == "consent always 1 agrees, 3 refuses 7 days after it was reviewed 60 days"
+    assert rows["quality", "quality"] == "consent always 1 agrees 7 days after it was reviewed 60 days"
     assert rows["orders", "proof"] == "contract always 3 refuses 90 days after the call 90 days"
     assert rows["orders", "complaint"].startswith("legitimate-interest agent's key 3 refuses 30 days after its case is closed")
 
@@ -46,7 +46,7 @@ def test_json_has_all_of_a_profile() -> None:
         20,
     )
     assert training["retention"] == {"until": "reviewed", "latest_days": 35, "plus_days": 0}
-    assert answer["profiles"]["orders"]["refuse_key"] == "3"
+    assert answer["profiles"]["sales"]["refuse_key"] == "3"
 
 
 def test_json_of_a_bad_file_lists_the_problems(tmp_path: Path) -> None:
