@@ -20,7 +20,7 @@ def test_a_good_file_shows_its_promises() -> None:
     rows = {tuple(line.split()[:2]): " ".join(line.split()[2:]) for line in result.stdout.splitlines() if line.startswith(" ")}
     assert rows["sales", "training"] == "legitimate-interest 1 call in 20 3 refuses it has been reviewed 35 days"
     assert rows["quality", "quality"] == "consent always 1 agrees 7 days after it was reviewed 60 days"
-    assert rows["orders", "proof"] == "contract always 3 refuses 90 days after the call 90 days"
+    assert rows["orders", "proof"] == "contract always none 90 days after the call 90 days"
     assert rows["orders", "complaint"].startswith("legitimate-interest agent's key 3 refuses 30 days after its case is closed")
 
 
