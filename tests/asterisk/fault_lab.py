@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from plaintext import search, search_process
 
 from asterisk_privacy.audio.ulaw import Pcm
 from asterisk_privacy.errors import OperatorError
@@ -22,8 +23,10 @@ from asterisk_privacy.lab.phone import Phone
 from asterisk_privacy.lab.rtp import Source, Tone
 from asterisk_privacy.lab.site import Site
 from asterisk_privacy.lab.unpack import Install
+from asterisk_privacy.registry.rows import RecordingRow, State
 
 CUSTOMER, HELD, AGENT, MUSIC, NOTICE = 700.0, 900.0, 1100.0, 440.0, 600.0
+Make = Callable[..., "Broken"]
 VOICES = {"customer": CUSTOMER, "held": HELD, "agent": AGENT, "music": MUSIC, "notice": NOTICE}
 ALWAYS, FLAG = "110", "100"
 POLICY = """
@@ -203,3 +206,27 @@ class Cut:
                 writer.write(data)
                 await writer.drain()
         writer.close()
+
+
+# ---- what must be true after any fault
+
+
+def nothing_in_clear(one: Broken, *leave_out: Path) -> None:
+    assert search(one.site.workdir, leave_out=[one.site.pbx.workdir / "moh", *leave_out]) == []
+    with suppress(OperatorError):
+        assert search_process(one.site.daemon_pid) == []
+
+
+def kept_seconds(one: Broken, row: RecordingRow, column: int, allow_truncated: bool = False) -> dict[str, float]:
+    return tones.seconds_of(one.site.listen(row.id, allow_truncated)[:, column], VOICES)
+
+
+def only_recording(one: Broken) -> RecordingRow:
+    (row,) = one.site.recordings()
+    return row
+
+
+def settled(one: Broken) -> None:
+    assert [r for r in one.site.recordings() if r.state is State.WRITING] == []
+    assert [c for c in one.site.calls() if c.outcome is None] == []
+    assert not list((one.site.state / "recordings").rglob("*.part"))
