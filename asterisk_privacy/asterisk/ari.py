@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -51,10 +52,12 @@ class AriAccess:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The whole state of the PBX as read at one moment. `holding`: channels whose phone holds. `suspects`: channels of which it cannot
+    """The whole state of the PBX. `at`: when the reading began (monotonic seconds): news of before is in it, and must not override it when
+    it comes late. `holding`: channels whose phone holds. `suspects`: channels of which it cannot
     be told; they count as holding until they move or take back a hold. `pressed`: the last of its keys that each agent's channel
     pressed, so that a pause which nobody heard of is known all the same."""
 
+    at: float
     channels: tuple[ae.Channel, ...]
     bridges: tuple[ae.Bridge, ...]
     holding: frozenset[str]
@@ -158,6 +161,7 @@ class Ari:
             return "unknown"
 
     async def read_state(self) -> Reading:
+        began = time.monotonic()
         channels = tuple(ae.parse_channels(await self.request("GET", "channels")))
         bridges = tuple(ae.parse_bridges(await self.request("GET", "bridges")))
         mixing = [b for b in bridges if b.mixing]
@@ -177,7 +181,7 @@ class Ari:
                     suspects |= others
                 if holds[one] is None and (len(inside) > 2 or called[one].startswith("PJSIP/")):
                     suspects.add(one)
-        return Reading(channels, bridges, holding, frozenset(suspects) - holding, {c: cmd for c, cmd in pressed.items() if cmd})
+        return Reading(began, channels, bridges, holding, frozenset(suspects) - holding, {c: cmd for c, cmd in pressed.items() if cmd})
 
     async def _is_told_to_hold(self, channel: str) -> bool:
         """CHANNEL(onhold): its peer holds. 0 for everybody in a ConfBridge, whoever holds (seen on 22.10.1)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from asterisk_privacy.call.timeline import Mark, MarkKind, Span, SpanKind
+from asterisk_privacy.call.timeline import FRAME_MS, Mark, MarkKind, Span, SpanKind
 
 
 class Chronicle:
@@ -50,6 +50,23 @@ class Chronicle:
                 self._spans.append(replace(span, end_ms=ms))
             if kind is not None:
                 self._spans.append(Span(kind, max(ms, span.start_ms), span.end_ms))
+
+    def lost_first(self, lost_ms: int) -> None:
+        """The oldest `lost_ms` of audio are gone: so much talk, counted in whole frames as `passages` does, becomes lost."""
+        told, self._spans = self._spans, []
+        for span in told:
+            if span.kind is not SpanKind.TALK or lost_ms <= 0:
+                self._spans.append(span)
+                continue
+            audio = (span.end_ms - span.start_ms) // FRAME_MS * FRAME_MS
+            gone = span.end_ms - span.start_ms if audio <= lost_ms else lost_ms
+            self._spans.append(Span(SpanKind.LOST, span.start_ms, span.start_ms + gone))
+            if gone < span.end_ms - span.start_ms:
+                self._spans.append(replace(span, start_ms=span.start_ms + gone))
+            lost_ms -= min(audio, lost_ms)
+        if self.current is SpanKind.TALK and lost_ms > 0:
+            self._spans.append(Span(SpanKind.LOST, self._since, self._since + lost_ms))
+            self._since += lost_ms
 
     def wiped(self) -> None:
         """What was said so far is no longer there: conversation becomes off record."""

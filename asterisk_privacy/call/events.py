@@ -81,6 +81,14 @@ class FileFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class AudioLost:
+    """Memory ran out: the oldest `lost_ms` of the conversation so far are no longer in the ring."""
+
+    at: float
+    lost_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class HungUp:
     """The customer is gone."""
 
@@ -95,8 +103,8 @@ class Tick:
 
 
 Event = (
-    NoticeBegun | KeyChosen | NoticeEnded | Surroundings | KeyPressed | LinkLost | LinkRestored | FileFailed | HungUp | Tick
+    NoticeBegun | KeyChosen | NoticeEnded | Surroundings | KeyPressed | LinkLost | LinkRestored | FileFailed | AudioLost | HungUp | Tick
 )
 EVENTS: tuple[type[Event], ...] = (
-    NoticeBegun, KeyChosen, NoticeEnded, Surroundings, KeyPressed, LinkLost, LinkRestored, FileFailed, HungUp, Tick,
+    NoticeBegun, KeyChosen, NoticeEnded, Surroundings, KeyPressed, LinkLost, LinkRestored, FileFailed, AudioLost, HungUp, Tick,
 )  # fmt: skip

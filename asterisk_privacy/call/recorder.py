@@ -94,6 +94,8 @@ class Recorder:
                 self.situation = replace(self.situation, link=Link.UP, talk=Talk.SILENT)
             case ev.FileFailed():
                 self._file_open, self._file_failed = False, True
+            case ev.AudioLost():
+                self._chronicle.lost_first(event.lost_ms)
             case ev.HungUp():
                 self._bad_news = event.at
                 if before is not Life.GRACE:

@@ -147,7 +147,11 @@ class CallRunner:
         tools = self._tools
         file = RecordingFile(tools.vault, tools.ledger, tools.health, self.call_id, self._file_failed)
         self._file = file
-        file.start(self._purposes(command.purposes), command.part, wall(self.began_at), self.media.to_file(file))
+        ring = self.media.to_file(file)
+        lost_ms = round(ring.lost_seconds * 1000)
+        file.start(self._purposes(command.purposes), command.part, wall(self.began_at), ring)
+        if lost_ms:
+            self.receive(ev.AudioLost(monotonic(), lost_ms))
 
     def _file_failed(self) -> None:
         self.receive(ev.FileFailed(monotonic()))

@@ -27,8 +27,6 @@ from asterisk_privacy.policy.sampling import sampled_purposes
 log = logging.getLogger(__name__)
 
 _PBX_EVENTS = pbx.PbxEvent.__args__
-LONG_AGO = 0.0
-"""What was read is dated so: whatever the stream tells, also of the moments while it was being read, is newer."""
 
 
 class Supervisor:
@@ -80,7 +78,7 @@ class Supervisor:
 
     def link_up(self, reading: Reading) -> None:
         """The whole state, read again. What was missed in between is unknown, so everything starts shut (DESIGN.md, ARI)."""
-        self._board = _board_of(reading, LONG_AGO)
+        self._board = _board_of(reading)
         self._linked = True
         for channel, word in reading.pressed.items():
             asyncio.get_running_loop().call_soon(self._pressed_unheard, channel, word)
@@ -200,7 +198,8 @@ def _endpoint(channel_name: str) -> str:
     return channel_name.rpartition("-")[0] or channel_name
 
 
-def _board_of(reading: Reading, now: float) -> Switchboard:
+def _board_of(reading: Reading) -> Switchboard:
+    now = reading.at  # what the stream tells of the moments while it was being read is newer
     board = Switchboard()
     for channel in reading.channels:
         board.apply(pbx.ChannelSeen(now, channel.id, channel.name, channel.up))

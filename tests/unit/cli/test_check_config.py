@@ -21,7 +21,7 @@ def test_a_good_file_shows_its_promises() -> None:
     assert rows["sales", "training"] == "legitimate-interest 1 call in 20 3 refuses it has been reviewed 35 days"
     assert rows["quality", "quality"] == "consent always 1 agrees 7 days after it was reviewed 60 days"
     assert rows["orders", "proof"] == "contract always none 90 days after the call 90 days"
-    assert rows["orders", "complaint"].startswith("legitimate-interest agent's key 3 refuses 30 days after its case is closed")
+    assert rows["sales", "complaint"].startswith("legitimate-interest agent's key 3 refuses 30 days after its case is closed")
 
 
 def test_a_bad_file_lists_every_problem_on_stderr(tmp_path: Path) -> None:
