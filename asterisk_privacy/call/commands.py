@@ -24,6 +24,7 @@ class ConsentKind(StrEnum):
     REFUSED = "refused"
     AGREED = "agreed"
     SILENCE = "silence"
+    OBJECTED = "objected"  # to one purpose, during or after the call (R4)
 
 
 class Outcome(StrEnum):

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from asterisk_privacy.call.commands import ConsentKind as ConsentKind
+from asterisk_privacy.call.commands import Outcome as Outcome
 from asterisk_privacy.call.timeline import Mark, Span
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.policy.purpose import Basis
@@ -33,23 +35,6 @@ MAY_FOLLOW: Mapping[State, frozenset[State]] = {
     State.ERASED: frozenset(),
 }
 LIVING = (State.WRITING, State.SEALED, State.PURGING)
-
-
-class Outcome(StrEnum):
-    KEPT = "kept"
-    NOT_KEPT = "not-kept"
-    REFUSED = "refused"
-    UNANNOUNCED = "unannounced"
-    FAILED = "failed"
-
-
-class ConsentKind(StrEnum):
-    NOTICE_BEGUN = "notice-begun"
-    NOTICE_HEARD = "notice-heard"
-    REFUSED = "refused"
-    AGREED = "agreed"
-    SILENCE = "silence"
-    OBJECTED = "objected"
 
 
 @dataclass(frozen=True, slots=True)
