@@ -9,12 +9,13 @@ from datetime import datetime
 
 from peewee import SqliteDatabase
 
+from asterisk_privacy.call.commands import ConsentKind, Outcome
 from asterisk_privacy.call.timeline import Mark, MarkKind, Span, SpanKind
 from asterisk_privacy.registry import audit
 from asterisk_privacy.registry.clock import from_ms, from_ms_or_none, to_ms
 from asterisk_privacy.registry.db import RegistryFile
 from asterisk_privacy.registry.models import Call, Consent, Recording
-from asterisk_privacy.registry.rows import LIVING, CallRow, ConsentKind, ConsentNote, Outcome, WrongState
+from asterisk_privacy.registry.rows import LIVING, CallRow, ConsentNote, WrongState
 
 
 def begin(

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from peewee import SqliteDatabase
 
+from asterisk_privacy.call.commands import Outcome
 from asterisk_privacy.policy.purpose import Purpose
 from asterisk_privacy.policy.retention import Milestone, criterion_to_mapping
 from asterisk_privacy.registry import audit
@@ -16,7 +17,7 @@ from asterisk_privacy.registry.calls import forget_customer_if_unneeded
 from asterisk_privacy.registry.clock import to_ms
 from asterisk_privacy.registry.db import RegistryFile
 from asterisk_privacy.registry.models import Call, MilestoneEntry, Recording, RecordingPurpose
-from asterisk_privacy.registry.rows import MAY_FOLLOW, Outcome, State, WrongState
+from asterisk_privacy.registry.rows import MAY_FOLLOW, State, WrongState
 
 NEVER_RECORDED = (Outcome.REFUSED.value, Outcome.UNANNOUNCED.value)
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
+from asterisk_privacy.call.commands import ConsentKind, Outcome
 from asterisk_privacy.call.timeline import Mark, Span
 from asterisk_privacy.policy.purpose import Purpose
 from asterisk_privacy.policy.retention import Milestone
@@ -18,7 +19,7 @@ from asterisk_privacy.registry import audit, calls, purges, reading, recordings
 from asterisk_privacy.registry.clock import utc_now
 from asterisk_privacy.registry.db import RegistryFile
 from asterisk_privacy.registry.migrate import migrate
-from asterisk_privacy.registry.rows import AuditReport, AuditRow, CallRow, ConsentKind, Outcome, PurgeRow, RecordingRow, State
+from asterisk_privacy.registry.rows import AuditReport, AuditRow, CallRow, PurgeRow, RecordingRow, State
 
 
 class Registry:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from asterisk_privacy.call.commands import ConsentKind as ConsentKind
-from asterisk_privacy.call.commands import Outcome as Outcome
+from asterisk_privacy.call.commands import ConsentKind, Outcome
 from asterisk_privacy.call.timeline import Mark, Span
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.policy.purpose import Basis

@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 from registry_samples import COMPLAINT, LATER, PROOF, T0, TRAINING
 
+from asterisk_privacy.call.commands import ConsentKind
 from asterisk_privacy.call.timeline import Mark, MarkKind, Span, SpanKind
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.policy.purpose import Basis
 from asterisk_privacy.policy.retention import Milestone, UntilCaseClosed
 from asterisk_privacy.registry import models
 from asterisk_privacy.registry.registry import Registry
-from asterisk_privacy.registry.rows import ConsentKind, State, WrongState
+from asterisk_privacy.registry.rows import State, WrongState
 
 Sealed = Callable[..., str]
 Raw = Callable[..., list[tuple[object, ...]]]

@@ -59,7 +59,7 @@ def test_a_missing_end_gives_the_whole_frames_before_it(talk: Talk) -> None:
 
 
 def test_the_length_is_told_to_players_that_need_it(talk: Talk, tmp_path: Path) -> None:
-    import soundfile  # noqa: PLC0415
+    import soundfile
 
     stream, frames = with_length(encoded(talk(3)))
     (tmp_path / "x.flac").write_bytes(stream)
