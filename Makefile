@@ -9,10 +9,11 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 /usr/bin/pyt
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-FAST := $(wildcard tests/unit tests/scenarios tests/properties)
+# in memory where there is a /dev/shm: these tests fsync a lot
+FAST = TMPDIR=$$(test -w /dev/shm && echo /dev/shm || echo /tmp) $(BIN)/python -m pytest -q -m 'not asterisk' --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help venv lab demo lint unit test-asterisk test sounds clean
+.PHONY: help venv lab demo lint unit core test-asterisk test sounds clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,14 +46,19 @@ lint: venv  ## ruff, mypy --strict, import-linter
 
 unit: venv  ## the fast tests, without Asterisk
 	@echo "== unit tests"
-	@$(BIN)/python -m pytest -q -m 'not asterisk' $(FAST)
+	@$(FAST) tests/unit -n 3
+
+core: venv  ## the stories that a lawyer can read, random calls, and planted bugs that must be seen
+	@echo "== scenarios and properties"
+	@$(FAST) tests/scenarios tests/properties -n 2
 
 test-asterisk: venv lab  ## the tests on real calls
+	@echo "== tests with the age program"
+	@$(BIN)/python -m pytest -q -m asterisk tests/unit
 	@echo "== tests on a real Asterisk"
-	@$(BIN)/python -m pytest -v -m asterisk $(wildcard tests/asterisk tests/privacy)
-	@$(BIN)/python -m pytest -q -m asterisk $(FAST)
+	@$(BIN)/python -m pytest -v tests/asterisk
 
-test: lint unit lab test-asterisk  ## all of it
+test: lint unit core lab test-asterisk  ## all of it
 
 sounds:  ## speak dialplan/sounds/*/*.txt anew (needs espeak-ng and sox)
 	@command -v espeak-ng >/dev/null && command -v sox >/dev/null || { echo "make: apt install espeak-ng sox"; exit 1; }

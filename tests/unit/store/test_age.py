@@ -64,12 +64,12 @@ def test_we_read_what_another_implementation_writes(size: int) -> None:
 
 @pytest.mark.asterisk
 @pytest.mark.parametrize("size", (0, CHUNK, 2 * CHUNK + 5))
-def test_the_age_program_both_ways(size: int, tmp_path: Path, age_program: str) -> None:
+def test_the_age_program_both_ways(size: int, tmp_path: Path, age_program: list[str]) -> None:
     secret = tmp_path / "identity.txt"
     secret.write_text(ME.secret + "\n")
-    theirs = subprocess.run([age_program, "-d", "-i", secret], input=sealed(content(size)), capture_output=True, check=True)
+    theirs = subprocess.run([*age_program, "-d", "-i", secret], input=sealed(content(size)), capture_output=True, check=True)
     assert theirs.stdout == content(size)
-    command = [age_program, *itertools.chain.from_iterable(("-r", public) for public in BOTH.publics)]
+    command = [*age_program, *itertools.chain.from_iterable(("-r", public) for public in BOTH.publics)]
     ours = subprocess.run(command, input=content(size), capture_output=True, check=True)
     assert opened(ours.stdout) == content(size)
 

@@ -41,6 +41,7 @@ def test_identity_file_with_comments_and_several_keys(tmp_path: Path) -> None:
         (Identity.generate().public, "AGE-SECRET-KEY-1"),
         (Identity.generate().secret[:-1] + "!", "line 1"),
     ],
+    ids=range(5),  # the keys differ at each collection
 )
 def test_identity_file_errors_tell_the_way_out(tmp_path: Path, content: str | None, told: str) -> None:
     file = tmp_path / "identity.txt"
@@ -77,6 +78,7 @@ LOW_ORDER = bech32.encode("age", bytes(32))
         (b"\xff\xfe\x00", "not a text"),
         ("\n".join(Identity.generate().public for _ in range(101)), "more than 100"),
     ],
+    ids=range(10),
 )
 def test_recipients_file_errors_tell_the_way_out(tmp_path: Path, content: str | bytes | None, told: str) -> None:
     file = tmp_path / "recipients.txt"

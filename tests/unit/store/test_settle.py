@@ -69,14 +69,14 @@ def test_killed_in_mid_call_what_was_whole_is_kept(vault: Vault, directory: Path
 
 @pytest.mark.asterisk
 def test_the_age_program_gives_every_whole_chunk_of_it(
-    vault: Vault, directory: Path, identity: Identity, talk: Talk, tmp_path: Path, age_program: str
+    vault: Vault, directory: Path, identity: Identity, talk: Talk, tmp_path: Path, age_program: list[str]
 ) -> None:
     samples = talk(12)
     killed_while_writing(directory, identity, samples)
     vault.settle(ID, keep=True)
     secret = tmp_path / "identity.txt"
     secret.write_text(identity.secret)
-    done = subprocess.run([age_program, "-d", "-i", secret, vault.path(ID)], capture_output=True, check=False)
+    done = subprocess.run([*age_program, "-d", "-i", secret, vault.path(ID)], capture_output=True, check=False)
     assert done.returncode != 0
     ours, _ = open_recording(vault.path(ID), [identity], allow_truncated=True)
     assert np.array_equal(decode(done.stdout)[0], ours) and len(ours) > 8000 * 8

@@ -85,13 +85,15 @@ def test_what_seal_reports_is_what_is_on_the_disk(vault: Vault, directory: Path,
 
 
 @pytest.mark.asterisk
-def test_the_age_and_flac_programs_play_a_recording(vault: Vault, identity: Identity, talk: Talk, tmp_path: Path, age_program: str) -> None:
+def test_the_age_and_flac_programs_play_a_recording(
+    vault: Vault, identity: Identity, talk: Talk, tmp_path: Path, age_program: list[str]
+) -> None:
     writer = vault.create(ID)
     writer.write(talk(6))
     writer.seal()
     secret = tmp_path / "identity.txt"
     secret.write_text(identity.secret)
-    flac = subprocess.run([age_program, "-d", "-i", secret, vault.path(ID)], capture_output=True, check=True).stdout
+    flac = subprocess.run([*age_program, "-d", "-i", secret, vault.path(ID)], capture_output=True, check=True).stdout
     assert np.array_equal(decode(flac)[0], talk(6))
 
 
