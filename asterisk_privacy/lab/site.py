@@ -47,7 +47,8 @@ class Site:
         self.state = self.workdir / "state"
         self.run = self.workdir / "run"
         self.etc = self.workdir / "etc-privacy"
-        for directory in (self.state, self.run, self.etc):
+        self.temp = self.workdir / "tmp"  # the daemon's own, so that what it might leave there is found
+        for directory in (self.state, self.run, self.etc, self.temp):
             directory.mkdir(parents=True, exist_ok=True)
         agi, audio = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
         self.pbx = Pbx(
@@ -79,7 +80,7 @@ class Site:
         with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as told:
             address = f"\0asterisk-privacy-lab-{os.getpid()}-{id(self)}-{time.monotonic_ns()}"
             told.bind(address)
-            environment = {**os.environ, "NOTIFY_SOCKET": "@" + address[1:]}
+            environment = {**os.environ, "NOTIFY_SOCKET": "@" + address[1:], "TMPDIR": str(self.temp)}
             with self.log_path.open("ab") as log:
                 self._daemon = subprocess.Popen(
                     [sys.executable, "-m", "asterisk_privacy", "serve", "--config", str(self.config)],

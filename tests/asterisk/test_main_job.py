@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 import pytest_asyncio
+from plaintext import search, search_process
 from sites import ALWAYS, FLAG, OPT_IN, profile, running, short_sounds, wait_until_quiet
 
 from asterisk_privacy.audio.quarantine import Block
@@ -297,3 +298,12 @@ async def test_a_profile_that_does_not_exist_is_an_alarm_and_an_unrecorded_call(
     assert isinstance(before, dict) and isinstance(after, dict)
     assert after["not_ready"] == before.get("not_ready", 0) + 1
     assert "profile 'nobody'" in stage.site.log
+
+
+async def test_after_all_that_no_voice_is_anywhere_in_clear(stage: Stage) -> None:
+    """State, run, spool, log and temporary directories of the daemon and of Asterisk, and files that are open but deleted."""
+    made_by_us = [stage.site.pbx.workdir / "moh", stage.site.workdir / "sounds"]
+    assert len(search(stage.site.workdir)) > 0  # the search finds the music and the notices
+    assert search(stage.site.workdir, leave_out=made_by_us) == []
+    assert search_process(stage.site.daemon_pid) == []
+    assert stage.site.pbx.pid is not None and search_process(stage.site.pbx.pid) == []
