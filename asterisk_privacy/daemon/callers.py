@@ -12,17 +12,18 @@ from asterisk_privacy.store.seal_text import seal_text
 
 
 class Callers:
-    def __init__(self, ledger: Ledger, number_key: bytes, recipients: Recipients) -> None:
+    def __init__(self, ledger: Ledger, number_key: bytes, recipients: Recipients, country_code: str = "") -> None:
         self._ledger = ledger
         self._number_key = number_key
         self._recipients = recipients
+        self._country_code = country_code
 
     def begin(self, call_id: str, profile: str, number: str, direction: str) -> None:
         """Writes the call's row. Hashing and sealing are done in the registry's thread."""
         at = datetime.now(UTC)
 
         def write(registry: Registry) -> None:
-            hashed = number_hash_or_none(number, self._number_key)
+            hashed = number_hash_or_none(number, self._number_key, self._country_code)
             sealed = seal_text(number, self._recipients) if number else None
             registry.begin_call(call_id, profile, at, hashed, sealed, "out" if direction == "out" else "in")
 

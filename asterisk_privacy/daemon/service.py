@@ -201,7 +201,8 @@ async def _assemble(config: Config, stack: AsyncExitStack) -> Service:
         timing=Timing(config.capture.resume_debounce_ms / 1000, quarantine, float(config.keys.grace_seconds)),
         blind_seconds=config.capture.blind_ms / 1000,
     )
-    supervisor = Supervisor(config, tools, waiters, Callers(ledger, number_key, recipients), health, _readiness(config.store.directory))
+    callers = Callers(ledger, number_key, recipients, config.registry.country_code)
+    supervisor = Supervisor(config, tools, waiters, callers, health, _readiness(config.store.directory))
     ears.attach(supervisor)
 
     agi = FastAgiServer(supervisor.answer)

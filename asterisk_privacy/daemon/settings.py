@@ -15,6 +15,11 @@ from asterisk_privacy.policy.book import Book
 Text = Annotated[str, Meta(min_length=1, description="text of at least one character")]
 Word = Annotated[str, Meta(pattern="^[A-Za-z0-9_.-]{1,64}$", description="a word of letters, digits, - _ and .")]
 
+CountryCode = Annotated[
+    str,
+    Meta(pattern="^([1-9][0-9]{0,2})?$", description="the digits of a country code without + or 00", examples=['"31"']),
+]
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
@@ -92,6 +97,7 @@ class Store:
 class RegistrySettings:
     path: Path = Path("/var/lib/asterisk-privacy/registry.sqlite")
     number_key: Path = Path("/etc/asterisk-privacy/number.key")  # 32 random bytes in hex
+    country_code: CountryCode = ""  # empty: national numbers stay national
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,16 @@ import hashlib
 import hmac
 import re
 import secrets
+import unicodedata
 from pathlib import Path
 
 from asterisk_privacy.errors import OperatorError
 
 KEY_BYTES = 32
+E164_DIGITS = 15  # the most that a number has, country code included
+_ZERO_STAYS = ("39", "378", "379")  # Italy, San Marino, Vatican: the national 0 belongs to the number
+_ABROAD = {"1": "011"}  # dialled before a country code; elsewhere 00
+_TRAILER = re.compile(r"(?<=[\d) .])(?:ext|x|tst|toestel|durchwahl|dw|#|[,;pw]).*$", re.IGNORECASE | re.DOTALL)
 
 
 def generate_key() -> bytes:
@@ -36,24 +41,63 @@ def load_key(path: Path) -> bytes:
     return bytes.fromhex(text)
 
 
-def normalised(number: str) -> str:
-    """Digits only; +31..., 0031... and +31 (0)... become 31...; empty for an anonymous caller.
+def normalised(number: str, country_code: str = "") -> str:
+    """Digits only, empty for an anonymous caller: one text for every usual notation of a number.
 
-    A national number (020...) stays as it is: which country it is in, only the operator's dialplan knows.
+    +31..., 0031... and +31 (0)... become 31...; with `country_code` "31" so does the national 0... . Without it a national number
+    stays as it is. So does one with neither + nor 0, country or not: an extension (101), or what trunks hand over for +31...
+    What follows the number (an extension, the rest of a SIP address) is left out, and digits of other scripts are digits.
     """
-    text = number.strip()
-    digits = re.sub(r"[^0-9]", "", re.sub(r"\(0\)", "", text) if text.startswith(("+", "00")) else text)
-    return digits.removeprefix("00") if not text.startswith("+") else digits
+    text = _ascii(number.strip())
+    text = re.sub(r"^(?:tel|sips?):", "", text, flags=re.IGNORECASE).partition("@")[0]
+    text = _TRAILER.sub("", text)
+    digits = re.sub(r"[^0-9]", "", text)
+    abroad = _ABROAD.get(country_code, "00")
+    if text.lstrip(" (").startswith("+") or digits.startswith(abroad):
+        digits = re.sub(r"[^0-9]", "", re.sub(r"\(0\)", "", text))
+        if not text.lstrip(" (").startswith("+"):
+            digits = digits.removeprefix(abroad)
+        own = country_code and digits.startswith(f"{country_code}0") and country_code not in _ZERO_STAYS
+        return country_code + digits[len(country_code) + 1 :] if own else digits  # +31 06...: written often, and meant
+    if country_code == "1" and len(digits) == 10:
+        return country_code + digits
+    if country_code and digits.startswith("0"):
+        return country_code + (digits if country_code in _ZERO_STAYS else digits[1:])
+    return digits
 
 
-def number_hash(number: str, key: bytes) -> str:
+def number_hash(number: str, key: bytes, country_code: str = "") -> str:
     """HMAC-SHA256 (hex) of the normalised number. ValueError when it holds no digit: all anonymous callers are not one person."""
-    digits = normalised(number)
+    digits = normalised(number, country_code)
     if not digits:
         raise ValueError("a number without digits has no hash")
+    return _hash(digits, key)
+
+
+def number_hash_or_none(number: str | None, key: bytes, country_code: str = "") -> str | None:
+    """For callers who may be anonymous."""
+    return number_hash(number, key, country_code) if number and normalised(number, country_code) else None
+
+
+def lookup_hashes(number: str, key: bytes, country_code: str = "") -> frozenset[str]:
+    """Every hash under which this number may stand: also that of a national number kept before `country_code` was set.
+    ValueError when it holds no digit, or more than a number can have (two numbers in one)."""
+    digits = normalised(number, country_code)
+    if not digits:
+        raise ValueError("it holds no digit")
+    if len(digits) > E164_DIGITS:
+        raise ValueError(f"it has {len(digits)} digits, and no telephone number has more than {E164_DIGITS}")
+    forms = {digits, normalised(number)}
+    if country_code and digits.startswith(country_code):
+        national = digits.removeprefix(country_code)
+        forms.add(national if country_code in _ZERO_STAYS or country_code == "1" else f"0{national}")
+    return frozenset(_hash(form, key) for form in forms)
+
+
+def _hash(digits: str, key: bytes) -> str:
     return hmac.new(key, digits.encode("ascii"), hashlib.sha256).hexdigest()
 
 
-def number_hash_or_none(number: str | None, key: bytes) -> str | None:
-    """For callers who may be anonymous."""
-    return number_hash(number, key) if number and normalised(number) else None
+def _ascii(text: str) -> str:
+    """Digits of whatever script as 0 to 9; the wide plus sign as +."""
+    return "".join(str(d) if (d := unicodedata.decimal(c, None)) is not None else "+" if c == "\uff0b" else c for c in text)

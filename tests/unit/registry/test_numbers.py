@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from asterisk_privacy.errors import OperatorError
-from asterisk_privacy.registry.numbers import generate_key, load_key, normalised, number_hash, number_hash_or_none
+from asterisk_privacy.registry.numbers import generate_key, load_key, lookup_hashes, normalised, number_hash, number_hash_or_none
 
 KEY = bytes(32)
 
@@ -30,6 +31,49 @@ def test_callers_without_a_number_are_not_one_person(number: str) -> None:
     assert number_hash_or_none(number, KEY) is None
     assert number_hash_or_none(None, KEY) is None
     assert number_hash_or_none("112", KEY) == number_hash("112", KEY)
+
+
+MOBILE = "31612345678"
+MOBILE_WRITTEN = """
++31 6 12345678 | 06-12345678 | 0031612345678 | 06 12 34 56 78 | +31 (0)6 12345678 | +31 06 12345678 | 31612345678 | 00 31 (0)6-1234 5678
+tel:+31-6-12345678 | (+31) 6 12345678 | sip:+31612345678@pbx.example:5060 | 0612345678 ext. 12 | 0612345678x12 | 0612345678;ext=12
+06 12345678 toestel 3 | 0612345678,,9 | 06.12.34.56.78 | 06/12345678
+\u0660\u0666\u0661\u0662\u0663\u0664\u0665\u0666\u0667\u0668 | \uff0b\uff13\uff11 6 12345678 | \u00a006\u201312345678\u00a0
+"""
+NOTATIONS = [
+    *[(number, "31", MOBILE) for number in re.split(r"[|\n]", MOBILE_WRITTEN.strip())],
+    ("(020) 123 45 67", "31", "31201234567"),
+    ("(020) 123 45 67", "", "0201234567"),
+    ("112", "31", "112"),
+    ("101", "31", "101"),
+    ("4915112345678", "31", "4915112345678"),
+    ("+49 (0)30 901820", "31", "4930901820"),
+    ("030 901820", "49", "4930901820"),
+    ("06 6982", "39", "39066982"),
+    ("+39 06 6982", "39", "39066982"),
+    ("(212) 555-1234", "1", "12125551234"),
+    ("1 212 555 1234", "1", "12125551234"),
+    ("011 31 6 12345678", "1", MOBILE),
+]
+
+
+@pytest.mark.parametrize(("number", "country_code", "expected"), NOTATIONS)
+def test_usual_notations(number: str, country_code: str, expected: str) -> None:
+    assert normalised(number, country_code) == expected
+
+
+def test_a_number_kept_before_the_country_code_was_set_is_still_found() -> None:
+    kept = {number_hash(number, KEY) for number in ("0612345678", "+31612345678")}
+    assert kept == lookup_hashes("+31 6 12345678", KEY, "31") == lookup_hashes("06-12345678", KEY, "31")
+    assert number_hash("0612345678", KEY, "31") in lookup_hashes("0031612345678", KEY, "31")
+    assert lookup_hashes("06 12345679", KEY, "31").isdisjoint(kept)
+    assert number_hash("06 6982", KEY) in lookup_hashes("+39 06 6982", KEY, "39")
+
+
+@pytest.mark.parametrize("number", ["", "anonymous", "0612345678 / 0201234567"])
+def test_what_is_not_one_number_is_not_looked_up(number: str) -> None:
+    with pytest.raises(ValueError, match="digit"):
+        lookup_hashes(number, KEY, "31")
 
 
 def test_key_file(tmp_path: Path) -> None:
