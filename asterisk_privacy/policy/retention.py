@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+from asterisk_privacy.policy.words import Clause, say
+
 
 class Milestone(StrEnum):
     """What can happen to a recording after it was sealed, as far as retention cares."""
@@ -39,21 +41,27 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether one purpose still keeps a recording at a moment, until when at the latest, and why, in words."""
+    """Whether one purpose still keeps a recording at a moment, until when at the latest, and why."""
 
     ended: bool  # exactly when ends_at <= now
     ends_at: datetime  # when it ended, or the latest date as things stand now; never after the latest date; UTC
-    reason: str
+    clause: Clause
+    language: str = "en"
+
+    @property
+    def reason(self) -> str:
+        """In words. Made when asked for: the purger judges everything each night and tells of little."""
+        return say(self.clause, self.language)
 
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """How things stand for one criterion, whatever the time is. Until the end the words are 'MEANWHILE; TAIL 2026-03-01'."""
+    """How things stand for one criterion, whatever the time is. Until the end the words are 'MEANWHILE; it ends on 2026-03-01'."""
 
     end: datetime | None  # when what happened so far ends it; None while it waits for an event
-    why: str  # once `end` has passed
-    meanwhile: str  # until then
-    tail: str = "it ends on"  # only where `end` comes before the latest date
+    why: Clause  # once `end` has passed
+    meanwhile: Clause  # until then
+    tail: str = "it-ends"  # only where `end` comes before the latest date
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +75,14 @@ class Criterion(ABC):
         """What the events so far mean, and the words for it."""
 
     @abstractmethod
-    def in_words(self) -> str:
-        """The rule itself, without its latest date, in words that fit after 'kept until'; for registers and tables."""
+    def rule(self) -> Clause:
+        """The rule itself, without its latest date."""
 
-    def verdict(self, facts: Facts, now: datetime) -> Verdict:
+    def in_words(self, language: str = "en") -> str:
+        """The rule in words that fit after 'kept until', 'bewaard tot', 'aufbewahrt bis'; for registers, tables and announcements."""
+        return say(self.rule(), language)
+
+    def verdict(self, facts: Facts, now: datetime, language: str = "en") -> Verdict:
         """`now` is timezone-aware (ValueError if not)."""
         now = _utc(now)
         latest = facts.recorded_at + timedelta(days=self.latest_days)
@@ -78,10 +90,10 @@ class Criterion(ABC):
         if outlook.end is not None and outlook.end <= latest:
             ends_at, why, tail = outlook.end, outlook.why, outlook.tail
         else:
-            ends_at, why, tail = latest, f"latest date reached ({_days(self.latest_days)} after the call)", "at the latest on"
+            ends_at, why, tail = latest, ("latest-reached", self.latest_days), "at-the-latest"
         if ends_at <= now:
-            return Verdict(True, ends_at, why)
-        return Verdict(False, ends_at, f"{outlook.meanwhile}; {tail} {ends_at:%Y-%m-%d}")
+            return Verdict(True, ends_at, why, language)
+        return Verdict(False, ends_at, (tail, outlook.meanwhile, ends_at), language)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +101,11 @@ class Days(Criterion):
     """A fixed period: `latest_days` after the call."""
 
     def outlook(self, facts: Facts) -> Outlook:
-        period = _days(self.latest_days)
-        return Outlook(
-            end=facts.recorded_at + timedelta(days=self.latest_days),
-            why=f"{period} after the call",
-            meanwhile=f"kept for {period} after the call",
-        )
+        end = facts.recorded_at + timedelta(days=self.latest_days)
+        return Outlook(end, ("days", self.latest_days), ("kept-days", self.latest_days))
 
-    def in_words(self) -> str:
-        return f"{_days(self.latest_days)} after the call"
+    def rule(self) -> Clause:
+        return ("days", self.latest_days)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +117,11 @@ class UntilReviewed(Criterion):
     def outlook(self, facts: Facts) -> Outlook:
         reviewed = facts.milestones.get(Milestone.REVIEWED)
         if reviewed is None:
-            return Outlook(None, "", f"kept until {self.in_words()}")
-        return _outlook_after(facts, reviewed, self.plus_days, "reviewed", "review")
+            return Outlook(None, (), ("kept-until", self.rule()))
+        return _outlook_after(facts, reviewed, self.plus_days, "was-reviewed", "its-review")
 
-    def in_words(self) -> str:
-        return f"{_days(self.plus_days)} after it was reviewed" if self.plus_days else "it has been reviewed"
+    def rule(self) -> Clause:
+        return ("reviewed-plus", self.plus_days) if self.plus_days else ("reviewed",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,21 +140,21 @@ class UntilCaseClosed(Criterion):
         opened = facts.milestones.get(Milestone.CASE_OPENED)
         closed = facts.milestones.get(Milestone.CASE_CLOSED)
         if closed is not None and (opened is None or closed >= opened):
-            return _outlook_after(facts, closed, self.plus_days, "case closed", "case was closed")
+            return _outlook_after(facts, closed, self.plus_days, "was-closed", "its-closing")
         if opened is not None:
-            return Outlook(None, "", f"kept until {self._closing()}")
+            return Outlook(None, (), ("kept-until", self._closing()))
         return Outlook(
             end=facts.recorded_at + timedelta(days=self.link_within_days),
-            why=f"no case was opened within {_days(self.link_within_days)}",
-            meanwhile="kept until a case is opened and closed",
-            tail="without a case it ends on",
+            why=("no-case", self.link_within_days),
+            meanwhile=("kept-until", ("case-to-come",)),
+            tail="without-a-case",
         )
 
-    def in_words(self) -> str:
-        return f"{self._closing()} (without a case: {_days(self.link_within_days)} after the call)"
+    def rule(self) -> Clause:
+        return ("case", self._closing(), self.link_within_days)
 
-    def _closing(self) -> str:
-        return f"{_days(self.plus_days)} after its case is closed" if self.plus_days else "its case is closed"
+    def _closing(self) -> Clause:
+        return ("case-closed-plus", self.plus_days) if self.plus_days else ("case-closed",)
 
 
 CRITERIA: Mapping[str, type[Criterion]] = {
@@ -181,19 +189,16 @@ def criterion_from_mapping(mapping: Mapping[str, object]) -> Criterion:
 
 def _outlook_after(facts: Facts, event: datetime, plus_days: int, happened: str, occasion: str) -> Outlook:
     """For an event that happened and `plus_days` after it. An event before the call (a case closed earlier) counts from the call."""
-    on = f"{event:%Y-%m-%d}"
-    return Outlook(
-        end=max(event, facts.recorded_at) + timedelta(days=plus_days),
-        why=f"{happened} on {on}" + (f", {_days(plus_days)} kept after that" if plus_days else ""),
-        meanwhile=f"kept until {_days(plus_days)} after its {occasion} on {on}" if plus_days else f"kept until its {occasion} on {on}",
-    )
-
-
-def _days(count: int) -> str:
-    return "1 day" if count == 1 else f"{count} days"
+    since = max(event, facts.recorded_at)
+    if not plus_days:
+        return Outlook(since, (happened, event), ("kept-until", (occasion, event)))
+    after = ("kept-until", (f"{occasion}-plus", event, plus_days))
+    return Outlook(since + timedelta(days=plus_days), (f"{happened}-plus", event, plus_days), after)
 
 
 def _utc(moment: datetime) -> datetime:
+    if moment.tzinfo is UTC:
+        return moment
     if moment.tzinfo is None:
         raise ValueError(f"a time without a time zone: {moment.isoformat()}; write aware datetimes")
     return moment.astimezone(UTC)

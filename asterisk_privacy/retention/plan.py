@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from asterisk_privacy.policy.retention import Criterion, Facts, Milestone
+from asterisk_privacy.policy.words import Clause, say
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,17 @@ class Planned:
     item_id: str
     delete: bool
     due: datetime  # when the last of its purposes ended, or ends at the latest as things stand
-    reason: str  # one clause for each purpose
+    clauses: tuple[tuple[str, Clause], ...]  # title and verdict of each purpose
+    language: str = "en"
+
+    @property
+    def reason(self) -> str:
+        """One clause for each purpose. Said when asked for: of a million planned recordings few are told about."""
+        return "; ".join(f"{title}: {text}" if title else text for title, text in self._said())
+
+    def _said(self) -> Iterator[tuple[str, str]]:
+        for title, clause in self.clauses:
+            yield title, say(clause, self.language)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,23 +54,24 @@ class Plan:
         return tuple(planned for planned in self.items if planned.delete)
 
 
-def judge(item: Item, now: datetime) -> Planned:
+def judge(item: Item, now: datetime, language: str = "en") -> Planned:
     """A recording goes when *all* its purposes ended, and stays while any lives. One without a purpose has nothing to stay for."""
     if not item.promises:
-        return Planned(item.item_id, True, min(item.recorded_at, now), "it serves no purpose any more")
+        return Planned(item.item_id, True, min(item.recorded_at, now), (("", ("no-purpose",)),), language)
     facts = Facts(item.recorded_at, item.milestones)
-    verdicts = [(promise.title, promise.criterion.verdict(facts, now)) for promise in item.promises]
+    verdicts = [(promise.title, promise.criterion.verdict(facts, now, language)) for promise in item.promises]
     return Planned(
         item_id=item.item_id,
         delete=all(verdict.ended for _, verdict in verdicts),
         due=max(verdict.ends_at for _, verdict in verdicts),
-        reason="; ".join(f"{title}: {verdict.reason}" for title, verdict in verdicts),
+        clauses=tuple((title, verdict.clause) for title, verdict in verdicts),
+        language=language,
     )
 
 
-def plan(rows: Iterable[Item], now: datetime, brake_percent: int, brake_at_least: int) -> Plan:
+def plan(rows: Iterable[Item], now: datetime, brake_percent: int, brake_at_least: int, language: str = "en") -> Plan:
     """The brake trips when at least `brake_at_least` go *and* they are more than `brake_percent` of all."""
-    items = tuple(sorted((judge(item, now) for item in rows), key=lambda planned: (planned.due, planned.item_id)))
+    items = tuple(sorted((judge(item, now, language) for item in rows), key=lambda planned: (planned.due, planned.item_id)))
     going = sum(planned.delete for planned in items)
     return Plan(items, braked=going >= brake_at_least and exceeds(going, len(items), brake_percent))
 
