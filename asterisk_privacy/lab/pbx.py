@@ -22,12 +22,17 @@ from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.lab.unpack import Install
 
 MUSIC_HZ = 440
+PROMPT_HZ = 600
 AGENTS = ("agent", "agent2", "agent3")
 DIALPLAN = Path(__file__).resolve().parents[2] / "dialplan"
 """The project's dialplan/ in a checkout."""
 
 _EMPTY = ("acl", "ccss", "pjproject", "queuerules", "udptl", "websocket_client")
 """Files whose absence Asterisk complains about; without them its log holds only what matters."""
+_PROMPTS = (
+    "beep", "beeperr", "pbx-transfer", "pbx-invalid", "pbx-parkingfailed", "queue-periodic-announce", "queue-youarenext",
+    "queue-thereare", "queue-callswaiting", "queue-thankyou",
+)  # fmt: skip
 _SOCKET_PATH_MAX = 100  # sun_path holds 108 bytes with the final NUL; asterisk -r makes no second socket, leave some room
 _BOOT_SECONDS = 30.0
 
@@ -45,7 +50,9 @@ class Pbx:
     agi_address, audiosocket_address: "host:port" of the recorder, as the dialplan's PRIVACY_AGI and PRIVACY_AUDIOSOCKET.
     contacts: endpoint name ("customer", "agent", "agent2", "agent3") -> UDP port of its phone on 127.0.0.1; an endpoint
     without a contact can call (it is known by the user part of its From header) and register, but cannot be called before.
-    Ports given as None are picked. extra_dialplan and extra_pjsip are appended to extensions.conf and pjsip.conf.
+    Ports given as None are picked. extra_dialplan and extra_pjsip are appended to extensions.conf and pjsip.conf, `extra` to any
+    other file by its name. prompts: Asterisk's own prompts are there, a beep of PROMPT_HZ each (without them its transfers by feature code
+    give up); else none is.
     """
 
     def __init__(
@@ -60,6 +67,8 @@ class Pbx:
         contacts: Mapping[str, int] | None = None,
         extra_dialplan: str = "",
         extra_pjsip: str = "",
+        extra: Mapping[str, str] | None = None,
+        prompts: bool = False,
         rtp_ports: tuple[int, int] = (10000, 19999),
         dialplan: Path = DIALPLAN,
     ) -> None:
@@ -80,6 +89,8 @@ class Pbx:
         self._contacts = dict(contacts or {})
         self._extra = extra_dialplan
         self._extra_pjsip = extra_pjsip
+        self._extra_files = dict(extra or {})
+        self._prompts = prompts
         self._rtp = rtp_ports
         self._process: subprocess.Popen[bytes] | None = None
         self._run: Path | None = None
@@ -169,7 +180,7 @@ class Pbx:
             "etc": self._etc,
             "run": self._run,
             "modules": self.install.modules,
-            "data": self.install.data,
+            "data": self.workdir / "data" if self._prompts else self.install.data,
             "sip_port": self.sip_port,
             "ari_port": self.ari_port,
             "rtp_start": self._rtp[0],
@@ -184,6 +195,9 @@ class Pbx:
         for template in files("asterisk_privacy.lab").joinpath("templates").iterdir():
             if template.name.endswith(".conf"):
                 (self._etc / template.name).write_text(Template(template.read_text()).safe_substitute(values))
+        for name, more in self._extra_files.items():
+            with (self._etc / name).open("a") as file:
+                file.write(more)
         for name in _EMPTY:
             (self._etc / f"{name}.conf").touch()
         for source in self._dialplan.glob("*.conf"):
@@ -191,7 +205,18 @@ class Pbx:
         ari = self._etc / "ari_privacy.conf"
         ari.write_text(ari.read_text().replace("CHANGE-ME", self.ari_password))
         ari.chmod(0o600)
-        _write_music(self.workdir / "moh/tone.wav")
+        _write_tone(self.workdir / "moh/tone.wav", MUSIC_HZ, 10.0)
+        if self._prompts:
+            self._write_prompts(self.workdir / "data")
+
+    def _write_prompts(self, data: Path) -> None:
+        """A data directory like the installed one, with sounds of its own."""
+        (data / "sounds/en/digits").mkdir(parents=True, exist_ok=True)
+        for entry in self.install.data.iterdir():
+            if entry.name != "sounds" and not (data / entry.name).exists():
+                (data / entry.name).symlink_to(entry)
+        for prompt in (*_PROMPTS, *(f"digits/{digit}" for digit in range(10))):
+            _write_tone(data / f"sounds/en/{prompt}.wav", PROMPT_HZ, 0.1)
 
     def _contact(self, name: str) -> str:
         port = self._contacts.get(name)
@@ -202,10 +227,10 @@ class Pbx:
         return f"{endpoint}[{name}](lab-contact)\n{self._contact(name)}\n"
 
 
-def _write_music(path: Path) -> None:
-    """Ten seconds of 440 Hz at 8 kHz, a whole number of periods, so that the loop has no click."""
-    at = np.arange(10 * 8000)
-    samples = (8000 * np.sin(2 * np.pi * MUSIC_HZ * at / 8000)).astype("<i2")
+def _write_tone(path: Path, hz: int, seconds: float) -> None:
+    """At 8 kHz, a whole number of periods, so that a loop has no click."""
+    at = np.arange(round(seconds * 8000))
+    samples = (8000 * np.sin(2 * np.pi * hz * at / 8000)).astype("<i2")
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)

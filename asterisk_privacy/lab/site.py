@@ -42,6 +42,9 @@ class Site:
         contacts: Mapping[str, int] | None = None,
         sounds: Path | None = None,
         extra_dialplan: str = "",
+        extra_pjsip: str = "",
+        extra: Mapping[str, str] | None = None,
+        prompts: bool = False,
     ) -> None:
         self.workdir = workdir.absolute()
         self.state = self.workdir / "state"
@@ -52,7 +55,15 @@ class Site:
             directory.mkdir(parents=True, exist_ok=True)
         agi, audio = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
         self.pbx = Pbx(
-            self.workdir / "pbx", install, agi_address=agi, audiosocket_address=audio, contacts=contacts, extra_dialplan=extra_dialplan
+            self.workdir / "pbx",
+            install,
+            agi_address=agi,
+            audiosocket_address=audio,
+            contacts=contacts,
+            extra_dialplan=extra_dialplan,
+            extra_pjsip=extra_pjsip,
+            extra=extra,
+            prompts=prompts,
         )
         self.config = self.etc / "config.toml"
         self.identity = Identity.generate()
