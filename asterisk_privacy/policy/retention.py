@@ -9,91 +9,35 @@ Days are 24 hours of UTC, so months, leap years and summer time change nothing.
 from __future__ import annotations
 
 import dataclasses
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 
-from asterisk_privacy.policy.words import Clause, say
+from asterisk_privacy.policy.criterion import Criterion, Outlook, Verdict
+from asterisk_privacy.policy.evaluations import next_turn
+from asterisk_privacy.policy.facts import CourtCase, Facts, Milestone
+from asterisk_privacy.policy.words import Clause
 
+__all__ = [
+    "CRITERIA",
+    "AnyOf",
+    "CourtCase",
+    "Criterion",
+    "Days",
+    "Facts",
+    "Milestone",
+    "Outlook",
+    "UntilCaseClosed",
+    "UntilCourtFinal",
+    "UntilDiscussed",
+    "UntilEvaluation",
+    "UntilReviewed",
+    "Verdict",
+    "criterion_from_mapping",
+    "criterion_to_mapping",
+]
 
-class Milestone(StrEnum):
-    """What can happen to a recording after it was sealed, as far as retention cares."""
-
-    REVIEWED = "reviewed"
-    CASE_OPENED = "case-opened"
-    CASE_CLOSED = "case-closed"
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """All that a criterion may look at. Times are timezone-aware (ValueError if not); the latest of each milestone counts."""
-
-    recorded_at: datetime
-    milestones: Mapping[Milestone, datetime]
-
-    def __post_init__(self) -> None:
-        """Kept in UTC: adding days to a local time would follow the clock on the wall through summer time."""
-        object.__setattr__(self, "recorded_at", _utc(self.recorded_at))
-        object.__setattr__(self, "milestones", {kind: _utc(at) for kind, at in self.milestones.items()})
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Whether one purpose still keeps a recording at a moment, until when at the latest, and why."""
-
-    ended: bool  # exactly when ends_at <= now
-    ends_at: datetime  # when it ended, or the latest date as things stand now; never after the latest date; UTC
-    clause: Clause
-    language: str = "en"
-
-    @property
-    def reason(self) -> str:
-        """In words. Made when asked for: the purger judges everything each night and tells of little."""
-        return say(self.clause, self.language)
-
-
-@dataclass(frozen=True, slots=True)
-class Outlook:
-    """How things stand for one criterion, whatever the time is. Until the end the words are 'MEANWHILE; it ends on 2026-03-01'."""
-
-    end: datetime | None  # when what happened so far ends it; None while it waits for an event
-    why: Clause  # once `end` has passed
-    meanwhile: Clause  # until then
-    tail: str = "it-ends"  # only where `end` comes before the latest date
-
-
-@dataclass(frozen=True, slots=True)
-class Criterion(ABC):
-    """Ends a purpose by itself or by an event; `latest_days` after the call it ends whatever happened."""
-
-    latest_days: int
-
-    @abstractmethod
-    def outlook(self, facts: Facts) -> Outlook:
-        """What the events so far mean, and the words for it."""
-
-    @abstractmethod
-    def rule(self) -> Clause:
-        """The rule itself, without its latest date."""
-
-    def in_words(self, language: str = "en") -> str:
-        """The rule in words that fit after 'kept until', 'bewaard tot', 'aufbewahrt bis'; for registers, tables and announcements."""
-        return say(self.rule(), language)
-
-    def verdict(self, facts: Facts, now: datetime, language: str = "en") -> Verdict:
-        """`now` is timezone-aware (ValueError if not)."""
-        now = _utc(now)
-        latest = facts.recorded_at + timedelta(days=self.latest_days)
-        outlook = self.outlook(facts)
-        if outlook.end is not None and outlook.end <= latest:
-            ends_at, why, tail = outlook.end, outlook.why, outlook.tail
-        else:
-            ends_at, why, tail = latest, ("latest-reached", self.latest_days), "at-the-latest"
-        if ends_at <= now:
-            return Verdict(True, ends_at, why, language)
-        return Verdict(False, ends_at, (tail, outlook.meanwhile, ends_at), language)
+DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,18 +54,62 @@ class Days(Criterion):
 
 @dataclass(frozen=True, slots=True)
 class UntilReviewed(Criterion):
-    """Until the reviewer wrote an outcome, plus `plus_days`."""
+    """Until the reviewer wrote an outcome, plus `plus_days`. A lesson may be kept for `lesson_days`, if that is longer (R21)."""
 
     plus_days: int = 0
+    lesson_days: int = 0
 
     def outlook(self, facts: Facts) -> Outlook:
         reviewed = facts.milestones.get(Milestone.REVIEWED)
         if reviewed is None:
-            return Outlook(None, (), ("kept-until", self.rule()))
+            return Outlook(None, (), ("kept-until", self._review()))
         return _outlook_after(facts, reviewed, self.plus_days, "was-reviewed", "its-review")
 
     def rule(self) -> Clause:
+        return _with_lesson(self._review(), self.lesson_days)
+
+    def lesson_limit(self) -> int:
+        return max(self.latest_days, self.lesson_days)
+
+    def _review(self) -> Clause:
         return ("reviewed-plus", self.plus_days) if self.plus_days else ("reviewed",)
+
+
+@dataclass(frozen=True, slots=True)
+class UntilEvaluation(Criterion):
+    """Until the day of the agent's next evaluation is over, plus `plus_days`. Lessons as with `UntilReviewed`."""
+
+    plus_days: int = 0
+    lesson_days: int = 0
+
+    def outlook(self, facts: Facts) -> Outlook:
+        day = facts.evaluation
+        if day is None:
+            turn = next_turn(facts.recorded_at.date())
+            day = datetime(turn.year, turn.month, turn.day, tzinfo=UTC)
+        return _outlook_after(facts, day, self.plus_days, "was-evaluated", "its-evaluation", lasts=DAY)
+
+    def rule(self) -> Clause:
+        return _with_lesson(("evaluation-plus", self.plus_days) if self.plus_days else ("evaluation",), self.lesson_days)
+
+    def lesson_limit(self) -> int:
+        return max(self.latest_days, self.lesson_days)
+
+
+@dataclass(frozen=True, slots=True)
+class UntilDiscussed(Criterion):
+    """Until the matter was discussed with the customer (an event of its case), plus `plus_days`."""
+
+    plus_days: int = 0
+
+    def outlook(self, facts: Facts) -> Outlook:
+        discussed = facts.milestones.get(Milestone.DISCUSSED)
+        if discussed is None:
+            return Outlook(None, (), ("kept-until", self.rule()))
+        return _outlook_after(facts, discussed, self.plus_days, "was-discussed", "its-discussion")
+
+    def rule(self) -> Clause:
+        return ("discussed-plus", self.plus_days) if self.plus_days else ("discussed",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,48 +145,119 @@ class UntilCaseClosed(Criterion):
         return ("case-closed-plus", self.plus_days) if self.plus_days else ("case-closed",)
 
 
+@dataclass(frozen=True, slots=True)
+class UntilCourtFinal(Criterion):
+    """Until every court case that the recording belongs to is final, appeal included, plus `plus_days`. A judgment becomes final when
+    nobody appeals within `appeal_days` (three months in Dutch civil cases: Rv art. 339). Without a court case as `UntilCaseClosed`."""
+
+    plus_days: int = 0
+    appeal_days: int = 92
+    link_within_days: int = 30
+
+    def outlook(self, facts: Facts) -> Outlook:
+        if not facts.court:
+            return Outlook(
+                end=facts.recorded_at + timedelta(days=self.link_within_days),
+                why=("no-court", self.link_within_days),
+                meanwhile=("kept-until", ("court-to-come",)),
+                tail="without-court",
+            )
+        finals = [case.final_on(self.appeal_days) for case in facts.court]
+        known = [final for final in finals if final is not None]
+        if len(known) < len(finals):
+            return Outlook(None, (), ("kept-until", self._final()))
+        return _outlook_after(facts, max(known), self.plus_days, "was-final", "its-final")
+
+    def rule(self) -> Clause:
+        return ("court", self._final(), self.link_within_days)
+
+    def _final(self) -> Clause:
+        return ("court-final-plus", self.plus_days) if self.plus_days else ("court-final",)
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf(Criterion):
+    """The earliest end of its parts that applies. A lesson is bounded by the part that allows it longest."""
+
+    parts: tuple[Criterion, ...] = ()
+
+    def outlook(self, facts: Facts) -> Outlook:
+        end, first = min((part.ending(facts) for part in self.parts), key=lambda ending: ending[0])
+        if first.end is None:  # nothing happened yet: some part's own latest date
+            return Outlook(end, first.why, ("kept-until", self._either()), first.tail)
+        return Outlook(end, first.why, first.meanwhile, first.tail)
+
+    def rule(self) -> Clause:
+        return ("first-of", self._either())
+
+    def lesson_limit(self) -> int | None:
+        limits = [limit for part in self.parts if (limit := part.lesson_limit()) is not None]
+        return max(self.latest_days, *limits) if limits else None
+
+    def _either(self) -> Clause:
+        *others, clause = (part.rule() for part in self.parts)
+        for other in reversed(others):
+            clause = ("or", other, clause)
+        return clause
+
+
 CRITERIA: Mapping[str, type[Criterion]] = {
     "days": Days,
     "reviewed": UntilReviewed,
+    "evaluation": UntilEvaluation,
+    "discussed": UntilDiscussed,
     "case-closed": UntilCaseClosed,
+    "court-final": UntilCourtFinal,
 }
 
 
-def criterion_to_mapping(criterion: Criterion) -> dict[str, str | int]:
-    """The criterion as plain values, such as {"until": "reviewed", "latest_days": 35, "plus_days": 0}. A recording keeps the
-    promise that it was made under, so the registry stores this beside each of its purposes."""
+def criterion_to_mapping(criterion: Criterion) -> dict[str, object]:
+    """The criterion as plain values, such as {"until": "reviewed", "latest_days": 35, "plus_days": 0}; of several, `until` is a list of
+    such. A recording keeps the promise that it was made under, so the registry stores this beside each of its purposes."""
+    if isinstance(criterion, AnyOf):
+        return {"until": [criterion_to_mapping(part) for part in criterion.parts], "latest_days": criterion.latest_days}
     until = next(name for name, kind in CRITERIA.items() if kind is type(criterion))
     return {"until": until, **dataclasses.asdict(criterion)}
 
 
 def criterion_from_mapping(mapping: Mapping[str, object]) -> Criterion:
-    """The reverse of `criterion_to_mapping`; settings that have a default may be left out. ValueError says what is wrong."""
+    """The reverse of `criterion_to_mapping`; settings that have a default may be left out, so that snapshots from before a setting
+    existed stay readable. ValueError says what is wrong."""
+    until = mapping.get("until")
     settings = {name: value for name, value in mapping.items() if name != "until"}
-    kind = CRITERIA.get(str(mapping.get("until")))
+    kind = AnyOf if isinstance(until, list | tuple) else CRITERIA.get(str(until))
     if kind is None:
-        raise ValueError(f"unknown retention criterion {mapping.get('until')!r}; known are {', '.join(CRITERIA)}")
+        raise ValueError(f"unknown retention criterion {until!r}; known are {', '.join(CRITERIA)}")
     numbers = {name: value for name, value in settings.items() if isinstance(value, int) and not isinstance(value, bool)}
     if numbers.keys() != settings.keys():
         raise ValueError(f"retention settings must be whole numbers of days: {', '.join(sorted(settings.keys() - numbers.keys()))}")
     try:
+        if isinstance(until, list | tuple):
+            return AnyOf(**numbers, parts=_parts(until, numbers))
         return kind(**numbers)
     except TypeError as error:  # a setting too many or too few
-        known = ", ".join(field.name for field in dataclasses.fields(kind))
-        raise ValueError(f"retention until {mapping['until']!r} takes {known}; got {', '.join(sorted(settings)) or 'nothing'}") from error
+        known = ", ".join(field.name for field in dataclasses.fields(kind) if field.name != "parts")
+        raise ValueError(f"retention until {until!r} takes {known}; got {', '.join(sorted(settings)) or 'nothing'}") from error
 
 
-def _outlook_after(facts: Facts, event: datetime, plus_days: int, happened: str, occasion: str) -> Outlook:
+def _parts(until: list[object] | tuple[object, ...], outer: Mapping[str, int]) -> tuple[Criterion, ...]:
+    """A part without a latest date of its own has that of the whole."""
+    if not until or not all(isinstance(part, Mapping) for part in until):
+        raise ValueError("retention until several: write at least one table")
+    latest = {name: days for name, days in outer.items() if name == "latest_days"}
+    return tuple(criterion_from_mapping({**latest, **part}) for part in until if isinstance(part, Mapping))
+
+
+def _with_lesson(rule: Clause, lesson_days: int) -> Clause:
+    return ("with-lesson", rule, lesson_days) if lesson_days else rule
+
+
+def _outlook_after(
+    facts: Facts, event: datetime, plus_days: int, happened: str, occasion: str, lasts: timedelta = timedelta(0)
+) -> Outlook:
     """For an event that happened and `plus_days` after it. An event before the call (a case closed earlier) counts from the call."""
-    since = max(event, facts.recorded_at)
+    since = max(event + lasts, facts.recorded_at)
     if not plus_days:
         return Outlook(since, (happened, event), ("kept-until", (occasion, event)))
     after = ("kept-until", (f"{occasion}-plus", event, plus_days))
     return Outlook(since + timedelta(days=plus_days), (f"{happened}-plus", event, plus_days), after)
-
-
-def _utc(moment: datetime) -> datetime:
-    if moment.tzinfo is UTC:
-        return moment
-    if moment.tzinfo is None:
-        raise ValueError(f"a time without a time zone: {moment.isoformat()}; write aware datetimes")
-    return moment.astimezone(UTC)
