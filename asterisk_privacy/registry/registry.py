@@ -6,8 +6,8 @@ when the step does not fit), ValueError for a datetime without timezone or a rec
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import date, datetime
 from pathlib import Path
 from types import TracebackType
 
@@ -15,11 +15,14 @@ from asterisk_privacy.call.commands import ConsentKind, Outcome
 from asterisk_privacy.call.timeline import Mark, Span
 from asterisk_privacy.policy.purpose import Purpose
 from asterisk_privacy.policy.retention import Milestone
-from asterisk_privacy.registry import audit, calls, purges, reading, recordings
+from asterisk_privacy.registry import audit, calls, purges, reading, recordings, requests, restrictions, subjects
 from asterisk_privacy.registry.clock import utc_now
 from asterisk_privacy.registry.db import RegistryFile
 from asterisk_privacy.registry.migrate import migrate
+from asterisk_privacy.registry.requests import About, RequestKind, RequestRow
+from asterisk_privacy.registry.restrictions import RestrictionRow
 from asterisk_privacy.registry.rows import AuditReport, AuditRow, CallRow, PurgeRow, RecordingRow, State
+from asterisk_privacy.registry.subjects import ListenRow
 
 
 class Registry:
@@ -142,6 +145,56 @@ class Registry:
 
     def note_purge(self, at: datetime, planned: int, deleted: int, failed: int, dry_run: bool) -> None:
         purges.note(self._file, at, planned, deleted, failed, dry_run)
+
+    # persons' rights
+
+    def recordings_of(
+        self,
+        *,
+        hashes: Collection[str] = (),
+        agent: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> list[RecordingRow]:
+        """By hashes of a customer's number, or by agent; those still there, the oldest first, `until` excluded."""
+        return subjects.recordings(self._file, hashes=hashes, agent=agent, since=since, until=until)
+
+    def listens(self, recording_id: str) -> list[ListenRow]:
+        """Who listened, when and for which purpose, the oldest first."""
+        return subjects.listens(self._file, recording_id)
+
+    def open_request(
+        self, kind: RequestKind | str, about: About | str, subject: str, identity_check: str, received: date, due: date
+    ) -> int:
+        """`subject` is a number's hash or an agent's endpoint. Returns the number of the request."""
+        return requests.open_(self._file, RequestKind(kind), About(about), subject, identity_check, received, due)
+
+    def extend_request(self, number: int, due: date, reason: str) -> None:
+        """Once (WrongState the second time)."""
+        requests.extend(self._file, number, due, reason)
+
+    def close_request(self, number: int, outcome: str) -> None:
+        """Also forgets who asked."""
+        requests.close(self._file, number, outcome)
+
+    def request(self, number: int) -> RequestRow | None:
+        found = requests.select(self._file, number=number)
+        return found[0] if found else None
+
+    def requests(self, only_open: bool = False) -> list[RequestRow]:
+        """The first due first."""
+        return requests.select(self._file, only_open=only_open)
+
+    def restrict(self, recording_id: str, at: datetime, reason: str, except_for: Sequence[str] = ()) -> None:
+        """From now on it is only stored: see restrictions.py."""
+        restrictions.restrict(self._file, recording_id, at, reason, except_for)
+
+    def lift_restriction(self, recording_id: str, at: datetime, reason: str) -> None:
+        restrictions.lift(self._file, recording_id, at, reason)
+
+    def restrictions(self) -> dict[str, RestrictionRow]:
+        """Those in force, by recording id."""
+        return restrictions.active(self._file)
 
     # audit
 

@@ -1,0 +1,111 @@
+"""Requests of persons: opened, extended once, closed. The deadline comes from outside (rights/deadline.py); here it is kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from asterisk_privacy.registry import audit
+from asterisk_privacy.registry.clock import from_ms, from_ms_or_none, to_ms
+from asterisk_privacy.registry.db import RegistryFile, sql
+from asterisk_privacy.registry.rows import WrongState
+
+
+class RequestKind(StrEnum):
+    ACCESS = "access"
+    ERASURE = "erasure"
+    RESTRICTION = "restriction"
+    OBJECTION = "objection"
+
+
+class About(StrEnum):
+    """By what the person is known here."""
+
+    NUMBER = "number"
+    AGENT = "agent"
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRow:
+    id: int
+    kind: RequestKind
+    about: About
+    subject: str | None  # keyed hash of the number, or the agent's endpoint; None once closed
+    identity_check: str
+    received: date
+    due: date
+    opened_at: datetime
+    opened_by: str
+    extended_at: datetime | None
+    extended_why: str | None
+    closed_at: datetime | None
+    outcome: str | None
+
+
+_COLUMNS = "id, kind, about, subject, identity_check, received, due, opened_at, opened_by, extended_at, extended_why, closed_at, outcome"
+
+
+def open_(file: RegistryFile, kind: RequestKind, about: About, subject: str, identity_check: str, received: date, due: date) -> int:
+    with file.change() as db:
+        values = (kind.value, about.value, subject, identity_check, received.isoformat(), due.isoformat(), to_ms(file.clock()), file.actor)
+        statement = "INSERT INTO requests (kind, about, subject, identity_check, received, due, opened_at, opened_by)"
+        number = sql(db, f"{statement} VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values).lastrowid
+        assert number is not None
+        detail = {"kind": kind.value, "about": about.value, "received": received.isoformat(), "due": due.isoformat()}
+        audit.append(file, db, "request.open", f"request {number}", detail)
+    return number
+
+
+def extend(file: RegistryFile, number: int, due: date, reason: str) -> None:
+    """Once: art. 12(3) knows no second extension."""
+    with file.change() as db:
+        row = _open_one(file, number)
+        if row.extended_at is not None:
+            raise WrongState(f"request {number}: was extended on {row.extended_at:%Y-%m-%d} already; once is all, answer by {row.due}")
+        values = (due.isoformat(), to_ms(file.clock()), reason, number)
+        sql(db, "UPDATE requests SET due = ?, extended_at = ?, extended_why = ? WHERE id = ?", values)
+        audit.append(file, db, "request.extend", f"request {number}", {"due": due.isoformat(), "reason": reason})
+
+
+def close(file: RegistryFile, number: int, outcome: str) -> None:
+    """Who asked is forgotten here: what is left says that a request was answered, when and how."""
+    with file.change() as db:
+        _open_one(file, number)
+        values = (to_ms(file.clock()), outcome, number)
+        sql(db, "UPDATE requests SET closed_at = ?, outcome = ?, subject = NULL WHERE id = ?", values)
+        audit.append(file, db, "request.close", f"request {number}", {"outcome": outcome})
+
+
+def _open_one(file: RegistryFile, number: int) -> RequestRow:
+    found = select(file, number=number)
+    if not found:
+        raise WrongState(f"request {number}: does not exist; see: asterisk-privacy subject request list")
+    if found[0].closed_at is not None:
+        raise WrongState(f"request {number}: was closed on {found[0].closed_at:%Y-%m-%d}; open a new one with: subject request open")
+    return found[0]
+
+
+def select(file: RegistryFile, *, number: int | None = None, only_open: bool = False) -> list[RequestRow]:
+    """The first due first."""
+    with file.read() as db:
+        where = " AND ".join(["id = ?"] * (number is not None) + ["closed_at IS NULL"] * only_open) or "1"
+        rows = sql(db, f"SELECT {_COLUMNS} FROM requests WHERE {where} ORDER BY due, id", () if number is None else (number,)).fetchall()
+    return [
+        RequestRow(
+            id=r[0],
+            kind=RequestKind(r[1]),
+            about=About(r[2]),
+            subject=r[3],
+            identity_check=r[4],
+            received=date.fromisoformat(r[5]),
+            due=date.fromisoformat(r[6]),
+            opened_at=from_ms(r[7]),
+            opened_by=r[8],
+            extended_at=from_ms_or_none(r[9]),
+            extended_why=r[10],
+            closed_at=from_ms_or_none(r[11]),
+            outcome=r[12],
+        )
+        for r in rows
+    ]

@@ -1,0 +1,51 @@
+"""Recordings that are only stored (GDPR art. 18): nobody listens but for the purposes excepted, and nothing deletes them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from asterisk_privacy.registry import audit
+from asterisk_privacy.registry.clock import from_ms, to_ms
+from asterisk_privacy.registry.db import RegistryFile, sql
+from asterisk_privacy.registry.recordings import state_of
+from asterisk_privacy.registry.rows import State, WrongState
+
+
+@dataclass(frozen=True, slots=True)
+class RestrictionRow:
+    recording_id: str
+    at: datetime
+    by: str
+    reason: str
+    except_for: tuple[str, ...]  # names of purposes for which it may still be listened to
+
+
+def restrict(file: RegistryFile, recording_id: str, at: datetime, reason: str, except_for: Sequence[str]) -> None:
+    with file.change() as db:
+        state = state_of(db, recording_id)
+        if state is not State.SEALED:
+            raise WrongState(f"recording {recording_id}: is {state}; only a sealed recording can be restricted")
+        if recording_id in active(file):
+            raise WrongState(f"recording {recording_id}: is restricted already; lift that first with: subject restrict --lift")
+        names = list(dict.fromkeys(except_for))
+        values = (recording_id, to_ms(at), file.actor, reason, json.dumps(names))
+        sql(db, "INSERT INTO restrictions (recording_id, at, by, reason, except_for) VALUES (?, ?, ?, ?, ?)", values)
+        audit.append(file, db, "recording.restrict", recording_id, {"at": at.isoformat(), "reason": reason, "except_for": ", ".join(names)})
+
+
+def lift(file: RegistryFile, recording_id: str, at: datetime, reason: str) -> None:
+    with file.change() as db:
+        statement = "UPDATE restrictions SET lifted_at = ?, lifted_why = ? WHERE recording_id = ? AND lifted_at IS NULL"
+        if not sql(db, statement, (to_ms(at), reason, recording_id)).rowcount:
+            raise WrongState(f"recording {recording_id}: is not restricted")
+        audit.append(file, db, "recording.lift-restriction", recording_id, {"at": at.isoformat(), "reason": reason})
+
+
+def active(file: RegistryFile) -> dict[str, RestrictionRow]:
+    """Those not lifted, by recording id."""
+    with file.read() as db:
+        rows = sql(db, "SELECT recording_id, at, by, reason, except_for FROM restrictions WHERE lifted_at IS NULL").fetchall()
+    return {r[0]: RestrictionRow(r[0], from_ms(r[1]), r[2], r[3], tuple(json.loads(r[4]))) for r in rows}
