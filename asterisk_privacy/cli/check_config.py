@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -15,6 +16,7 @@ from asterisk_privacy.daemon.config import DEFAULT_PATH, Config, load
 from asterisk_privacy.errors import ConfigError
 from asterisk_privacy.policy.purpose import Profile, Purpose, Trigger
 from asterisk_privacy.policy.retention import criterion_to_mapping
+from asterisk_privacy.policy.texts import said_wrongly, untold, untranslated
 
 WIDTH_IN_A_FILE = 140  # columns, where no terminal sets a width
 
@@ -34,7 +36,8 @@ WIDTH_IN_A_FILE = 140  # columns, where no terminal sets a width
 def check_config(path: Path, as_json: bool) -> None:
     """Check the configuration; show what each line of telephones promises.
 
-    Prints every mistake at once, one a line, with what to write instead. Nothing is changed and no service is asked, so it is safe
+    Prints every mistake at once, one a line, with what to write instead, and warns where the text of an announcement does not name
+    its keys or tells another period than the policy. Nothing is changed and no service is asked, so it is safe
     to run before each restart.
 
     \b
@@ -52,10 +55,32 @@ def check_config(path: Path, as_json: bool) -> None:
         if as_json:
             click.echo(json.dumps({"config": str(path), "problems": list(error.problems)}, indent=2))
         sys.exit(2)
+    warnings = list(_warnings(config))
+    for warning in warnings:
+        click.echo(f"Warning: {warning}", err=True)
     if as_json:
-        click.echo(json.dumps({"config": str(path), "problems": [], "profiles": _profiles(config)}, indent=2))
+        click.echo(json.dumps({"config": str(path), "problems": [], "warnings": warnings, "profiles": _profiles(config)}, indent=2))
     else:
         _print_table(config, path)
+
+
+def _warnings(config: Config) -> Iterator[str]:
+    """What a caller would hear and the policy does not say, as far as the text beside the sound tells."""
+    for profile in config.book.profiles.values():
+        text = config.dialplan.sounds / profile.language / f"{profile.announcement}.txt"
+        try:
+            spoken = text.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):  # not on this machine, or a sound without a text: nothing to compare
+            continue
+        way_out = f"compare it with `asterisk-privacy register announcement --profile {profile.name}`"
+        for key in untold(profile, spoken):
+            yield f"[profiles.{profile.name}] announcement: {text} does not name the key {key}; {way_out}"
+        for period in said_wrongly(profile, spoken):
+            yield f"[profiles.{profile.name}] announcement: {text} says {period}, which no purpose of it promises; {way_out}"
+    for profile_name, purpose in untranslated(config.book, config.office):
+        language = config.book.profiles[profile_name].language
+        way_out = f"write titles = {{ {language} = ... }}"
+        yield f"[purposes.{purpose}] titles: none in {language!r}, in which profile {profile_name} announces; {way_out}"
 
 
 def _profiles(config: Config) -> dict[str, object]:

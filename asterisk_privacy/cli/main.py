@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, str] = {
     "purge": "asterisk_privacy.cli.purge:purge",
     "audit": "asterisk_privacy.cli.audit:audit",
     "keys": "asterisk_privacy.cli.keys:keys",
+    "register": "asterisk_privacy.cli.register:register",
 }
 
 

@@ -30,7 +30,7 @@ from asterisk_privacy.daemon.settings import (
     Unfinished,
 )
 from asterisk_privacy.errors import ConfigError
-from asterisk_privacy.policy.book import LATEST_DAYS_MAX, Book, Problem, place_of, problems
+from asterisk_privacy.policy.book import LANGUAGES, LATEST_DAYS_MAX, Book, Problem, place_of, problems
 from asterisk_privacy.policy.purpose import Basis, Profile, Purpose, Trigger
 from asterisk_privacy.policy.retention import CRITERIA, Criterion, Days
 
@@ -71,6 +71,7 @@ class PurposeTable:
     retention: Annotated[dict[str, object], Meta(examples=['{ until = "days", latest_days = 30 }'])]
     one_in: Annotated[int | None, Meta(examples=["20"])] = None
     agree_key: Annotated[str | None, Meta(examples=['"1"'])] = None
+    titles: Annotated[dict[str, str] | None, Meta(examples=['{ nl = "het behandelen van uw klacht" }'])] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,11 @@ def _purpose(name: str, table: object, findings: Findings) -> Purpose:
     }
     read = read_table(PurposeTable, table, place, findings, stand_in)
     retention = _retention(read.retention, (*place, "retention"), findings) if read.retention is not None else Days(1)
-    return Purpose(name, read.title, read.basis, read.reasoning, read.trigger, retention, read.one_in, read.agree_key)
+    titles = tuple(sorted((read.titles or {}).items()))
+    for language in dict(titles):
+        if language not in LANGUAGES:
+            findings.add((*place, "titles", language), "there are no texts in this language", "write one of " + ", ".join(LANGUAGES))
+    return Purpose(name, read.title, read.basis, read.reasoning, read.trigger, retention, read.one_in, read.agree_key, titles=titles)
 
 
 def _retention(table: Mapping[str, object], place: Place, findings: Findings) -> Criterion:

@@ -11,6 +11,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from asterisk_privacy.policy.book import Book
+from asterisk_privacy.policy.phrases import Office
 
 Text = Annotated[str, Meta(min_length=1, description="text of at least one character")]
 Word = Annotated[str, Meta(pattern="^[A-Za-z0-9_.-]{1,64}$", description="a word of letters, digits, - _ and .")]
@@ -127,3 +128,4 @@ class Config:
     registry: RegistrySettings = field(default_factory=RegistrySettings)
     purger: PurgerSettings = field(default_factory=PurgerSettings)
     control: Control = field(default_factory=Control)
+    office: Office = field(default_factory=Office)

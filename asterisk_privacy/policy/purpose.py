@@ -23,8 +23,26 @@ class Trigger(StrEnum):
     """What makes this purpose want the call kept."""
 
     FLAG = "flag"  # the agent's keep key, during the call or within the grace time
-    SAMPLE = "sample"  # the system draws 1 in N before the call is answered
+    SAMPLE = "sample"  # the system draws 1 in N before the call is answered, or by a quota once the agent is known
     ALWAYS = "always"
+    MARKED = "marked"  # only what lies between the agent's from-here and to-here
+
+
+class Period(StrEnum):
+    """The stretch of the calendar for which a quota counts; weeks are those of ISO 8601."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    QUARTER = "quarter"
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """So many calls of each agent in each period, whichever of them: R7."""
+
+    calls: int
+    per: Period
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +55,11 @@ class Purpose:
     retention: Criterion
     one_in: int | None = None  # Trigger.SAMPLE only: 1 in N
     agree_key: str | None = None  # opt-in: without this key the purpose is off for the call
+    quota: Quota | None = None  # Trigger.SAMPLE only, instead of one_in
+    titles: tuple[tuple[str, str], ...] = ()  # (language, title): for announcements in other languages
+
+    def title_in(self, language: str) -> str:
+        return dict(self.titles).get(language, self.title)
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,7 +190,7 @@ def test_all_mistakes_of_a_file_come_at_once() -> None:
         """
     ) == (
         "[rings]: unknown key; remove it; known here: asterisk, fastagi, capture, ring, keys, dialplan, store, registry, purger, control,"
-        " purposes, profiles",
+        " office, purposes, profiles",
         "[capture] adverties: unknown key; did you mean advertise?",
         '[capture] quarantine_ms: "1s" is not a whole number from 200 to 5000; write for instance quarantine_ms = 1000, the default',
         "[ring]: 3 is not a table; write [ring] and its settings below it",
