@@ -1,0 +1,129 @@
+"""Plays rows on the site: a lane each, as many at once as there are lanes; judges them when all calls are over."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import traceback
+import urllib.request
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from judge import Bounds, Result, judge
+from plan import LANES, PEOPLE
+from stage import Person, Scene
+from table import Row
+
+from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.lab.sip import SipError
+from asterisk_privacy.lab.site import Site
+from asterisk_privacy.registry.rows import CallRow, State
+
+ROW_SECONDS = 150.0
+OVER_SECONDS = 12.0
+
+
+@dataclass(slots=True)
+class Played:
+    row: Row
+    scene: Scene
+    call: CallRow | None
+    left: str
+    """What was still there after it."""
+
+
+class House:
+    """The site, the phones' ports, and which calls are over."""
+
+    def __init__(self, site: Site, ports: dict[str, int]) -> None:
+        self.site = site
+        self.ports = ports
+        self.free = deque(range(LANES))
+        self._over: list[CallRow] = []
+
+    async def watch(self) -> None:
+        while True:
+            self._over = [c for c in await asyncio.to_thread(self.site.calls) if c.outcome is not None]
+            await asyncio.sleep(0.4)
+
+    async def play_all(self, rows: Iterable[Row]) -> list[Played]:
+        """In the given order, LANES at once."""
+        waiting, played = deque(rows), list[Played]()
+        watching = asyncio.create_task(self.watch())
+
+        async def lane() -> None:
+            number = self.free.popleft()
+            await asyncio.sleep(0.13 * number)
+            while waiting:
+                played.append(await self.play(waiting.popleft(), number))
+            self.free.append(number)
+
+        try:
+            await asyncio.gather(*(lane() for _ in range(min(len(waiting), len(self.free)))))
+        finally:
+            watching.cancel()
+        return played
+
+    async def play(self, row: Row, lane: int) -> Played:
+        profile = f"{row.kind}{lane}"
+        before = {c.id for c in await asyncio.to_thread(self.site.calls) if c.profile == profile}
+        server = self.site.pbx.sip_port
+        people = {
+            name: Person(name, lane, self.ports[f"{name}{lane}"], server, row.codecs.get(name, "ulaw"), row.sequences.get(name))
+            for name in PEOPLE
+        }
+        scene = Scene(lane, people)
+        for person in people.values():
+            await person.open()
+        try:
+            async with asyncio.timeout(ROW_SECONDS):
+                await row.script(scene)
+        except (SipError, TimeoutError, AssertionError, IndexError) as error:
+            at = traceback.extract_tb(error.__traceback__)
+            scene.faults.append(f"the script broke: {error!r} at {' < '.join(f'{f.name}:{f.lineno}' for f in at[-3:])}")
+        finally:
+            await asyncio.gather(*(person.close() for person in people.values()))
+        call, left = await self._over_with(profile, before, lane)
+        return Played(row, scene, call, left)
+
+    async def _over_with(self, profile: str, before: set[str], lane: int) -> tuple[CallRow | None, str]:
+        call, left = None, "?"
+        deadline = asyncio.get_running_loop().time() + OVER_SECONDS
+        while asyncio.get_running_loop().time() < deadline:
+            call = next((c for c in self._over if c.profile == profile and c.id not in before), None)
+            channels = [c for c in await asyncio.to_thread(self._names) if any(f"/{name}{lane}-" in c for name in PEOPLE)]
+            left = " ".join(channels)
+            if call is not None and not channels:
+                break
+            await asyncio.sleep(0.2)
+        return call, left
+
+    def _names(self) -> list[str]:
+        return [str(c["name"]) for c in self.ari("channels")]
+
+    def ari(self, what: str) -> list[dict[str, object]]:
+        pbx = self.site.pbx
+        token = base64.b64encode(f"{pbx.ari_user}:{pbx.ari_password}".encode()).decode()
+        request = urllib.request.Request(f"{pbx.ari_url}/ari/{what}", headers={"Authorization": f"Basic {token}"})
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            found: list[dict[str, object]] = json.load(answer)
+        return found
+
+    def judged(self, played: Played) -> Result:
+        recordings = [r for r in self.site.recordings() if played.call is not None and r.call_id == played.call.id]
+        audio, wrong = [], []
+        for recording in sorted(recordings, key=lambda r: r.part):
+            if recording.state is State.SEALED:
+                try:
+                    audio.append(self.site.listen(recording.id))
+                except OperatorError as error:
+                    wrong.append(str(error))
+            elif recording.state is State.WRITING:
+                wrong.append("a recording is unfinished")
+        found = judge(played.scene, played.call, audio, Bounds(**played.row.bounds))
+        found.wrong += wrong
+        if played.left:
+            found.wrong.append(f"still there: {played.left}")
+        return found
