@@ -25,7 +25,8 @@ def make_purger(registry: Registry, vault: Vault, settings: PurgerSettings | Non
 
 def to_item(row: RecordingRow) -> Item:
     promises = tuple(Promise(purpose.title, purpose.criterion) for purpose in row.purposes)
-    return Item(row.id, row.recorded_at, promises, row.milestones)
+    blocks = () if row.restriction is None else (("restricted", row.restriction.at),)
+    return Item(row.id, row.recorded_at, promises, row.milestones, blocks)
 
 
 class RegistryRows:

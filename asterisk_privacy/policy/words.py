@@ -27,6 +27,7 @@ _EN: Final[Mapping[str, str]] = {
     "latest-reached": "latest date reached ({0} after the call)",
     "kept-until": "kept until {0}",
     "no-purpose": "it serves no purpose any more",
+    "restricted": "restricted since {0} (GDPR art. 18): stored only, neither listened to nor deleted",
     # a fixed period
     "days": "{0} after the call",
     "kept-days": "kept for {0} after the call",
@@ -92,6 +93,7 @@ _NL: Final[Mapping[str, str]] = {
     "latest-reached": "uiterste datum bereikt ({0} na het gesprek)",
     "kept-until": "bewaard tot {0}",
     "no-purpose": "de opname dient geen doel meer",
+    "restricted": "beperkt sinds {0} (AVG art. 18): alleen opgeslagen, niet beluisterd en niet gewist",
     "days": "{0} na het gesprek",
     "kept-days": "bewaard tot {0} na het gesprek",
     "reviewed": "de opname is beoordeeld",
@@ -148,6 +150,7 @@ _DE: Final[Mapping[str, str]] = {
     "latest-reached": "spätestes Datum erreicht ({0} nach dem Gespräch)",
     "kept-until": "aufbewahrt bis {0}",
     "no-purpose": "die Aufnahme dient keinem Zweck mehr",
+    "restricted": "eingeschränkt seit {0} (DSGVO Art. 18): nur gespeichert, weder abgehört noch gelöscht",
     "days": "{0} nach dem Gespräch",
     "kept-days": "aufbewahrt bis {0} nach dem Gespräch",
     "reviewed": "die Aufnahme ausgewertet ist",

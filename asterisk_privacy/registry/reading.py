@@ -1,4 +1,4 @@
-"""Recordings as rows, with their purposes, milestones and the timeline of their call: four queries however many rows."""
+"""Recordings as rows, with their purposes, milestones and the timeline of their call: a few queries however many rows."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.policy.purpose import Basis
 from asterisk_privacy.policy.retention import Criterion, Milestone, criterion_from_mapping
 from asterisk_privacy.registry.calls import load_marks, load_spans
+from asterisk_privacy.registry.case_rows import NOTHING
 from asterisk_privacy.registry.clock import from_ms, from_ms_or_none
 from asterisk_privacy.registry.db import RegistryFile, sql
+from asterisk_privacy.registry.holds import circumstances
+from asterisk_privacy.registry.restrictions import load as load_restrictions
 from asterisk_privacy.registry.rows import KeptPurpose, MilestoneNote, RecordingRow, State, effective_milestones
 
 # Plain SQL and tuples: the purger reads every kept recording each night, and model instances cost five times as much.
@@ -38,7 +41,9 @@ def select(
         rows = sql(db, _RECORDINGS.format(where=f"WHERE {where}" if where else ""), values).fetchall()
         living = " AND ".join(filter(None, (where, "p.withdrawn_at IS NULL")))
         purposes = _purposes(db, _PURPOSES.format(where=f"WHERE {living}"), values)
+        restrictions = load_restrictions(db, where or "1", values)
         history = _history(db, _MILESTONES.format(where=f"WHERE {where}" if where else ""), values)
+        around = circumstances(db, recording_id)
     return [
         RecordingRow(
             id=id_,
@@ -54,13 +59,15 @@ def select(
             truncated=bool(truncated),
             part=part,
             purposes=tuple(purposes.get(id_, ())),
-            milestones=effective_milestones(history.get(id_, ())),
+            milestones=effective_milestones(history.get(id_, ()), around.get(id_, NOTHING).milestones),
             history=tuple(history.get(id_, ())),
             spans=load_spans(spans),
             marks=load_marks(marks),
             state_at=from_ms(state_at),
             state_reason=state_reason,
             evidence=evidence,
+            restriction=restrictions.get(id_),
+            circumstances=around.get(id_, NOTHING),
         )
         for (
             id_,

@@ -12,10 +12,10 @@ from peewee import SqliteDatabase
 from asterisk_privacy.call.commands import Outcome
 from asterisk_privacy.policy.purpose import Purpose
 from asterisk_privacy.policy.retention import Milestone, criterion_to_mapping
-from asterisk_privacy.registry import audit
+from asterisk_privacy.registry import audit, consequences
 from asterisk_privacy.registry.calls import forget_customer_if_unneeded
 from asterisk_privacy.registry.clock import to_ms
-from asterisk_privacy.registry.db import RegistryFile
+from asterisk_privacy.registry.db import RegistryFile, sql
 from asterisk_privacy.registry.models import Call, MilestoneEntry, Recording, RecordingPurpose
 from asterisk_privacy.registry.rows import MAY_FOLLOW, State, WrongState
 
@@ -62,7 +62,13 @@ def erase(file: RegistryFile, recording_id: str, at: datetime, reason: str) -> N
 
 
 def mark_purging(file: RegistryFile, recording_id: str, at: datetime, reason: str) -> None:
+    """WrongState while a restriction is in force: what is only stored is also not deleted (GDPR art. 18(2))."""
     with file.change() as db:
+        if sql(db, "SELECT 1 FROM restrictions WHERE recording_id = ? AND lifted_at IS NULL", (recording_id,)).fetchone():
+            raise WrongState(f"recording {recording_id}: is restricted, so it is not deleted; first: subject restrict --lift")
+        hold = consequences.held(db, recording_id)
+        if hold is not None:
+            raise WrongState(f"recording {recording_id}: is under legal hold {hold}, so it is not deleted; first: hold release {hold}")
         move(file, db, recording_id, State.PURGING, at, reason, "recording.purging", {"reason": reason})
 
 
@@ -147,6 +153,7 @@ def move(
 def _leave_no_words(file: RegistryFile, db: SqliteDatabase, recording_id: str) -> None:
     """The audio is gone: so go free words about it, and the customer when nothing else of the call is kept."""
     MilestoneEntry.update(note="").where(MilestoneEntry.recording_id == recording_id, MilestoneEntry.note != "").execute(db)
+    consequences.forget_words(db, recording_id)
     call_id = Recording.select(Recording.call_id).where(Recording.id == recording_id).get(db).call_id
     forget_customer_if_unneeded(file, db, call_id)
 

@@ -13,15 +13,16 @@ from types import TracebackType
 
 from asterisk_privacy.call.commands import ConsentKind, Outcome
 from asterisk_privacy.call.timeline import Mark, Span
+from asterisk_privacy.policy.cases import CaseKind, Step
 from asterisk_privacy.policy.purpose import Purpose
 from asterisk_privacy.policy.retention import Milestone
-from asterisk_privacy.registry import audit, calls, purges, reading, recordings, requests, restrictions, subjects
+from asterisk_privacy.registry import audit, calls, cases, holds, purges, reading, recordings, requests, restrictions, subjects
+from asterisk_privacy.registry.case_rows import CaseRow, HoldRow
 from asterisk_privacy.registry.clock import utc_now
 from asterisk_privacy.registry.db import RegistryFile
 from asterisk_privacy.registry.migrate import migrate
 from asterisk_privacy.registry.requests import About, RequestKind, RequestRow
-from asterisk_privacy.registry.restrictions import RestrictionRow
-from asterisk_privacy.registry.rows import AuditReport, AuditRow, CallRow, PurgeRow, RecordingRow, State
+from asterisk_privacy.registry.rows import AuditReport, AuditRow, CallRow, PurgeRow, RecordingRow, RestrictionRow, State
 from asterisk_privacy.registry.subjects import ListenRow
 
 
@@ -76,6 +77,11 @@ class Registry:
 
     def note_consent(self, call_id: str, at: datetime, kind: ConsentKind | str, key: str | None, detail: str = "") -> None:
         calls.note_consent(self._file, call_id, at, ConsentKind(kind), key, detail)
+
+    def tell_call(self, call_id: str, agent: str | None, spans: Sequence[Span], marks: Sequence[Mark]) -> None:
+        """The story of a call that still goes on, for a daemon that must take it up again; a last span without length goes on. No audit
+        row: nothing has happened yet that the end of the call does not tell."""
+        calls.tell(self._file, call_id, agent, spans, marks)
 
     def end_call(
         self, call_id: str, at: datetime, outcome: Outcome | str, agent: str | None, spans: Sequence[Span], marks: Sequence[Mark]
@@ -145,6 +151,51 @@ class Registry:
 
     def note_purge(self, at: datetime, planned: int, deleted: int, failed: int, dry_run: bool) -> None:
         purges.note(self._file, at, planned, deleted, failed, dry_run)
+
+    # cases, legal holds, lessons
+
+    def open_case(self, kind: CaseKind | str, reference: str, at: datetime, by: str, note: str = "") -> CaseRow:
+        """`reference` is unique among all cases, open or closed."""
+        return cases.open_(self._file, CaseKind(kind), reference, at, by, note)
+
+    def link_case(self, reference: str, recording_id: str, at: datetime, by: str) -> CaseRow:
+        return cases.link(self._file, reference, recording_id, at, by)
+
+    def unlink_case(self, reference: str, recording_id: str, at: datetime, by: str, reason: str) -> CaseRow:
+        return cases.unlink(self._file, reference, recording_id, at, by, reason)
+
+    def case_step(self, reference: str, step: Step | str, at: datetime, by: str, note: str = "") -> CaseRow:
+        """An event, its closing or reopening; policy.cases says what may follow what."""
+        return cases.step(self._file, reference, Step(step), at, by, note)
+
+    def cases(self, reference: str | None = None, recording_id: str | None = None) -> list[CaseRow]:
+        """All, or that one, or those of a recording; the oldest first."""
+        with self._file.read() as db:
+            return cases.select(db, reference, recording_id)
+
+    def place_hold(
+        self,
+        at: datetime,
+        by: str,
+        reason: str,
+        listeners: Sequence[str],
+        *,
+        recording_id: str | None = None,
+        case: str | None = None,
+    ) -> HoldRow:
+        """On one recording, or on all that are or will be linked to a case: they are not deleted, and only `listeners` may listen."""
+        return holds.place(self._file, recording_id, case, at, by, reason, listeners)
+
+    def release_hold(self, hold_id: int, at: datetime, by: str, reason: str) -> HoldRow:
+        return holds.release(self._file, hold_id, at, by, reason)
+
+    def holds(self, only_active: bool = True) -> list[HoldRow]:
+        """The oldest first."""
+        return holds.select(self._file, only_active)
+
+    def lesson(self, recording_id: str, until: datetime, at: datetime, by: str, reason: str) -> None:
+        """A person's decision to keep it longer for learning; the latest counts."""
+        holds.lesson(self._file, recording_id, until, at, by, reason)
 
     # persons' rights
 

@@ -1,26 +1,18 @@
-"""Recordings that are only stored (GDPR art. 18): nobody listens but for the purposes excepted, and nothing deletes them."""
+"""Recordings that are only stored (GDPR art. 18): see rows.RestrictionRow."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+from peewee import SqliteDatabase
 
 from asterisk_privacy.registry import audit
 from asterisk_privacy.registry.clock import from_ms, to_ms
 from asterisk_privacy.registry.db import RegistryFile, sql
 from asterisk_privacy.registry.recordings import state_of
-from asterisk_privacy.registry.rows import State, WrongState
-
-
-@dataclass(frozen=True, slots=True)
-class RestrictionRow:
-    recording_id: str
-    at: datetime
-    by: str
-    reason: str
-    except_for: tuple[str, ...]  # names of purposes for which it may still be listened to
+from asterisk_privacy.registry.rows import RestrictionRow, State, WrongState
 
 
 def restrict(file: RegistryFile, recording_id: str, at: datetime, reason: str, except_for: Sequence[str]) -> None:
@@ -28,7 +20,7 @@ def restrict(file: RegistryFile, recording_id: str, at: datetime, reason: str, e
         state = state_of(db, recording_id)
         if state is not State.SEALED:
             raise WrongState(f"recording {recording_id}: is {state}; only a sealed recording can be restricted")
-        if recording_id in active(file):
+        if load(db, "r.id = ?", (recording_id,)):
             raise WrongState(f"recording {recording_id}: is restricted already; lift that first with: subject restrict --lift")
         names = list(dict.fromkeys(except_for))
         values = (recording_id, to_ms(at), file.actor, reason, json.dumps(names))
@@ -47,5 +39,12 @@ def lift(file: RegistryFile, recording_id: str, at: datetime, reason: str) -> No
 def active(file: RegistryFile) -> dict[str, RestrictionRow]:
     """Those not lifted, by recording id."""
     with file.read() as db:
-        rows = sql(db, "SELECT recording_id, at, by, reason, except_for FROM restrictions WHERE lifted_at IS NULL").fetchall()
+        return load(db)
+
+
+def load(db: SqliteDatabase, where: str = "1", values: Sequence[object] = ()) -> dict[str, RestrictionRow]:
+    """`where` is about the columns of recordings, as r."""
+    query = f"""SELECT x.recording_id, x.at, x.by, x.reason, x.except_for
+        FROM restrictions x JOIN recordings r ON r.id = x.recording_id WHERE x.lifted_at IS NULL AND {where}"""
+    rows = sql(db, query, values).fetchall()
     return {r[0]: RestrictionRow(r[0], from_ms(r[1]), r[2], r[3], tuple(json.loads(r[4]))) for r in rows}

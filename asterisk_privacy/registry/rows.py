@@ -12,6 +12,7 @@ from asterisk_privacy.call.timeline import Mark, Span
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.policy.purpose import Basis
 from asterisk_privacy.policy.retention import Criterion, Milestone
+from asterisk_privacy.registry.case_rows import NOTHING, Circumstances
 
 
 class WrongState(OperatorError):
@@ -57,6 +58,17 @@ class MilestoneNote:
 
 
 @dataclass(frozen=True, slots=True)
+class RestrictionRow:
+    """GDPR art. 18: nobody listens but for the purposes excepted, and nothing deletes it."""
+
+    recording_id: str
+    at: datetime
+    by: str
+    reason: str
+    except_for: tuple[str, ...]  # names of purposes for which it may still be listened to
+
+
+@dataclass(frozen=True, slots=True)
 class RecordingRow:
     id: str
     call_id: str
@@ -78,6 +90,8 @@ class RecordingRow:
     state_at: datetime
     state_reason: str
     evidence: str | None  # JSON of the shredding, once purged
+    restriction: RestrictionRow | None = None  # the one in force
+    circumstances: Circumstances = NOTHING  # its cases, legal holds, and whether it is a lesson
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +146,9 @@ class AuditReport:
     why: str
 
 
+NO_MILESTONES: Mapping[Milestone, datetime] = {}
+
+
 def open_cases(history: Iterable[MilestoneNote]) -> dict[str, datetime]:
     """References of the cases that are open, with the moment of opening. Closing without a reference closes them all."""
     opened: dict[str, datetime] = {}
@@ -146,8 +163,11 @@ def open_cases(history: Iterable[MilestoneNote]) -> dict[str, datetime]:
     return opened
 
 
-def effective_milestones(history: Iterable[MilestoneNote]) -> dict[Milestone, datetime]:
-    """The latest of each kind; but as long as one of several cases is open, no case counts as closed."""
+def effective_milestones(
+    history: Iterable[MilestoneNote], of_cases: Mapping[Milestone, datetime] = NO_MILESTONES
+) -> dict[Milestone, datetime]:
+    """The latest of each kind; but as long as one of several cases is open, no case counts as closed. `of_cases` are those that the
+    cases of the recording give (policy.cases)."""
     notes = tuple(history)
     latest: dict[Milestone, datetime] = {}
     for note in notes:
@@ -155,4 +175,9 @@ def effective_milestones(history: Iterable[MilestoneNote]) -> dict[Milestone, da
             latest[note.kind] = note.at
     if open_cases(notes):
         latest.pop(Milestone.CASE_CLOSED, None)
+    if of_cases:
+        still_open = any(Milestone.CASE_CLOSED not in one for one in (latest, of_cases) if Milestone.CASE_OPENED in one)
+        latest = {kind: max(one[kind] for one in (latest, of_cases) if kind in one) for kind in latest.keys() | of_cases.keys()}
+        if still_open:
+            latest.pop(Milestone.CASE_CLOSED, None)
     return latest

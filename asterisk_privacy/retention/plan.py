@@ -24,6 +24,7 @@ class Item:
     recorded_at: datetime
     promises: tuple[Promise, ...]
     milestones: Mapping[Milestone, datetime]
+    blocks: tuple[Clause, ...] = ()  # what forbids its deletion, whatever its purposes say
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +56,18 @@ class Plan:
 
 
 def judge(item: Item, now: datetime, language: str = "en") -> Planned:
-    """A recording goes when *all* its purposes ended, and stays while any lives. One without a purpose has nothing to stay for."""
+    """A recording goes when *all* its purposes ended, and stays while any lives, or while something blocks its
+    deletion. One without a purpose has nothing to stay for."""
+    blocks = tuple(("", block) for block in item.blocks)
     if not item.promises:
-        return Planned(item.item_id, True, min(item.recorded_at, now), (("", ("no-purpose",)),), language)
+        return Planned(item.item_id, not blocks, min(item.recorded_at, now), (*blocks, ("", ("no-purpose",))), language)
     facts = Facts(item.recorded_at, item.milestones)
     verdicts = [(promise.title, promise.criterion.verdict(facts, now, language)) for promise in item.promises]
     return Planned(
         item_id=item.item_id,
-        delete=all(verdict.ended for _, verdict in verdicts),
+        delete=not blocks and all(verdict.ended for _, verdict in verdicts),
         due=max(verdict.ends_at for _, verdict in verdicts),
-        clauses=tuple((title, verdict.clause) for title, verdict in verdicts),
+        clauses=(*blocks, *((title, verdict.clause) for title, verdict in verdicts)),
         language=language,
     )
 
