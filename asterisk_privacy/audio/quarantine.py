@@ -88,10 +88,10 @@ class Quarantine:
         line.next_slot = slot + 1
         line.waiting.append((slot, complete_at, samples))
 
-    def release(self, proven: float) -> list[Block]:
+    def release(self, proven: float) -> list[tuple[float, Block]]:
         """All audio of which it is now certain that it was conversation: complete before `proven`, until which every event is known.
-        Each stretch's audio comes in order, silence where nothing arrived."""
-        blocks: list[Block] = []
+        Each stretch's audio comes in order, silence where nothing arrived; in front of each block stands when it began."""
+        blocks: list[tuple[float, Block]] = []
         while self._stretches:
             stretch = self._stretches[0]
             ended = stretch.ended is not None and stretch.ended <= proven
@@ -99,7 +99,7 @@ class Quarantine:
             certain = stretch.ended if ended and stretch.ended is not None else proven - (BEHIND_SLOTS + 1) * FRAME_SECONDS
             until = stretch.slots_until(certain)
             if until > stretch.released:
-                blocks.append(self._mix(stretch, until))
+                blocks.append((stretch.began + stretch.released * FRAME_SECONDS, self._mix(stretch, until)))
                 stretch.released = until
             if not ended:
                 break

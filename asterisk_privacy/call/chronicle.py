@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import replace
 
-from asterisk_privacy.call.timeline import FRAME_MS, Mark, MarkKind, Span, SpanKind
+from asterisk_privacy.call.timeline import FRAME_MS, SPOKEN, Mark, MarkKind, Span, SpanKind
 
 
 class Chronicle:
@@ -43,7 +44,7 @@ class Chronicle:
             self.current = kind
         told, self._spans = self._spans, []
         for span in told:
-            if span.kind is not SpanKind.TALK or span.end_ms <= ms:
+            if span.kind not in SPOKEN or span.end_ms <= ms:
                 self._spans.append(span)
                 continue
             if ms > span.start_ms:
@@ -70,9 +71,20 @@ class Chronicle:
 
     def wiped(self) -> None:
         """What was said so far is no longer there: conversation becomes off record."""
-        self._spans = [replace(s, kind=SpanKind.OFF_RECORD) if s.kind is SpanKind.TALK else s for s in self._spans]
-        if self.current is SpanKind.TALK:
-            self.current = SpanKind.OFF_RECORD
+        self._become(SpanKind.OFF_RECORD, SPOKEN)
+
+    def erased(self) -> None:
+        """What was kept so far is not kept any more, but for the marked parts: conversation becomes erased."""
+        self._become(SpanKind.ERASED, (SpanKind.TALK,))
+
+    def _become(self, kind: SpanKind, told: Container[SpanKind | None]) -> None:
+        self._spans = [replace(s, kind=kind) if s.kind in told else s for s in self._spans]
+        if self.current in told:
+            self.current = kind
+
+    def told(self) -> tuple[tuple[Span, ...], tuple[Mark, ...]]:
+        """The story so far, without what is going on."""
+        return tuple(self._spans), tuple(self._marks)
 
     def mark(self, kind: MarkKind, at: float) -> None:
         self._marks.append(Mark(kind, self._ms(at)))
@@ -83,7 +95,7 @@ class Chronicle:
         joined: list[Span] = []
         for span in self._spans:
             # two stretches of talk stay two: each begins its own 20 ms grid
-            if joined and span.kind is joined[-1].kind is not SpanKind.TALK and span.start_ms == joined[-1].end_ms:
+            if joined and span.kind is joined[-1].kind and span.kind not in SPOKEN and span.start_ms == joined[-1].end_ms:
                 joined[-1] = replace(joined[-1], end_ms=span.end_ms)
             else:
                 joined.append(span)

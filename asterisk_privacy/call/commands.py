@@ -15,6 +15,9 @@ class Tone(StrEnum):
     PAUSE = "pause"
     RESUME = "resume"
     OFF_RECORD = "off"
+    FROM = "from"
+    TO = "to"
+    OBJECTED = "object"
     REFUSED = "refused"
 
 
@@ -67,13 +70,66 @@ class AddPurposes:
 
 
 @dataclass(frozen=True, slots=True)
+class DropPurposes:
+    """A file of this call (still open or sealed already) no longer serves these purposes, but others. `marked`: that of marked parts."""
+
+    purposes: tuple[str, ...]
+    marked: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class EraseFile:
+    """No purpose of the file (open or sealed) is left: destroy it, and let nothing of before `at` into the ring. Marked parts stay."""
+
+    at: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class From:
+    """The marked part begins at `at`: remember the frames that begin then or later."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class To:
+    """The marked part ended at `at`: frames that end later are none of it."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class KeepMarked:
+    """Write the marked parts, once all their frames are certain, to a file of their own and seal it."""
+
+    purposes: tuple[str, ...]
+    part: int
+
+
+@dataclass(frozen=True, slots=True)
+class EraseMarked:
+    """Nothing may be kept of the marked parts: forget them, and destroy their file, if any."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """The agent is known now: find out which of these purposes take this call, and answer with `Drawn`."""
+
+    purposes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Seal:
     """Everything is in: close the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wipe:
-    """Zero the ring, and erase the file that was being written, if any."""
+    """Zero the ring and the marked parts, and erase the files that were being written, if any."""
 
     reason: str
 
@@ -89,6 +145,7 @@ class NoteConsent:
     at: float
     kind: ConsentKind
     key: str | None = None
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,4 +164,7 @@ class Finish:
     marks: tuple[Mark, ...]
 
 
-Command = Open | Shut | StartFile | AddPurposes | Seal | Wipe | Play | NoteConsent | WakeAt | Finish
+Command = (
+    Open | Shut | StartFile | AddPurposes | DropPurposes | EraseFile | From | To | KeepMarked | EraseMarked | Draw | Seal | Wipe | Play
+    | NoteConsent | WakeAt | Finish
+)

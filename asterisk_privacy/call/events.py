@@ -14,6 +14,9 @@ class AgentKey(StrEnum):
     PAUSE = "pause"
     RESUME = "resume"
     OFF_RECORD = "off"
+    FROM = "from"
+    TO = "to"
+    OBJECT = "object"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,14 @@ class KeyPressed:
 
 
 @dataclass(frozen=True, slots=True)
+class Drawn:
+    """Answers `Draw`: which of those purposes take this call."""
+
+    at: float
+    taken: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class LinkLost:
     """From `at` on it is not known what happens in the PBX."""
 
@@ -103,8 +114,9 @@ class Tick:
 
 
 Event = (
-    NoticeBegun | KeyChosen | NoticeEnded | Surroundings | KeyPressed | LinkLost | LinkRestored | FileFailed | AudioLost | HungUp | Tick
+    NoticeBegun | KeyChosen | NoticeEnded | Surroundings | KeyPressed | Drawn | LinkLost | LinkRestored | FileFailed | AudioLost | HungUp
+    | Tick
 )
 EVENTS: tuple[type[Event], ...] = (
-    NoticeBegun, KeyChosen, NoticeEnded, Surroundings, KeyPressed, LinkLost, LinkRestored, FileFailed, AudioLost, HungUp, Tick,
+    NoticeBegun, KeyChosen, NoticeEnded, Surroundings, KeyPressed, Drawn, LinkLost, LinkRestored, FileFailed, AudioLost, HungUp, Tick,
 )  # fmt: skip

@@ -6,17 +6,17 @@ from before, `Open` or `Shut` is issued. There is no pause() that a code path co
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import ceil, floor, inf
 
 from asterisk_privacy.call import commands as cmd
 from asterisk_privacy.call import events as ev
 from asterisk_privacy.call.chronicle import Chronicle
-from asterisk_privacy.call.situation import GATE, NEXT_LIFE, Consent, Demand, Gate, Hush, Life, Link, Situation, Talk
-from asterisk_privacy.call.timeline import MarkKind, SpanKind
-from asterisk_privacy.policy.consent import Choice, allowed, meaning_of
-from asterisk_privacy.policy.purpose import Profile, Purpose, Trigger
+from asterisk_privacy.call.situation import GATE, NEXT_LIFE, Consent, Demand, Gate, Hush, Life, Link, Situation, Talk, span_kind
+from asterisk_privacy.call.timeline import MarkKind, SpanKind, marked_only
+from asterisk_privacy.call.wishes import Wishes
+from asterisk_privacy.policy.consent import Choice, meaning_of
+from asterisk_privacy.policy.purpose import Profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +29,17 @@ class Timing:
     grace: float = 60.0
 
 
-_NOT_YET: Mapping[SpanKind | None, SpanKind] = {
-    # what it was goes on until conversation has settled; but where talk was interrupted, those milliseconds are not in the recording
-    SpanKind.TALK: SpanKind.LOST, SpanKind.LOST: SpanKind.LOST, SpanKind.HOLD: SpanKind.HOLD, SpanKind.WAIT: SpanKind.WAIT,
-}  # fmt: skip
-
-
 class Recorder:
-    """One call. `drawn` names the sample purposes that took it; `began_at` is the zero of its timeline."""
+    """One call. `drawn` names the sample purposes that took it already; `began_at` is the zero of its timeline; `objection_purpose` is
+    what the agent's objection key takes away (empty: all sample purposes)."""
 
-    def __init__(self, profile: Profile, drawn: frozenset[str], began_at: float, timing: Timing = Timing()) -> None:
+    def __init__(
+        self, profile: Profile, drawn: frozenset[str], began_at: float, timing: Timing = Timing(), objection_purpose: str = ""
+    ) -> None:
         self._profile = profile
-        self._drawn = drawn
         self._timing = timing
-        self._agreed: frozenset[str] = frozenset()
+        self._wishes = Wishes(profile, drawn, objection_purpose)
+        self._asked = False  # for the lot
         self._parties: frozenset[str] = frozenset()
         self._waiting = SpanKind.WAIT
         self._settled_at: float | None = None
@@ -57,6 +54,9 @@ class Recorder:
         self._file_open = False
         self._file_failed = False
         self._part = 0
+        self._mark_open = False
+        self._marked_at = -inf  # the newest from-here or to-here
+        self._marked_kept: tuple[str, ...] = ()  # purposes of the file of marked parts
         self._chronicle = Chronicle(began_at)
         self.situation = Situation()
 
@@ -85,6 +85,8 @@ class Recorder:
                 out += self._moved(event)
             case ev.KeyPressed():
                 out += self._pressed(event)
+            case ev.Drawn():
+                out += self._decided(event)
             case ev.LinkLost():
                 self._bad_news = event.at
                 self.situation = replace(self.situation, link=Link.DOWN)
@@ -105,7 +107,7 @@ class Recorder:
         self._settle()
         self._weigh_demand()
         out = self._move_gate(event.at) + out if self.gate is Gate.SHUT else out + self._move_gate(event.at)
-        out += self._file_if_wanted()
+        out += self._file_if_wanted() + self._draw_if_due()
         self._chronicle.turn(self._span_kind(), self._whole_ms_after(self._clock))
         return (*out, *self._close())
 
@@ -117,10 +119,11 @@ class Recorder:
             return []
         if meaning.choice is Choice.REFUSE:
             self.situation = replace(self.situation, consent=Consent.REFUSED)
+            self._wishes.heard = False
             self._chronicle.mark(MarkKind.REFUSED, event.at)
             self._forget()
             return [cmd.NoteConsent(event.at, cmd.ConsentKind.REFUSED, event.key), cmd.Wipe("refused by the customer")]
-        self._agreed |= meaning.agreed
+        self._wishes.agreed |= meaning.agreed
         self._chronicle.mark(MarkKind.AGREED, event.at)
         return [cmd.NoteConsent(event.at, cmd.ConsentKind.AGREED, event.key)]
 
@@ -128,8 +131,9 @@ class Recorder:
         if self.situation.consent is Consent.REFUSED or not event.heard:
             return []
         self.situation = replace(self.situation, consent=Consent.HEARD)
+        self._wishes.heard = True
         out: list[cmd.Command] = [cmd.NoteConsent(event.at, cmd.ConsentKind.NOTICE_HEARD)]
-        if not self._agreed:
+        if not self._wishes.agreed:
             out.append(cmd.NoteConsent(event.at, cmd.ConsentKind.SILENCE))
         return out
 
@@ -193,10 +197,10 @@ class Recorder:
         recordable = self.situation.consent is Consent.HEARD and self.situation.life in (Life.LIVE, Life.GRACE)
         live = recordable and self.situation.life is Life.LIVE
         hush = self.situation.hush
-        if event.key is ev.AgentKey.KEEP and recordable and hush is not Hush.OFF_RECORD and self._flaggable() and not self._file_failed:
+        if event.key is ev.AgentKey.KEEP and recordable and hush is not Hush.OFF_RECORD and self._can_keep():
             tone = cmd.Tone.KEEP
             self._chronicle.mark(MarkKind.KEEP, event.at)
-            out += self._want(self._flaggable())
+            out += self._want(self._wishes.flaggable())
         elif event.key is ev.AgentKey.PAUSE and self._before_hang_up(event.at):
             # at any moment before hang-up, also before the notice was heard: pausing needs no permission (promise 8)
             tone = cmd.Tone.PAUSE
@@ -209,6 +213,16 @@ class Recorder:
             tone = cmd.Tone.RESUME
             self._chronicle.mark(MarkKind.RESUME, event.at)
             self.situation = replace(self.situation, hush=Hush.NONE)
+        elif event.key is ev.AgentKey.FROM and live and self._can_mark(event.at):
+            tone = cmd.Tone.FROM
+            out += self._from_here(event.at)
+        elif event.key is ev.AgentKey.TO and self._mark_open and self._before_hang_up(event.at):
+            tone = cmd.Tone.TO
+            out += self._to_here(event.at)
+        elif event.key is ev.AgentKey.OBJECT and self._wishes.objection:
+            # at any moment: an objection needs no permission either (R4)
+            tone = cmd.Tone.OBJECTED
+            out += self._object(event.at)
         elif event.key is ev.AgentKey.OFF_RECORD:
             # never refused: stopping needs no permission (promise 8), and in the grace time it still erases
             tone = cmd.Tone.OFF_RECORD
@@ -225,17 +239,74 @@ class Recorder:
         """A key may become known later than a hang-up that came after it."""
         return self.situation.life is not Life.GRACE or at < self._hung_up_at
 
+    def _can_keep(self) -> bool:
+        """After hang-up only what is still there can be kept."""
+        left = self.situation.life is Life.LIVE or any(s.kind is SpanKind.TALK for s in self._chronicle.told()[0])
+        return bool(self._wishes.flaggable()) and not self._file_failed and left
+
+    # ---- from here, to here (R10)
+
+    def _can_mark(self, at: float) -> bool:
+        hushed = self.situation.hush is Hush.OFF_RECORD or at < self._hushed_at
+        return bool(self._wishes.marked()) and not self._file_failed and not hushed
+
+    def _from_here(self, at: float) -> list[cmd.Command]:
+        """Pressed twice it is confirmed twice: everything since the first time is marked."""
+        if self._mark_open:
+            return []
+        self._mark_open = True
+        return [cmd.From(self._mark(MarkKind.FROM, at))]
+
+    def _to_here(self, at: float) -> list[cmd.Command]:
+        self._mark_open = False
+        return [cmd.To(self._mark(MarkKind.TO, at))]
+
+    def _mark(self, kind: MarkKind, at: float) -> float:
+        self._marked_at = max(at, self._marked_at)
+        self._chronicle.mark(kind, self._marked_at)
+        return self._began_at + round((self._marked_at - self._began_at) * 1000) / 1000  # as the timeline tells it
+
+    def _keep_marked(self) -> list[cmd.Command]:
+        if self._marked_kept or not self._wishes.marked() or not any(s.kind is SpanKind.TALK for s in marked_only(*self._chronicle.told())):
+            return []
+        self._marked_kept = self._wishes.marked()
+        self._part += 1
+        return [cmd.KeepMarked(self._marked_kept, self._part)]
+
+    # ---- the objection to a purpose (R4)
+
+    def _object(self, at: float) -> list[cmd.Command]:
+        could_mark = bool(self._wishes.marked())
+        new = self._wishes.object()
+        if not new:
+            return []
+        self._chronicle.mark(MarkKind.OBJECTED, at)
+        out: list[cmd.Command] = [cmd.NoteConsent(at, cmd.ConsentKind.OBJECTED, None, ", ".join(sorted(new)))]
+        why = "the customer objected to its purpose"
+        gone, self._kept = tuple(p for p in self._kept if p in new), tuple(p for p in self._kept if p not in new)
+        if gone and self._kept:
+            out.append(cmd.DropPurposes(gone, False, why))
+        elif gone or (not self._kept and self._demand() is Demand.NONE):
+            out += self._erase_file(why)
+        gone, self._marked_kept = tuple(p for p in self._marked_kept if p in new), tuple(p for p in self._marked_kept if p not in new)
+        if could_mark and not self._wishes.marked():
+            self._mark_open = False
+            out.append(cmd.EraseMarked(why))
+        elif gone:
+            out.append(cmd.DropPurposes(gone, True, why))
+        return out
+
+    def _erase_file(self, why: str) -> list[cmd.Command]:
+        """The marked parts stay, and what is said from now on may still be kept for another purpose."""
+        out: list[cmd.Command] = []
+        if self._opened_for is not None:
+            out.append(self._shut(self._clock))
+            self._opened_for = None
+        self._file_open = False
+        self._chronicle.erased()
+        return [*out, cmd.EraseFile(self._whole_ms_after(self._clock), why)]
+
     # ---- purposes and the file
-
-    def _allowed(self) -> tuple[Purpose, ...]:
-        return allowed(self._profile, self._agreed) if self.situation.consent is Consent.HEARD else ()
-
-    def _flaggable(self) -> tuple[str, ...]:
-        return tuple(p.name for p in self._allowed() if p.trigger is Trigger.FLAG)
-
-    def _standing(self) -> tuple[str, ...]:
-        """Purposes that want this call from its beginning, without anybody pressing a key."""
-        return tuple(p.name for p in self._allowed() if p.trigger is Trigger.ALWAYS or p.name in self._drawn)
 
     def _want(self, purposes: tuple[str, ...]) -> list[cmd.Command]:
         new = tuple(p for p in purposes if p not in self._kept)
@@ -250,21 +321,42 @@ class Recorder:
         return [cmd.StartFile(new, self._part)]
 
     def _weigh_demand(self) -> None:
+        self.situation = replace(self.situation, demand=self._demand())
+
+    def _demand(self) -> Demand:
         if self._file_failed:
-            demand = Demand.NONE
-        elif self._kept or self._standing():
-            demand = Demand.STREAM
-        else:
-            demand = Demand.LATENT if self._flaggable() else Demand.NONE
-        self.situation = replace(self.situation, demand=demand)
+            return Demand.NONE
+        if self._kept or self._wishes.standing():
+            return Demand.STREAM
+        return Demand.LATENT if self._wishes.flaggable() or self._wishes.marked() or self._wishes.undecided() else Demand.NONE
+
+    def _draw_if_due(self) -> list[cmd.Command]:
+        """With the first conversation: from then on it is known whose call this is."""
+        if self._asked or self.gate is Gate.SHUT or not self._wishes.undecided():
+            return []
+        self._asked = True
+        return [cmd.Draw(self._wishes.undecided())]
+
+    def _decided(self, event: ev.Drawn) -> list[cmd.Command]:
+        """Until now the ring held what was said, so nothing is lost to a purpose that takes the call, and nothing left if none does."""
+        self._wishes.decide(event.taken)
+        if self.situation.hush is Hush.OFF_RECORD or self._file_failed:
+            return []
+        if self._kept or self._wishes.standing():
+            return self._want(self._wishes.standing())
+        if self._demand() is Demand.NONE and self.situation.consent is Consent.HEARD:
+            self._chronicle.no_talk_since(self._began_at, SpanKind.LOST)
+            return [cmd.EraseFile(self._whole_ms_after(self._clock), "no purpose took this call")]
+        return []
 
     def _file_if_wanted(self) -> list[cmd.Command]:
         """A standing purpose opens its file with the first conversation, not for calls that never come to one."""
-        return self._want(self._standing()) if self.gate is Gate.OPEN else []
+        return self._want(self._wishes.standing()) if self.gate is Gate.OPEN else []
 
     def _forget(self) -> None:
         """Goes with Wipe: nothing that was said so far is there any more."""
         self._kept, self._file_open = (), False
+        self._marked_kept, self._mark_open = (), False
         self._chronicle.wiped()
 
     # ---- the end
@@ -285,7 +377,8 @@ class Recorder:
         if self._file_open:
             self._file_open = False
             out.append(cmd.Seal())
-        waits_for_key = bool(self._flaggable()) and self.situation.hush is not Hush.OFF_RECORD and not self._file_failed
+        out += self._keep_marked()
+        waits_for_key = bool(self._wishes.flaggable()) and self.situation.hush is not Hush.OFF_RECORD and not self._file_failed
         if not waits_for_key or now >= self._hung_up_at + self._timing.grace:
             self.situation = replace(self.situation, life=Life.OVER)
             out.append(cmd.Finish(self._outcome(), *self._chronicle.closed(self._hung_up_at)))
@@ -298,22 +391,7 @@ class Recorder:
             return cmd.Outcome.UNANNOUNCED
         if self._file_failed:
             return cmd.Outcome.FAILED
-        return cmd.Outcome.KEPT if self._kept else cmd.Outcome.NOT_KEPT
+        return cmd.Outcome.KEPT if self._kept or self._marked_kept else cmd.Outcome.NOT_KEPT
 
     def _span_kind(self) -> SpanKind | None:
-        s = self.situation
-        if s.life is Life.NOTICE:
-            return SpanKind.NOTICE
-        if s.life in (Life.GRACE, Life.OVER):
-            return None
-        if s.talk is Talk.SILENT or s.life is Life.EXPECTED:
-            return self._waiting
-        if s.hush is Hush.PAUSED:
-            return SpanKind.PAUSE
-        if s.hush is Hush.OFF_RECORD or s.consent is Consent.REFUSED:
-            return SpanKind.OFF_RECORD
-        if s.talk is Talk.SETTLING:
-            return _NOT_YET.get(self._chronicle.current, self._waiting)
-        if self.gate is Gate.OPEN:
-            return SpanKind.TALK
-        return SpanKind.LOST
+        return span_kind(self.situation, self._chronicle.current, self._waiting)

@@ -11,6 +11,7 @@ from enum import Enum
 from itertools import product
 
 from asterisk_privacy.call import events as ev
+from asterisk_privacy.call.timeline import SpanKind
 
 
 class Life(Enum):
@@ -87,3 +88,25 @@ NEXT_LIFE: Mapping[tuple[Life, type[ev.Event]], Life] = {
     (life, event): _EVENTS_THAT_CHANGE_LIFE.get(event, _STAY)[life] for life, event in product(Life, ev.EVENTS)
 }
 """Life.OVER is reached by the recorder itself, when the grace time has passed."""
+
+_NOT_YET: Mapping[SpanKind | None, SpanKind] = {
+    # what it was goes on until conversation has settled; but where talk was interrupted, those milliseconds are not in the recording
+    SpanKind.TALK: SpanKind.LOST, SpanKind.LOST: SpanKind.LOST, SpanKind.HOLD: SpanKind.HOLD, SpanKind.WAIT: SpanKind.WAIT,
+}  # fmt: skip
+
+
+def span_kind(s: Situation, before: SpanKind | None, waiting: SpanKind) -> SpanKind | None:
+    """What the timeline tells of this situation. `before`: what it told until now; `waiting`: what kind, where there is no talk."""
+    if s.life is Life.NOTICE:
+        return SpanKind.NOTICE
+    if s.life in (Life.GRACE, Life.OVER):
+        return None
+    if s.talk is Talk.SILENT or s.life is Life.EXPECTED:
+        return waiting
+    if s.hush is Hush.PAUSED:
+        return SpanKind.PAUSE
+    if s.hush is Hush.OFF_RECORD or s.consent is Consent.REFUSED:
+        return SpanKind.OFF_RECORD
+    if s.talk is Talk.SETTLING:
+        return _NOT_YET.get(before, waiting)
+    return SpanKind.TALK if GATE[s] is Gate.OPEN else SpanKind.LOST

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from math import ceil, floor, inf
 
 FRAME_MS = 20
 
@@ -17,6 +18,8 @@ class SpanKind(StrEnum):
     PAUSE = "pause"  # the agent paused (card data)
     OFF_RECORD = "off-record"  # wiped on the agent's key
     LOST = "lost"  # would have been kept, but was not: link down, ring full, taps failed
+    ERASED = "erased"  # talk that was kept until an objection left it no purpose
+    UNKEPT = "unkept"  # talk outside the agent's marks
 
 
 class MarkKind(StrEnum):
@@ -24,6 +27,9 @@ class MarkKind(StrEnum):
     PAUSE = "pause"
     RESUME = "resume"
     OFF_RECORD = "off-record"
+    FROM = "from"
+    TO = "to"
+    OBJECTED = "objected"
     REFUSED = "refused"
     AGREED = "agreed"
     HANGUP = "hangup"
@@ -63,3 +69,53 @@ def passages(spans: Iterable[Span]) -> tuple[Passage, ...]:
             found.append(Passage(span, position, position + length))
             position += length
     return tuple(found)
+
+
+SPOKEN = (SpanKind.TALK, SpanKind.ERASED)
+"""Kinds of which frames arrived, each span on a 20 ms grid of its own."""
+
+Ranges = Sequence[tuple[float, float]]
+
+
+def marked_ranges(marks: Iterable[Mark]) -> tuple[tuple[float, float], ...]:
+    """From-here to to-here, in milliseconds. Off the record ends a mark too; what is still open ends with the call."""
+    found: list[tuple[float, float]] = []
+    since: int | None = None
+    for mark in marks:
+        if mark.kind is MarkKind.FROM and since is None:
+            since = mark.at_ms
+        elif mark.kind in (MarkKind.TO, MarkKind.OFF_RECORD) and since is not None:
+            found.append((since, max(since, mark.at_ms)))
+            since = None
+    return (*found, (since, inf)) if since is not None else tuple(found)
+
+
+def marked_slots(ranges: Ranges, start: float, count: int, slot: float) -> list[tuple[int, int]]:
+    """Of `count` slots of length `slot` from `start` on: first (included) and last (excluded) of each run that lies wholly in a range."""
+    found = []
+    for begin, end in ranges:
+        first = max(0, ceil((begin - start) / slot - 1e-6))
+        last = count if end == inf else min(count, floor((end - start) / slot + 1e-6))
+        if first < last:
+            found.append((first, last))
+    return found
+
+
+def marked_only(spans: Iterable[Span], marks: Iterable[Mark]) -> tuple[Span, ...]:
+    """The timeline of the recording that holds only the marked parts: other talk becomes unkept. `passages` maps its audio."""
+    ranges = marked_ranges(marks)
+    told: list[Span] = []
+    for span in spans:
+        if span.kind not in SPOKEN:
+            told.append(span)
+            continue
+        at = span.start_ms
+        for first, last in marked_slots(ranges, span.start_ms, (span.end_ms - span.start_ms) // FRAME_MS, FRAME_MS):
+            begin, end = span.start_ms + first * FRAME_MS, span.start_ms + last * FRAME_MS
+            if begin > at:
+                told.append(Span(SpanKind.UNKEPT, at, begin))
+            told.append(Span(SpanKind.TALK, begin, end))
+            at = end
+        if span.end_ms > at:
+            told.append(Span(SpanKind.UNKEPT, at, span.end_ms))
+    return tuple(told)

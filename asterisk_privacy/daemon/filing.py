@@ -47,10 +47,10 @@ class RecordingFile:
         self._ended = False
         self._sealed = False
 
-    def start(self, purposes: tuple[Purpose, ...], part: int, at: datetime, ring: Ring) -> None:
-        """`ring` holds what was said before, and is this file's from now on."""
+    def start(self, purposes: tuple[Purpose, ...], part: int, at: datetime, ring: Ring, marked: bool = False) -> None:
+        """`ring` holds what was said before, and is this file's from now on. `marked`: it holds only the marked parts of the call."""
         self._ring = ring
-        self._work = asyncio.create_task(self._begin(purposes, part, at))
+        self._work = asyncio.create_task(self._begin(purposes, part, at, marked))
 
     def append(self, block: Block) -> None:
         """int16, shape (n, 2). Taken over: the block is zeroed after it was written."""
@@ -72,6 +72,17 @@ class RecordingFile:
 
         self._ledger.post(add)
 
+    def drop_purposes(self, names: tuple[str, ...], at: datetime, reason: str) -> None:
+        def drop(registry: Registry) -> None:
+            for name in names:
+                registry.withdraw_purpose(self.recording_id, name, at, reason)
+
+        self._ledger.post(drop)
+
+    @property
+    def sealed(self) -> bool:
+        return self._sealed
+
     async def seal(self) -> None:
         """Waits for what is queued, then makes it a sealed recording."""
         await self._idle()
@@ -90,6 +101,8 @@ class RecordingFile:
     async def erase(self, reason: str) -> None:
         """Nothing of it stays. Never fails: what the disk refuses is an alarm, and settled at the next start."""
         self._ended = True
+        if self._work is None:
+            return  # never begun: there is no row and no file
         await self._idle()
         self._forget_audio()
         sealed, now = self._sealed, datetime.now(UTC)
@@ -105,9 +118,9 @@ class RecordingFile:
         except OperatorError as error:
             self._health.alarm(Alarm.STORE_FAILED, str(error))
 
-    async def _begin(self, purposes: tuple[Purpose, ...], part: int, at: datetime) -> None:
+    async def _begin(self, purposes: tuple[Purpose, ...], part: int, at: datetime, marked: bool) -> None:
         try:
-            await self._ledger.ask(lambda registry: registry.begin_recording(self.recording_id, self._call_id, at, purposes, part))
+            await self._ledger.ask(lambda registry: registry.begin_recording(self.recording_id, self._call_id, at, purposes, part, marked))
             self._writer = await asyncio.to_thread(self._vault.create, self.recording_id)
             if self._ring is not None:
                 await asyncio.to_thread(self._write_ring, self._writer, self._ring)

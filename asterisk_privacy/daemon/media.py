@@ -10,6 +10,7 @@ from functools import partial
 
 from asterisk_privacy.asterisk.taps import Capture, Tap
 from asterisk_privacy.audio.frames import FRAME_SECONDS, SILENT_FRAME, Leg
+from asterisk_privacy.audio.marked import Marked
 from asterisk_privacy.audio.quarantine import Block, Quarantine
 from asterisk_privacy.audio.ring import Ring
 from asterisk_privacy.daemon.filing import RecordingFile
@@ -42,6 +43,8 @@ class CallMedia:
         self._capture = capture
         self._new_ring = new_ring
         self._ring = new_ring()
+        self._ring_from = 0.0  # what began before this goes into no ring any more
+        self.marked = Marked(new_ring())
         self._health = health
         self._blind_seconds = blind_seconds
         self._quarantine = Quarantine()
@@ -56,7 +59,7 @@ class CallMedia:
 
     @property
     def ring_bytes(self) -> int:
-        return self._ring.memory_bytes
+        return self._ring.memory_bytes + self.marked.ring.memory_bytes
 
     @property
     def busy(self) -> bool:
@@ -76,9 +79,10 @@ class CallMedia:
 
     def release(self, proven: float) -> None:
         """Lets out of quarantine what is certain to be conversation."""
-        for block in self._quarantine.release(proven):
+        for began, block in self._quarantine.release(proven):
             self.kept_seconds += len(block) / 8000
-            self._deliver(block)
+            self.marked.take(began, block)
+            self._deliver(began, block)
 
     def to_file(self, file: RecordingFile) -> Ring:
         """From now on audio goes to `file`. Returns the ring with all that was said before, which the file must write first."""
@@ -89,17 +93,25 @@ class CallMedia:
         return ring
 
     def wipe(self) -> None:
-        """Forget every frame; the file, if any, is erased by whoever has it."""
+        """Forget every frame; the files, if any, are erased by whoever has them."""
         self._quarantine.wipe()
         self._ring.wipe()
+        self.marked.wipe()
         self._file = None
 
-    def _deliver(self, block: Block) -> None:
+    def forget_file(self, at: float) -> None:
+        """Nothing that began before `at` may be kept, but for the marked parts."""
+        self._ring.wipe()
+        self._ring_from = at
+        self._file = None
+
+    def _deliver(self, began: float, block: Block) -> None:
         if self._file is not None:
             self._file.append(block)
-        else:
+            return
+        if began >= self._ring_from - 1e-6:
             self._ring.append(block)
-            block.fill(0)
+        block.fill(0)
 
     def _stop_taps(self) -> None:
         for tapped in self._tapped.values():

@@ -18,6 +18,7 @@ from asterisk_privacy.audio.ring import Ring
 from asterisk_privacy.call import commands as cmd
 from asterisk_privacy.call import events as ev
 from asterisk_privacy.call.recorder import Recorder, Timing
+from asterisk_privacy.daemon.drawing import Place, draw, note_places
 from asterisk_privacy.daemon.filing import RecordingFile
 from asterisk_privacy.daemon.health import Health
 from asterisk_privacy.daemon.ledger import Ledger, wall
@@ -26,6 +27,8 @@ from asterisk_privacy.policy.purpose import Profile, Purpose
 from asterisk_privacy.store.vault import Vault
 
 log = logging.getLogger(__name__)
+
+Partial = cmd.DropPurposes | cmd.EraseFile | cmd.EraseMarked | cmd.From | cmd.To | cmd.KeepMarked | cmd.Draw | cmd.NoteConsent
 
 LAST_FRAMES_SECONDS = 3.0
 """How long sealing waits for the link to prove that nothing happened in the call's last second. After that it is dropped."""
@@ -44,6 +47,7 @@ class Tools:
     proven: Callable[[], float]  # until when everything that happened is known
     timing: Timing
     blind_seconds: float
+    objection_purpose: str = ""  # what the agent's objection key takes away; empty: all sample purposes
 
 
 class CallRunner:
@@ -57,12 +61,15 @@ class CallRunner:
         self.agents: list[str] = []  # endpoints that were in conversation, in order: PJSIP/agent
         self._tools = tools
         self._over = over
-        self.recorder = Recorder(profile, drawn, self.began_at, tools.timing)
+        self.recorder = Recorder(profile, drawn, self.began_at, tools.timing, tools.objection_purpose)
         self.media = CallMedia(channel, tools.capture, tools.new_ring, tools.health, tools.blind_seconds)
         self._broken = False
         self._file: RecordingFile | None = None
+        self._marked_file: RecordingFile | None = None
+        self._places: tuple[Place, ...] = ()  # of quotas
         self._jobs: asyncio.Task[None] | None = None
         self._timers: list[asyncio.TimerHandle] = []
+        self._lot: asyncio.Task[None] | None = None
 
     def receive(self, event: ev.Event) -> None:
         whole = False
@@ -82,7 +89,7 @@ class CallRunner:
         self._broken = True
         self.media.shut(monotonic())
         for command in left[1:]:
-            if isinstance(command, cmd.Wipe | cmd.Finish):
+            if isinstance(command, cmd.Wipe | cmd.EraseFile | cmd.EraseMarked | cmd.Finish):
                 self._carry_out(command)
 
     def met(self, endpoint: str) -> None:
@@ -118,22 +125,46 @@ class CallRunner:
                 self._next(partial(self._seal, self._file))
             case cmd.Wipe():
                 self.media.wipe()
-                file, self._file = self._file, None
-                if file is not None:
-                    self._next(partial(file.erase, command.reason))
+                self._erase_file(command.reason)
+                self._erase_marked(command.reason)
             case cmd.Play():
                 self._tools.tones.play(command.channel, command.tone.value)
-            case cmd.NoteConsent():
-                at = wall(command.at)
-                self._tools.ledger.post(
-                    lambda registry: registry.note_consent(self.call_id, at, command.kind.value, command.key)
-                )
             case cmd.WakeAt():
                 self._timers.append(
                     asyncio.get_running_loop().call_later(max(0.0, command.at - monotonic()), self._wake, command.at)
                 )
             case cmd.Finish():
                 self._next(partial(self._finish, command))
+            case _:
+                self._carry_out_partly(command)
+
+    def _carry_out_partly(self, command: Partial) -> None:
+        """What concerns some purposes only."""
+        match command:
+            case cmd.EraseFile():
+                self.media.forget_file(command.at)
+                self._erase_file(command.reason)
+            case cmd.EraseMarked():
+                self.media.marked.wipe()
+                self._erase_marked(command.reason)
+            case cmd.DropPurposes():
+                file = self._marked_file if command.marked else self._file
+                if file is not None:
+                    file.drop_purposes(command.purposes, datetime.now(UTC), command.reason)
+            case cmd.From():
+                self.media.marked.from_here(command.at)
+            case cmd.To():
+                self.media.marked.to_here(command.at)
+            case cmd.KeepMarked():
+                self._marked_file = self._new_file()
+                self._next(partial(self._keep_marked, self._marked_file, command))
+            case cmd.Draw():
+                self._lot = asyncio.create_task(self._draw(self._purposes(command.purposes)))
+            case cmd.NoteConsent():
+                at = wall(command.at)
+                self._tools.ledger.post(
+                    lambda registry: registry.note_consent(self.call_id, at, command.kind.value, command.key, command.detail)
+                )
             case _:
                 assert_never(command)
 
@@ -143,10 +174,12 @@ class CallRunner:
     def _purposes(self, names: tuple[str, ...]) -> tuple[Purpose, ...]:
         return tuple(p for p in self.profile.purposes if p.name in names)
 
-    def _start_file(self, command: cmd.StartFile) -> None:
+    def _new_file(self) -> RecordingFile:
         tools = self._tools
-        file = RecordingFile(tools.vault, tools.ledger, tools.health, self.call_id, self._file_failed)
-        self._file = file
+        return RecordingFile(tools.vault, tools.ledger, tools.health, self.call_id, self._file_failed)
+
+    def _start_file(self, command: cmd.StartFile) -> None:
+        self._file = file = self._new_file()
         ring = self.media.to_file(file)
         lost_ms = round(ring.lost_seconds * 1000)
         file.start(self._purposes(command.purposes), command.part, wall(self.began_at), ring)
@@ -167,14 +200,41 @@ class CallRunner:
 
         self._jobs = asyncio.create_task(run())
 
+    def _erase_file(self, reason: str) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            self._next(partial(file.erase, reason))
+
+    def _erase_marked(self, reason: str) -> None:
+        file, self._marked_file = self._marked_file, None
+        if file is not None:
+            self._next(partial(file.erase, reason))
+
+    async def _keep_marked(self, file: RecordingFile, command: cmd.KeepMarked) -> None:
+        await self._all_released()
+        if file is self._marked_file:  # else it was wiped meanwhile
+            file.start(self._purposes(command.purposes), command.part, wall(self.began_at), self.media.marked.ring, marked=True)
+            await file.seal()
+
+    async def _draw(self, purposes: tuple[Purpose, ...]) -> None:
+        """Whatever goes wrong, no purpose takes the call."""
+        agent = self.agents[0] if self.agents else ""
+        drawn = await draw(self._tools.ledger, self._tools.health, purposes, self.call_id, self.profile.name, agent)
+        self._places = drawn.places
+        self.receive(ev.Drawn(monotonic(), drawn.taken))
+
     async def _seal(self, file: RecordingFile | None) -> None:
+        await self._all_released()
+        if file is not None:
+            await file.seal()
+            note_places(self._tools.ledger, self._places, file)
+
+    async def _all_released(self) -> None:
         give_up = monotonic() + LAST_FRAMES_SECONDS
         self.media.release(self._tools.proven())
         while self.media.busy and monotonic() < give_up:
             await asyncio.sleep(0.05)
             self.media.release(self._tools.proven())
-        if file is not None:
-            await file.seal()
 
     async def _finish(self, command: cmd.Finish) -> None:
         for timer in self._timers:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from asterisk_privacy.policy.purpose import Profile, Purpose
+from asterisk_privacy.policy.purpose import Profile, Purpose, Trigger
 
 
 class Choice(StrEnum):
@@ -26,6 +26,13 @@ def meaning_of(profile: Profile, key: str) -> Meaning:
         return Meaning(Choice.REFUSE, frozenset())
     agreed = frozenset(p.name for p in profile.purposes if p.agree_key is not None and p.agree_key == key)
     return Meaning(Choice.AGREE, agreed) if agreed else Meaning(Choice.NONE, frozenset())
+
+
+def named_by_objection(profile: Profile, objection_purpose: str) -> frozenset[str]:
+    """What the agent's objection key takes away (R4): the purpose that the configuration names, or all that are sampled."""
+    if objection_purpose:
+        return frozenset(p.name for p in profile.purposes if p.name == objection_purpose)
+    return frozenset(p.name for p in profile.purposes if p.trigger is Trigger.SAMPLE)
 
 
 def allowed(profile: Profile, agreed: frozenset[str], objected: frozenset[str] = frozenset()) -> tuple[Purpose, ...]:

@@ -26,6 +26,7 @@ class Trigger(StrEnum):
     SAMPLE = "sample"  # the system draws 1 in N before the call is answered, or by a quota once the agent is known
     ALWAYS = "always"
     MARKED = "marked"  # only what lies between the agent's from-here and to-here
+    CAMPAIGN = "campaign"  # designated extensions or lines, in a window, up to a hard count (R11)
 
 
 class Period(StrEnum):

@@ -49,6 +49,7 @@ class Recording(Model):
     size = BigIntegerField(null=True)
     sha256 = TextField(null=True)
     truncated = BooleanField()
+    marked = BooleanField(default=False)
     state_at = BigIntegerField()
     state_reason = TextField()
     evidence = TextField(null=True)

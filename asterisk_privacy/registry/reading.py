@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from peewee import SqliteDatabase
 
+from asterisk_privacy.call.timeline import marked_only
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.policy.purpose import Basis
 from asterisk_privacy.policy.retention import Criterion, Milestone, criterion_from_mapping
@@ -22,7 +23,7 @@ from asterisk_privacy.registry.rows import KeptPurpose, MilestoneNote, Recording
 
 # Plain SQL and tuples: the purger reads every kept recording each night, and model instances cost five times as much.
 _RECORDINGS = """SELECT r.id, r.call_id, c.profile, c.agent, r.state, r.recorded_at, r.sealed_at, r.duration_ms, r.size, r.sha256,
-    r.truncated, r.part, c.spans, c.marks, r.state_at, r.state_reason, r.evidence
+    r.truncated, r.marked, r.part, c.spans, c.marks, r.state_at, r.state_reason, r.evidence
     FROM recordings r JOIN calls c ON c.id = r.call_id {where} ORDER BY r.recorded_at, r.id"""
 _PURPOSES = """SELECT p.recording_id, p.name, p.title, p.basis, p.reasoning, p.criterion, p.added_at
     FROM recording_purposes p JOIN recordings r ON r.id = p.recording_id {where} ORDER BY p.rowid"""
@@ -67,11 +68,12 @@ def select(
             size=size,
             sha256=sha256,
             truncated=bool(truncated),
+            marked=bool(marked),
             part=part,
             purposes=tuple(purposes.get(id_, ())),
             milestones=effective_milestones(history.get(id_, ()), around.get(id_, NOTHING).milestones),
             history=tuple(history.get(id_, ())),
-            spans=load_spans(spans),
+            spans=marked_only(load_spans(spans), load_marks(marks)) if marked else load_spans(spans),
             marks=load_marks(marks),
             state_at=from_ms(state_at),
             state_reason=state_reason,
@@ -91,6 +93,7 @@ def select(
             size,
             sha256,
             truncated,
+            marked,
             part,
             spans,
             marks,

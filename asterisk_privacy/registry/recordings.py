@@ -22,7 +22,9 @@ from asterisk_privacy.registry.rows import MAY_FOLLOW, State, WrongState
 NEVER_RECORDED = (Outcome.REFUSED.value, Outcome.UNANNOUNCED.value)
 
 
-def begin(file: RegistryFile, recording_id: str, call_id: str, at: datetime, purposes: Sequence[Purpose], part: int) -> None:
+def begin(
+    file: RegistryFile, recording_id: str, call_id: str, at: datetime, purposes: Sequence[Purpose], part: int, marked: bool
+) -> None:
     if not purposes:
         raise ValueError(f"recording {recording_id}: nothing is recorded without a purpose")
     with file.change() as db:
@@ -38,6 +40,7 @@ def begin(file: RegistryFile, recording_id: str, call_id: str, at: datetime, pur
             state=State.WRITING.value,
             recorded_at=to_ms(at),
             truncated=False,
+            marked=marked,
             state_at=to_ms(at),
             state_reason="",
         ).execute(db)

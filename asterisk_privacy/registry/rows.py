@@ -90,6 +90,7 @@ class RecordingRow:
     state_at: datetime
     state_reason: str
     evidence: str | None  # JSON of the shredding, once purged
+    marked: bool = False  # it holds only what the agent marked; `spans` say so
     restriction: RestrictionRow | None = None  # the one in force
     circumstances: Circumstances = NOTHING  # its cases, legal holds, and whether it is a lesson
 

@@ -36,6 +36,6 @@ MUTANTS: tuple[tuple[str, str, str, str], ...] = (
     ("the caller's own hold does not count", CALL + "switchboard", "any(self._holds(c) for c in everyone)", "any(self._holds(c) for c in parties)"),
     ("the ring is not zeroed at the end", AUDIO + "ring", "                self._release(self._segments.popleft())\n            except IndexError:", "                self._segments.popleft()\n            except IndexError:"),
     ("a pause before the hang-up comes too late", CALL + "recorder", "return self.situation.life is not Life.GRACE or at < self._hung_up_at", "return self.situation.life is not Life.GRACE"),
-    ("standing purposes are forgotten after a key", CALL + "recorder", "return self._want(self._standing()) if self.gate is Gate.OPEN else []", "return self._want(self._standing()) if self.gate is Gate.OPEN and not self._file_open else []"),
+    ("standing purposes are forgotten after a key", CALL + "recorder", "return self._want(self._wishes.standing()) if self.gate is Gate.OPEN else []", "return self._want(self._wishes.standing()) if self.gate is Gate.OPEN and not self._file_open else []"),
     ("no seal in the grace time", CALL + "recorder", "            out.append(cmd.Seal())", "            pass"),
 )  # fmt: skip

@@ -9,13 +9,19 @@ from pathlib import Path
 
 from asterisk_privacy.call import commands as cmd
 from asterisk_privacy.call import events as ev
-from asterisk_privacy.policy.purpose import Basis, Profile, Purpose, Trigger
+from asterisk_privacy.policy.purpose import Basis, Period, Profile, Purpose, Quota, Trigger
 from asterisk_privacy.policy.retention import Days
 from scenarios.exchange import Exchange
 from scenarios.world import CALLER, World
 
-KEYS = {"keep": "keep", "pause": "pause", "resume": "resume", "off the record": "off"}
-TRIGGERS = {"when the agent asks": Trigger.FLAG, "always": Trigger.ALWAYS, "by lot": Trigger.SAMPLE}
+KEYS = {
+    "keep": "keep", "pause": "pause", "resume": "resume", "off the record": "off",
+    "from here": "from", "to here": "to", "objection": "object",
+}  # fmt: skip
+TRIGGERS = {
+    "when the agent asks": Trigger.FLAG, "always": Trigger.ALWAYS, "by lot": Trigger.SAMPLE, "by quota": Trigger.SAMPLE,
+    "in a campaign": Trigger.CAMPAIGN, "where marked": Trigger.MARKED,
+}  # fmt: skip
 LATEST = 0.15  # seconds of conversation that may be lost at a begin
 EARLIEST = 0.09  # and at an end
 
@@ -35,7 +41,7 @@ STEPS: dict[str, Play] = {
     r"the notice has been heard": lambda w, x, at, lag, a: w.tell(ev.NoticeEnded(at, True), lag),
     r"the notice could not be played": lambda w, x, at, lag, a: w.tell(ev.NoticeEnded(at, False), lag),
     r"the caller presses (\S+)": lambda w, x, at, lag, a: w.tell(ev.KeyChosen(at, a[0]), lag),
-    r"(\w+) presses (keep|pause|resume|off the record)": _pressed,
+    r"(\w+) presses (keep|pause|resume|off the record|from here|to here|objection)": _pressed,
     r"(\w+) rings": lambda w, x, at, lag, a: x.ring(a[0], at),
     r"(\w+) is in conversation": lambda w, x, at, lag, a: x.join(a[0], at),
     r"(\w+) is in conversation through a Local channel": lambda w, x, at, lag, a: x.join(a[0], at, local=True),
@@ -62,6 +68,7 @@ class Story:
     purposes: list[Purpose] = field(default_factory=list)
     refuse_key: str | None = "3"
     drawn: frozenset[str] = frozenset()
+    objection: str = ""
     steps: list[tuple[float, float | None, Play, list[str]]] = field(default_factory=list)
     expected: list[tuple[str, str]] = field(default_factory=list)
 
@@ -77,13 +84,16 @@ def parse(text: str) -> Story:
                     break
             else:
                 raise ValueError(f"no such step: {line}")
-        elif rule := re.fullmatch(r"May be kept for (\w+) (when the agent asks|always|by lot)(?:, if the caller presses (\S+))?\.", line):
+        elif rule := re.fullmatch(rf"May be kept for (\w+) ({'|'.join(TRIGGERS)})(?:, if the caller presses (\S+))?\.", line):
             trigger = TRIGGERS[rule[2]]
-            one_in = 20 if trigger is Trigger.SAMPLE else None
-            story.purposes.append(Purpose(rule[1], rule[1], Basis.CONTRACT, "-", trigger, Days(30), one_in, rule[3]))
+            one_in = 20 if rule[2] == "by lot" else None
+            quota = Quota(4, Period.MONTH) if rule[2] == "by quota" else None
+            story.purposes.append(Purpose(rule[1], rule[1], Basis.CONTRACT, "-", trigger, Days(30), one_in, rule[3], quota))
+        elif rule := re.fullmatch(r"The objection key means (\w+)\.", line):
+            story.objection = rule[1]
         elif rule := re.fullmatch(r"The lot fell on this call for (\w+)\.", line):
             story.drawn |= {rule[1]}
-        elif rule := re.fullmatch(r"(Story|Kept(?: of \w+)?|Outcome|Tones to \w+|Files|Timeline): (.+?)\.?", line):
+        elif rule := re.fullmatch(r"(Story|Kept(?: of \w+)?|Marked|Outcome|Tones to \w+|Files|Timeline|Consents): (.+?)\.?", line):
             if rule[1] == "Story":
                 story.title = rule[2]
             else:
@@ -94,7 +104,7 @@ def parse(text: str) -> Story:
 
 
 def play(story: Story) -> World:
-    world = World(Profile("line", "Line", "nl", "notice", tuple(story.purposes), story.refuse_key), story.drawn)
+    world = World(Profile("line", "Line", "nl", "notice", tuple(story.purposes), story.refuse_key), story.drawn, objection=story.objection)
     exchange = Exchange(world)
 
     def act(at: float, lag: float | None, step: Play, words: list[str]) -> None:
@@ -119,6 +129,13 @@ def faults(story: Story, world: World) -> list[str]:
         words = what.split()
         if words[0] == "Kept":
             found += _kept(world, words[-1] if len(words) > 1 else CALLER, said)
+        elif what == "Marked":
+            found += _kept(world, CALLER, said, marked=True)
+        elif what == "Consents":
+            notes = [c for _, c in world.log if isinstance(c, cmd.NoteConsent)]
+            consents = ", ".join(c.kind.value + (f" ({c.detail})" if c.detail else "") for c in notes)
+            if consents != said:
+                found.append(f"consents: {consents}, not {said}")
         elif what == "Outcome" and world.finished.outcome.value != said:
             found.append(f"outcome {world.finished.outcome.value}, not {said}")
         elif words[0] == "Tones":
@@ -134,9 +151,9 @@ def faults(story: Story, world: World) -> list[str]:
     return found
 
 
-def _kept(world: World, party: str, said: str) -> list[str]:
+def _kept(world: World, party: str, said: str, marked: bool = False) -> list[str]:
     wanted = [] if said == "nothing" else [tuple(float(t) for t in part.split(" to ")) for part in said.split(", ")]
-    got = world.kept_intervals(party)
+    got = world.kept_intervals(party, marked)
     fits = len(wanted) == len(got) and all(
         0 <= g[0] - w[0] + 1e-6 <= LATEST and 0 <= w[1] - g[1] + 1e-6 <= EARLIEST for w, g in zip(wanted, got, strict=True)
     )

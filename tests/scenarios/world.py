@@ -14,6 +14,7 @@ import numpy as np
 
 from asterisk_privacy.audio import ulaw
 from asterisk_privacy.audio.frames import FRAME_SAMPLES, FRAME_SECONDS, Leg, frame_times
+from asterisk_privacy.audio.marked import Marked
 from asterisk_privacy.audio.quarantine import Block, Quarantine
 from asterisk_privacy.audio.ring import Ring, RingMemory
 from asterisk_privacy.call import commands as cmd
@@ -56,6 +57,7 @@ class File:
     purposes: list[str]
     blocks: list[Block] = field(default_factory=list)
     state: str = "open"
+    marked: bool = False
 
 
 def written(number: int, place: int) -> bytes:
@@ -83,13 +85,21 @@ class World:
         jitter: Callable[[], float] = lambda: 0.0,
         echo: Callable[[], float] = lambda: -1.0,
         overtake: Callable[[], bool] = lambda: False,
+        objection: str = "",
     ) -> None:
         self.timing = timing or recorder.Timing()
-        self.recorder = recorder.Recorder(profile, drawn, 0.0, self.timing)
+        self.recorder = recorder.Recorder(
+            profile, frozenset(p.name for p in profile.purposes if p.one_in) & drawn, 0.0, self.timing, objection
+        )
+        self.drawn = drawn
         self.board = switchboard.Switchboard()
         self.quarantine = Quarantine()
         self.memory = RingMemory(1 << 30)
         self.ring = Ring(3600, self.memory)
+        self.marked = Marked(Ring(3600, self.memory))
+        self.marked_file: File | None = None
+        self.draw_takes = 0.05  # seconds until the registry has answered
+        self._ring_from = 0.0
         self.lag, self.jitter, self.echo, self.overtake = lag, jitter, echo, overtake
         self.now = 0.0
         self.frames: list[Frame] = []
@@ -206,8 +216,8 @@ class World:
             case cmd.Wipe():
                 self.quarantine.wipe()
                 self.ring.wipe()
-                if self.file is not None:
-                    self.file.state, self.file = "erased", None
+                self.marked.wipe()
+                self._erase(self.file, self.marked_file)
             case cmd.WakeAt():
                 at = command.at
                 self.do(max(at, self.now), lambda: self.receive(ev.Tick(max(at, self.now))), HOUSE)
@@ -216,7 +226,45 @@ class World:
                 if not self._sealing:
                     self._over()
             case _:
+                self._carry_out_partly(command)
+
+    def _carry_out_partly(self, command: cmd.Command) -> None:
+        """What concerns some purposes only."""
+        match command:
+            case cmd.From():
+                self.marked.from_here(command.at)
+            case cmd.To():
+                self.marked.to_here(command.at)
+            case cmd.KeepMarked():
+                self._sealing = True
+                self.marked_file = File(command.part, list(command.purposes), state="marked", marked=True)
+                self.files.append(self.marked_file)
+                self._try_seal(self.now + 3.0)
+            case cmd.EraseMarked():
+                self.marked.wipe()
+                self._erase(self.marked_file)
+            case cmd.EraseFile():
+                self.ring.wipe()
+                self._ring_from = command.at
+                self._erase(self.file)
+            case cmd.DropPurposes():
+                file = self.marked_file if command.marked else self.file
+                assert file is not None and set(command.purposes) < set(file.purposes)
+                file.purposes = [p for p in file.purposes if p not in command.purposes]
+            case cmd.Draw():
+                taken = frozenset(command.purposes) & self.drawn
+                self.do(self.now + self.draw_takes, lambda: self.receive(ev.Drawn(self.now, taken)))
+            case _:
                 pass
+
+    def _erase(self, *files: File | None) -> None:
+        for file in files:
+            if file is not None:
+                file.state = "erased"
+            if file is self.file:
+                self.file = None
+            if file is self.marked_file:
+                self.marked_file = None
 
     def fail_file(self) -> None:
         if self.file is not None:
@@ -231,6 +279,9 @@ class World:
         self._sealing = False
         if self.file is not None and self.file.state == "open":
             self.file.state = "sealed"
+        if self.marked_file is not None and self.marked_file.state == "marked":
+            self.marked_file.state = "sealed"
+            self.marked_file.blocks += self.marked.ring.drain()
         if self._finish is not None:
             self._over()
 
@@ -240,12 +291,14 @@ class World:
         self.quarantine.shut(self.now)
         self.quarantine.wipe()
         self.ring.wipe()
+        self.marked.wipe()
 
     def release(self) -> None:
-        for block in self.quarantine.release(self.proven()):
+        for began, block in self.quarantine.release(self.proven()):
+            self.marked.take(began, block)
             if self.file is not None:
                 self.file.blocks.append(block)
-            else:
+            elif began >= self._ring_from - 1e-6:
                 self.ring.append(block)
 
     def _housekeeping(self) -> None:
@@ -307,8 +360,9 @@ class World:
 
     # ---- what was kept
 
-    def kept_frames(self, states: tuple[str, ...] = ("sealed", "open")) -> list[Frame]:
-        return [self.frames[n] for f in self.files if f.state in states for slot in self.slots(f) for n in slot]
+    def kept_frames(self, states: tuple[str, ...] = ("sealed", "open"), marked: bool = False) -> list[Frame]:
+        """Of the file of the whole call, or of that of its marked parts."""
+        return [self.frames[n] for f in self.files if f.state in states and f.marked is marked for slot in self.slots(f) for n in slot]
 
     def slots(self, file: File) -> list[list[int]]:
         if not file.blocks:
@@ -320,10 +374,10 @@ class World:
             found[n] = read(audio[n, :, 0]) + read(audio[n, :, 1])
         return found
 
-    def kept_intervals(self, channel: str) -> list[tuple[float, float]]:
+    def kept_intervals(self, channel: str, marked: bool = False) -> list[tuple[float, float]]:
         """Of one party's voice; holes under 30 ms do not count."""
         joined: list[tuple[float, float]] = []
-        for frame in sorted((f for f in self.kept_frames(("sealed",)) if f.channel == channel), key=lambda f: f.begin):
+        for frame in sorted((f for f in self.kept_frames(("sealed",), marked) if f.channel == channel), key=lambda f: f.begin):
             if joined and frame.begin - joined[-1][1] < 0.03:
                 joined[-1] = (joined[-1][0], frame.end)
             else:

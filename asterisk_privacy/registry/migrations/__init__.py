@@ -8,6 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from asterisk_privacy.registry.migrations import m0001_first, m0002_cases, m0003_rights
+from asterisk_privacy.registry.migrations import m0001_first, m0002_cases, m0003_rights, m0005_draws
 
-STEPS: Sequence[Sequence[str]] = (m0001_first.STATEMENTS, m0002_cases.STATEMENTS, m0003_rights.STATEMENTS)
+STEPS: Sequence[Sequence[str]] = (m0001_first.STATEMENTS, m0002_cases.STATEMENTS, m0003_rights.STATEMENTS, m0005_draws.STATEMENTS)

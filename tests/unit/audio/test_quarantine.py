@@ -11,8 +11,8 @@ def frame(value: int) -> bytes:
     return np.full(FRAME_SAMPLES, value, dtype=np.int16).tobytes()
 
 
-def column(blocks: list[Block], leg: Leg) -> list[int]:
-    audio = np.concatenate(blocks) if blocks else np.zeros((0, 2), dtype=np.int16)
+def column(blocks: list[tuple[float, Block]], leg: Leg) -> list[int]:
+    audio = np.concatenate([block for _, block in blocks]) if blocks else np.zeros((0, 2), dtype=np.int16)
     return [int(v) for v in audio[::FRAME_SAMPLES, leg.value]]
 
 

@@ -1,0 +1,46 @@
+"""Which purposes may still want this call, and how: the part of the policy that one call looks at."""
+
+from __future__ import annotations
+
+from asterisk_privacy.policy.consent import allowed, named_by_objection
+from asterisk_privacy.policy.purpose import Profile, Purpose, Trigger
+
+
+class Wishes:
+    """Names of purposes, in the order of the profile. Nothing is wished for until the notice was `heard`, nor after a refusal."""
+
+    def __init__(self, profile: Profile, drawn: frozenset[str], objection_purpose: str) -> None:
+        self._profile = profile
+        self._drawn = drawn
+        self._undecided = frozenset(p.name for p in profile.purposes if p.quota is not None or p.trigger is Trigger.CAMPAIGN)
+        self._objected: frozenset[str] = frozenset()
+        self.agreed: frozenset[str] = frozenset()
+        self.objection = named_by_objection(profile, objection_purpose)
+        self.heard = False
+
+    def _allowed(self) -> tuple[Purpose, ...]:
+        return allowed(self._profile, self.agreed, self._objected) if self.heard else ()
+
+    def flaggable(self) -> tuple[str, ...]:
+        return tuple(p.name for p in self._allowed() if p.trigger is Trigger.FLAG)
+
+    def standing(self) -> tuple[str, ...]:
+        """Those that want this call from its beginning, without anybody pressing a key."""
+        return tuple(p.name for p in self._allowed() if p.trigger is Trigger.ALWAYS or p.name in self._drawn)
+
+    def marked(self) -> tuple[str, ...]:
+        return tuple(p.name for p in self._allowed() if p.trigger is Trigger.MARKED)
+
+    def undecided(self) -> tuple[str, ...]:
+        """Those of which it cannot be said before the agent is known."""
+        return tuple(p.name for p in self._allowed() if p.name in self._undecided)
+
+    def decide(self, taken: frozenset[str]) -> None:
+        self._drawn |= taken & self._undecided
+        self._undecided = frozenset()
+
+    def object(self) -> frozenset[str]:
+        """The agent's objection key; returns what was not objected to before."""
+        new = self.objection - self._objected
+        self._objected |= new
+        return new

@@ -1,0 +1,67 @@
+"""What can only be decided once the agent is known: quotas of his period, and campaigns. Asked of the registry, in its thread."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from asterisk_privacy.daemon.filing import RecordingFile
+from asterisk_privacy.daemon.health import Alarm, Health
+from asterisk_privacy.daemon.ledger import Ledger
+from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.policy.purpose import Purpose, Trigger
+from asterisk_privacy.policy.sampling import period_of
+from asterisk_privacy.registry.draws import Place
+from asterisk_privacy.registry.registry import Registry
+
+__all__ = ["Lot", "Place", "draw", "note_places"]
+
+LET_GO = "another call of the agent was drawn in its place"
+
+
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """Names of the purposes that take the call, and the places in quotas that it takes with that."""
+
+    taken: frozenset[str] = frozenset()
+    places: tuple[Place, ...] = ()
+
+
+async def draw(ledger: Ledger, health: Health, purposes: tuple[Purpose, ...], call_id: str, profile: str, agent: str) -> Lot:
+    """When in doubt (a registry that fails, an agent that is not known), no purpose takes the call."""
+    now = datetime.now(UTC)
+    if not agent:
+        return Lot()
+    try:
+        return await ledger.ask(lambda registry: _draw(registry, purposes, call_id, profile, agent, now))
+    except OperatorError as error:
+        health.alarm(Alarm.REGISTRY_FAILED, f"no lot could be drawn for a call: {error}")
+        return Lot()
+
+
+def _draw(registry: Registry, purposes: tuple[Purpose, ...], call_id: str, profile: str, agent: str, now: datetime) -> Lot:
+    places, taken = [], set()
+    for purpose in purposes:
+        if purpose.quota is not None:
+            period = period_of(now.astimezone().date(), purpose.quota.per)
+            place = registry.draw_place(purpose.name, agent, period, purpose.quota.calls, secrets.randbelow)
+            if place is not None:
+                places.append(place)
+                taken.add(purpose.name)
+        elif purpose.trigger is Trigger.CAMPAIGN and registry.join_campaign(purpose.name, call_id, profile, agent, now):
+            taken.add(purpose.name)
+    return Lot(frozenset(taken), tuple(places))
+
+
+def note_places(ledger: Ledger, places: tuple[Place, ...], file: RecordingFile) -> None:
+    """The recording is sealed: whoever held its places before lets go of the purpose, and is deleted with evidence if it was his last."""
+
+    def note(registry: Registry) -> None:
+        for place in places:
+            before = registry.take_place(place, file.recording_id)
+            if before is not None:
+                registry.withdraw_purpose(before, place.purpose, datetime.now(UTC), LET_GO)
+
+    if places and file.sealed:
+        ledger.post(note)

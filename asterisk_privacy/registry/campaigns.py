@@ -1,0 +1,121 @@
+"""Line-fault campaigns (R11): designated extensions or lines, a window, a hard count. They end by themselves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from asterisk_privacy.registry import audit
+from asterisk_privacy.registry.clock import from_ms, from_ms_or_none, to_ms
+from asterisk_privacy.registry.db import RegistryFile, sql
+from asterisk_privacy.registry.rows import State, WrongState
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignRow:
+    id: int
+    purpose: str
+    extensions: tuple[str, ...]  # endpoints: anna, or PJSIP/anna
+    profiles: tuple[str, ...]
+    from_at: datetime
+    to_at: datetime
+    most: int  # calls
+    taken: int
+    provider: str
+    reason: str
+    closed_at: datetime | None
+
+    def active(self, now: datetime) -> bool:
+        return self.closed_at is None and self.from_at <= now < self.to_at and self.taken < self.most
+
+    def covers(self, profile: str, agent: str) -> bool:
+        """What is designated in either way must fit in both where both are given."""
+        bare = agent.rpartition("/")[2]
+        by_extension = not self.extensions or agent in self.extensions or bare in self.extensions
+        return by_extension and (not self.profiles or profile in self.profiles)
+
+
+_COLUMNS = "id, purpose, extensions, profiles, from_at, to_at, most, taken, provider, reason, closed_at"
+
+
+def open_campaign(
+    file: RegistryFile,
+    purpose: str,
+    extensions: Sequence[str],
+    profiles: Sequence[str],
+    window: tuple[datetime, datetime],
+    most: int,
+    provider: str,
+    reason: str,
+) -> int:
+    """Returns its number."""
+    if not extensions and not profiles:
+        raise ValueError("a campaign designates extensions or profiles")
+    with file.change() as db:
+        made = sql(
+            db,
+            "INSERT INTO campaigns (purpose, extensions, profiles, from_at, to_at, most, provider, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (purpose, json.dumps(list(extensions)), json.dumps(list(profiles)), *map(to_ms, window), most, provider, reason),
+        ).lastrowid
+        assert made is not None
+        detail = {"purpose": purpose, "extensions": ",".join(extensions), "profiles": ",".join(profiles), "count": str(most)}
+        detail |= {"from": window[0].isoformat(), "to": window[1].isoformat(), "provider": provider, "reason": reason}
+        audit.append(file, db, "campaign.open", str(made), detail)
+    return made
+
+
+def campaigns(file: RegistryFile) -> list[CampaignRow]:
+    """The newest first."""
+    with file.read() as db:
+        rows = sql(db, f"SELECT {_COLUMNS} FROM campaigns ORDER BY id DESC").fetchall()
+    return [_row(row) for row in rows]
+
+
+def close_campaign(file: RegistryFile, number: int, at: datetime) -> None:
+    with file.change() as db:
+        if not sql(db, "UPDATE campaigns SET closed_at = ? WHERE id = ? AND closed_at IS NULL", (to_ms(at), number)).rowcount:
+            raise WrongState(f"campaign {number}: does not exist or is closed already; see campaign list")
+        audit.append(file, db, "campaign.close", str(number), {"at": at.isoformat()})
+
+
+def join(file: RegistryFile, purpose: str, call_id: str, profile: str, agent: str, now: datetime) -> bool:
+    """Whether an active campaign takes this call; it then counts, under the write lock, so that the count is hard."""
+    with file.change() as db:
+        rows = sql(db, f"SELECT {_COLUMNS} FROM campaigns WHERE purpose = ? AND closed_at IS NULL ORDER BY id", (purpose,)).fetchall()
+        for campaign in map(_row, rows):
+            if campaign.active(now) and campaign.covers(profile, agent):
+                sql(db, "UPDATE campaigns SET taken = taken + 1 WHERE id = ?", (campaign.id,))
+                sql(db, "INSERT INTO campaign_calls (campaign_id, call_id) VALUES (?, ?)", (campaign.id, call_id))
+                audit.append(file, db, "campaign.take", call_id, {"campaign": str(campaign.id), "at": now.isoformat()})
+                return True
+    return False
+
+
+def hand_over(file: RegistryFile, recording_id: str, to: str, at: datetime) -> None:
+    """Notes that a copy goes to the provider of the recording's campaign; to nobody else, and for no other recording (R25)."""
+    with file.change() as db:
+        found = sql(
+            db,
+            "SELECT c.id, c.provider, r.state FROM recordings r JOIN campaign_calls k ON k.call_id = r.call_id "
+            "JOIN campaigns c ON c.id = k.campaign_id "
+            "JOIN recording_purposes p ON p.recording_id = r.id AND p.name = c.purpose AND p.withdrawn_at IS NULL WHERE r.id = ?",
+            (recording_id,),
+        ).fetchone()
+        if found is None:
+            raise WrongState(f"recording {recording_id}: was not made for a campaign; only those may be handed over")
+        number, provider, state = found
+        if state != State.SEALED.value:
+            raise WrongState(f"recording {recording_id}: is {state}; only a sealed recording can be handed over")
+        if provider != to:
+            raise WrongState(f"recording {recording_id}: campaign {number} names {provider}, not {to}; open another campaign")
+        audit.append(file, db, "recording.hand-over", recording_id, {"campaign": str(number), "to": to, "at": at.isoformat()})
+
+
+def _row(row: tuple[int, str, str, str, int, int, int, int, str, str, int | None]) -> CampaignRow:
+    number, purpose, extensions, profiles, from_at, to_at, most, taken, provider, reason, closed_at = row
+    return CampaignRow(
+        number, purpose, tuple(json.loads(extensions)), tuple(json.loads(profiles)), from_ms(from_at), from_ms(to_at), most, taken,
+        provider, reason, from_ms_or_none(closed_at),
+    )  # fmt: skip
