@@ -70,7 +70,7 @@ def purge(config: Path, dry_run: bool, explain: bool, override_brake: bool, at: 
         raise click.UsageError("this deletes recordings that are not due yet; add --dry-run to look, or --yes to delete them")
     with configured(config) as (settings, registry):
         vault = Vault(settings.store.directory, Recipients.load(settings.store.recipients))
-        report = make_purger(registry, vault, settings.purger).run(at or real_now, dry_run, override_brake)
+        report = make_purger(registry, vault, settings.purger).run(at or real_now, dry_run, override_brake, explain)
     if as_json:
         print_json(_as_json(report, explain))
     else:
@@ -89,7 +89,7 @@ def _as_json(report: PurgeReport, explain: bool) -> dict[str, object]:
         "at": iso(report.at),
         "dry_run": report.dry_run,
         "brake": report.brake,
-        "recordings": len(report.plan.items),
+        "recordings": report.plan.total,
         "due": len(report.plan.deletions),
         "items": [{"id": p.item_id, "delete": p.delete, "due": iso(p.due), "reason": p.reason} for p in _listed(report, explain)],
         "deleted": list(report.deleted),
@@ -119,7 +119,7 @@ def _show(report: PurgeReport, explain: bool) -> None:
         click.echo(finding.what, err=True)
     if report.brake:
         click.echo(f"Brake: {report.brake}", err=True)
-    kept = len(report.plan.items) - len(report.plan.deletions)
+    kept = report.plan.total - len(report.plan.deletions)
     if report.dry_run:
         click.echo(f"{len(report.plan.deletions)} due, {kept} kept; a dry run, nothing was deleted")
     else:

@@ -13,9 +13,12 @@ from asterisk_privacy.daemon.config import PurgerSettings
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import RecordingRow, State
+from asterisk_privacy.retention.border import border
 from asterisk_privacy.retention.plan import Item, Promise
 from asterisk_privacy.retention.purger import Purger
 from asterisk_privacy.store.vault import Vault
+
+CHUNK = 500  # recordings read at once
 
 
 def make_purger(registry: Registry, vault: Vault, settings: PurgerSettings | None = None) -> Purger:
@@ -35,6 +38,19 @@ class RegistryRows:
 
     def items(self) -> Sequence[Item]:
         return [to_item(row) for row in self._registry.recordings(state=State.SEALED)]
+
+    def maybe_due(self, now: datetime) -> Iterator[Item]:
+        """A chunk at a time, so that memory does not grow with the registry."""
+        promised = self._registry.promised()
+        borders = {text: None if criterion is None else border(criterion, now) for text, criterion in promised.items()}
+        ids = self._registry.maybe_due(borders)
+        for start in range(0, len(ids), CHUNK):
+            for row in self._registry.recordings_among(ids[start : start + CHUNK]):
+                if row.state is State.SEALED:
+                    yield to_item(row)
+
+    def count(self) -> int:
+        return self._registry.sealed_count()
 
     def item(self, item_id: str) -> Item | None:
         row = self._registry.recording(item_id)

@@ -49,6 +49,7 @@ class Planned:
 class Plan:
     items: tuple[Planned, ...]  # the longest due first
     braked: bool  # too much at once for an ordinary night: a person should look first
+    total: int  # of all that is kept, also of what was not judged because it cannot be due
 
     @property
     def deletions(self) -> tuple[Planned, ...]:
@@ -72,11 +73,18 @@ def judge(item: Item, now: datetime, language: str = "en") -> Planned:
     )
 
 
-def plan(rows: Iterable[Item], now: datetime, brake_percent: int, brake_at_least: int, language: str = "en") -> Plan:
-    """The brake trips when at least `brake_at_least` go *and* they are more than `brake_percent` of all."""
-    items = tuple(sorted((judge(item, now, language) for item in rows), key=lambda planned: (planned.due, planned.item_id)))
+def plan(
+    rows: Iterable[Item], now: datetime, brake_percent: int, brake_at_least: int, language: str = "en", total: int | None = None
+) -> Plan:
+    """The brake trips when at least `brake_at_least` go *and* they are more than `brake_percent` of all: of `total`, if it is given.
+    Then `rows` are only those that can be due, and the plan holds only what goes."""
+    judged = (judge(item, now, language) for item in rows)
+    wanted = judged if total is None else (planned for planned in judged if planned.delete)
+    items = tuple(sorted(wanted, key=lambda planned: (planned.due, planned.item_id)))
     going = sum(planned.delete for planned in items)
-    return Plan(items, braked=going >= brake_at_least and exceeds(going, len(items), brake_percent))
+    if total is None:
+        total = len(items)
+    return Plan(items, going >= brake_at_least and exceeds(going, total, brake_percent), total)
 
 
 def exceeds(part: int, whole: int, percent: int) -> bool:

@@ -7,7 +7,7 @@ without a row that says so, and no row says purged while the file is there. One 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -34,8 +34,14 @@ class Evidence(Protocol):
 class Rows(Protocol):
     """What the registry gives. Every method may raise OperatorError."""
 
-    def items(self) -> Sequence[Item]:
+    def items(self) -> Iterable[Item]:
         """All that is sealed."""
+
+    def maybe_due(self, now: datetime) -> Iterable[Item]:
+        """All that is sealed and due, and some that is not."""
+
+    def count(self) -> int:
+        """Of all that is sealed."""
 
     def item(self, item_id: str) -> Item | None:
         """Afresh; None when it is not sealed (any more)."""
@@ -116,18 +122,27 @@ class Purger:
         self._brake_at_least = brake_at_least
         self._only_one = only_one
 
-    def run(self, now: datetime, dry_run: bool, override_brake: bool = False) -> PurgeReport:
-        """OperatorError when registry or store cannot be read at all; what goes wrong with one recording stands in the report."""
-        if dry_run:
-            return self._run(now, True, override_brake)
-        with self._only_one():
-            return self._run(now, False, override_brake)
+    def run(self, now: datetime, dry_run: bool, override_brake: bool = False, explain: bool = False) -> PurgeReport:
+        """`explain`: the plan tells also of what stays, which takes a look at every recording.
 
-    def _run(self, now: datetime, dry_run: bool, override_brake: bool) -> PurgeReport:
+        OperatorError when registry or store cannot be read at all; what goes wrong with one recording stands in the report.
+        """
+        if dry_run:
+            return self._run(now, True, override_brake, explain)
+        with self._only_one():
+            return self._run(now, False, override_brake, explain)
+
+    def plan(self, now: datetime, explain: bool = False) -> Plan:
+        """What goes; with `explain` also what stays."""
+        if explain:
+            return plan(self._rows.items(), now, self._brake_percent, self._brake_at_least)
+        return plan(self._rows.maybe_due(now), now, self._brake_percent, self._brake_at_least, total=self._rows.count())
+
+    def _run(self, now: datetime, dry_run: bool, override_brake: bool, explain: bool) -> PurgeReport:
         findings = self.findings()
-        intended = plan(self._rows.items(), now, self._brake_percent, self._brake_at_least)
+        intended = self.plan(now, explain)
         tally = _Tally()
-        no_store = None if override_brake else self._store_missing(findings, len(intended.items))
+        no_store = None if override_brake else self._store_missing(findings, intended.total)
         brake = no_store or (None if override_brake else self._too_much(intended))
         if not dry_run:
             if no_store is None:
@@ -167,7 +182,7 @@ class Purger:
     def _too_much(self, intended: Plan) -> str | None:
         if not intended.braked:
             return None
-        going, total = len(intended.deletions), len(intended.items)
+        going, total = len(intended.deletions), intended.total
         return f"{going} of {total} recordings are due, more than {self._brake_percent} %, nothing was deleted; {WAY_ON}"
 
     def _finish_leftovers(self, now: datetime, tally: _Tally) -> None:

@@ -34,7 +34,7 @@ def test_what_is_due_goes_with_evidence_and_the_rest_stays(place: Place) -> None
 
 def test_a_dry_run_changes_nothing_but_tells_all(place: Place) -> None:
     due, kept = place.record(), place.record(Days(90))
-    report = place.purger().run(DUE, dry_run=True)
+    report = place.purger().run(DUE, dry_run=True, explain=True)
     assert [p.item_id for p in report.plan.deletions] == [due] and {p.item_id for p in report.plan.items} == {due, kept}
     assert report.deleted == () and place.state(due) == "sealed" and len(place.traces(due)) == 1
     assert place.registry.last_purge() is None
