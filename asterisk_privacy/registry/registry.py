@@ -16,7 +16,21 @@ from asterisk_privacy.call.timeline import Mark, Span
 from asterisk_privacy.policy.cases import CaseKind, Step
 from asterisk_privacy.policy.purpose import Purpose
 from asterisk_privacy.policy.retention import Criterion, Milestone
-from asterisk_privacy.registry import audit, calls, cases, due, holds, purges, reading, recordings, requests, restrictions, subjects
+from asterisk_privacy.registry import (
+    audit,
+    calls,
+    campaigns,
+    cases,
+    draws,
+    due,
+    holds,
+    purges,
+    reading,
+    recordings,
+    requests,
+    restrictions,
+    subjects,
+)
 from asterisk_privacy.registry.case_rows import CaseRow, HoldRow
 from asterisk_privacy.registry.clock import utc_now
 from asterisk_privacy.registry.db import RegistryFile
@@ -53,6 +67,11 @@ class Registry:
             file.close()
             raise
         return cls(file)
+
+    @property
+    def actor(self) -> str:
+        """Whom the audit rows name."""
+        return self._file.actor
 
     @property
     def path(self) -> Path:
@@ -103,9 +122,12 @@ class Registry:
 
     # recordings
 
-    def begin_recording(self, recording_id: str, call_id: str, at: datetime, purposes: Sequence[Purpose], part: int) -> None:
-        """Copies title, basis, reasoning and retention of each purpose: what was promised at this moment holds for this recording."""
-        recordings.begin(self._file, recording_id, call_id, at, purposes, part)
+    def begin_recording(
+        self, recording_id: str, call_id: str, at: datetime, purposes: Sequence[Purpose], part: int, marked: bool = False
+    ) -> None:
+        """Copies title, basis, reasoning and retention of each purpose: what was promised at this moment holds for this recording.
+        `marked`: it holds only what the agent marked."""
+        recordings.begin(self._file, recording_id, call_id, at, purposes, part, marked)
 
     def seal_recording(self, recording_id: str, at: datetime, size: int, sha256: str, duration_ms: int, truncated: bool) -> None:
         recordings.seal(self._file, recording_id, at, size, sha256, duration_ms, truncated)
@@ -157,6 +179,42 @@ class Registry:
     def states(self) -> dict[str, State]:
         """State of every recording that ever was, by id; to compare with the files."""
         return reading.states(self._file)
+
+    # quotas and campaigns
+
+    def draw_place(self, purpose: str, agent: str, period: str, calls: int, draw: Callable[[int], int]) -> draws.Place | None:
+        """Counts a call of the agent's period; the place that it takes, if any."""
+        return draws.draw_place(self._file, purpose, agent, period, calls, draw)
+
+    def take_place(self, place: draws.Place, recording_id: str) -> str | None:
+        """The recording that held this place until now and is to let go of the purpose, if any."""
+        return draws.take_place(self._file, place, recording_id)
+
+    def open_campaign(
+        self,
+        purpose: str,
+        extensions: Sequence[str],
+        profiles: Sequence[str],
+        window: tuple[datetime, datetime],
+        most: int,
+        provider: str,
+        reason: str,
+    ) -> int:
+        return campaigns.open_campaign(self._file, purpose, extensions, profiles, window, most, provider, reason)
+
+    def campaigns(self) -> list[campaigns.CampaignRow]:
+        """The newest first."""
+        return campaigns.campaigns(self._file)
+
+    def close_campaign(self, number: int, at: datetime) -> None:
+        campaigns.close_campaign(self._file, number, at)
+
+    def join_campaign(self, purpose: str, call_id: str, profile: str, agent: str, now: datetime) -> bool:
+        """Whether an active campaign takes this call; it counts then."""
+        return campaigns.join(self._file, purpose, call_id, profile, agent, now)
+
+    def hand_over(self, recording_id: str, to: str, at: datetime) -> None:
+        campaigns.hand_over(self._file, recording_id, to, at)
 
     # purges
 
