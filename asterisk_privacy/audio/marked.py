@@ -25,10 +25,11 @@ class Marked:
 
     def take(self, began: float, block: Block) -> None:
         """`block`: int16, shape (n * 160, 2), whose first sample is of `began`. It is copied, not taken over."""
+        # as call.timeline.marked_slots, which tells where in the call this audio was
         count = len(block) // FRAME_SAMPLES
         for begin, end in self._ranges:
             first = max(0, ceil((begin - began) / FRAME_SECONDS - 1e-6))
-            last = count if end == inf else min(count, floor((end - began) / FRAME_SECONDS + 1e-6))
+            last = count if end == inf else min(count, floor((end - began) / FRAME_SECONDS + 1e-6) - 1)
             if first < last:
                 self.ring.append(block[first * FRAME_SAMPLES : last * FRAME_SAMPLES])
 

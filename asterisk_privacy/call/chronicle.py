@@ -86,6 +86,11 @@ class Chronicle:
         """The story so far, without what is going on."""
         return tuple(self._spans), tuple(self._marks)
 
+    def going_on(self) -> tuple[tuple[Span, ...], tuple[Mark, ...]]:
+        """The story so far; what is going on is a last span without length."""
+        now = () if self.current is None else (Span(self.current, self._since, self._since),)
+        return (*self._spans, *now), tuple(self._marks)
+
     def mark(self, kind: MarkKind, at: float) -> None:
         self._marks.append(Mark(kind, self._ms(at)))
 

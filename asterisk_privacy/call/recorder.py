@@ -57,7 +57,7 @@ class Recorder:
         self._mark_open = False
         self._marked_at = -inf  # the newest from-here or to-here
         self._marked_kept: tuple[str, ...] = ()  # purposes of the file of marked parts
-        self._chronicle = Chronicle(began_at)
+        self.chronicle = Chronicle(began_at)
         self.situation = Situation()
 
     @property
@@ -97,7 +97,7 @@ class Recorder:
             case ev.FileFailed():
                 self._file_open, self._file_failed = False, True
             case ev.AudioLost():
-                self._chronicle.lost_first(event.lost_ms)
+                self.chronicle.lost_first(event.lost_ms)
             case ev.HungUp():
                 self._bad_news = event.at
                 if before is not Life.GRACE:
@@ -108,7 +108,7 @@ class Recorder:
         self._weigh_demand()
         out = self._move_gate(event.at) + out if self.gate is Gate.SHUT else out + self._move_gate(event.at)
         out += self._file_if_wanted() + self._draw_if_due()
-        self._chronicle.turn(self._span_kind(), self._whole_ms_after(self._clock))
+        self.chronicle.turn(self._span_kind(), self._whole_ms_after(self._clock))
         return (*out, *self._close())
 
     # ---- the announcement
@@ -120,11 +120,11 @@ class Recorder:
         if meaning.choice is Choice.REFUSE:
             self.situation = replace(self.situation, consent=Consent.REFUSED)
             self._wishes.heard = False
-            self._chronicle.mark(MarkKind.REFUSED, event.at)
+            self.chronicle.mark(MarkKind.REFUSED, event.at)
             self._forget()
             return [cmd.NoteConsent(event.at, cmd.ConsentKind.REFUSED, event.key), cmd.Wipe("refused by the customer")]
         self._wishes.agreed |= meaning.agreed
-        self._chronicle.mark(MarkKind.AGREED, event.at)
+        self.chronicle.mark(MarkKind.AGREED, event.at)
         return [cmd.NoteConsent(event.at, cmd.ConsentKind.AGREED, event.key)]
 
     def _announced(self, event: ev.NoticeEnded) -> list[cmd.Command]:
@@ -178,7 +178,7 @@ class Recorder:
     def _shut(self, at: float) -> cmd.Command:
         self._shut_at = self._whole_ms_before(at)
         kind = self._span_kind()
-        self._chronicle.no_talk_since(self._shut_at, SpanKind.LOST if kind is SpanKind.TALK else kind)
+        self.chronicle.no_talk_since(self._shut_at, SpanKind.LOST if kind is SpanKind.TALK else kind)
         return cmd.Shut(self._shut_at)
 
     # the gate moves on whole milliseconds of the timeline, so that its talk spans tell exactly how much audio there is
@@ -199,19 +199,19 @@ class Recorder:
         hush = self.situation.hush
         if event.key is ev.AgentKey.KEEP and recordable and hush is not Hush.OFF_RECORD and self._can_keep():
             tone = cmd.Tone.KEEP
-            self._chronicle.mark(MarkKind.KEEP, event.at)
+            self.chronicle.mark(MarkKind.KEEP, event.at)
             out += self._want(self._wishes.flaggable())
         elif event.key is ev.AgentKey.PAUSE and self._before_hang_up(event.at):
             # at any moment before hang-up, also before the notice was heard: pausing needs no permission (promise 8)
             tone = cmd.Tone.PAUSE
             self._bad_news, self._hushed_at = event.at, max(self._hushed_at, event.at)
-            self._chronicle.mark(MarkKind.PAUSE, event.at)
+            self.chronicle.mark(MarkKind.PAUSE, event.at)
             if hush is Hush.NONE:  # off the record stays so
                 self.situation = replace(self.situation, hush=Hush.PAUSED)
         elif event.key is ev.AgentKey.RESUME and live and not self._file_failed and event.at >= self._hushed_at:
             # a resume that was pressed before the pause and comes after it undoes nothing
             tone = cmd.Tone.RESUME
-            self._chronicle.mark(MarkKind.RESUME, event.at)
+            self.chronicle.mark(MarkKind.RESUME, event.at)
             self.situation = replace(self.situation, hush=Hush.NONE)
         elif event.key is ev.AgentKey.FROM and live and self._can_mark(event.at):
             tone = cmd.Tone.FROM
@@ -227,7 +227,7 @@ class Recorder:
             # never refused: stopping needs no permission (promise 8), and in the grace time it still erases
             tone = cmd.Tone.OFF_RECORD
             self._hushed_at = max(self._hushed_at, event.at)
-            self._chronicle.mark(MarkKind.OFF_RECORD, event.at)
+            self.chronicle.mark(MarkKind.OFF_RECORD, event.at)
             self.situation = replace(self.situation, hush=Hush.OFF_RECORD)
             self._forget()
             out.append(cmd.Wipe("off the record"))
@@ -241,7 +241,7 @@ class Recorder:
 
     def _can_keep(self) -> bool:
         """After hang-up only what is still there can be kept."""
-        left = self.situation.life is Life.LIVE or any(s.kind is SpanKind.TALK for s in self._chronicle.told()[0])
+        left = self.situation.life is Life.LIVE or any(s.kind is SpanKind.TALK for s in self.chronicle.told()[0])
         return bool(self._wishes.flaggable()) and not self._file_failed and left
 
     # ---- from here, to here (R10)
@@ -263,11 +263,11 @@ class Recorder:
 
     def _mark(self, kind: MarkKind, at: float) -> float:
         self._marked_at = max(at, self._marked_at)
-        self._chronicle.mark(kind, self._marked_at)
+        self.chronicle.mark(kind, self._marked_at)
         return self._began_at + round((self._marked_at - self._began_at) * 1000) / 1000  # as the timeline tells it
 
     def _keep_marked(self) -> list[cmd.Command]:
-        if self._marked_kept or not self._wishes.marked() or not any(s.kind is SpanKind.TALK for s in marked_only(*self._chronicle.told())):
+        if self._marked_kept or not self._wishes.marked() or not any(s.kind is SpanKind.TALK for s in marked_only(*self.chronicle.told())):
             return []
         self._marked_kept = self._wishes.marked()
         self._part += 1
@@ -280,7 +280,7 @@ class Recorder:
         new = self._wishes.object()
         if not new:
             return []
-        self._chronicle.mark(MarkKind.OBJECTED, at)
+        self.chronicle.mark(MarkKind.OBJECTED, at)
         out: list[cmd.Command] = [cmd.NoteConsent(at, cmd.ConsentKind.OBJECTED, None, ", ".join(sorted(new)))]
         why = "the customer objected to its purpose"
         gone, self._kept = tuple(p for p in self._kept if p in new), tuple(p for p in self._kept if p not in new)
@@ -303,7 +303,7 @@ class Recorder:
             out.append(self._shut(self._clock))
             self._opened_for = None
         self._file_open = False
-        self._chronicle.erased()
+        self.chronicle.erased()
         return [*out, cmd.EraseFile(self._whole_ms_after(self._clock), why)]
 
     # ---- purposes and the file
@@ -345,7 +345,7 @@ class Recorder:
         if self._kept or self._wishes.standing():
             return self._want(self._wishes.standing())
         if self._demand() is Demand.NONE and self.situation.consent is Consent.HEARD:
-            self._chronicle.no_talk_since(self._began_at, SpanKind.LOST)
+            self.chronicle.no_talk_since(self._began_at, SpanKind.LOST)
             return [cmd.EraseFile(self._whole_ms_after(self._clock), "no purpose took this call")]
         return []
 
@@ -357,14 +357,14 @@ class Recorder:
         """Goes with Wipe: nothing that was said so far is there any more."""
         self._kept, self._file_open = (), False
         self._marked_kept, self._mark_open = (), False
-        self._chronicle.wiped()
+        self.chronicle.wiped()
 
     # ---- the end
 
     def _hung_up(self, event: ev.HungUp) -> list[cmd.Command]:
         self._hung_up_at = event.at
         self._parties = frozenset()
-        self._chronicle.mark(MarkKind.HANGUP, event.at)
+        self.chronicle.mark(MarkKind.HANGUP, event.at)
         self.situation = replace(self.situation, talk=Talk.SILENT)
         drained = event.at + self._timing.quarantine
         return [cmd.WakeAt(drained), cmd.WakeAt(max(drained, event.at + self._timing.grace))]
@@ -381,7 +381,7 @@ class Recorder:
         waits_for_key = bool(self._wishes.flaggable()) and self.situation.hush is not Hush.OFF_RECORD and not self._file_failed
         if not waits_for_key or now >= self._hung_up_at + self._timing.grace:
             self.situation = replace(self.situation, life=Life.OVER)
-            out.append(cmd.Finish(self._outcome(), *self._chronicle.closed(self._hung_up_at)))
+            out.append(cmd.Finish(self._outcome(), *self.chronicle.closed(self._hung_up_at)))
         return out
 
     def _outcome(self) -> cmd.Outcome:
@@ -394,4 +394,4 @@ class Recorder:
         return cmd.Outcome.KEPT if self._kept or self._marked_kept else cmd.Outcome.NOT_KEPT
 
     def _span_kind(self) -> SpanKind | None:
-        return span_kind(self.situation, self._chronicle.current, self._waiting)
+        return span_kind(self.situation, self.chronicle.current, self._waiting)

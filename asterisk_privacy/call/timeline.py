@@ -91,11 +91,12 @@ def marked_ranges(marks: Iterable[Mark]) -> tuple[tuple[float, float], ...]:
 
 
 def marked_slots(ranges: Ranges, start: float, count: int, slot: float) -> list[tuple[int, int]]:
-    """Of `count` slots of length `slot` from `start` on: first (included) and last (excluded) of each run that lies wholly in a range."""
+    """Of `count` slots of length `slot` from `start` on: first (included) and last (excluded) of each run that lies wholly in a range.
+    A frame may end up to a slot after the place that it was given (audio/quarantine.py), so the end keeps a slot's distance."""
     found = []
     for begin, end in ranges:
         first = max(0, ceil((begin - start) / slot - 1e-6))
-        last = count if end == inf else min(count, floor((end - start) / slot + 1e-6))
+        last = count if end == inf else min(count, floor((end - start) / slot + 1e-6) - 1)
         if first < last:
             found.append((first, last))
     return found

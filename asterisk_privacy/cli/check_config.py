@@ -98,6 +98,7 @@ def _profiles(config: Config) -> dict[str, object]:
                     "reasoning": purpose.reasoning,
                     "trigger": purpose.trigger,
                     "one_in": purpose.one_in,
+                    "quota": {"calls": purpose.quota.calls, "per": purpose.quota.per} if purpose.quota else None,
                     "agree_key": purpose.agree_key,
                     "retention": criterion_to_mapping(purpose.retention),
                     "kept_until": purpose.retention.in_words(),
@@ -134,8 +135,10 @@ def _print_table(config: Config, path: Path) -> None:
 def _when(purpose: Purpose) -> str:
     return {
         Trigger.FLAG: "agent's key",
-        Trigger.SAMPLE: f"1 call in {purpose.one_in}",
+        Trigger.SAMPLE: f"{purpose.quota.calls} an agent and {purpose.quota.per}" if purpose.quota else f"1 call in {purpose.one_in}",
         Trigger.ALWAYS: "always",
+        Trigger.MARKED: "where the agent marks",
+        Trigger.CAMPAIGN: "in a campaign",
     }[purpose.trigger]
 
 

@@ -14,6 +14,8 @@ LETTERS = {
     SpanKind.PAUSE: "p",
     SpanKind.OFF_RECORD: "x",
     SpanKind.LOST: "!",
+    SpanKind.ERASED: "e",
+    SpanKind.UNKEPT: "u",
 }
 NOTHING = "·"
 

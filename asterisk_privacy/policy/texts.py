@@ -138,6 +138,7 @@ def _clause(words: Notice, purpose: Purpose, language: str) -> str:
         Trigger.FLAG: words.clause_flagged,
         Trigger.SAMPLE: words.clause_sampled,
         Trigger.MARKED: words.clause_marked,
+        Trigger.CAMPAIGN: words.clause,
         Trigger.ALWAYS: words.clause,
     }
     pattern = patterns[purpose.trigger]

@@ -100,6 +100,7 @@ PHRASES = Phrases(
             "announcement": (),
         },
         triggers={
+            "campaign": "Gespräche bestimmter Nebenstellen oder Anschlüsse, für begrenzte Zeit und in begrenzter Zahl, um eine Störung zu finden",
             "marked": "nur der Teil eines Gesprächs, den der Mitarbeiter markiert",
             "flag": "nur Gespräche, die der Mitarbeiter speichert",
             "sample": "eines von {n} Gesprächen, zufällig gewählt",
@@ -115,6 +116,7 @@ PHRASES = Phrases(
             "legitimate-interest": "berechtigtes Interesse (Art. 6 Abs. 1 f)",
         },
         noticed={
+            "campaign": "nichts",
             "marked": "seine eigenen Tasten und deren Ton",
             "flag": "seine eigene Taste und deren Ton",
             "sample": "nichts",

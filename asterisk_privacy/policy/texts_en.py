@@ -102,6 +102,7 @@ PHRASES = Phrases(
             "announcement": (),
         },
         triggers={
+            "campaign": "calls of designated extensions or lines, for a limited time and number, to find a fault",
             "marked": "only the part of a call that the agent marks",
             "flag": "only calls that the agent saves",
             "sample": "one call in {n}, picked at random",
@@ -117,6 +118,7 @@ PHRASES = Phrases(
             "legitimate-interest": "legitimate interest (art. 6(1)(f))",
         },
         noticed={
+            "campaign": "nothing",
             "marked": "his own keys and their tone",
             "flag": "his own key and its tone",
             "sample": "nothing",

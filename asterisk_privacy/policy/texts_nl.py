@@ -102,6 +102,7 @@ PHRASES = Phrases(
             "announcement": (),
         },
         triggers={
+            "campaign": "gesprekken van aangewezen toestellen of lijnen, voor beperkte tijd en in beperkt aantal, om een storing te vinden",
             "marked": "alleen het deel van een gesprek dat de medewerker markeert",
             "flag": "alleen gesprekken die de medewerker bewaart",
             "sample": "een op de {n} gesprekken, willekeurig gekozen",
@@ -117,6 +118,7 @@ PHRASES = Phrases(
             "legitimate-interest": "gerechtvaardigd belang (art. 6 lid 1 f)",
         },
         noticed={
+            "campaign": "niets",
             "marked": "zijn eigen toetsen en de toon daarvan",
             "flag": "zijn eigen toets en de toon daarvan",
             "sample": "niets",

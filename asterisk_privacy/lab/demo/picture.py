@@ -20,8 +20,11 @@ SHADES = {
     SpanKind.PAUSE: ("#f7c6c6", "pause (nothing kept)"),
     SpanKind.OFF_RECORD: ("#e7c6f7", "off the record (nothing kept)"),
     SpanKind.LOST: ("#c9c9c9", "lost"),
+    SpanKind.ERASED: ("#dcb0b0", "erased on objection"),
+    SpanKind.UNKEPT: ("#f4f4d8", "not marked (not kept)"),
 }
 MARKED = {MarkKind.KEEP: "keep key", MarkKind.PAUSE: "pause", MarkKind.RESUME: "resume", MarkKind.OFF_RECORD: "off record"}
+MARKED |= {MarkKind.FROM: "from here", MarkKind.TO: "to here", MarkKind.OBJECTED: "objection"}
 WINDOW = 400  # samples: 50 ms
 
 

@@ -17,12 +17,17 @@ SPAN_WORDS = {
     SpanKind.PAUSE: "paused by the agent: nothing listens",
     SpanKind.OFF_RECORD: "off the record: nothing listens",
     SpanKind.LOST: "conversation, but not recorded",
+    SpanKind.ERASED: "conversation, erased on the customer's objection",
+    SpanKind.UNKEPT: "conversation outside the marks: not kept",
 }
 MARK_WORDS = {
     MarkKind.KEEP: "the agent presses the keep key",
     MarkKind.PAUSE: "the agent presses pause",
     MarkKind.RESUME: "the agent presses resume",
     MarkKind.OFF_RECORD: "the agent presses off the record",
+    MarkKind.FROM: "the agent marks: from here",
+    MarkKind.TO: "the agent marks: to here",
+    MarkKind.OBJECTED: "the agent notes the customer's objection to a purpose",
     MarkKind.REFUSED: "the caller presses the refuse key: final for this call, all wiped",
     MarkKind.AGREED: "the caller presses the agree key",
     MarkKind.HANGUP: "hang-up",
