@@ -19,7 +19,7 @@ from asterisk_privacy.cli.common import (
     print_json,
     print_table,
 )
-from asterisk_privacy.daemon.purging import make_purger
+from asterisk_privacy.daemon.purging import Rules, make_purger
 from asterisk_privacy.registry.clock import utc_now
 from asterisk_privacy.retention.plan import Planned
 from asterisk_privacy.retention.purger import PurgeReport
@@ -70,7 +70,7 @@ def purge(config: Path, dry_run: bool, explain: bool, override_brake: bool, at: 
         raise click.UsageError("this deletes recordings that are not due yet; add --dry-run to look, or --yes to delete them")
     with configured(config) as (settings, registry):
         vault = Vault(settings.store.directory, Recipients.load(settings.store.recipients))
-        report = make_purger(registry, vault, settings.purger).run(at or real_now, dry_run, override_brake, explain)
+        report = make_purger(registry, vault, settings.purger, Rules.of(settings)).run(at or real_now, dry_run, override_brake, explain)
     if as_json:
         print_json(_as_json(report, explain))
     else:

@@ -21,6 +21,7 @@ from asterisk_privacy.daemon.settings import (
     Config,
     Control,
     Dialplan,
+    Evaluations,
     FastAgi,
     Keys,
     PurgerSettings,
@@ -31,8 +32,8 @@ from asterisk_privacy.daemon.settings import (
 )
 from asterisk_privacy.errors import ConfigError
 from asterisk_privacy.policy.book import LANGUAGES, LATEST_DAYS_MAX, Book, Problem, place_of, problems
-from asterisk_privacy.policy.purpose import Basis, Profile, Purpose, Trigger
-from asterisk_privacy.policy.retention import CRITERIA, Criterion, Days
+from asterisk_privacy.policy.purpose import Basis, Period, Profile, Purpose, Quota, Trigger
+from asterisk_privacy.policy.retention import CRITERIA, AnyOf, Criterion, Days
 
 __all__ = [
     "DEFAULT_PATH",
@@ -42,6 +43,7 @@ __all__ = [
     "Config",
     "Control",
     "Dialplan",
+    "Evaluations",
     "FastAgi",
     "Keys",
     "PurgerSettings",
@@ -71,7 +73,15 @@ class PurposeTable:
     retention: Annotated[dict[str, object], Meta(examples=['{ until = "days", latest_days = 30 }'])]
     one_in: Annotated[int | None, Meta(examples=["20"])] = None
     agree_key: Annotated[str | None, Meta(examples=['"1"'])] = None
+    quota: Annotated[dict[str, object] | None, Meta(examples=['{ calls = 4, per = "month" }'])] = None
     titles: Annotated[dict[str, str] | None, Meta(examples=['{ nl = "het behandelen van uw klacht" }'])] = None
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOfTable:
+    """What several criteria in one list have in common."""
+
+    latest_days: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +142,7 @@ def _named(document: Mapping[str, object], kind: str, findings: Findings) -> lis
 
 def _purpose(name: str, table: object, findings: Findings) -> Purpose:
     place = ("purposes", name)
-    sampled = isinstance(table, Mapping) and "one_in" in table
+    sampled = isinstance(table, Mapping) and ("one_in" in table or "quota" in table)
     stand_in = {  # contradict nothing, so that a broken setting does not drag others along
         "title": "?",
         "basis": Basis.LEGITIMATE_INTEREST,
@@ -142,16 +152,19 @@ def _purpose(name: str, table: object, findings: Findings) -> Purpose:
     }
     read = read_table(PurposeTable, table, place, findings, stand_in)
     retention = _retention(read.retention, (*place, "retention"), findings) if read.retention is not None else Days(1)
+    quota = read_table(Quota, read.quota, (*place, "quota"), findings, {"calls": 4, "per": Period.MONTH}) if read.quota is not None else None
     titles = tuple(sorted((read.titles or {}).items()))
     for language in dict(titles):
         if language not in LANGUAGES:
             findings.add((*place, "titles", language), "there are no texts in this language", "write one of " + ", ".join(LANGUAGES))
-    return Purpose(name, read.title, read.basis, read.reasoning, read.trigger, retention, read.one_in, read.agree_key, titles=titles)
+    return Purpose(name, read.title, read.basis, read.reasoning, read.trigger, retention, read.one_in, read.agree_key, quota, titles)
 
 
 def _retention(table: Mapping[str, object], place: Place, findings: Findings) -> Criterion:
     settings = {key: value for key, value in table.items() if key != "until"}
     until = table.get("until")
+    if isinstance(until, list):
+        return _any_of(until, settings, place, findings)
     if isinstance(until, str) and until in CRITERIA:
         return read_table(CRITERIA[until], settings, place, findings, {"latest_days": LATEST_DAYS_MAX})
     names = "one of " + ", ".join(f'"{name}"' for name in CRITERIA)
@@ -162,6 +175,28 @@ def _retention(table: Mapping[str, object], place: Place, findings: Findings) ->
     elif "until" not in guessed:
         findings.add((*place, "until"), "is missing", f"write {names}")
     return Days(1)
+
+
+def _any_of(parts: list[object], settings: Mapping[str, object], place: Place, findings: Findings) -> Criterion:
+    """Each part is a name, or a table of its own with its settings; without a latest date of its own it has that of the whole."""
+    if len(parts) < 2 or not all(isinstance(part, str | Mapping) for part in parts):
+        remedy = 'write until = ["reviewed", "evaluation"], or { until = "reviewed", plus_days = 7 } in place of a name'
+        findings.add((*place, "until"), "is not a list of at least two names or tables", remedy)
+        return Days(1)
+    inner = {f.name for kind in CRITERIA.values() for f in dataclasses.fields(kind)} - {"latest_days"}
+    for key in sorted(inner & settings.keys()):
+        remedy = f'write it within the list: {{ until = "{parts[0] if isinstance(parts[0], str) else "reviewed"}", {key} = ... }}'
+        findings.add((*place, key), "belongs to one part of the list", remedy)
+    whole = read_table(AnyOfTable, {k: v for k, v in settings.items() if k not in inner}, place, findings, {"latest_days": LATEST_DAYS_MAX})
+    read = []
+    for number, part in enumerate(parts, 1):
+        settings_of = {"until": part} if isinstance(part, str) else dict(part) if isinstance(part, Mapping) else {}
+        where = (*place, "until", str(number))
+        if isinstance(settings_of.get("until"), list):
+            findings.add(where, "is a list within a list", "write all names in one list")
+        else:
+            read.append(_retention({"latest_days": whole.latest_days, **settings_of}, where, findings))
+    return AnyOf(whole.latest_days, tuple(read))
 
 
 def _profile(name: str, table: object, purposes: Mapping[str, Purpose], findings: Findings) -> Profile:
@@ -180,9 +215,23 @@ def _profile(name: str, table: object, purposes: Mapping[str, Purpose], findings
 def _contradictions(config: Config, findings: Findings) -> Iterator[Problem]:
     """What no single setting is wrong about. Those that touch a setting which is wrong already are left for the next run."""
     yield from (problem for problem in problems(config.book) if not findings.has(problem.place))
+    yield from _objection(config)
     for touched, problem in _absurd(config):
         if not any(findings.has(place) for place in (problem.place, touched)):
             yield problem
+
+
+def _objection(config: Config) -> Iterator[Problem]:
+    wanted = config.keys.objection_purpose
+    if wanted and wanted not in config.book.purposes:
+        yield Problem(
+            "keys.objection_purpose", f"there is no purpose {show(wanted)}", 'write the name of one, or "" for all that are sampled'
+        )
+    elif wanted and config.book.purposes[wanted].basis is Basis.LEGAL_OBLIGATION:
+        # GDPR art. 21(1): objection is for points (e) and (f)
+        yield Problem(
+            "keys.objection_purpose", f"{wanted} rests on a legal obligation, which nobody can object to", 'write another purpose, or ""'
+        )
 
 
 def _absurd(config: Config) -> Iterator[tuple[str, Problem]]:

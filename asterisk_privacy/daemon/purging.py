@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from asterisk_privacy.daemon.config import PurgerSettings
+from asterisk_privacy.daemon.config import Config, PurgerSettings
 from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.policy.evaluations import Calendar
+from asterisk_privacy.policy.retention import Criterion
+from asterisk_privacy.policy.words import Clause
 from asterisk_privacy.registry.registry import Registry
-from asterisk_privacy.registry.rows import RecordingRow, State
+from asterisk_privacy.registry.rows import KeptPurpose, RecordingRow, State
 from asterisk_privacy.retention.border import border
 from asterisk_privacy.retention.plan import Item, Promise
 from asterisk_privacy.retention.purger import Purger
@@ -21,40 +25,88 @@ from asterisk_privacy.store.vault import Vault
 CHUNK = 500  # recordings read at once
 
 
-def make_purger(registry: Registry, vault: Vault, settings: PurgerSettings | None = None) -> Purger:
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the configuration says about retention by now, beside what was promised to each recording."""
+
+    purposes: Mapping[str, Criterion] = field(default_factory=dict)  # by name of the purpose
+    calendar: Calendar = field(default_factory=Calendar)
+
+    @classmethod
+    def of(cls, config: Config) -> Rules:
+        return cls({name: purpose.retention for name, purpose in config.book.purposes.items()}, config.evaluations.calendar)
+
+    def today(self, purpose: KeptPurpose) -> Criterion | None:
+        """None where the policy says what was promised, or nothing any more."""
+        now = self.purposes.get(purpose.name)
+        return None if now == purpose.criterion else now
+
+    def evaluation(self, call: datetime, agent: str | None) -> datetime | None:
+        """None where the criterion's own default says the same."""
+        return None if self.calendar == Calendar() else self.calendar.after(call, agent)
+
+
+AS_PROMISED = Rules()
+
+
+def make_purger(registry: Registry, vault: Vault, settings: PurgerSettings | None = None, rules: Rules = AS_PROMISED) -> Purger:
     settings = settings or PurgerSettings()
-    return Purger(RegistryRows(registry), vault, settings.brake_percent, settings.brake_at_least, only_one=lambda: only_one(registry.path))
+    rows = RegistryRows(registry, rules)
+    return Purger(rows, vault, settings.brake_percent, settings.brake_at_least, only_one=lambda: only_one(registry.path))
 
 
-def to_item(row: RecordingRow) -> Item:
-    promises = tuple(Promise(purpose.title, purpose.criterion) for purpose in row.purposes)
-    blocks = () if row.restriction is None else (("restricted", row.restriction.at),)
-    return Item(row.id, row.recorded_at, promises, row.milestones, blocks)
+def to_item(row: RecordingRow, rules: Rules = AS_PROMISED) -> Item:
+    around = row.circumstances
+    return Item(
+        item_id=row.id,
+        recorded_at=row.recorded_at,
+        promises=tuple(Promise(purpose.title, purpose.criterion, rules.today(purpose), purpose.added_at) for purpose in row.purposes),
+        milestones=row.milestones,
+        blocks=blocks_of(row),
+        court=around.court,
+        evaluation=rules.evaluation(row.recorded_at, row.agent),
+        lesson=None if around.lesson is None else around.lesson.until,
+    )
+
+
+def blocks_of(row: RecordingRow) -> tuple[Clause, ...]:
+    """What forbids to delete it: legal holds, a restriction."""
+    held = tuple(("held", hold.placed_by, hold.placed_at) for hold in row.circumstances.holds)
+    return held if row.restriction is None else (*held, ("restricted", row.restriction.at))
 
 
 class RegistryRows:
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, rules: Rules = AS_PROMISED) -> None:
         self._registry = registry
+        self._rules = rules
 
     def items(self) -> Sequence[Item]:
-        return [to_item(row) for row in self._registry.recordings(state=State.SEALED)]
+        return [to_item(row, self._rules) for row in self._registry.recordings(state=State.SEALED)]
 
     def maybe_due(self, now: datetime) -> Iterator[Item]:
         """A chunk at a time, so that memory does not grow with the registry."""
         promised = self._registry.promised()
-        borders = {text: None if criterion is None else border(criterion, now) for text, criterion in promised.items()}
+        names = self._registry.promised_names() if self._rules.purposes else {}
+        borders = {text: self._border(criterion, names.get(text, ()), now) for text, criterion in promised.items()}
         ids = self._registry.maybe_due(borders)
         for start in range(0, len(ids), CHUNK):
             for row in self._registry.recordings_among(ids[start : start + CHUNK]):
                 if row.state is State.SEALED:
-                    yield to_item(row)
+                    yield to_item(row, self._rules)
+
+    def _border(self, promised: Criterion | None, names: Collection[str], now: datetime) -> datetime | None:
+        """The younger one of what was promised and what the policy says today; None where agents have dates of their own."""
+        if promised is None or self._rules.calendar.agents:
+            return None
+        today = {self._rules.purposes[name] for name in names if name in self._rules.purposes}
+        return max(border(criterion, now, lambda call: self._rules.evaluation(call, None)) for criterion in {promised, *today})
 
     def count(self) -> int:
         return self._registry.sealed_count()
 
     def item(self, item_id: str) -> Item | None:
         row = self._registry.recording(item_id)
-        return to_item(row) if row is not None and row.state is State.SEALED else None
+        return to_item(row, self._rules) if row is not None and row.state is State.SEALED else None
 
     def purging(self) -> Mapping[str, str]:
         return {row.id: row.state_reason for row in self._registry.recordings(state=State.PURGING)}

@@ -11,7 +11,7 @@ from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.date import DateTrigger
 
 from asterisk_privacy.daemon.health import Alarm, Health
-from asterisk_privacy.daemon.purging import make_purger
+from asterisk_privacy.daemon.purging import Rules, make_purger
 from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.registry import Registry
@@ -73,4 +73,4 @@ class PurgeSchedule:
 
     def _purge(self) -> PurgeReport:
         with Registry.open(self._config.registry.path, actor="purger") as registry:
-            return make_purger(registry, self._vault, self._config.purger).run(datetime.now(UTC), dry_run=False)
+            return make_purger(registry, self._vault, self._config.purger, Rules.of(self._config)).run(datetime.now(UTC), dry_run=False)

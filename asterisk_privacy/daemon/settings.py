@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import time
+from datetime import date, time
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -11,9 +11,11 @@ from typing import Annotated
 from msgspec import Meta
 
 from asterisk_privacy.policy.book import Book
+from asterisk_privacy.policy.evaluations import Calendar, Rhythm
 from asterisk_privacy.policy.phrases import Office
 
 Text = Annotated[str, Meta(min_length=1, description="text of at least one character")]
+AGENTS = Meta(description="a table of agents, each with a list of dates", examples=['{ "PJSIP/anna" = ["2027-02-15"] }'])
 Word = Annotated[str, Meta(pattern="^[A-Za-z0-9_.-]{1,64}$", description="a word of letters, digits, - _ and .")]
 
 CountryCode = Annotated[
@@ -80,6 +82,7 @@ class Ring:
 @dataclass(frozen=True, slots=True)
 class Keys:
     grace_seconds: Annotated[int, Meta(ge=0, le=3600)] = 60  # in which the keep key still works after hang-up
+    objection_purpose: str = ""  # what the objection key takes away; empty: every purpose with trigger "sample"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,18 @@ class PurgerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Evaluations:
+    """When agents are evaluated, which ends retention until "evaluation". Days are those of UTC."""
+
+    default: Rhythm = Rhythm.QUARTERLY  # on the first day of each, for agents without a date of their own after the call
+    agents: Annotated[dict[str, list[date]], AGENTS] = field(default_factory=dict)
+
+    @property
+    def calendar(self) -> Calendar:
+        return Calendar(self.default, self.agents)
+
+
+@dataclass(frozen=True, slots=True)
 class Control:
     socket: Path = Path("/run/asterisk-privacy/control.sock")
 
@@ -127,5 +142,6 @@ class Config:
     store: Store = field(default_factory=Store)
     registry: RegistrySettings = field(default_factory=RegistrySettings)
     purger: PurgerSettings = field(default_factory=PurgerSettings)
+    evaluations: Evaluations = field(default_factory=Evaluations)
     control: Control = field(default_factory=Control)
     office: Office = field(default_factory=Office)

@@ -6,11 +6,20 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from asterisk_privacy.policy.purpose import Basis, Profile, Purpose, Trigger
-from asterisk_privacy.policy.retention import Criterion, UntilCaseClosed, UntilReviewed
+from asterisk_privacy.policy.purpose import Basis, Period, Profile, Purpose, Trigger
+from asterisk_privacy.policy.retention import (
+    AnyOf,
+    Criterion,
+    UntilCaseClosed,
+    UntilCourtFinal,
+    UntilDiscussed,
+    UntilEvaluation,
+    UntilReviewed,
+)
 
 LANGUAGES = ("nl", "en", "de")
 LATEST_DAYS_MAX = 3650  # ten years; whoever needs more has a case or a legal hold, not a rule
+DAYS_OF = {Period.DAY: 1, Period.WEEK: 7, Period.MONTH: 31, Period.QUARTER: 92}
 KEYS = "0123456789*#"  # what a telephone has
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")  # names travel through the dialplan as arguments and channel variables
 SOUND = re.compile(r"[A-Za-z0-9_./-]+")  # a comma or an ampersand would be syntax to Playback()
@@ -93,14 +102,33 @@ def _choice(place: str, purpose: Purpose) -> Iterator[Problem]:
 
 def _sampling(place: str, purpose: Purpose) -> Iterator[Problem]:
     if purpose.trigger is not Trigger.SAMPLE:
-        if purpose.one_in is not None:
+        for setting in (name for name in ("one_in", "quota") if getattr(purpose, name) is not None):
             yield Problem(
-                f"{place}.one_in", f"has no meaning with the trigger {purpose.trigger}", 'leave one_in out, or write trigger = "sample"'
+                f"{place}.{setting}",
+                f"has no meaning with the trigger {purpose.trigger}",
+                f'leave {setting} out, or write trigger = "sample"',
             )
+    elif purpose.quota is not None:
+        yield from _quota(place, purpose)
     elif purpose.one_in is None:
         yield Problem(f"{place}.one_in", 'is missing, and the trigger "sample" needs it', "write one_in = 20 to take one call in twenty")
     elif purpose.one_in < 1:
         yield Problem(f"{place}.one_in", f"no call can be one in {purpose.one_in}", "write one_in = 20 to take one call in twenty")
+
+
+def _quota(place: str, purpose: Purpose) -> Iterator[Problem]:
+    assert purpose.quota is not None
+    if purpose.one_in is not None:
+        yield Problem(f"{place}.quota", "contradicts one_in: both say how calls are drawn", "write one of the two")
+    if purpose.quota.calls < 1:
+        yield Problem(f"{place}.quota.calls", f"{purpose.quota.calls} calls are none", 'write quota = { calls = 4, per = "month" }')
+    if purpose.retention.latest_days < DAYS_OF[purpose.quota.per]:
+        # until its period is over a call may still be replaced; who reviews earlier reviews the first calls, which everybody expects
+        yield Problem(
+            f"{place}.retention.latest_days",
+            f"{purpose.retention.latest_days} days end before the quota's {purpose.quota.per} does",
+            f"write {DAYS_OF[purpose.quota.per]} or more, or a quota for a shorter period",
+        )
 
 
 def _retention(place: str, retention: Criterion) -> Iterator[Problem]:
@@ -113,24 +141,48 @@ def _retention(place: str, retention: Criterion) -> Iterator[Problem]:
             f"{latest} days is more than ten years",
             f"write {LATEST_DAYS_MAX} or less instead, and use a case or a legal hold for the recording that must stay longer",
         )
-    if isinstance(retention, UntilReviewed | UntilCaseClosed):
+    if isinstance(retention, AnyOf):
+        yield from _parts(place, retention)
+    if isinstance(retention, UntilReviewed | UntilEvaluation | UntilDiscussed | UntilCaseClosed | UntilCourtFinal):
         if retention.plus_days < 0:
             yield Problem(f"{place}.plus_days", f"{retention.plus_days} days would end before the event", "write 0 or more instead")
         elif retention.plus_days >= latest > 0:
             yield Problem(
                 f"{place}.plus_days", f"the latest date ({latest} days) always comes first", f"write less than {latest}, or a later date"
             )
-    if isinstance(retention, UntilCaseClosed):
-        if retention.link_within_days < 1:
-            yield Problem(
-                f"{place}.link_within_days", f"nobody can open a case within {retention.link_within_days} days", "write 1 or more instead"
-            )
-        elif retention.link_within_days > latest > 0:
-            yield Problem(
-                f"{place}.link_within_days",
-                f"the time to open a case ({retention.link_within_days} days) runs past the latest date ({latest} days)",
-                f"write link_within_days = {latest} or less, or a later date",
-            )
+    if isinstance(retention, UntilReviewed | UntilEvaluation):
+        yield from _lesson(f"{place}.lesson_days", retention.lesson_days, latest)
+    if isinstance(retention, UntilCaseClosed | UntilCourtFinal):
+        yield from _link_within(f"{place}.link_within_days", retention.link_within_days, latest)
+    if isinstance(retention, UntilCourtFinal) and retention.appeal_days < 1:
+        yield Problem(f"{place}.appeal_days", f"nobody can appeal within {retention.appeal_days} days", "write 1 or more instead")
+
+
+def _parts(place: str, several: AnyOf) -> Iterator[Problem]:
+    if len(several.parts) < 2:
+        yield Problem(f"{place}.until", "one criterion is no choice", "write at least two, or one without a list")
+    for number, part in enumerate(several.parts, 1):
+        yield from _retention(f"{place}.until.{number}", part)
+        if part.latest_days > several.latest_days > 0:
+            what = f"{part.latest_days} days run past the latest date of the whole ({several.latest_days} days)"
+            remedy = f"write {several.latest_days} or less, or leave it out"
+            yield Problem(f"{place}.until.{number}.latest_days", what, remedy)
+
+
+def _lesson(place: str, lesson_days: int, latest: int) -> Iterator[Problem]:
+    if lesson_days > LATEST_DAYS_MAX:
+        yield Problem(place, f"{lesson_days} days is more than ten years", f"write {LATEST_DAYS_MAX} or less instead")
+    elif lesson_days != 0 and lesson_days <= latest:
+        what = f"{lesson_days} days is not longer than the latest date ({latest} days), which a lesson may use anyway"
+        yield Problem(place, what, f"leave it out, or write more than {latest}")
+
+
+def _link_within(place: str, days: int, latest: int) -> Iterator[Problem]:
+    if days < 1:
+        yield Problem(place, f"nobody can open a case within {days} days", "write 1 or more instead")
+    elif days > latest > 0:
+        what = f"the time to open a case ({days} days) runs past the latest date ({latest} days)"
+        yield Problem(place, what, f"write {latest} or less, or a later date")
 
 
 def _profile(place: str, profile: Profile, known: Mapping[str, Purpose]) -> Iterator[Problem]:

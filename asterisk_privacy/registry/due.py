@@ -7,6 +7,7 @@ is not due (`retention.border`). Recordings to which something happened are all 
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -38,6 +39,15 @@ def promised(file: RegistryFile) -> dict[str, Criterion | None]:
     with file.read() as db:
         texts = [text for (text,) in sql(db, _PROMISED)]
     return {text: _read(text) for text in texts}
+
+
+def promised_names(file: RegistryFile) -> dict[str, frozenset[str]]:
+    """Names of the purposes for which each criterion was promised, by its text."""
+    found: dict[str, set[str]] = defaultdict(set)
+    with file.read() as db:
+        for text, name in sql(db, "SELECT DISTINCT criterion, name FROM recording_purposes WHERE withdrawn_at IS NULL"):
+            found[text].add(name)
+    return {text: frozenset(names) for text, names in found.items()}
 
 
 def sealed_count(file: RegistryFile) -> int:

@@ -169,6 +169,10 @@ class Registry:
         """Every criterion that was promised to a recording, by the text under which it is stored; None: cannot be read."""
         return due.promised(self._file)
 
+    def promised_names(self) -> dict[str, frozenset[str]]:
+        """Names of purposes, by the text of the criterion that was promised for them."""
+        return due.promised_names(self._file)
+
     def maybe_due(self, borders: Mapping[str, datetime | None]) -> list[str]:
         """Ids of all that is sealed and can be due, and perhaps more; see registry/due.py."""
         return due.maybe_due(self._file, borders)

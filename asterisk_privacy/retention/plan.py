@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from asterisk_privacy.policy.retention import Criterion, Facts, Milestone
+from asterisk_privacy.policy.retention import CourtCase, Criterion, Facts, Milestone
 from asterisk_privacy.policy.words import Clause, say
 
 
@@ -16,6 +16,18 @@ class Promise:
 
     title: str
     criterion: Criterion
+    today: Criterion | None = None  # what the policy says by now, if that is something else
+    promised_at: datetime | None = None  # None: when it was recorded
+
+    def verdict(self, facts: Facts, now: datetime) -> tuple[bool, datetime, Clause]:
+        """Ended, end and words. A recording keeps the promise of its day, unless the policy of today ends it earlier."""
+        kept = self.criterion.verdict(facts, now)
+        if self.today is None or self.today == self.criterion:
+            return kept.ended, kept.ends_at, kept.clause
+        stricter = self.today.verdict(facts, now)
+        if stricter.ends_at < kept.ends_at:
+            return stricter.ended, stricter.ends_at, ("stricter-now", stricter.clause)
+        return kept.ended, kept.ends_at, ("as-promised", kept.clause, self.promised_at or facts.recorded_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +37,9 @@ class Item:
     promises: tuple[Promise, ...]
     milestones: Mapping[Milestone, datetime]
     blocks: tuple[Clause, ...] = ()  # what forbids its deletion, whatever its purposes say
+    court: tuple[CourtCase, ...] = ()
+    evaluation: datetime | None = None  # begin of the day of the agent's next one after the call; None: the next quarter's
+    lesson: datetime | None = None  # until when a person decided to keep it for learning
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +49,7 @@ class Planned:
     due: datetime  # when the last of its purposes ended, or ends at the latest as things stand
     clauses: tuple[tuple[str, Clause], ...]  # title and verdict of each purpose
     language: str = "en"
+    blocked: bool = False  # a legal hold or a restriction keeps it, whatever is due
 
     @property
     def reason(self) -> str:
@@ -61,15 +77,16 @@ def judge(item: Item, now: datetime, language: str = "en") -> Planned:
     deletion. One without a purpose has nothing to stay for."""
     blocks = tuple(("", block) for block in item.blocks)
     if not item.promises:
-        return Planned(item.item_id, not blocks, min(item.recorded_at, now), (*blocks, ("", ("no-purpose",))), language)
-    facts = Facts(item.recorded_at, item.milestones)
-    verdicts = [(promise.title, promise.criterion.verdict(facts, now, language)) for promise in item.promises]
+        return Planned(item.item_id, not blocks, min(item.recorded_at, now), (*blocks, ("", ("no-purpose",))), language, bool(blocks))
+    facts = Facts(item.recorded_at, item.milestones, item.court, item.evaluation, item.lesson)
+    verdicts = [(promise.title, promise.verdict(facts, now)) for promise in item.promises]
     return Planned(
         item_id=item.item_id,
-        delete=not blocks and all(verdict.ended for _, verdict in verdicts),
-        due=max(verdict.ends_at for _, verdict in verdicts),
-        clauses=(*blocks, *((title, verdict.clause) for title, verdict in verdicts)),
+        delete=not blocks and all(ended for _, (ended, _, _) in verdicts),
+        due=max(ends_at for _, (_, ends_at, _) in verdicts),
+        clauses=(*blocks, *((title, clause) for title, (_, _, clause) in verdicts)),
         language=language,
+        blocked=bool(blocks),
     )
 
 

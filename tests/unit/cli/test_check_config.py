@@ -45,7 +45,7 @@ def test_json_has_all_of_a_profile() -> None:
         "sample",
         20,
     )
-    assert training["retention"] == {"until": "reviewed", "latest_days": 35, "plus_days": 0}
+    assert training["retention"] == {"until": "reviewed", "latest_days": 35, "plus_days": 0, "lesson_days": 0}
     assert answer["profiles"]["sales"]["refuse_key"] == "3"
 
 

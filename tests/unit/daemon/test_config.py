@@ -189,8 +189,8 @@ def test_all_mistakes_of_a_file_come_at_once() -> None:
         refuse_key = "3"
         """
     ) == (
-        "[rings]: unknown key; remove it; known here: asterisk, fastagi, capture, ring, keys, dialplan, store, registry, purger, control,"
-        " office, purposes, profiles",
+        "[rings]: unknown key; remove it; known here: asterisk, fastagi, capture, ring, keys, dialplan, store, registry, purger,"
+        " evaluations, control, office, purposes, profiles",
         "[capture] adverties: unknown key; did you mean advertise?",
         '[capture] quarantine_ms: "1s" is not a whole number from 200 to 5000; write for instance quarantine_ms = 1000, the default',
         "[ring]: 3 is not a table; write [ring] and its settings below it",
@@ -199,7 +199,8 @@ def test_all_mistakes_of_a_file_come_at_once() -> None:
         '[purposes.complaint] reasoning: is missing; write reasoning = "why this basis holds"',
         '[purposes.complaint] agree_key: 1 is not text in quotes; write agree_key = "1"',
         "[purposes.duty] retention.plus: unknown key; did you mean plus_days?",
-        '[purposes.duty] retention.until: "dayz" is not one of "days", "reviewed", "case-closed"; write until = "days" for a fixed period',
+        '[purposes.duty] retention.until: "dayz" is not one of "days", "reviewed", "evaluation", "discussed", "case-closed", "court-final";'
+        ' write until = "days" for a fixed period',
         '[profiles.x] purposes: there is no purpose "dutty"; write [purposes.dutty], or take it off this list',
         "[purposes.complaint] title: is empty; write the purpose in words that a caller understands",
         '[purposes.complaint] one_in: is missing, and the trigger "sample" needs it; write one_in = 20 to take one call in twenty',
@@ -230,7 +231,7 @@ def test_retention_has_no_default() -> None:
     """Promise 5: no purpose without an end and a latest date."""
     assert "retention: is missing" in mistake(MINIMAL.replace("retention =", "#"))
     assert "retention.latest_days: is missing" in mistake(MINIMAL.replace(", latest_days = 730", ""))
-    assert "retention.until: a list is not one of" in mistake(MINIMAL.replace('"case-closed"', '["days"]'))
+    assert "retention.until: is not a list of at least two names" in mistake(MINIMAL.replace('"case-closed"', '["days"]'))
     assert "retention.until: is missing" in mistake(MINIMAL.replace('until = "case-closed", ', ""))
 
 
