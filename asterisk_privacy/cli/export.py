@@ -79,6 +79,12 @@ def _refuse_if_not_allowed(registry: Registry, row: RecordingRow | None, recordi
             f"recording {recording_id}: does not serve purpose {detail['purpose']!r}, only {', '.join(names) or 'none any more'}; "
             "it is not exported, and the attempt is in the audit trail"
         )
+    if row.restriction is not None and detail["purpose"] not in row.restriction.except_for:
+        registry.audit(actor(), "recording.export-refused", recording_id, detail)
+        raise OperatorError(
+            f"recording {recording_id}: is restricted since {row.restriction.at:%Y-%m-%d} (GDPR art. 18) and not excepted for "
+            f"{detail['purpose']!r}; it is not exported, and the attempt is in the audit trail"
+        )
     if row.state is not State.SEALED:
         raise OperatorError(f"recording {recording_id}: is {row.state}; only a sealed recording can be exported")
 

@@ -17,6 +17,7 @@ COMMANDS: Mapping[str, str] = {
     "check-config": "asterisk_privacy.cli.check_config:check_config",
     "status": "asterisk_privacy.cli.status:status",
     "recordings": "asterisk_privacy.cli.recordings:recordings",
+    "subject": "asterisk_privacy.cli.subject:subject",
     "purge": "asterisk_privacy.cli.purge:purge",
     "audit": "asterisk_privacy.cli.audit:audit",
     "keys": "asterisk_privacy.cli.keys:keys",

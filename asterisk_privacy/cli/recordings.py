@@ -26,6 +26,7 @@ from asterisk_privacy.policy.retention import Facts, Milestone, criterion_to_map
 from asterisk_privacy.registry.clock import utc_now
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import RecordingRow, State, open_cases
+from asterisk_privacy.registry.subjects import ListenRow
 from asterisk_privacy.retention.plan import Planned, judge
 
 
@@ -75,8 +76,9 @@ def show(recording_id: str, config: Path, as_json: bool) -> None:
     """One recording: its timeline with every gap, its purposes, and why and until when each keeps it."""
     with configured(config) as (_, registry):
         row = wanted(registry, recording_id)
+        heard = registry.listens(recording_id)
     if as_json:
-        print_json(_as_json(row))
+        print_json({**_as_json(row), "listened": [_heard_json(one) for one in heard]})
         return
     facts = [
         ("recording", row.id),
@@ -89,6 +91,9 @@ def show(recording_id: str, config: Path, as_json: bool) -> None:
     judged = outlook(row)
     if judged is not None:
         facts.append(("due" if judged.delete else "kept until", f"{local(judged.due)}{'' if judged.delete else ' at the latest'}"))
+    if row.restriction is not None:
+        excepted = ", ".join(row.restriction.except_for) or "nothing"
+        facts.append(("restricted", f"since {local(row.restriction.at)}: {row.restriction.reason}; except for {excepted}"))
     if row.evidence:
         facts.append(("evidence", row.evidence))
     for name, value in facts:
@@ -97,6 +102,14 @@ def show(recording_id: str, config: Path, as_json: bool) -> None:
     _show_purposes(row)
     if row.history:
         print_table(("what happened", "at", "by", "note"), [(m.kind.value, local(m.at), m.by, m.note) for m in row.history])
+    if heard:
+        print_table(("who listened", "at", "what", "purpose", "reason"), [(h.by, local(h.at), h.what, h.purpose, h.reason) for h in heard])
+    else:
+        click.echo("nobody has listened to it")
+
+
+def _heard_json(one: ListenRow) -> dict[str, object]:
+    return {"at": iso(one.at), "by": one.by, "what": one.what, "purpose": one.purpose, "reason": one.reason}
 
 
 def _show_timeline(row: RecordingRow) -> None:

@@ -32,6 +32,11 @@ class ListenRow:
     purpose: str
     reason: str
 
+    @property
+    def by_others(self) -> bool:
+        """Somebody could hear it, and not for the person concerned."""
+        return self.what in ("copy made", "listened")
+
 
 def recordings(
     file: RegistryFile, *, hashes: Collection[str], agent: str | None, since: datetime | None, until: datetime | None

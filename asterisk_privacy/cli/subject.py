@@ -1,0 +1,193 @@
+"""`asterisk-privacy subject`: what is kept of one person, and a copy for him or her."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+import click
+
+from asterisk_privacy.cli.common import (
+    actor,
+    clock,
+    config_option,
+    configured,
+    iso,
+    json_option,
+    local,
+    operator_errors,
+    print_json,
+    print_table,
+)
+from asterisk_privacy.cli.persons import period_options, person, person_options
+from asterisk_privacy.cli.recordings import outlook
+from asterisk_privacy.cli.subject_acts import erase, object_, restrict
+from asterisk_privacy.cli.subject_request import request
+from asterisk_privacy.daemon.rights import flac_of, held, told
+from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.registry.clock import utc_now
+from asterisk_privacy.registry.registry import Registry
+from asterisk_privacy.registry.requests import About, RequestKind
+from asterisk_privacy.registry.rows import RecordingRow, State
+from asterisk_privacy.registry.subjects import ListenRow
+from asterisk_privacy.rights import bundle
+from asterisk_privacy.rights.bundle import Side, Wish
+from asterisk_privacy.rights.delivery import deliver_to
+from asterisk_privacy.rights.words import WORDS
+from asterisk_privacy.store.identity import Identity
+
+
+@click.group("subject")
+def subject() -> None:
+    """A person's rights: find, copy, erase, restrict, object, and the deadline of each request (GDPR art. 12 to 21)."""
+
+
+subject.add_command(erase)
+subject.add_command(restrict)
+subject.add_command(object_)
+subject.add_command(request)
+
+
+@subject.command("find")
+@person_options
+@period_options
+@config_option
+@json_option
+@operator_errors
+def find(number: str | None, agent: str | None, since: date | None, until: date | None, config: Path, as_json: bool) -> None:
+    """Which recordings of a person exist, what for, until when, and who listened.
+
+    A caller is found by number, an employee by his endpoint. What was deleted is not found: nobody knows any more whose it was.
+
+    \b
+    Examples:
+      asterisk-privacy subject find --number "+31 6 12345678" --from 2026-01-01
+      asterisk-privacy subject find --agent PJSIP/anna
+    """
+    with configured(config) as (settings, registry):
+        who = person(settings, number, agent)
+        rows = who.recordings(registry, since, until)
+        registry.audit(actor(), "subject.find", who.about.value, {"found": str(len(rows))})
+        heard = {row.id: registry.listens(row.id) for row in rows}
+    if as_json:
+        print_json([_as_json(row, heard[row.id]) for row in rows])
+        return
+    if not rows:
+        click.echo("No recording is kept of this person in this period.")
+        return
+    headings = ("recording", "recorded", "line", "state", "length", "what for", "at the latest until", "heard")
+    print_table(headings, [_line(row, heard[row.id]) for row in rows])
+    listened = [(h.recording_id, local(h.at), h.by, h.what, h.purpose, h.reason) for row in rows for h in heard[row.id]]
+    if listened:
+        print_table(("recording", "at", "who", "what", "purpose", "reason"), listened, title="Who listened")
+
+
+def _state(row: RecordingRow) -> str:
+    marks = [row.state.value, *(["restricted"] if row.restriction else []), *(["held"] if held(row) else [])]
+    return ", ".join(marks)
+
+
+def _line(row: RecordingRow, heard: list[ListenRow]) -> tuple[str, ...]:
+    judged = outlook(row)
+    return (
+        row.id,
+        local(row.recorded_at),
+        row.profile,
+        _state(row),
+        "" if row.duration_ms is None else clock(row.duration_ms),
+        ", ".join(p.title for p in row.purposes),
+        local(judged.due) if judged else "",
+        str(len(heard)),
+    )
+
+
+def _as_json(row: RecordingRow, heard: list[ListenRow]) -> dict[str, object]:
+    judged = outlook(row)
+    return {
+        "id": row.id,
+        "recorded_at": iso(row.recorded_at),
+        "profile": row.profile,
+        "state": row.state.value,
+        "duration_ms": row.duration_ms,
+        "purposes": [{"name": p.name, "title": p.title, "basis": p.basis.value} for p in row.purposes],
+        "ends_at": None if judged is None else iso(judged.due),
+        "reason": None if judged is None else judged.reason,
+        "restricted": row.restriction is not None,
+        "legal_hold": held(row),
+        "listened": [{"at": iso(h.at), "by": h.by, "what": h.what, "purpose": h.purpose, "reason": h.reason} for h in heard],
+    }
+
+
+@subject.command("export")
+@person_options
+@period_options
+@click.option("--output", type=click.Path(path_type=Path), required=True, help="A new folder, or a new file that ends in .zip.")
+@click.option("--identity", type=click.Path(path_type=Path), required=True, help="File with the secret key of a reviewer.")
+@click.option("--mask-other", is_flag=True, help="Silence the other party's voice.")
+@click.option("--language", type=click.Choice(sorted(WORDS)), help="Of the texts; that of [office] if not given.")
+@click.option("--request", "request_number", type=int, metavar="ID", help="The open request for access that this answers.")
+@click.option("--identity-check", default="", help="How you know that it is this person, without numbers of documents.")
+@config_option
+@json_option
+@operator_errors
+def export(
+    number: str | None,
+    agent: str | None,
+    since: date | None,
+    until: date | None,
+    output: Path,
+    identity: Path,
+    mask_other: bool,
+    language: str | None,
+    request_number: int | None,
+    identity_check: str,
+    config: Path,
+    as_json: bool,
+) -> None:
+    """A person's copy of all recordings (GDPR art. 15): audio, timeline, the facts as text and JSON, a manifest with hashes.
+
+    It is in clear and readable by you alone; hand it over on a safe road and delete it. A restriction does not stand in its way (the
+    person asks for it), a deletion does. That it is made is in the audit trail of each recording before the first byte.
+
+    \b
+    Example:
+      asterisk-privacy subject export --number 06-12345678 --identity identity.txt --output copy.zip \\
+          --request 7 --identity-check "called back on the number in the contract" --language nl
+    """
+    with configured(config) as (settings, registry):
+        who = person(settings, number, agent)
+        who.not_named_in(identity_check=identity_check)
+        asked = who.asked(registry, request_number)
+        if asked is not None and asked.kind is not RequestKind.ACCESS:
+            raise OperatorError(f"request {asked.id}: asks for {asked.kind}, not for access")
+        rows = [row for row in who.recordings(registry, since, until) if row.state is State.SEALED]
+        identities = Identity.load_all(identity)
+        if os.path.lexists(output):
+            raise OperatorError(f"{output}: exists already and is not overwritten; name another place")
+        detail = {"purpose": "access", "reason": f"request {asked.id}" if asked else "no request noted"}
+        detail |= {"identity_check": identity_check or "not noted", "masked": str(mask_other).lower()}
+        side = Side.AGENTS if who.about is About.AGENT else Side.CUSTOMER
+        wish = Wish(side, mask_other, language or settings.office.language, utc_now(), settings.office)
+        with _audited(registry, rows, detail), deliver_to(output) as delivery:
+            known = [told(registry, row, identities, with_number=side is Side.CUSTOMER) for row in rows]
+            bundle.write(known, flac_of(settings.store.directory, identities), wish, delivery)
+    if as_json:
+        print_json({"output": str(output), "recordings": [row.id for row in rows]})
+    else:
+        click.echo(f"{output}: {len(rows)} recordings; hand it over safely, then delete it")
+
+
+@contextmanager
+def _audited(registry: Registry, rows: Sequence[RecordingRow], detail: Mapping[str, str]) -> Iterator[None]:
+    registry.audit(actor(), "subject.export", detail["reason"], {**detail, "recordings": str(len(rows))})
+    for row in rows:
+        registry.audit(actor(), "recording.subject-copy", row.id, detail)
+    try:
+        yield
+    except OperatorError as error:
+        for row in rows:
+            registry.audit(actor(), "recording.subject-copy-failed", row.id, {"why": type(error).__name__})
+        raise

@@ -1,0 +1,140 @@
+"""Joins registry and store to what persons may ask (rights/), which knows neither. Each answer, refusals too, is in the audit trail."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import soundfile
+
+from asterisk_privacy.daemon.purging import only_one
+from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.registry.registry import Registry
+from asterisk_privacy.registry.rows import RecordingRow, State
+from asterisk_privacy.retention.purger import evidence_text
+from asterisk_privacy.rights import refusals
+from asterisk_privacy.rights.bundle import Stereo
+from asterisk_privacy.rights.facts import Heard, KeptFor, Told
+from asterisk_privacy.rights.refusals import Answer, Served
+from asterisk_privacy.store import layout
+from asterisk_privacy.store.identity import Identity
+from asterisk_privacy.store.opening import open_recording
+from asterisk_privacy.store.seal_text import open_text
+from asterisk_privacy.store.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the officer says about a request; it stands in the audit trail for good, so it names nobody."""
+
+    reason: str
+    identity_check: str
+    legal_claim: str | None = None  # why the recording is needed for a claim
+    request: int | None = None
+
+
+def erase(registry: Registry, vault: Vault, row: RecordingRow, asked: Asked, now: datetime) -> Answer:
+    """The purger's way: row purging -> shredded -> row purged with the evidence; what a crash cuts off, the purger finishes."""
+    _must_be_sealed(row)
+    answer = refusals.erasure(served(row), held(row), asked.legal_claim)
+    _note(registry, row, "erase", asked, answer)
+    _carry_out(registry, vault, row, answer, asked, now)
+    return answer
+
+
+def object_to(registry: Registry, vault: Vault, row: RecordingRow, purpose: str, asked: Asked, now: datetime) -> Answer:
+    _must_be_sealed(row)
+    try:
+        answer = refusals.objection(served(row), purpose, held(row), asked.legal_claim)
+    except ValueError as error:
+        raise OperatorError(f"recording {row.id}: {error}") from None
+    _note(registry, row, "object", asked, answer)
+    _carry_out(registry, vault, row, answer, asked, now)
+    return answer
+
+
+def restrict(registry: Registry, row: RecordingRow, except_for: Sequence[str], asked: Asked, now: datetime) -> Answer:
+    _must_be_sealed(row)
+    unknown = [name for name in except_for if name not in (p.name for p in row.purposes)]
+    if unknown:
+        raise OperatorError(f"recording {row.id}: does not serve purpose {unknown[0]!r}, so it cannot be excepted")
+    registry.restrict(row.id, now, asked.reason, except_for)
+    answer = refusals.restriction(held(row))
+    _note(registry, row, "restrict", asked, answer)
+    return answer
+
+
+def served(row: RecordingRow) -> tuple[Served, ...]:
+    return tuple(Served(p.name, p.title, p.basis) for p in row.purposes)
+
+
+def held(row: RecordingRow) -> bool:
+    return bool(row.circumstances.holds)
+
+
+def told(registry: Registry, row: RecordingRow, identities: Sequence[Identity], with_number: bool) -> Told:
+    call = registry.call(row.call_id)
+    sealed = call.customer_sealed if call is not None and with_number else None
+    titles = {p.name: p.title for p in row.purposes}
+    return Told(
+        recording_id=row.id,
+        recorded_at=row.recorded_at,
+        line=row.profile,
+        duration_ms=row.duration_ms or 0,
+        truncated=row.truncated,
+        purposes=tuple(KeptFor(p.title, p.basis, p.reasoning, p.criterion) for p in row.purposes),
+        heard=tuple(Heard(h.at, titles.get(h.purpose, h.purpose)) for h in registry.listens(row.id) if h.by_others),
+        restricted_at=None if row.restriction is None else row.restriction.at,
+        held=held(row),
+        number=open_text(sealed, identities) if sealed else None,
+        spans=row.spans,
+        marks=row.marks,
+    )
+
+
+def flac_of(directory: Path, identities: Sequence[Identity]) -> Callable[[Told, Callable[[Stereo], Stereo]], bytes]:
+    """Decrypts and encodes in memory; `directory` is that of the store."""
+
+    def make(one: Told, change: Callable[[Stereo], Stereo]) -> bytes:
+        sealed = layout.place(directory, one.recording_id, layout.SEALED)
+        samples, rate = open_recording(sealed, identities, allow_truncated=one.truncated)
+        memory = io.BytesIO()
+        soundfile.write(memory, change(samples), rate, format="FLAC", subtype="PCM_16")
+        return memory.getvalue()
+
+    return make
+
+
+def _carry_out(registry: Registry, vault: Vault, row: RecordingRow, answer: Answer, asked: Asked, now: datetime) -> None:
+    for name in answer.withdrawn:
+        registry.withdraw_purpose(row.id, name, now, asked.reason)
+    if not answer.erased:
+        return
+    with only_one(registry.path):
+        if row.restriction is not None:
+            registry.lift_restriction(row.id, now, "the person asked for its erasure")
+        why = f"at the person's request: {asked.reason}"
+        registry.mark_purging(row.id, now, why)
+        evidence = vault.shred(row.id)
+        if vault.path(row.id).exists():
+            raise OperatorError(f"recording {row.id}: the file is still there after shredding; the row stays purging, see: purge")
+        registry.mark_purged(row.id, now, why, evidence_text(evidence))
+
+
+def _must_be_sealed(row: RecordingRow) -> None:
+    if row.state is State.WRITING:
+        raise OperatorError(f"recording {row.id}: is being made at this moment; ask again when the call is over")
+    if row.state is not State.SEALED:
+        raise OperatorError(f"recording {row.id}: is {row.state} already")
+
+
+def _note(registry: Registry, row: RecordingRow, what: str, asked: Asked, answer: Answer) -> None:
+    detail = {"reason": asked.reason, "identity_check": asked.identity_check, "answer": answer.in_words()}
+    if asked.legal_claim:
+        detail["legal_claim"] = asked.legal_claim
+    if asked.request is not None:
+        detail["request"] = str(asked.request)
+    registry.audit(registry.actor, f"subject.{what}{'-refused' if answer.refused else ''}", row.id, detail)

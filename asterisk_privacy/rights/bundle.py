@@ -1,0 +1,62 @@
+"""The copy of GDPR art. 15(3): for each recording its audio, timeline and a place for a transcript; the facts; a manifest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from asterisk_privacy.policy.phrases import Office
+from asterisk_privacy.rights.delivery import Delivery
+from asterisk_privacy.rights.facts import Told, as_mapping, as_text, timeline_mapping, timeline_text
+from asterisk_privacy.rights.words import WORDS
+
+Stereo = npt.NDArray[np.int16]  # (n, 2)
+
+
+class Side(IntEnum):
+    """Column of the audio."""
+
+    CUSTOMER = 0
+    AGENTS = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How the copy is to be. `whose` is the person's own side: the other is what `mask_other` silences."""
+
+    whose: Side
+    mask_other: bool
+    language: str
+    at: datetime
+    office: Office = field(default_factory=Office)
+
+
+def masked(samples: Stereo, whose: Side) -> Stereo:
+    """A copy in which only `whose` is heard. Silence, not a disguise: a changed voice still says what was said."""
+    only = np.zeros_like(samples)
+    only[:, whose] = samples[:, whose]
+    return only
+
+
+def write(told: Sequence[Told], flac_of: Callable[[Told, Callable[[Stereo], Stereo]], bytes], wish: Wish, to: Delivery) -> None:
+    """`flac_of(recording, change)` decrypts it in memory, lets `change` have the samples, and returns them as FLAC."""
+    change = (lambda samples: masked(samples, wish.whose)) if wish.mask_other else (lambda samples: samples)
+    for number, one in enumerate(told, 1):
+        folder = f"{number:03}-{one.recorded_at.astimezone():%Y-%m-%d-%H%M}"
+        to.put(f"{folder}/audio.flac", flac_of(one, change))
+        to.put(f"{folder}/timeline.json", _json(timeline_mapping(one)))
+        to.put(f"{folder}/timeline.txt", timeline_text(one, wish.language, wish.mask_other).encode())
+        to.put(f"{folder}/transcript.txt", (WORDS[wish.language]["transcript"] + "\n").encode())
+    to.put("facts.json", _json(as_mapping(told, wish.at, wish.language, wish.office)))
+    to.put("facts.txt", as_text(told, wish.at, wish.language, wish.whose is Side.AGENTS, wish.office).encode())
+    to.finish()
+
+
+def _json(data: object) -> bytes:
+    return json.dumps(data, indent=2, ensure_ascii=False).encode()
