@@ -41,7 +41,7 @@ def erase(registry: Registry, vault: Vault, row: RecordingRow, asked: Asked, now
     _must_be_sealed(row)
     answer = refusals.erasure(served(row), held(row), asked.legal_claim)
     _note(registry, row, "erase", asked, answer)
-    _carry_out(registry, vault, row, answer, asked, now)
+    _carry_out(registry, vault, row, answer, "erase", asked, now)
     return answer
 
 
@@ -52,7 +52,7 @@ def object_to(registry: Registry, vault: Vault, row: RecordingRow, purpose: str,
     except ValueError as error:
         raise OperatorError(f"recording {row.id}: {error}") from None
     _note(registry, row, "object", asked, answer)
-    _carry_out(registry, vault, row, answer, asked, now)
+    _carry_out(registry, vault, row, answer, "object", asked, now)
     return answer
 
 
@@ -108,20 +108,27 @@ def flac_of(directory: Path, identities: Sequence[Identity]) -> Callable[[Told, 
     return make
 
 
-def _carry_out(registry: Registry, vault: Vault, row: RecordingRow, answer: Answer, asked: Asked, now: datetime) -> None:
-    for name in answer.withdrawn:
-        registry.withdraw_purpose(row.id, name, now, asked.reason)
-    if not answer.erased:
-        return
-    with only_one(registry.path):
-        if row.restriction is not None:
-            registry.lift_restriction(row.id, now, "the person asked for its erasure")
-        why = f"at the person's request: {asked.reason}"
-        registry.mark_purging(row.id, now, why)
-        evidence = vault.shred(row.id)
-        if vault.path(row.id).exists():
-            raise OperatorError(f"recording {row.id}: the file is still there after shredding; the row stays purging, see: purge")
-        registry.mark_purged(row.id, now, why, evidence_text(evidence))
+def _carry_out(registry: Registry, vault: Vault, row: RecordingRow, answer: Answer, what: str, asked: Asked, now: datetime) -> None:
+    """A failure is in the trail too, behind the answer that it belies; the row stays purging if it had got so far."""
+    try:
+        for name in answer.withdrawn:
+            registry.withdraw_purpose(row.id, name, now, asked.reason)
+        if answer.erased:
+            with only_one(registry.path):
+                _shred(registry, vault, row, f"at the person's request: {asked.reason}", now)
+    except OperatorError as error:
+        registry.audit(registry.actor, f"subject.{what}-failed", row.id, {"why": type(error).__name__})
+        raise
+
+
+def _shred(registry: Registry, vault: Vault, row: RecordingRow, why: str, now: datetime) -> None:
+    if row.restriction is not None:
+        registry.lift_restriction(row.id, now, "the person asked for its erasure")
+    registry.mark_purging(row.id, now, why)
+    evidence = vault.shred(row.id)
+    if vault.path(row.id).exists():
+        raise OperatorError(f"recording {row.id}: the file is still there after shredding; the row stays purging, see: purge")
+    registry.mark_purged(row.id, now, why, evidence_text(evidence))
 
 
 def _must_be_sealed(row: RecordingRow) -> None:
