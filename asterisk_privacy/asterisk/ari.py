@@ -10,7 +10,7 @@ import asyncio
 import base64
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -51,11 +51,20 @@ class AriAccess:
 
 
 @dataclass(frozen=True, slots=True)
+class Announced:
+    """What the channel of a call that an earlier daemon announced remembers: PRIVACY_STATE and PRIVACY_CONSENT, as they stand."""
+
+    state: str
+    consent: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """The whole state of the PBX. `at`: when the reading began (monotonic seconds): news of before is in it, and must not override it when
     it comes late. `holding`: channels whose phone holds. `suspects`: channels of which it cannot
     be told; they count as holding until they move or take back a hold. `pressed`: the last of its keys that each agent's channel
-    pressed, so that a pause which nobody heard of is known all the same."""
+    pressed, so that a pause which nobody heard of is known all the same. `announced`: calls that a daemon announced; asked for at a
+    daemon's first reading only."""
 
     at: float
     channels: tuple[ae.Channel, ...]
@@ -63,6 +72,7 @@ class Reading:
     holding: frozenset[str]
     suspects: frozenset[str] = frozenset()
     pressed: Mapping[str, str] = field(default_factory=dict)
+    announced: Mapping[str, Announced] = field(default_factory=dict)
 
 
 class Ari:
@@ -160,7 +170,8 @@ class Ari:
         except (msgspec.DecodeError, KeyError, TypeError):
             return "unknown"
 
-    async def read_state(self) -> Reading:
+    async def read_state(self, first: bool = False) -> Reading:
+        """`first`: this daemon's first reading; calls that an earlier one announced are looked for."""
         began = time.monotonic()
         channels = tuple(ae.parse_channels(await self.request("GET", "channels")))
         bridges = tuple(ae.parse_bridges(await self.request("GET", "bridges")))
@@ -181,7 +192,19 @@ class Ari:
                     suspects |= others
                 if holds[one] is None and (len(inside) > 2 or called[one].startswith("PJSIP/")):
                     suspects.add(one)
-        return Reading(began, channels, bridges, holding, frozenset(suspects) - holding, {c: cmd for c, cmd in pressed.items() if cmd})
+        announced = await self._announced(channels) if first else {}
+        presses = {c: cmd for c, cmd in pressed.items() if cmd}
+        return Reading(began, channels, bridges, holding, frozenset(suspects) - holding, presses, announced)
+
+    async def _announced(self, channels: Iterable[ae.Channel]) -> Mapping[str, Announced]:
+        callers = [c.id for c in channels if c.name.partition("/")[0] not in _NO_PHONE]
+        states = await asyncio.gather(*(self._variable(c, names.STATE_VARIABLE) for c in callers))
+        # consent is read after the state: what the customer chose in between counts
+        return {
+            channel: Announced(state, await self._variable(channel, names.CONSENT_VARIABLE) or "none")
+            for channel, state in zip(callers, states, strict=True)
+            if state
+        }
 
     async def _is_told_to_hold(self, channel: str) -> bool:
         """CHANNEL(onhold): its peer holds. 0 for everybody in a ConfBridge, whoever holds (seen on 22.10.1)."""
@@ -213,6 +236,9 @@ class Ari:
             return str(msgspec.json.decode(body, type=dict[str, str]).get("value"))
         except msgspec.DecodeError:
             return None
+
+    async def set_variable(self, channel: str, name: str, value: str) -> None:
+        await self.request("POST", f"channels/{channel}/variable", {"variable": name, "value": value})
 
     async def hang_up(self, channel: str) -> None:
         """Deletes a channel; that it is gone already is fine."""

@@ -14,6 +14,10 @@ HUSH_VARIABLE = "PRIVACY_HUSH"
 """On the agent's channel: the last of pause, resume and off that he pressed. Read after a lost link, which may have lost the key."""
 
 CONSENT_VARIABLE = "PRIVACY_CONSENT"
+"""On the customer's channel, by the dialplan: none, notice, refused or agreed:KEYS."""
+
+STATE_VARIABLE = "PRIVACY_STATE"
+"""On the customer's channel, by the daemon: what the next daemon needs to take the call up again; opaque to everybody else."""
 
 EVENT_NOTICE = "PrivacyNotice"
 EVENT_CHOICE = "PrivacyChoice"

@@ -27,6 +27,7 @@ class Alarm(StrEnum):
     PURGE_FAILED = "purge_failed"
     PURGE_BRAKED = "purge_braked"
     DELETION_OVERDUE = "deletion_overdue"
+    REQUEST_OVERDUE = "request_overdue"  # of a person, GDPR art. 12(3)
     TONE_FAILED = "tone_failed"
     INTERNAL = "internal"  # a mistake of ours; all gates were shut until the state was read again
 
@@ -44,6 +45,7 @@ class Health:
         self.alarms: Counter[Alarm] = Counter()
         self.outcomes: Counter[str] = Counter()
         self.calls_begun = 0
+        self.calls_taken_up = 0
 
     def alarm(self, what: Alarm, words: str, times: int = 1) -> None:
         """Counts, and says it once in the log, in one line."""

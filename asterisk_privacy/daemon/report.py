@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import resource
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -40,6 +41,7 @@ def status_report(service: Service, agi: FastAgiServer, audio: AudioSocketServer
             "now": len(runners),
             "by_life": dict(Counter(r.recorder.situation.life.value for r in runners)),
             "begun": service.health.calls_begun,
+            "taken_up": service.health.calls_taken_up,
             "outcomes": dict(service.health.outcomes),
         },
         "ring": {"bytes": memory.used, "limit": memory.limit},
@@ -48,6 +50,7 @@ def status_report(service: Service, agi: FastAgiServer, audio: AudioSocketServer
             "next": purging.next.isoformat() if purging.next else None,
             "overdue": purging.overdue,
         },
+        "requests": dataclasses.asdict(purging.requests.counts),
         "alarms": {alarm.value: count for alarm, count in sorted(service.health.alarms.items())},
         "process": {"max_rss_kib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss},
     }

@@ -18,11 +18,16 @@ from asterisk_privacy.audio.ring import Ring
 from asterisk_privacy.call import commands as cmd
 from asterisk_privacy.call import events as ev
 from asterisk_privacy.call.recorder import Recorder, Timing
+from asterisk_privacy.call.situation import Life
+from asterisk_privacy.call.timeline import MarkKind, SpanKind
+from asterisk_privacy.daemon.aftermath import LeftCall
 from asterisk_privacy.daemon.drawing import Place, draw, note_places
 from asterisk_privacy.daemon.filing import RecordingFile
 from asterisk_privacy.daemon.health import Health
 from asterisk_privacy.daemon.ledger import Ledger, wall
 from asterisk_privacy.daemon.media import CallMedia
+from asterisk_privacy.daemon.remembered import Memory, after, at_begin
+from asterisk_privacy.daemon.taking_up import Before, retold
 from asterisk_privacy.policy.purpose import Profile, Purpose
 from asterisk_privacy.store.vault import Vault
 
@@ -47,22 +52,35 @@ class Tools:
     proven: Callable[[], float]  # until when everything that happened is known
     timing: Timing
     blind_seconds: float
+    remember: Callable[[str, Memory], None]  # on the call's channel, for the next daemon
     objection_purpose: str = ""  # what the agent's objection key takes away; empty: all sample purposes
 
 
 class CallRunner:
-    """`over` is called when the call is done with and nothing of it is left in memory."""
+    """`over` is called when the call is done with and nothing of it is left in memory. `left`: what an earlier daemon left of it."""
 
-    def __init__(self, channel: str, profile: Profile, drawn: frozenset[str], tools: Tools, over: Callable[[CallRunner], None]) -> None:
-        self.call_id = uuid.uuid4().hex
+    def __init__(
+        self,
+        channel: str,
+        profile: Profile,
+        drawn: frozenset[str],
+        tools: Tools,
+        over: Callable[[CallRunner], None],
+        left: LeftCall | None = None,
+    ) -> None:
+        self.call_id = left.row.id if left is not None else uuid.uuid4().hex
         self.channel = channel
         self.profile = profile
-        self.began_at = monotonic()
+        self.began_at = monotonic() - (max(0.0, (datetime.now(UTC) - left.row.begun_at).total_seconds()) if left is not None else 0.0)
         self.agents: list[str] = []  # endpoints that were in conversation, in order: PJSIP/agent
         self._tools = tools
         self._over = over
         self.recorder = Recorder(profile, drawn, self.began_at, tools.timing, tools.objection_purpose)
         self.media = CallMedia(channel, tools.capture, tools.new_ring, tools.health, tools.blind_seconds)
+        self._before = Before(left, round((monotonic() - self.began_at) * 1000), tools.vault, tools.ledger, tools.health)
+        self.memory = at_begin(self.call_id, profile, drawn)
+        self._retelling = False
+        self._leaving = False
         self._broken = False
         self._file: RecordingFile | None = None
         self._marked_file: RecordingFile | None = None
@@ -76,6 +94,7 @@ class CallRunner:
         left: list[cmd.Command] = []
         try:
             left = list(self.recorder.receive(event))
+            self._remember(event, tuple(left))
             while left:
                 self._carry_out(left[0])
                 del left[0]
@@ -92,13 +111,40 @@ class CallRunner:
             if isinstance(command, cmd.Wipe | cmd.EraseFile | cmd.EraseMarked | cmd.Finish):
                 self._carry_out(command)
 
+    def take_up(self, memory: Memory, consent: str) -> None:
+        """Brings a recorder that knows nothing to where the one of an earlier daemon was."""
+        self._retelling = True
+        now = monotonic()
+        for event in retold(self.profile, memory, consent, now):
+            self.receive(event)
+        self._retelling = False
+        self.memory = memory
+
+    def _remember(self, event: ev.Event, commands: tuple[cmd.Command, ...]) -> None:
+        if self._retelling:
+            return
+        memory = after(self.memory, event, commands, self.recorder.situation.hush)
+        if memory != self.memory:
+            self.memory = memory
+            self._tools.remember(self.channel, memory)
+        told = any(isinstance(c, cmd.Open | cmd.Shut | cmd.StartFile | cmd.Wipe) for c in commands)
+        if told and self.recorder.situation.life is not Life.OVER:  # for a daemon that must take the call up again
+            agent, (spans, marks) = self._agent, self._before.story(*self.recorder.chronicle.going_on())
+            self._tools.ledger.post(lambda registry: registry.tell_call(self.call_id, agent, spans, marks))
+
+    @property
+    def _agent(self) -> str | None:
+        return self.agents[0] if self.agents else None
+
     def met(self, endpoint: str) -> None:
         """An agent's endpoint is in conversation with this customer."""
         if endpoint not in self.agents:
             self.agents.append(endpoint)
 
     def close(self) -> None:
-        """The daemon stops: what is known to be conversation until now may still be sealed, nothing after it."""
+        """The daemon stops: what is known to be conversation until now may still be sealed, nothing after it. A call that goes on is left
+        to the next daemon."""
+        self._leaving = self.recorder.situation.life in (Life.EXPECTED, Life.NOTICE, Life.LIVE)
         known_until = min(self._tools.proven(), monotonic())
         self.receive(ev.LinkLost(known_until))
         self.receive(ev.HungUp(known_until))
@@ -121,12 +167,14 @@ class CallRunner:
             case cmd.AddPurposes():
                 if self._file is not None:
                     self._file.add_purposes(self._purposes(command.purposes), datetime.now(UTC))
+                self._before.add_purposes(self._purposes(command.purposes), datetime.now(UTC))
             case cmd.Seal():
                 self._next(partial(self._seal, self._file))
             case cmd.Wipe():
                 self.media.wipe()
                 self._erase_file(command.reason)
                 self._erase_marked(command.reason)
+                self._next(partial(self._before.erase, command.reason, SpanKind.OFF_RECORD))
             case cmd.Play():
                 self._tools.tones.play(command.channel, command.tone.value)
             case cmd.WakeAt():
@@ -144,6 +192,7 @@ class CallRunner:
             case cmd.EraseFile():
                 self.media.forget_file(command.at)
                 self._erase_file(command.reason)
+                self._next(partial(self._before.erase, command.reason, SpanKind.ERASED))
             case cmd.EraseMarked():
                 self.media.marked.wipe()
                 self._erase_marked(command.reason)
@@ -151,6 +200,8 @@ class CallRunner:
                 file = self._marked_file if command.marked else self._file
                 if file is not None:
                     file.drop_purposes(command.purposes, datetime.now(UTC), command.reason)
+                if not command.marked:
+                    self._before.drop_purposes(command.purposes, datetime.now(UTC), command.reason)
             case cmd.From():
                 self.media.marked.from_here(command.at)
             case cmd.To():
@@ -160,6 +211,8 @@ class CallRunner:
                 self._next(partial(self._keep_marked, self._marked_file, command))
             case cmd.Draw():
                 self._lot = asyncio.create_task(self._draw(self._purposes(command.purposes)))
+            case cmd.NoteConsent() if self._retelling and command.kind in self._before.consent_known:
+                pass
             case cmd.NoteConsent():
                 at = wall(command.at)
                 self._tools.ledger.post(
@@ -182,7 +235,7 @@ class CallRunner:
         self._file = file = self._new_file()
         ring = self.media.to_file(file)
         lost_ms = round(ring.lost_seconds * 1000)
-        file.start(self._purposes(command.purposes), command.part, wall(self.began_at), ring)
+        file.start(self._purposes(command.purposes), self._before.last_part + command.part, wall(self.began_at), ring)
         if lost_ms:
             self.receive(ev.AudioLost(monotonic(), lost_ms))
 
@@ -213,7 +266,8 @@ class CallRunner:
     async def _keep_marked(self, file: RecordingFile, command: cmd.KeepMarked) -> None:
         await self._all_released()
         if file is self._marked_file:  # else it was wiped meanwhile
-            file.start(self._purposes(command.purposes), command.part, wall(self.began_at), self.media.marked.ring, marked=True)
+            part = self._before.last_part + command.part
+            file.start(self._purposes(command.purposes), part, wall(self.began_at), self.media.marked.ring, marked=True)
             await file.seal()
 
     async def _draw(self, purposes: tuple[Purpose, ...]) -> None:
@@ -241,12 +295,14 @@ class CallRunner:
             timer.cancel()
         self.media.shut(monotonic())
         self.media.wipe()
-        self._tools.health.outcomes[command.outcome.value] += 1
-        agent = self.agents[0] if self.agents else None
-        self._tools.ledger.post(
-            lambda registry: registry.end_call(
-                self.call_id, datetime.now(UTC), command.outcome.value, agent, command.spans, command.marks
-            )
-        )
-        log.info("call %s over: %s", self.call_id, command.outcome.value)
+        agent, outcome = self._agent, self._before.outcome(command.outcome)
+        spans, marks = self._before.story(command.spans, command.marks)
+        if self._leaving:
+            marks = tuple(m for m in marks if m.kind is not MarkKind.HANGUP)
+            self._tools.ledger.post(lambda registry: registry.tell_call(self.call_id, agent, spans, marks))
+            log.info("call %s goes on: the next daemon takes it up", self.call_id)
+        else:
+            self._tools.health.outcomes[outcome.value] += 1
+            self._tools.ledger.post(lambda registry: registry.end_call(self.call_id, datetime.now(UTC), outcome.value, agent, spans, marks))
+            log.info("call %s over: %s", self.call_id, outcome.value)
         self._over(self)

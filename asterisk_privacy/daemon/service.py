@@ -22,6 +22,7 @@ from asterisk_privacy.asterisk.ari_events import AriEvent, Unavailable
 from asterisk_privacy.asterisk.audiosocket import AudioSocketServer
 from asterisk_privacy.asterisk.fastagi import FastAgiServer
 from asterisk_privacy.asterisk.link import Link
+from asterisk_privacy.asterisk.reminders import ChannelReminders
 from asterisk_privacy.asterisk.taps import SnoopCapture, StasisWaiters
 from asterisk_privacy.asterisk.tones import TonePlayer
 from asterisk_privacy.audio.ring import Ring, RingMemory
@@ -32,6 +33,7 @@ from asterisk_privacy.daemon.control import ControlServer
 from asterisk_privacy.daemon.health import Alarm, Health, place_of
 from asterisk_privacy.daemon.ledger import Ledger
 from asterisk_privacy.daemon.notify import notify, watchdog_seconds
+from asterisk_privacy.daemon.remembered import Reminders
 from asterisk_privacy.daemon.report import status_report
 from asterisk_privacy.daemon.runner import Tools
 from asterisk_privacy.daemon.schedule import PurgeSchedule
@@ -177,7 +179,7 @@ async def _assemble(config: Config, stack: AsyncExitStack) -> Service:
     registry = Registry.open(config.registry.path, actor="recorder")
     ledger = Ledger(registry, health)
     stack.callback(ledger.close)
-    await ledger.ask(lambda r: settle_after_crash(r, vault, config.store.unfinished is Unfinished.SEAL))
+    settled = await ledger.ask(lambda r: settle_after_crash(r, vault, config.store.unfinished is Unfinished.SEAL))
 
     ari = Ari(access, config.asterisk.app)
     await ari.open()
@@ -188,6 +190,7 @@ async def _assemble(config: Config, stack: AsyncExitStack) -> Service:
     ears = _Ears(ari, capture, health)
     quarantine = config.capture.quarantine_ms / 1000
     link = Link(ari, ears, quarantine)
+    reminders, on_channels = Reminders(number_key), ChannelReminders(ari)
     memory = RingMemory(config.ring.max_total_mib << 20)
     tools = Tools(
         capture=capture,
@@ -200,9 +203,12 @@ async def _assemble(config: Config, stack: AsyncExitStack) -> Service:
         proven=lambda: min(monotonic(), link.proven_until) - quarantine,
         timing=Timing(config.capture.resume_debounce_ms / 1000, quarantine, float(config.keys.grace_seconds)),
         blind_seconds=config.capture.blind_ms / 1000,
+        objection_purpose=config.keys.objection_purpose,
+        remember=lambda channel, memory: on_channels.write(channel, reminders.write(channel, memory)),
     )
     callers = Callers(ledger, number_key, recipients, config.registry.country_code)
-    supervisor = Supervisor(config, tools, waiters, callers, health, _readiness(config.store.directory))
+    readiness = _readiness(config.store.directory)
+    supervisor = Supervisor(config, tools, waiters, callers, health, readiness, reminders, settled.calls)
     ears.attach(supervisor)
 
     agi = FastAgiServer(supervisor.answer)

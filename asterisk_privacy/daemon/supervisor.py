@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from time import monotonic
 
 from asterisk_privacy.asterisk import ari_events as ae
@@ -17,9 +17,11 @@ from asterisk_privacy.call import pbx
 from asterisk_privacy.call.news import surroundings
 from asterisk_privacy.call.situation import Hush, Life
 from asterisk_privacy.call.switchboard import Change, Switchboard
+from asterisk_privacy.daemon.aftermath import LeftCall, end_calls
 from asterisk_privacy.daemon.answers import announcement, no_announcement
 from asterisk_privacy.daemon.callers import Callers
 from asterisk_privacy.daemon.health import Alarm, Health
+from asterisk_privacy.daemon.remembered import Reminders
 from asterisk_privacy.daemon.runner import CallRunner, Tools
 from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.policy.sampling import sampled_purposes
@@ -33,7 +35,15 @@ class Supervisor:
     """`ready` says why nothing can be recorded now (or None); asked at each new call."""
 
     def __init__(
-        self, config: Config, tools: Tools, waiters: StasisWaiters, callers: Callers, health: Health, ready: Callable[[], str | None]
+        self,
+        config: Config,
+        tools: Tools,
+        waiters: StasisWaiters,
+        callers: Callers,
+        health: Health,
+        ready: Callable[[], str | None],
+        reminders: Reminders,
+        left: Iterable[LeftCall] = (),
     ) -> None:
         self._config = config
         self._tools = tools
@@ -41,6 +51,8 @@ class Supervisor:
         self._callers = callers
         self._health = health
         self._ready = ready
+        self._reminders = reminders
+        self._left = {call.row.id: call for call in left}
         self._board = Switchboard()
         self._by_channel: dict[str, CallRunner] = {}
         self._linked = False
@@ -72,7 +84,8 @@ class Supervisor:
         self._health.calls_begun += 1
         self._callers.begin(runner.call_id, profile.name, request.caller, request.parameters.get("direction", "in"))
         log.info("call %s begun on profile %s", runner.call_id, profile.name)
-        return announcement(profile, runner.call_id, str(self._config.dialplan.sounds))
+        state = self._reminders.write(request.channel, runner.memory)
+        return announcement(profile, runner.call_id, str(self._config.dialplan.sounds), state)
 
     # ---- the PBX tells (ARI)
 
@@ -80,16 +93,36 @@ class Supervisor:
         """The whole state, read again. What was missed in between is unknown, so everything starts shut (DESIGN.md, ARI)."""
         self._board = _board_of(reading)
         self._linked = True
+        self._take_up(reading)
         for channel, word in reading.pressed.items():
             asyncio.get_running_loop().call_soon(self._pressed_unheard, channel, word)
         for runner in self.runners:  # each by itself: a mistake in one call must not leave the others in the dark
             asyncio.get_running_loop().call_soon(self._link_restored, runner)
 
+    def _take_up(self, reading: Reading) -> None:
+        """At the first reading: calls that the daemon before this one announced go on, the others that it left are over."""
+        for channel, announced in reading.announced.items():
+            memory = self._reminders.read(channel, announced.state)
+            left = self._left.get(memory.call_id) if memory is not None else None
+            profile = self._config.book.profiles.get(memory.profiles[0]) if memory is not None else None
+            if memory is None or left is None or profile is None or channel in self._by_channel:
+                continue
+            del self._left[memory.call_id]
+            runner = CallRunner(channel, profile, memory.drawn, self._tools, self._over, left)
+            self._by_channel[channel] = runner
+            runner.receive(ev.LinkLost(monotonic()))  # until its surroundings are told
+            runner.take_up(memory, announced.consent)
+            self._health.calls_taken_up += 1
+            log.info("call %s taken up again", runner.call_id)
+        if self._left:
+            ended, self._left = tuple(self._left.values()), {}
+            self._tools.ledger.post(lambda registry: end_calls(registry, ended))
+
     def _pressed_unheard(self, channel: str, word: str) -> None:
         """A key that may have been pressed while the link was down. What shuts is obeyed late; a resume has to be pressed again."""
         runner = next((self._by_channel[c] for c in sorted(self._board.connected(channel)) if c in self._by_channel and c != channel), None)
         wanted = {"pause": Hush.PAUSED, "off": Hush.OFF_RECORD}.get(word)
-        if runner is not None and wanted is not None and runner.recorder.situation.hush is Hush.NONE:
+        if runner is not None and wanted is not None and runner.recorder.situation.hush not in (wanted, Hush.OFF_RECORD):
             runner.receive(ev.KeyPressed(monotonic(), ev.AgentKey(word), channel))
 
     def _link_restored(self, runner: CallRunner) -> None:

@@ -41,6 +41,12 @@ def note_consent(file: RegistryFile, call_id: str, at: datetime, kind: ConsentKi
         audit.append(file, db, f"consent.{kind}", call_id, {"at": at.isoformat(), **({} if key is None else {"key": key})})
 
 
+def tell(file: RegistryFile, call_id: str, agent: str | None, spans: Sequence[Span], marks: Sequence[Mark]) -> None:
+    with file.change() as db:
+        story = {"agent": agent, "spans": _dump_spans(spans), "marks": _dump_marks(marks)}
+        Call.update(**story).where(Call.id == call_id, Call.ended_at.is_null()).execute(db)
+
+
 def end(
     file: RegistryFile,
     call_id: str,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from asterisk_privacy.store import layout
@@ -40,6 +41,13 @@ class Vault:
                 if not is_written(layout.place(self._directory, recording_id, layout.WRITING)):
                     found.append(recording_id)
         return found
+
+    def written_at(self, recording_id: str) -> datetime | None:
+        """When the last of an unfinished recording reached the disk; None if it is finished, or not there."""
+        try:
+            return datetime.fromtimestamp(layout.place(self._directory, recording_id, layout.WRITING).stat().st_mtime, UTC)
+        except OSError:
+            return None
 
     def settle(self, recording_id: str, keep: bool) -> Sealed | None:
         """After a crash: keep the whole chunks (`truncated`, frames 0), or shred. None when nothing is left."""

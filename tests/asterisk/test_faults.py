@@ -102,7 +102,7 @@ async def test_a_daemon_killed_in_mid_talk(make: Make, unfinished: str) -> None:
         await asyncio.to_thread(one.site.start_daemon)
         await until(lambda: one.snoops() == 0)
         await alive(customer, agent)
-        settled(one)
+        assert not list((one.site.state / "recordings").rglob("*.part"))
         row = only_recording(one)
         if unfinished == "seal":
             assert row.state is State.SEALED
@@ -115,6 +115,9 @@ async def test_a_daemon_killed_in_mid_talk(make: Make, unfinished: str) -> None:
         else:
             assert row.state is State.ERASED
             assert [p for p in (one.site.state / "recordings").rglob("*") if p.is_file() and p.stat().st_size > 0] == []
+        await customer.hangup()
+    await one.over()
+    settled(one)
     nothing_in_clear(one)
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asterisk_privacy.daemon.aftermath import settle_after_crash
+from asterisk_privacy.call.timeline import Mark, MarkKind, Span, SpanKind
+from asterisk_privacy.daemon.aftermath import end_calls, known_story, settle_after_crash
 from asterisk_privacy.daemon.purging import make_purger
 from asterisk_privacy.policy.purpose import Basis, Purpose, Trigger
 from asterisk_privacy.policy.retention import Days
@@ -63,9 +64,12 @@ def test_a_half_file_is_sealed_as_far_as_it_went(house: House) -> None:
     settled = settle_after_crash(house.registry, house.vault, keep=True)
     row = house.registry.recording(recording_id)
     assert row is not None and row.state is State.SEALED and row.truncated
-    assert (settled.sealed, settled.removed, settled.calls) == (1, 0, 1)
+    assert (settled.sealed, settled.removed, len(settled.calls)) == (1, 0, 1)
     audio, _ = open_recording(house.vault.path(recording_id), [house.identity], allow_truncated=True)
     assert 8000 < len(audio) < len(LOUD) and np.array_equal(audio, LOUD[: len(audio)])
+    call = house.registry.call(recording_id)
+    assert call is not None and call.outcome is None  # it may go on: only a reading of the PBX tells
+    end_calls(house.registry, settled.calls)
     call = house.registry.call(recording_id)
     assert call is not None and call.outcome == "kept"
 
@@ -126,5 +130,25 @@ def test_a_deletion_cut_off_by_the_crash_is_left_to_the_purger_with_its_evidence
 
 def test_nothing_to_settle_changes_nothing(house: House) -> None:
     before = house.registry.verify_audit().entries
-    assert settle_after_crash(house.registry, house.vault, keep=True).calls == 0
+    assert settle_after_crash(house.registry, house.vault, keep=True).calls == ()
     assert house.registry.verify_audit().entries == before
+
+
+def test_the_story_of_a_call_that_was_cut_off_tells_what_is_in_the_file_and_what_is_lost() -> None:
+    talk, hold = Span(SpanKind.TALK, 3000, 9000), Span(SpanKind.HOLD, 9000, 12000)
+    told = (Span(SpanKind.NOTICE, 0, 3000), talk, hold, Span(SpanKind.TALK, 12000, 12000))
+    assert known_story(told, 20_000) == (*told[:3], Span(SpanKind.TALK, 12000, 20_000))
+    assert known_story(told, 7000) == (told[0], Span(SpanKind.TALK, 3000, 7000), Span(SpanKind.LOST, 7000, 9000), told[2])
+    assert known_story(told, 0) == (told[0], Span(SpanKind.LOST, 3000, 9000), told[2])  # it was in memory only
+    assert known_story((*told[:2], Span(SpanKind.HOLD, 9000, 9000)), 9000) == told[:2]
+
+
+def test_a_call_that_goes_on_keeps_its_story_and_its_parts(house: House) -> None:
+    recording_id = house.begin()
+    told = (Span(SpanKind.WAIT, 0, 1000), Span(SpanKind.TALK, 1000, 1000))
+    house.registry.tell_call(recording_id, "PJSIP/agent", told, (Mark(MarkKind.KEEP, 500),))
+    house.torn(recording_id, LOUD)
+    (left,) = settle_after_crash(house.registry, house.vault, keep=True).calls
+    assert left.row.agent == "PJSIP/agent" and left.row.marks == (Mark(MarkKind.KEEP, 500),)
+    assert [p.id for p in left.parts] == [recording_id]
+    assert [s.kind for s in left.spans] == [SpanKind.WAIT, SpanKind.TALK] and left.spans[-1].end_ms > 1000

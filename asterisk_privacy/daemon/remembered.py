@@ -1,0 +1,105 @@
+"""What a call's own channel remembers for a daemon that dies: an opaque variable, so that the next daemon can take the call up again.
+
+Only a daemon with the same number key can read or write it, and it fits only the channel that it was written for. Whoever may read channel
+variables (agents' dialplan, AMI) learns nothing of it, whether the call was drawn least of all: it always has the same length, and it is
+written anew only at moments that tell nothing of the draw. Consent is not in it: that is told by PRIVACY_CONSENT, which the dialplan sets
+even while no daemon lives.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import msgspec
+from cryptography.fernet import Fernet, InvalidToken
+
+from asterisk_privacy.call import commands as cmd
+from asterisk_privacy.call import events as ev
+from asterisk_privacy.call.situation import Hush
+from asterisk_privacy.policy.purpose import Profile
+
+PADDED_BYTES = 512
+"""Of one token's plain text; a policy with very long names takes a multiple."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """`profiles`: names, in the order in which they were announced. `lots`: for each sample purpose that was decided, whether it took
+    the call. `flagged`: the agent wants it kept. `objected`: the agent marked the customer's objection."""
+
+    call_id: str
+    profiles: tuple[str, ...]
+    lots: Mapping[str, bool]
+    flagged: bool = False
+    objected: bool = False
+    hush: Hush = Hush.NONE
+    answers: int = 0  # to draws; so that each is written down, whatever it says
+
+    @property
+    def drawn(self) -> frozenset[str]:
+        return frozenset(name for name, taken in self.lots.items() if taken)
+
+
+def at_begin(call_id: str, profile: Profile, drawn: frozenset[str]) -> Memory:
+    return Memory(call_id, (profile.name,), {p.name: p.name in drawn for p in profile.purposes if p.one_in is not None})
+
+
+def after(memory: Memory, event: ev.Event, commands: Iterable[cmd.Command], hush: Hush) -> Memory:
+    """What is to be remembered once the recorder answered `event` with `commands`. It changes at moments of which the agent knows anyway,
+    or at which it changes for every call of the line."""
+    memory = memory if memory.hush is hush else replace(memory, hush=hush)
+    for command in commands:
+        match command:
+            case cmd.Draw():  # until the answer comes nobody took it
+                memory = replace(memory, lots={**memory.lots, **dict.fromkeys(command.purposes, False)})
+            case cmd.StartFile() | cmd.AddPurposes() if isinstance(event, ev.KeyPressed) and event.key is ev.AgentKey.KEEP:
+                memory = replace(memory, flagged=True)
+            case cmd.Wipe() | cmd.EraseFile():
+                memory = replace(memory, flagged=False)
+            case cmd.NoteConsent() if command.kind is cmd.ConsentKind.OBJECTED:
+                memory = replace(memory, objected=True)
+            case _:
+                pass
+    if isinstance(event, ev.Drawn):  # told whatever the answer is
+        memory = replace(memory, lots={**memory.lots, **dict.fromkeys(event.taken, True)}, answers=memory.answers + 1)
+    return memory
+
+
+class _Plain(msgspec.Struct, forbid_unknown_fields=True):
+    channel: str
+    call: str
+    profiles: list[str]
+    lots: dict[str, bool]
+    flagged: bool
+    objected: bool
+    hush: str
+
+
+class Reminders:
+    """Makes and reads the variable's value. `number_key`: the registry's secret; the key in use is derived from it."""
+
+    def __init__(self, number_key: bytes) -> None:
+        derived = hmac.new(number_key, b"asterisk-privacy: state of a call on its channel", hashlib.sha256).digest()
+        self._fernet = Fernet(base64.urlsafe_b64encode(derived))
+
+    def write(self, channel: str, memory: Memory) -> str:
+        plain = _Plain(
+            channel, memory.call_id, list(memory.profiles), dict(memory.lots), memory.flagged, memory.objected, memory.hush.value
+        )
+        text = msgspec.json.encode(plain)
+        return self._fernet.encrypt(text.ljust(-(-len(text) // PADDED_BYTES) * PADDED_BYTES)).decode()
+
+    def read(self, channel: str, value: str) -> Memory | None:
+        """None for whatever was not written by `write` for this very channel."""
+        try:
+            plain = msgspec.json.decode(self._fernet.decrypt(value), type=_Plain)
+            hush = Hush(plain.hush)
+        except (InvalidToken, msgspec.DecodeError, ValueError):
+            return None
+        if plain.channel != channel or not plain.profiles:
+            return None
+        return Memory(plain.call, tuple(plain.profiles), plain.lots, plain.flagged, plain.objected, hush)

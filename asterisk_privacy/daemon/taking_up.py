@@ -1,0 +1,115 @@
+"""A call that an earlier daemon began: its first parts, its story until now, and what to tell a fresh recorder about it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+
+from asterisk_privacy.call import events as ev
+from asterisk_privacy.call.commands import Outcome
+from asterisk_privacy.call.situation import Hush
+from asterisk_privacy.call.timeline import Mark, Span, SpanKind
+from asterisk_privacy.daemon.aftermath import LeftCall
+from asterisk_privacy.daemon.health import Alarm, Health
+from asterisk_privacy.daemon.ledger import Ledger
+from asterisk_privacy.daemon.remembered import Memory
+from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.policy.purpose import Profile, Purpose
+from asterisk_privacy.registry.registry import Registry
+from asterisk_privacy.store.vault import Vault
+
+
+def retold(profile: Profile, memory: Memory, consent: str, at: float) -> Iterator[ev.Event]:
+    """What a new recorder must be told to be where the old one was. `consent`: PRIVACY_CONSENT, which outlives the daemon. Without
+    consent nothing is told of a notice, and nothing can be recorded; one that plays now will tell of its end itself."""
+    choice, _, keys = consent.partition(":")
+    if choice == "refused" and profile.refuse_key is not None:
+        yield ev.KeyChosen(at, profile.refuse_key)
+    if choice in ("notice", "agreed"):
+        yield ev.NoticeBegun(at)
+        for key in keys:
+            yield ev.KeyChosen(at, key)
+        yield ev.NoticeEnded(at, True)
+    decided = [p.name for p in profile.purposes if p.one_in is None and p.name in memory.lots]
+    if decided:
+        yield ev.Drawn(at, memory.drawn & frozenset(decided))
+    if memory.objected:
+        yield ev.KeyPressed(at, ev.AgentKey.OBJECT, "")
+    if memory.flagged and choice in ("notice", "agreed"):
+        yield ev.KeyPressed(at, ev.AgentKey.KEEP, "")
+    if memory.hush is Hush.PAUSED:
+        yield ev.KeyPressed(at, ev.AgentKey.PAUSE, "")
+    elif memory.hush is Hush.OFF_RECORD:
+        yield ev.KeyPressed(at, ev.AgentKey.OFF_RECORD, "")
+
+
+class Before:
+    """What there was of a call before this daemon took it up, `at_ms` after its begin. Empty for a call of this daemon's own."""
+
+    def __init__(self, left: LeftCall | None, at_ms: int, vault: Vault, ledger: Ledger, health: Health) -> None:
+        self._at_ms = at_ms
+        self._vault = vault
+        self._ledger = ledger
+        self._health = health
+        self._spans = left.spans if left is not None else ()
+        self._marks = left.row.marks if left is not None else ()
+        self._parts = {r.id: {p.name for p in r.purposes} for r in left.parts} if left is not None else {}
+        self.last_part = max((r.part for r in left.parts), default=0) if left is not None else 0
+        self.consent_known = frozenset(note.kind for note in left.row.consent) if left is not None else frozenset()
+        self._mine = left is None
+
+    def outcome(self, outcome: Outcome) -> Outcome:
+        """Of the whole call."""
+        return Outcome.KEPT if self._parts and outcome in (Outcome.NOT_KEPT, Outcome.UNANNOUNCED) else outcome
+
+    def story(self, spans: tuple[Span, ...], marks: tuple[Mark, ...]) -> tuple[tuple[Span, ...], tuple[Mark, ...]]:
+        """The whole call's, given what the recorder tells of its own time. What it was retold is no news."""
+        if self._mine:
+            return spans, marks
+        known = self._spans[-1].end_ms if self._spans else 0
+        unseen = (Span(SpanKind.LOST, known, self._at_ms),) if known < self._at_ms else ()
+        later = tuple(replace(s, start_ms=max(s.start_ms, self._at_ms)) for s in spans if s.end_ms >= self._at_ms)
+        return (*self._spans, *unseen, *later), (*self._marks, *(m for m in marks if m.at_ms > self._at_ms))
+
+    def add_purposes(self, purposes: tuple[Purpose, ...], at: datetime) -> None:
+        wanted = [(part, p) for part, names in self._parts.items() for p in purposes if p.name not in names]
+        for part, purpose in wanted:
+            self._parts[part].add(purpose.name)
+
+        def add(registry: Registry) -> None:
+            for part, purpose in wanted:
+                registry.add_purpose(part, purpose, at)
+
+        if wanted:
+            self._ledger.post(add)
+
+    def drop_purposes(self, names: tuple[str, ...], at: datetime, reason: str) -> None:
+        gone = [(part, name) for part, had in self._parts.items() for name in names if name in had]
+        for part, name in gone:
+            self._parts[part].discard(name)
+
+        def drop(registry: Registry) -> None:
+            for part, name in gone:
+                registry.withdraw_purpose(part, name, at, reason)
+
+        if gone:
+            self._ledger.post(drop)
+
+    async def erase(self, reason: str, talk_becomes: SpanKind) -> None:
+        """A refusal, or off the record: the earlier parts go too, each with its evidence. What the disk refuses is an alarm, and done
+        by the purger, as the row says so."""
+        self._spans = tuple(replace(s, kind=talk_becomes) if s.kind is SpanKind.TALK else s for s in self._spans)
+        parts, self._parts = self._parts, {}
+        for part in parts:
+            try:
+                await self._erase(part, reason)
+            except OperatorError as error:
+                self._health.alarm(Alarm.STORE_FAILED, str(error))
+
+    async def _erase(self, part: str, reason: str) -> None:
+        now = datetime.now(UTC)
+        await self._ledger.ask(lambda registry: registry.mark_purging(part, now, reason))
+        evidence = json.dumps(asdict(self._vault.shred(part)))
+        await self._ledger.ask(lambda registry: registry.mark_purged(part, now, reason, evidence))

@@ -1,0 +1,51 @@
+"""What a channel remembers of its call: read by the next daemon only, and telling nobody whether the call was drawn."""
+
+from __future__ import annotations
+
+import base64
+
+from asterisk_privacy.asterisk.fastagi import MAX_LINE
+from asterisk_privacy.call import commands as cmd
+from asterisk_privacy.call import events as ev
+from asterisk_privacy.call.situation import Hush
+from asterisk_privacy.daemon.remembered import Memory, Reminders, after, at_begin
+from asterisk_privacy.policy.purpose import Basis, Profile, Purpose, Trigger
+from asterisk_privacy.policy.retention import Days
+
+TRAINING = Purpose("training", "training", Basis.LEGITIMATE_INTEREST, "why", Trigger.SAMPLE, Days(30), one_in=4)
+PROFILE = Profile("sales", "Sales", "en", "notice", (TRAINING,), "3")
+ONE, OTHER = Reminders(bytes(32)), Reminders(bytes(31) + b"1")
+
+
+def test_what_was_written_is_read_by_the_next_daemon() -> None:
+    memory = Memory("c" * 32, ("sales", "complaints"), {"training": True}, flagged=True, objected=True, hush=Hush.PAUSED)
+    assert Reminders(bytes(32)).read("1.1", ONE.write("1.1", memory)) == memory
+
+
+def test_on_another_channel_with_another_key_or_changed_it_is_nothing() -> None:
+    value = ONE.write("1.1", Memory("c" * 32, ("sales",), {}))
+    assert ONE.read("1.2", value) is None
+    assert OTHER.read("1.1", value) is None
+    assert ONE.read("1.1", value[:40] + ("A" if value[40] != "A" else "B") + value[41:]) is None
+    for junk in ("", "x", "é", "A" * 400):
+        assert ONE.read("1.1", junk) is None
+
+
+def test_nobody_sees_whether_the_call_was_drawn() -> None:
+    drawn, not_drawn = (ONE.write("1.1", at_begin("c" * 32, PROFILE, names)) for names in (frozenset({"training"}), frozenset[str]()))
+    assert len(drawn) == len(not_drawn) < MAX_LINE // 2
+    for value in (drawn, not_drawn):
+        assert b"training" not in base64.urlsafe_b64decode(value) and "sales" not in value
+    # nor by when it is written: not when a file begins for a drawn purpose, and after a draw whatever the answer was
+    memory = at_begin("c" * 32, PROFILE, frozenset({"training"}))
+    assert after(memory, ev.Tick(1.0), [cmd.StartFile(("training",), 1)], Hush.NONE) == memory
+    for taken in (frozenset({"quota"}), frozenset[str]()):
+        assert after(memory, ev.Drawn(1.0, taken), [], Hush.NONE) != memory
+
+
+def test_what_the_agent_did_is_remembered_and_what_was_wiped_is_not() -> None:
+    memory = at_begin("c" * 32, PROFILE, frozenset())
+    kept = after(memory, ev.KeyPressed(1.0, ev.AgentKey.KEEP, "a"), [cmd.StartFile(("complaint",), 1)], Hush.NONE)
+    assert kept.flagged and not memory.flagged
+    off = after(kept, ev.KeyPressed(2.0, ev.AgentKey.OFF_RECORD, "a"), [cmd.Wipe("off the record")], Hush.OFF_RECORD)
+    assert not off.flagged and off.hush is Hush.OFF_RECORD
