@@ -22,14 +22,15 @@ from asterisk_privacy.daemon.control import Report, ask
 def status(config: Path, as_json: bool) -> None:
     """Is the recorder running, connected and healthy?
 
-    Exit code 0: connected and no alarm since the start; 1: not connected, or alarms; 3: no daemon answers.
+    Exit code 0: connected and no alarm since the start; 1: not connected, alarms, or an overdue request; 3: no daemon answers.
     """
     report = ask(load(config).control.socket, "status")
     if as_json:
         click.echo(json.dumps(report, indent=2))
     else:
         _print(report)
-    sys.exit(1 if report["alarms"] or not _part(report, "ari").get("connected") else 0)
+    wrong = report["alarms"] or _part(report, "requests").get("overdue") or not _part(report, "ari").get("connected")
+    sys.exit(1 if wrong else 0)
 
 
 def _part(report: Report, name: str) -> dict[str, object]:
@@ -51,6 +52,9 @@ def _print(report: Report) -> None:
     table.add_row("Memory of rings", f"{_mib(ring.get('bytes'))} of {_mib(ring.get('limit'))}")
     purge = _part(report, "purge")
     table.add_row("Purge", f"last {purge.get('last') or 'never'}, next {purge.get('next')}, overdue {purge.get('overdue')}")
+    asked = _part(report, "requests")
+    late = f", [red]{asked.get('overdue')} overdue[/red]" if asked.get("overdue") else ""
+    table.add_row("Requests of persons", f"{asked.get('open', '?')} open, {asked.get('due_soon', '?')} due within 7 days{late}")
     alarms = _part(report, "alarms")
     table.add_row("Alarms", f"[red]{_pairs(alarms)}[/red]" if alarms else "none")
     console.print(table)

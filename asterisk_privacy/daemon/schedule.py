@@ -1,4 +1,4 @@
-"""When the purger runs by itself: once a day at the configured hour, and at start if a run was missed."""
+"""What runs by itself: the purger, once a day at the configured hour and at start if a run was missed; reminders of requests."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from datetime import UTC, datetime, timedelta
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.date import DateTrigger
+from apscheduler.triggers.interval import IntervalTrigger
 
 from asterisk_privacy.daemon.health import Alarm, Health
 from asterisk_privacy.daemon.purging import Rules, make_purger
+from asterisk_privacy.daemon.request_watch import EVERY_MINUTES, RequestWatch
 from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.registry import Registry
@@ -32,6 +34,7 @@ class PurgeSchedule:
         self._scheduler = AsyncIOScheduler(job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1})
         self.last: datetime | None = None
         self.overdue = 0
+        self.requests = RequestWatch(lambda: Registry.open(config.registry.path, actor="recorder"), health)
 
     @property
     def next(self) -> datetime | None:
@@ -45,6 +48,8 @@ class PurgeSchedule:
         if last is None or datetime.now(UTC) - last > DAY:
             self._scheduler.add_job(self.run, DateTrigger(datetime.now(UTC) + timedelta(seconds=60)), id="purge-missed")
         self.last = last
+        await self.remind()  # here and not as a job at once: a stop right after the start would cut it off
+        self._scheduler.add_job(self.remind, IntervalTrigger(minutes=EVERY_MINUTES), id="requests")
         self._scheduler.start()
 
     async def stop(self) -> None:
@@ -65,6 +70,12 @@ class PurgeSchedule:
         if report.overdue:
             self._health.alarm(Alarm.DELETION_OVERDUE, f"{len(report.overdue)} recordings should have been deleted over a day ago")
         log.info("purge: %d deleted, %d failed", len(report.deleted), len(report.failed))
+
+    async def remind(self) -> None:
+        try:
+            self.requests.note(await asyncio.to_thread(self.requests.read))
+        except OperatorError as error:
+            self._health.alarm(Alarm.REGISTRY_FAILED, str(error))
 
     def _last_run(self) -> datetime | None:
         with Registry.open(self._config.registry.path, actor="purger") as registry:
