@@ -152,7 +152,8 @@ def _purpose(name: str, table: object, findings: Findings) -> Purpose:
     }
     read = read_table(PurposeTable, table, place, findings, stand_in)
     retention = _retention(read.retention, (*place, "retention"), findings) if read.retention is not None else Days(1)
-    quota = read_table(Quota, read.quota, (*place, "quota"), findings, {"calls": 4, "per": Period.MONTH}) if read.quota is not None else None
+    usual = {"calls": 4, "per": Period.MONTH}
+    quota = read_table(Quota, read.quota, (*place, "quota"), findings, usual) if read.quota is not None else None
     titles = tuple(sorted((read.titles or {}).items()))
     for language in dict(titles):
         if language not in LANGUAGES:

@@ -66,7 +66,7 @@ def test_nothing_outside_the_marks_is_in_their_file(name: str, text: str) -> Non
 @pytest.mark.parametrize("sampled", [SAMPLED, BY_QUOTA], ids=["one in N", "quota"])
 @pytest.mark.parametrize(("name", "text"), STORIES, ids=[name for name, _ in STORIES])
 def test_a_drawn_call_answers_the_agent_as_any_other(name: str, text: str, sampled: Purpose) -> None:
-    """The same tones at the same moments, whether the lot fell on the call or not. (A disk that fails is another matter: it fails for files.)"""
+    """The same tones at the same moments, whether the lot fell on the call or not."""
     for purposes in ((sampled,), (sampled, COMPLAINT), (sampled, PROOF)):
         story = with_keys(text, len(text), purposes)
         heard = [

@@ -28,7 +28,9 @@ def test_speech(language: str) -> None:
 
 
 def test_tones() -> None:
-    assert {path.stem for path in (SOUNDS / "tones").glob("*.wav")} == {"keep", "pause", "resume", "off", "refused"}
+    assert {path.stem for path in (SOUNDS / "tones").glob("*.wav")} == {
+        "keep", "pause", "resume", "off", "from", "to", "object", "refused",
+    }  # fmt: skip
     for path in (SOUNDS / "tones").glob("*.wav"):
         with wave.open(str(path)) as file:
             assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, 8000)
