@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, str] = {
     "audit": "asterisk_privacy.cli.audit:audit",
     "keys": "asterisk_privacy.cli.keys:keys",
     "register": "asterisk_privacy.cli.register:register",
+    "simulate": "asterisk_privacy.cli.simulate:simulate_",
 }
 
 

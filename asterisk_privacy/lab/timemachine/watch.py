@@ -1,0 +1,126 @@
+"""Sees every night whether the promises were kept, from what it saw happen, without asking policy or purger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from asterisk_privacy.lab.timemachine.bulk import Kept
+from asterisk_privacy.policy.purpose import Purpose
+from asterisk_privacy.policy.retention import Days, UntilCaseClosed, UntilCourtFinal, UntilReviewed
+
+TOLD = 20  # broken promises that are told in words; the rest is counted
+
+
+@dataclass(slots=True)
+class Life:
+    """One recording that is stored."""
+
+    recorded_at: datetime
+    purposes: list[Purpose]
+    holds: int = 0
+    restricted: bool = False
+    open_cases: int = 0
+    cases: int = 0  # ever
+    reviewed: datetime | None = None
+    lesson: datetime | None = None
+
+    @property
+    def kept_back(self) -> bool:
+        return self.holds > 0 or self.restricted
+
+    def limit(self, purpose: Purpose) -> datetime:
+        """The latest date for this purpose, a lesson included."""
+        latest = self.recorded_at + timedelta(days=purpose.retention.latest_days)
+        lesson_days = getattr(purpose.retention, "lesson_days", 0)
+        if self.lesson is None or not lesson_days:
+            return latest
+        return max(latest, min(self.lesson, self.recorded_at + timedelta(days=lesson_days)))
+
+    @property
+    def latest(self) -> datetime:
+        return max((self.limit(purpose) for purpose in self.purposes), default=self.recorded_at)
+
+    def needed(self, now: datetime) -> str | None:
+        """The purpose that certainly still lives: its period runs, its review is to come, its case is open."""
+        for purpose in self.purposes:
+            rule = purpose.retention
+            waits = isinstance(rule, UntilReviewed) and self.reviewed is None
+            waits = waits or (isinstance(rule, UntilCaseClosed) and self.open_cases > 0)
+            if now < self.limit(purpose) and (isinstance(rule, Days) or waits):
+                return purpose.name
+        return None
+
+    def done(self, now: datetime) -> bool:
+        """Certainly nothing needs it any more; what is not certain by these few rules is left to the latest date."""
+        return all(self._ended(purpose, now) for purpose in self.purposes)
+
+    def _ended(self, purpose: Purpose, now: datetime) -> bool:
+        rule = purpose.retention
+        if isinstance(rule, UntilReviewed) and self.reviewed is not None and self.lesson is None:
+            return now >= min(self.limit(purpose), self.reviewed + timedelta(days=rule.plus_days))
+        if isinstance(rule, UntilCaseClosed | UntilCourtFinal) and not self.cases:
+            return now >= min(self.limit(purpose), self.recorded_at + timedelta(days=rule.link_within_days))
+        return now >= self.limit(purpose)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    at: datetime
+    stored: dict[str, int]  # recordings that serve a purpose, by its name
+    oldest: dict[str, float]  # days; of those that nothing keeps back
+    kept_back: int  # by a legal hold or a restriction
+
+
+@dataclass(slots=True)
+class Watch:
+    living: dict[str, Life] = field(default_factory=dict)
+    broken: int = 0
+    told: list[str] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
+    kept: dict[str, int] = field(default_factory=dict)  # ever, by purpose
+    deleted: int = 0
+
+    def born(self, call: Kept) -> None:
+        self.living[call.id] = Life(call.at, list(call.purposes))
+        for purpose in call.purposes:
+            self.kept[purpose.name] = self.kept.get(purpose.name, 0) + 1
+
+    def gone(self, ids: Iterable[str], now: datetime) -> None:
+        """What the purger deleted this night."""
+        for recording_id in ids:
+            life = self.living.pop(recording_id)
+            self.deleted += 1
+            if life.kept_back:
+                self._break(f"{recording_id}: deleted on {now:%Y-%m-%d} under {'legal hold' if life.holds else 'restriction'}")
+            elif purpose := life.needed(now):
+                self._break(f"{recording_id}: deleted on {now:%Y-%m-%d} while {purpose} still needed it")
+
+    def night(self, now: datetime, stored: int, failures: Iterable[str]) -> None:
+        """After the purge."""
+        for recording_id, life in self.living.items():
+            if life.latest <= now and not life.kept_back:
+                self._break(f"{recording_id}: still stored on {now:%Y-%m-%d}, its latest date was {life.latest:%Y-%m-%d}")
+            elif not life.kept_back and life.done(now):
+                self._break(f"{recording_id}: still stored on {now:%Y-%m-%d}, and nothing needs it any more")
+        if stored != len(self.living):
+            self._break(f"{now:%Y-%m-%d}: the registry counts {stored} recordings, {len(self.living)} were to be there")
+        for failure in failures:
+            self._break(f"{now:%Y-%m-%d}: {failure}")
+
+    def sample(self, now: datetime) -> None:
+        stored: dict[str, int] = dict.fromkeys(self.kept, 0)
+        oldest: dict[str, float] = dict.fromkeys(self.kept, 0.0)
+        for life in self.living.values():
+            age = (now - life.recorded_at) / timedelta(days=1)
+            for purpose in life.purposes:
+                stored[purpose.name] += 1
+                if not life.kept_back and len(life.purposes) == 1:  # another purpose may keep it longer
+                    oldest[purpose.name] = max(oldest[purpose.name], age)
+        self.samples.append(Sample(now, stored, oldest, sum(life.kept_back for life in self.living.values())))
+
+    def _break(self, what: str) -> None:
+        self.broken += 1
+        if len(self.told) < TOLD:
+            self.told.append(what)
