@@ -23,16 +23,16 @@ from asterisk_privacy.cli.common import (
     print_table,
 )
 from asterisk_privacy.cli.persons import period_options, person, person_options
-from asterisk_privacy.cli.recordings import outlook
 from asterisk_privacy.cli.subject_acts import erase, object_, restrict
 from asterisk_privacy.cli.subject_request import request
-from asterisk_privacy.daemon.rights import flac_of, held, told
+from asterisk_privacy.daemon.rights import flac_of, held, may_copy, outlook, told
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.clock import utc_now
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.requests import About, RequestKind
 from asterisk_privacy.registry.rows import RecordingRow, State
 from asterisk_privacy.registry.subjects import ListenRow
+from asterisk_privacy.retention.plan import Planned
 from asterisk_privacy.rights import bundle
 from asterisk_privacy.rights.bundle import Side, Wish
 from asterisk_privacy.rights.delivery import deliver_to
@@ -72,14 +72,15 @@ def find(number: str | None, agent: str | None, since: date | None, until: date 
         rows = who.recordings(registry, since, until)
         registry.audit(actor(), "subject.find", who.about.value, {"found": str(len(rows))})
         heard = {row.id: registry.listens(row.id) for row in rows}
+        judged = {row.id: outlook(row, settings, settings.office.language, utc_now()) for row in rows}
     if as_json:
-        print_json([_as_json(row, heard[row.id]) for row in rows])
+        print_json([_as_json(row, heard[row.id], judged[row.id]) for row in rows])
         return
     if not rows:
         click.echo("No recording is kept of this person in this period.")
         return
     headings = ("recording", "recorded", "line", "state", "length", "what for", "at the latest until", "heard")
-    print_table(headings, [_line(row, heard[row.id]) for row in rows])
+    print_table(headings, [_line(row, heard[row.id], judged[row.id]) for row in rows])
     listened = [(h.recording_id, local(h.at), h.by, h.what, h.purpose, h.reason) for row in rows for h in heard[row.id]]
     if listened:
         print_table(("recording", "at", "who", "what", "purpose", "reason"), listened, title="Who listened")
@@ -90,8 +91,7 @@ def _state(row: RecordingRow) -> str:
     return ", ".join(marks)
 
 
-def _line(row: RecordingRow, heard: list[ListenRow]) -> tuple[str, ...]:
-    judged = outlook(row)
+def _line(row: RecordingRow, heard: list[ListenRow], judged: Planned | None) -> tuple[str, ...]:
     return (
         row.id,
         local(row.recorded_at),
@@ -99,13 +99,12 @@ def _line(row: RecordingRow, heard: list[ListenRow]) -> tuple[str, ...]:
         _state(row),
         "" if row.duration_ms is None else clock(row.duration_ms),
         ", ".join(p.title for p in row.purposes),
-        local(judged.due) if judged else "",
+        "" if judged is None else "open" if judged.blocked else local(judged.due),
         str(len(heard)),
     )
 
 
-def _as_json(row: RecordingRow, heard: list[ListenRow]) -> dict[str, object]:
-    judged = outlook(row)
+def _as_json(row: RecordingRow, heard: list[ListenRow], judged: Planned | None) -> dict[str, object]:
     return {
         "id": row.id,
         "recorded_at": iso(row.recorded_at),
@@ -167,12 +166,17 @@ def export(
         identities = Identity.load_all(identity)
         if os.path.lexists(output):
             raise OperatorError(f"{output}: exists already and is not overwritten; name another place")
+        for row in rows:
+            if (why_not := may_copy(row, actor().removeprefix("cli:"))) is not None:
+                registry.audit(actor(), "recording.export-refused", row.id, {"purpose": "access"})
+                raise OperatorError(why_not)
         detail = {"purpose": "access", "reason": f"request {asked.id}" if asked else "no request noted"}
         detail |= {"identity_check": identity_check or "not noted", "masked": str(mask_other).lower()}
         side = Side.AGENTS if who.about is About.AGENT else Side.CUSTOMER
         wish = Wish(side, mask_other, language or settings.office.language, utc_now(), settings.office)
         with _audited(registry, rows, detail), deliver_to(output) as delivery:
-            known = [told(registry, row, identities, with_number=side is Side.CUSTOMER) for row in rows]
+            mine = side is Side.CUSTOMER
+            known = [told(registry, settings, row, identities, mine, wish.language, wish.at) for row in rows]
             bundle.write(known, flac_of(settings.store.directory, identities), wish, delivery)
     if as_json:
         print_json({"output": str(output), "recordings": [row.id for row in rows]})

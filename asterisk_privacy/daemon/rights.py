@@ -10,10 +10,13 @@ from pathlib import Path
 
 import soundfile
 
-from asterisk_privacy.daemon.purging import only_one
+from asterisk_privacy.daemon.purging import Rules, only_one, to_item
+from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.policy.words import say
 from asterisk_privacy.registry.registry import Registry
-from asterisk_privacy.registry.rows import RecordingRow, State
+from asterisk_privacy.registry.rows import KeptPurpose, RecordingRow, State
+from asterisk_privacy.retention.plan import Planned, judge
 from asterisk_privacy.retention.purger import evidence_text
 from asterisk_privacy.rights import refusals
 from asterisk_privacy.rights.bundle import Stereo
@@ -75,17 +78,39 @@ def held(row: RecordingRow) -> bool:
     return bool(row.circumstances.holds)
 
 
-def told(registry: Registry, row: RecordingRow, identities: Sequence[Identity], with_number: bool) -> Told:
+def outlook(row: RecordingRow, settings: Config, language: str, now: datetime) -> Planned | None:
+    """As the purger judges it; None when there is nothing left to judge."""
+    return judge(to_item(row, Rules.of(settings)), now, language) if row.state in (State.WRITING, State.SEALED) else None
+
+
+def may_copy(row: RecordingRow, who: str) -> str | None:
+    """Why not, or None: a restriction does not stand in the way of the person's own copy, but under a legal hold only the named listen."""
+    for hold in row.circumstances.holds:
+        if who not in hold.listeners:
+            names = ", ".join(hold.listeners) or "nobody"
+            return f"recording {row.id}: is under legal hold {hold.id}, to which only {names} may listen; let one of them make the copy"
+    return None
+
+
+def told(
+    registry: Registry, settings: Config, row: RecordingRow, identities: Sequence[Identity], with_number: bool, language: str, now: datetime
+) -> Told:
+    """What the person is told is what the purger would say."""
     call = registry.call(row.call_id)
     sealed = call.customer_sealed if call is not None and with_number else None
-    titles = {p.name: p.title for p in row.purposes}
+    titles = {p.name: _title(p, settings, language) for p in row.purposes}
+    judged = judge(to_item(row, Rules.of(settings)), now, language)
+    verdicts = [say(clause, language) for _, clause in judged.clauses[len(judged.clauses) - len(row.purposes) :]]  # blocks stand before
     return Told(
         recording_id=row.id,
         recorded_at=row.recorded_at,
         line=row.profile,
         duration_ms=row.duration_ms or 0,
         truncated=row.truncated,
-        purposes=tuple(KeptFor(p.title, p.basis, p.reasoning, p.criterion) for p in row.purposes),
+        purposes=tuple(
+            KeptFor(titles[p.name], p.basis, p.reasoning, p.criterion.in_words(language), verdict)
+            for p, verdict in zip(row.purposes, verdicts, strict=True)
+        ),
         heard=tuple(Heard(h.at, titles.get(h.purpose, h.purpose)) for h in registry.listens(row.id) if h.by_others),
         restricted_at=None if row.restriction is None else row.restriction.at,
         held=held(row),
@@ -93,6 +118,12 @@ def told(registry: Registry, row: RecordingRow, identities: Sequence[Identity], 
         spans=row.spans,
         marks=row.marks,
     )
+
+
+def _title(purpose: KeptPurpose, settings: Config, language: str) -> str:
+    """As it was promised; in the person's language where the policy still has it."""
+    known = settings.book.purposes.get(purpose.name)
+    return known.title_in(language) if known is not None and known.title == purpose.title else purpose.title
 
 
 def flac_of(directory: Path, identities: Sequence[Identity]) -> Callable[[Told, Callable[[Stereo], Stereo]], bytes]:

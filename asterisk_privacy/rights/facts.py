@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from asterisk_privacy.call.timeline import Mark, Span, SpanKind
 from asterisk_privacy.policy.phrases import Office
 from asterisk_privacy.policy.purpose import Basis
-from asterisk_privacy.policy.retention import Criterion
 from asterisk_privacy.rights.words import BASES, SPANS, WORDS
 
 
@@ -18,7 +17,8 @@ class KeptFor:
     title: str
     basis: Basis
     reasoning: str
-    criterion: Criterion
+    until: str  # the rule, in words that fit after "kept until"
+    verdict: str  # how things stand, as the purger says it
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +45,6 @@ class Told:
     number: str | None  # as the network sent it; for the caller only
     spans: tuple[Span, ...]
     marks: tuple[Mark, ...]
-
-    def latest(self, purpose: KeptFor) -> datetime:
-        return self.recorded_at + timedelta(days=purpose.criterion.latest_days)
 
 
 def as_mapping(told: Sequence[Told], at: datetime, language: str, office: Office) -> dict[str, object]:
@@ -81,8 +78,8 @@ def _recording(told: Told, language: str) -> dict[str, object]:
                 "title": p.title,
                 "basis": p.basis.value,
                 "reasoning": p.reasoning,
-                "kept_until": p.criterion.in_words(language),
-                "at_the_latest": told.latest(p).date().isoformat(),
+                "kept_until": p.until,
+                "as_things_stand": p.verdict,
             }
             for p in told.purposes
         ],
@@ -114,7 +111,7 @@ def _lines(told: Sequence[Told], at: datetime, language: str, about_agent: bool,
             yield "  " + words["number"].format(one.number)
         for purpose in one.purposes:
             yield "  " + words["purpose"].format(purpose.title, BASES[language][purpose.basis.value], purpose.reasoning)
-            yield "    " + words["kept"].format(purpose.criterion.in_words(language), f"{one.latest(purpose):%Y-%m-%d}")
+            yield "    " + words["kept"].format(purpose.until, purpose.verdict)
         if one.restricted_at is not None:
             yield "  " + words["is-restricted"].format(f"{one.restricted_at:%Y-%m-%d}")
         if one.held:

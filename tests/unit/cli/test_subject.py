@@ -18,6 +18,7 @@ from cli_samples import NOW
 from click.testing import CliRunner
 from subject_samples import ANNA, BEN, COMPLAINT, TRAINING, House
 
+from asterisk_privacy.cli.common import actor
 from asterisk_privacy.cli.recordings import recordings
 from asterisk_privacy.cli.subject import subject
 from asterisk_privacy.store.identity import Identity
@@ -181,6 +182,27 @@ def test_the_copy_answers_a_request_of_the_same_person(house: House) -> None:
         assert copy(house, "--number", ANNA, "--request", str(wrong), to=f"{wrong}.zip", code=3) == {}
     house.json(subject, "request", "close", str(opened[0]), "--outcome", "granted")
     assert copy(house, "--number", ANNA, "--request", str(opened[0]), to="late.zip", code=3) == {}
+
+
+def test_under_a_legal_hold_only_the_named_make_the_copy(house: House) -> None:
+    recording = house.call(ANNA)
+    me = actor().removeprefix("cli:")
+    hold = house.registry.place_hold(recording_id=recording, case=None, at=NOW, by="cli:kim", reason="court", listeners=("kim",))
+    result = house.run(subject, "export", "--number", ANNA, "--identity", house.identity_file, "--output", str(house.folder / "no.zip"))
+    assert result.exit_code == 3 and "only kim may listen" in result.stderr and not (house.folder / "no.zip").exists()
+    assert house.json(subject, "find", "--number", ANNA)[0]["listened"][0]["what"] == "refused"
+    house.registry.release_hold(hold.id, NOW, "cli:kim", "wrong names")
+    house.registry.place_hold(recording_id=recording, case=None, at=NOW, by="cli:kim", reason="court", listeners=("kim", me))
+    house.registry.restrict(recording, NOW, "accuracy contested")  # the person's own copy is what the person consents to
+    facts = json.loads(copy(house, "--number", ANNA)["facts.json"])
+    assert facts["recordings"][0]["legal_hold"] is True and facts["recordings"][0]["restricted_at"] is not None
+
+
+def test_the_person_is_told_what_the_purger_says(house: House) -> None:
+    recording = house.call(ANNA, COMPLAINT, TRAINING)
+    facts = json.loads(copy(house, "--number", ANNA)["facts.json"])["recordings"][0]
+    shown = house.json(recordings, "show", recording)["reason"]
+    assert "; ".join(f"{p['title']}: {p['as_things_stand']}" for p in facts["purposes"]) == shown
 
 
 def test_help_of_every_command() -> None:
