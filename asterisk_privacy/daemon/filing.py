@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -50,7 +50,9 @@ class RecordingFile:
     def start(self, purposes: tuple[Purpose, ...], part: int, at: datetime, ring: Ring, marked: bool = False) -> None:
         """`ring` holds what was said before, and is this file's from now on. `marked`: it holds only the marked parts of the call."""
         self._ring = ring
-        self._work = asyncio.create_task(self._begin(purposes, part, at, marked))
+        # asked for here and not in the task, so that what is told of this recording from now on comes after its row
+        row = self._ledger.ask(lambda registry: registry.begin_recording(self.recording_id, self._call_id, at, purposes, part, marked))
+        self._work = asyncio.create_task(self._begin(row))
 
     def append(self, block: Block) -> None:
         """int16, shape (n, 2). Taken over: the block is zeroed after it was written."""
@@ -118,9 +120,9 @@ class RecordingFile:
         except OperatorError as error:
             self._health.alarm(Alarm.STORE_FAILED, str(error))
 
-    async def _begin(self, purposes: tuple[Purpose, ...], part: int, at: datetime, marked: bool) -> None:
+    async def _begin(self, row: Awaitable[None]) -> None:
         try:
-            await self._ledger.ask(lambda registry: registry.begin_recording(self.recording_id, self._call_id, at, purposes, part, marked))
+            await row
             self._writer = await asyncio.to_thread(self._vault.create, self.recording_id)
             if self._ring is not None:
                 await asyncio.to_thread(self._write_ring, self._writer, self._ring)

@@ -31,9 +31,9 @@ class Ledger:
         self._health = health
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="registry")
 
-    async def ask(self, work: Callable[[Registry], T]) -> T:
-        """Raises what the registry raises: OperatorError."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work, self._registry)
+    def ask(self, work: Callable[[Registry], T]) -> asyncio.Future[T]:
+        """In line at once, also before it is awaited. Raises what the registry raises: OperatorError."""
+        return asyncio.get_running_loop().run_in_executor(self._thread, work, self._registry)
 
     def post(self, work: Callable[[Registry], object]) -> None:
         """Without waiting; a failure is an alarm, and a mistake of ours goes where all of them go: the loop's handler."""
