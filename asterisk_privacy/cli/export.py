@@ -85,6 +85,13 @@ def _refuse_if_not_allowed(registry: Registry, row: RecordingRow | None, recordi
             f"recording {recording_id}: is restricted since {row.restriction.at:%Y-%m-%d} (GDPR art. 18) and not excepted for "
             f"{detail['purpose']!r}; it is not exported, and the attempt is in the audit trail"
         )
+    for hold in row.circumstances.holds:
+        if actor().removeprefix("cli:") not in hold.listeners:
+            registry.audit(actor(), "recording.export-refused", recording_id, {**detail, "hold": str(hold.id)})
+            raise OperatorError(
+                f"recording {recording_id}: is under legal hold {hold.id}, to which only {', '.join(hold.listeners)} may listen; "
+                "it is not exported, and the attempt is in the audit trail"
+            )
     if row.state is not State.SEALED:
         raise OperatorError(f"recording {recording_id}: is {row.state}; only a sealed recording can be exported")
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from asterisk_privacy.cli.common import (
     print_table,
 )
 from asterisk_privacy.daemon.purging import Rules, make_purger
+from asterisk_privacy.policy.book import LANGUAGES
 from asterisk_privacy.registry.clock import utc_now
 from asterisk_privacy.retention.plan import Planned
 from asterisk_privacy.retention.purger import PurgeReport
@@ -45,10 +48,20 @@ class Moment(click.ParamType[datetime]):
 @click.option("--explain", is_flag=True, help="Also list what stays, and until when.")
 @click.option("--override-brake", is_flag=True, help="Delete even if it is unusually much at once, or files are missing.")
 @click.option("--at", type=Moment(), metavar="ISO-DATETIME", help="Judge as if it were this moment.")
+@click.option("--language", type=click.Choice(LANGUAGES), help="Of the reasons; without it that of [office].")
 @click.option("--yes", is_flag=True, help="Needed to delete with an --at that is still to come.")
 @json_option
 @operator_errors
-def purge(config: Path, dry_run: bool, explain: bool, override_brake: bool, at: datetime | None, yes: bool, as_json: bool) -> None:
+def purge(
+    config: Path,
+    dry_run: bool,
+    explain: bool,
+    override_brake: bool,
+    at: datetime | None,
+    language: str | None,
+    yes: bool,
+    as_json: bool,
+) -> None:
     """Forget the recordings whose every purpose has ended.
 
     The daemon does this each night; by hand it is the same. Each deletion is evidenced in the registry. Deletions that a crash cut
@@ -71,27 +84,27 @@ def purge(config: Path, dry_run: bool, explain: bool, override_brake: bool, at: 
     with configured(config) as (settings, registry):
         vault = Vault(settings.store.directory, Recipients.load(settings.store.recipients))
         report = make_purger(registry, vault, settings.purger, Rules.of(settings)).run(at or real_now, dry_run, override_brake, explain)
+    told = report.plan.items if explain else report.plan.deletions
+    listed = tuple(dataclasses.replace(planned, language=language or settings.office.language) for planned in told)
     if as_json:
-        print_json(_as_json(report, explain))
+        print_json(_as_json(report, listed))
     else:
-        _show(report, explain)
+        _show(report, listed)
     alarming = report.brake or report.failed or report.findings or (report.overdue and not (future and dry_run))
     if alarming:
         sys.exit(FOUND_SOMETHING)
 
 
-def _listed(report: PurgeReport, explain: bool) -> tuple[Planned, ...]:
-    return report.plan.items if explain else report.plan.deletions
-
-
-def _as_json(report: PurgeReport, explain: bool) -> dict[str, object]:
+def _as_json(report: PurgeReport, listed: Sequence[Planned]) -> dict[str, object]:
     return {
         "at": iso(report.at),
         "dry_run": report.dry_run,
         "brake": report.brake,
         "recordings": report.plan.total,
         "due": len(report.plan.deletions),
-        "items": [{"id": p.item_id, "delete": p.delete, "due": iso(p.due), "reason": p.reason} for p in _listed(report, explain)],
+        "items": [
+            {"id": p.item_id, "delete": p.delete, "held": p.blocked, "due": iso(p.due), "reason": p.reason} for p in listed
+        ],
         "deleted": list(report.deleted),
         "finished": list(report.finished),
         "spared": list(report.spared),
@@ -101,8 +114,7 @@ def _as_json(report: PurgeReport, explain: bool) -> dict[str, object]:
     }
 
 
-def _show(report: PurgeReport, explain: bool) -> None:
-    listed = _listed(report, explain)
+def _show(report: PurgeReport, listed: Sequence[Planned]) -> None:
     if listed:
         done = set(report.deleted)
         rows = [(p.item_id, _verb(p, report, done), local(p.due), p.reason) for p in listed]
@@ -129,4 +141,6 @@ def _show(report: PurgeReport, explain: bool) -> None:
 def _verb(planned: Planned, report: PurgeReport, done: set[str]) -> str:
     if planned.item_id in done:
         return "deleted"
+    if planned.blocked:
+        return "held"
     return "due" if planned.delete else "kept"

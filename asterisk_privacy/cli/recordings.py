@@ -19,15 +19,21 @@ from asterisk_privacy.cli.common import (
     print_table,
 )
 from asterisk_privacy.cli.export import export
+from asterisk_privacy.cli.lesson import lesson
 from asterisk_privacy.cli.timeline_bar import bar, legend, ruler
-from asterisk_privacy.daemon.purging import to_item
+from asterisk_privacy.daemon.config import Config
+from asterisk_privacy.daemon.purging import AS_PROMISED, Rules, to_item
 from asterisk_privacy.errors import OperatorError
-from asterisk_privacy.policy.retention import Facts, Milestone, criterion_to_mapping
+from asterisk_privacy.policy.book import LANGUAGES
+from asterisk_privacy.policy.retention import Milestone, criterion_to_mapping
+from asterisk_privacy.policy.words import say
 from asterisk_privacy.registry.clock import utc_now
 from asterisk_privacy.registry.registry import Registry
-from asterisk_privacy.registry.rows import RecordingRow, State, open_cases
+from asterisk_privacy.registry.rows import RecordingRow, State
 from asterisk_privacy.registry.subjects import ListenRow
 from asterisk_privacy.retention.plan import Planned, judge
+
+language_option = click.option("--language", type=click.Choice(LANGUAGES), help="Of the reasons; without it that of [office].")
 
 
 @click.group("recordings")
@@ -36,6 +42,7 @@ def recordings() -> None:
 
 
 recordings.add_command(export)
+recordings.add_command(lesson)
 
 
 @recordings.command("list")
@@ -45,16 +52,17 @@ recordings.add_command(export)
 @operator_errors
 def list_(config: Path, state: str | None, as_json: bool) -> None:
     """All recordings, the oldest first."""
-    with configured(config) as (_, registry):
+    with configured(config) as (settings, registry):
         rows = registry.recordings(state=state)
+    judged = {row.id: _judged(row, settings, None) for row in rows}
     if as_json:
-        print_json([_as_json(row) for row in rows])
+        print_json([_as_json(row, judged[row.id]) for row in rows])
         return
     headings = ("recording", "recorded", "line", "agent", "state", "length", "purposes", "at the latest until")
-    print_table(headings, [_line(row) for row in rows])
+    print_table(headings, [_line(row, judged[row.id]) for row in rows])
 
 
-def _line(row: RecordingRow) -> tuple[str, ...]:
+def _line(row: RecordingRow, judged: Planned | None) -> tuple[str, ...]:
     return (
         row.id,
         local(row.recorded_at),
@@ -63,22 +71,30 @@ def _line(row: RecordingRow) -> tuple[str, ...]:
         row.state.value,
         "" if row.duration_ms is None else clock(row.duration_ms),
         ", ".join(p.name for p in row.purposes),
-        local(judged.due) if (judged := outlook(row)) else "",
+        _until(judged),
     )
+
+
+def _until(judged: Planned | None) -> str:
+    if judged is None:
+        return ""
+    return "held" if judged.blocked else local(judged.due)
 
 
 @recordings.command("show")
 @click.argument("recording_id", metavar="ID")
 @config_option
+@language_option
 @json_option
 @operator_errors
-def show(recording_id: str, config: Path, as_json: bool) -> None:
+def show(recording_id: str, config: Path, language: str | None, as_json: bool) -> None:
     """One recording: its timeline with every gap, its purposes, and why and until when each keeps it."""
-    with configured(config) as (_, registry):
+    with configured(config) as (settings, registry):
         row = wanted(registry, recording_id)
         heard = registry.listens(recording_id)
+    judged = _judged(row, settings, language)
     if as_json:
-        print_json({**_as_json(row), "listened": [_heard_json(one) for one in heard]})
+        print_json({**_as_json(row, judged), "listened": [_heard_json(one) for one in heard]})
         return
     facts = [
         ("recording", row.id),
@@ -88,8 +104,8 @@ def show(recording_id: str, config: Path, as_json: bool) -> None:
     ]
     if row.duration_ms is not None:
         facts.append(("length", clock(row.duration_ms) + (" (truncated: a crash cut it off)" if row.truncated else "")))
-    judged = outlook(row)
-    if judged is not None:
+    facts += _around(row)
+    if judged is not None and not judged.blocked:
         facts.append(("due" if judged.delete else "kept until", f"{local(judged.due)}{'' if judged.delete else ' at the latest'}"))
     if row.restriction is not None:
         excepted = ", ".join(row.restriction.except_for) or "nothing"
@@ -99,7 +115,7 @@ def show(recording_id: str, config: Path, as_json: bool) -> None:
     for name, value in facts:
         click.echo(f"{name:<11}{value}")
     _show_timeline(row)
-    _show_purposes(row)
+    _show_purposes(row, judged)
     if row.history:
         print_table(("what happened", "at", "by", "note"), [(m.kind.value, local(m.at), m.by, m.note) for m in row.history])
     if heard:
@@ -125,13 +141,24 @@ def _show_timeline(row: RecordingRow) -> None:
         click.echo("     ^ " + ", ".join(f"{m.kind.value} {clock(m.at_ms)}" for m in row.marks))
 
 
-def _show_purposes(row: RecordingRow) -> None:
-    facts, now = Facts(row.recorded_at, row.milestones), utc_now()
-    kept = row.state in (State.WRITING, State.SEALED)
-    rows = [
-        (p.name, p.title, p.basis.value, p.reasoning, p.criterion.verdict(facts, now).reason if kept else p.criterion.in_words())
-        for p in row.purposes
-    ]
+def _around(row: RecordingRow) -> list[tuple[str, str]]:
+    """Its cases, legal holds, and whether it is a lesson."""
+    around = row.circumstances
+    facts = [("cases", ", ".join(around.cases))] if around.cases else []
+    for hold in around.holds:
+        what = f"legal hold {hold.id} since {local(hold.placed_at)} by {hold.placed_by}: {hold.reason}"
+        facts.append(("held", f"{what}; may listen: {', '.join(hold.listeners)}"))
+    if around.lesson is not None:
+        facts.append(("lesson", f"until {local(around.lesson.until)}, decided by {around.lesson.by}: {around.lesson.reason}"))
+    return facts
+
+
+def _show_purposes(row: RecordingRow, judged: Planned | None) -> None:
+    if judged is None or not row.purposes:
+        kept = [purpose.criterion.in_words() for purpose in row.purposes]
+    else:  # what blocks the deletion stands in front
+        kept = [say(clause, judged.language) for _, clause in judged.clauses[-len(row.purposes) :]]
+    rows = [(p.name, p.title, p.basis.value, p.reasoning, words) for p, words in zip(row.purposes, kept, strict=True)]
     print_table(("purpose", "in words", "legal basis", "because", "kept"), rows)
 
 
@@ -143,39 +170,16 @@ def _show_purposes(row: RecordingRow) -> None:
 @operator_errors
 def reviewed(recording_id: str, outcome: str, config: Path, as_json: bool) -> None:
     """Write down that a recording was reviewed; purposes that waited for it end."""
-    with configured(config) as (_, registry):
+    with configured(config) as (settings, registry):
         registry.milestone(recording_id, Milestone.REVIEWED, utc_now(), actor(), outcome)
         row = wanted(registry, recording_id)
-    _tell(row, as_json)
+    _tell(row, _judged(row, settings, None), as_json)
 
 
-@recordings.command("case")
-@click.argument("recording_id", metavar="ID")
-@click.option("--opened", "happened", flag_value=Milestone.CASE_OPENED.value, help="The recording belongs to this case.")
-@click.option("--closed", "happened", flag_value=Milestone.CASE_CLOSED.value, help="The case is over.")
-@click.option("--reference", required=True, help="Which case: the number in your own system, not a name.")
-@config_option
-@json_option
-@operator_errors
-def case(recording_id: str, happened: str | None, reference: str, config: Path, as_json: bool) -> None:
-    """Link a recording to a case that is open, or say that the case is closed. With several cases the last one counts."""
-    if happened is None:
-        raise click.UsageError("say --opened or --closed")
-    kind = Milestone(happened)
-    with configured(config) as (_, registry):
-        known = open_cases(wanted(registry, recording_id).history)
-        if kind is Milestone.CASE_CLOSED and reference not in known:
-            names = ", ".join(sorted(known)) or "none"
-            raise OperatorError(f"recording {recording_id}: no open case {reference!r}; open cases: {names}")
-        registry.milestone(recording_id, kind, utc_now(), actor(), reference)
-        row = wanted(registry, recording_id)
-    _tell(row, as_json)
-
-
-def _tell(row: RecordingRow, as_json: bool) -> None:
+def _tell(row: RecordingRow, judged: Planned | None, as_json: bool) -> None:
     if as_json:
-        print_json(_as_json(row))
-    elif (judged := outlook(row)) is not None:
+        print_json(_as_json(row, judged))
+    elif judged is not None:
         click.echo(f"{row.id}: {'due' if judged.delete else 'kept'}: {judged.reason}")
 
 
@@ -186,13 +190,17 @@ def wanted(registry: Registry, recording_id: str) -> RecordingRow:
     return row
 
 
-def outlook(row: RecordingRow) -> Planned | None:
+def outlook(row: RecordingRow, rules: Rules = AS_PROMISED, language: str = "en") -> Planned | None:
     """As the purger would judge it now; None when there is nothing left to judge."""
-    return judge(to_item(row), utc_now()) if row.state in (State.WRITING, State.SEALED) else None
+    return judge(to_item(row, rules), utc_now(), language) if row.state in (State.WRITING, State.SEALED) else None
 
 
-def _as_json(row: RecordingRow) -> dict[str, object]:
-    judged = outlook(row)
+def _judged(row: RecordingRow, settings: Config, language: str | None) -> Planned | None:
+    return outlook(row, Rules.of(settings), language or settings.office.language)
+
+
+def _as_json(row: RecordingRow, judged: Planned | None) -> dict[str, object]:
+    around = row.circumstances
     return {
         "id": row.id,
         "call_id": row.call_id,
@@ -222,6 +230,9 @@ def _as_json(row: RecordingRow) -> dict[str, object]:
             }
             for p in row.purposes
         ],
+        "cases": list(around.cases),
+        "holds": [{"id": h.id, "placed_at": iso(h.placed_at), "by": h.placed_by, "listeners": list(h.listeners)} for h in around.holds],
+        "lesson_until": None if around.lesson is None else iso(around.lesson.until),
         "milestones": [{"kind": m.kind.value, "at": iso(m.at), "by": m.by, "note": m.note} for m in row.history],
         "spans": [{"kind": s.kind.value, "start_ms": s.start_ms, "end_ms": s.end_ms} for s in row.spans],
         "marks": [{"kind": m.kind.value, "at_ms": m.at_ms} for m in row.marks],

@@ -14,8 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asterisk_privacy.call.timeline import Mark, MarkKind, Span, SpanKind
+from asterisk_privacy.cli.purge import purge
 from asterisk_privacy.cli.recordings import recordings
 from asterisk_privacy.cli.timeline_bar import LETTERS, bar, legend, ruler
+from asterisk_privacy.policy.retention import UntilReviewed
 from asterisk_privacy.store.identity import Identity
 
 
@@ -47,19 +49,46 @@ def test_show_tells_the_story_and_until_when(place: Place) -> None:
     assert missing.exit_code == 3 and "does not exist" in missing.stderr
 
 
-def test_reviewed_and_case_set_milestones(place: Place) -> None:
-    recording = place.record(1)
-    assert place.json(recordings, "case", recording, "--opened", "--reference", "K-1")["due"] is False
-    wrong = place.run(recordings, "case", recording, "--closed", "--reference", "K-2")
-    assert wrong.exit_code == 3 and "no open case 'K-2'; open cases: K-1" in wrong.stderr
-    closed = place.run(recordings, "case", recording, "--closed", "--reference", "K-1")
-    assert closed.exit_code == 0 and f"{recording}: due" in closed.stdout
+def test_reviewed_is_written_down(place: Place) -> None:
+    recording = place.record(1, UntilReviewed(35))
     told = place.json(recordings, "reviewed", recording, "--outcome", "good example")
-    assert [m["kind"] for m in told["milestones"]] == ["case-opened", "case-closed", "reviewed"]
+    assert [m["kind"] for m in told["milestones"]] == ["reviewed"] and told["due"] is True
     assert told["milestones"][-1]["note"] == "good example" and told["milestones"][-1]["by"].startswith("cli:")
-    assert place.run(recordings, "case", recording, "--reference", "K-1").exit_code == 2
     place.registry.mark_purging(recording, NOW, "x")
     assert place.run(recordings, "reviewed", recording, "--outcome", "x").exit_code == 3
+
+
+def test_a_lesson_is_bounded_by_the_policy(place: Place) -> None:
+    config = place.folder / "config.toml"
+    config.write_text(config.read_text().replace('"case-closed", latest_days = 700', '"reviewed", latest_days = 35, lesson_days = 100'))
+    recording, plain = place.record(1, UntilReviewed(35, lesson_days=100)), place.record(1)
+    place.run(recordings, "reviewed", recording, "--outcome", "good")
+    date = {days: (NOW + timedelta(days=days)).strftime("%Y-%m-%d") for days in (50, 98, 101)}
+    reason = ("--reason", "calm")
+    told = place.json(recordings, "lesson", recording, "--until", date[50], *reason)
+    assert told["reason"].startswith("handling your complaint: kept as a lesson") and told["ends_at"] > date[50][:7]
+    assert place.run(recordings, "lesson", recording, "--until", date[98], *reason).exit_code == 0
+    for target, until, what in (
+        (recording, date[101], "at the latest"),
+        (recording, "2020-01-01", "over already"),
+        (plain, date[50], "cannot be a lesson"),
+        ("0" * 32, date[50], "does not exist"),
+    ):
+        result = place.run(recordings, "lesson", target, "--until", until, *reason)
+        assert result.exit_code == 3 and what in result.stderr and result.stderr.count("\n") == 1
+    assert place.run(recordings, "lesson", recording, "--until", "soon", *reason).exit_code == 2
+    shown = place.run(recordings, "show", recording).stdout
+    assert "lesson     until" in shown and "calm" in shown
+
+
+def test_reasons_in_the_language_of_the_reader(place: Place) -> None:
+    recording = place.record(1, Days(30))
+    for language, words in (("nl", "bewaard tot 30 dagen na het gesprek"), ("de", "aufbewahrt bis 30 Tage nach dem Gespräch")):
+        assert words in place.json(recordings, "show", recording, "--language", language)["reason"]
+        assert words in place.json(purge, "--dry-run", "--explain", "--language", language)["items"][0]["reason"]
+    assert "kept for 30 days" in place.json(recordings, "show", recording)["reason"]
+    (place.folder / "config.toml").open("a").write('[office]\nlanguage = "nl"\n')
+    assert "bewaard tot 30 dagen" in place.json(recordings, "show", recording)["reason"]
 
 
 def export(place: Place, recording: str, output: Path, *more: str, purpose: str = "complaint") -> tuple[int, str]:
@@ -124,7 +153,7 @@ def test_export_with_the_wrong_key_or_of_what_is_gone(place: Place) -> None:
 
 
 def test_help_of_every_command() -> None:
-    for name in ("list", "show", "export", "reviewed", "case"):
+    for name in ("list", "show", "export", "reviewed", "lesson"):
         assert CliRunner().invoke(recordings, [name, "--help"]).exit_code == 0
 
 
