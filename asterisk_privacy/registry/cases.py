@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime
 
 from peewee import SqliteDatabase
@@ -93,13 +94,13 @@ def wanted(db: SqliteDatabase, reference: str) -> CaseRow:
     return found[0]
 
 
-def select(db: SqliteDatabase, reference: str | None = None, recording_id: str | None = None) -> list[CaseRow]:
-    """The oldest first."""
-    where, values = "", tuple(value for value in (reference, recording_id) if value is not None)
+def select(db: SqliteDatabase, reference: str | None = None, among: Sequence[str] | None = None) -> list[CaseRow]:
+    """That one, or those of the recordings `among` these ids, or all; the oldest first."""
+    where, values = "", tuple(among or ())
     if reference is not None:
-        where = "WHERE c.reference = ?"
-    elif recording_id is not None:
-        where = "WHERE c.id IN (SELECT case_id FROM case_links WHERE recording_id = ?)"
+        where, values = "WHERE c.reference = ?", (reference,)
+    elif among is not None:
+        where = f"WHERE c.id IN (SELECT case_id FROM case_links WHERE recording_id IN ({', '.join('?' * len(among))}))"
     history: dict[int, list[CaseNote]] = defaultdict(list)
     query = f"SELECT e.case_id, e.kind, e.at, e.by, e.note FROM case_events e JOIN cases c ON c.id = e.case_id {where} ORDER BY e.id"
     for case_id, kind, at, by, note in sql(db, query, values):

@@ -85,13 +85,13 @@ def lesson(file: RegistryFile, recording_id: str, until: datetime, at: datetime,
         audit.append(file, db, "recording.lesson", recording_id, detail, actor=by)
 
 
-def circumstances(db: SqliteDatabase, recording_id: str | None = None) -> Mapping[str, Circumstances]:
-    """Of every recording (or that one) that has any: few among many, so all of it fits in memory."""
-    one, values = ("WHERE recording_id = ?", (recording_id,)) if recording_id is not None else ("", ())
+def circumstances(db: SqliteDatabase, among: Sequence[str] | None = None) -> Mapping[str, Circumstances]:
+    """Of every recording (or of those `among` these ids) that has any: few among many, so all of it fits in memory."""
+    one, values = ("", ()) if among is None else (f"WHERE recording_id IN ({', '.join('?' * len(among))})", tuple(among))
     linked: dict[str, list[int]] = defaultdict(list)
     for id_, case_id in sql(db, f"SELECT recording_id, case_id FROM case_links {one} ORDER BY case_id", values):
         linked[id_].append(case_id)
-    known: dict[int, CaseRow] = {row.id: row for row in cases.select(db, recording_id=recording_id)} if linked else {}
+    known: dict[int, CaseRow] = {row.id: row for row in cases.select(db, among=among)} if linked else {}
     holds: dict[str, list[HoldRow]] = defaultdict(list)
     by_reference: dict[str, list[HoldRow]] = defaultdict(list)
     for hold in _select(db, "WHERE h.released_at IS NULL"):
@@ -106,7 +106,9 @@ def circumstances(db: SqliteDatabase, recording_id: str | None = None) -> Mappin
         id_: LessonRow(from_ms(until), from_ms(at), by, reason)
         for id_, until, at, by, reason in sql(db, f"SELECT recording_id, until, at, by, reason FROM lessons {one} ORDER BY id", values)
     }
-    wanted = {recording_id} if recording_id is not None else linked.keys() | holds.keys() | lessons.keys()
+    wanted = linked.keys() | holds.keys() | lessons.keys()
+    if among is not None:
+        wanted &= set(among)
     return {id_: _circumstances([known[n] for n in linked.get(id_, ())], holds.get(id_, ()), lessons.get(id_)) for id_ in wanted}
 
 

@@ -54,7 +54,7 @@ def select(
         purposes = _purposes(db, _PURPOSES.format(where=f"WHERE {living}"), values)
         restrictions = load_restrictions(db, where or "1", values)
         history = _history(db, _MILESTONES.format(where=f"WHERE {where}" if where else ""), values)
-        around = circumstances(db, recording_id)
+        around = circumstances(db, among if recording_id is None else (recording_id,))
     return [
         RecordingRow(
             id=id_,

@@ -248,7 +248,7 @@ class Registry:
     def cases(self, reference: str | None = None, recording_id: str | None = None) -> list[CaseRow]:
         """All, or that one, or those of a recording; the oldest first."""
         with self._file.read() as db:
-            return cases.select(db, reference, recording_id)
+            return cases.select(db, reference, None if recording_id is None else (recording_id,))
 
     def place_hold(
         self,
