@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from asterisk_privacy.call.timeline import SpanKind
+from asterisk_privacy.policy.purpose import Profile
 
 
 class AgentKey(StrEnum):
@@ -24,6 +25,16 @@ class NoticeBegun:
     """The announcement started to play to the customer."""
 
     at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileChanged:
+    """The call was moved to a line whose purposes were not all announced: its notice plays next, and they count once it was heard.
+    `drawn` names the sample purposes of the new line that took the call."""
+
+    at: float
+    profile: Profile
+    drawn: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +125,10 @@ class Tick:
 
 
 Event = (
-    NoticeBegun | KeyChosen | NoticeEnded | Surroundings | KeyPressed | Drawn | LinkLost | LinkRestored | FileFailed | AudioLost | HungUp
-    | Tick
+    NoticeBegun | ProfileChanged | KeyChosen | NoticeEnded | Surroundings | KeyPressed | Drawn | LinkLost | LinkRestored | FileFailed
+    | AudioLost | HungUp | Tick
 )
 EVENTS: tuple[type[Event], ...] = (
-    NoticeBegun, KeyChosen, NoticeEnded, Surroundings, KeyPressed, Drawn, LinkLost, LinkRestored, FileFailed, AudioLost, HungUp, Tick,
+    NoticeBegun, ProfileChanged, KeyChosen, NoticeEnded, Surroundings, KeyPressed, Drawn, LinkLost, LinkRestored, FileFailed, AudioLost,
+    HungUp, Tick,
 )  # fmt: skip

@@ -6,7 +6,7 @@ from before, `Open` or `Shut` is issued. There is no pause() that a code path co
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import ceil, floor, inf
 
 from asterisk_privacy.call import commands as cmd
@@ -14,19 +14,10 @@ from asterisk_privacy.call import events as ev
 from asterisk_privacy.call.chronicle import Chronicle
 from asterisk_privacy.call.situation import GATE, NEXT_LIFE, Consent, Demand, Gate, Hush, Life, Link, Situation, Talk, span_kind
 from asterisk_privacy.call.timeline import MarkKind, SpanKind, marked_only
+from asterisk_privacy.call.timing import USUAL, Timing
 from asterisk_privacy.call.wishes import Wishes
 from asterisk_privacy.policy.consent import Choice, meaning_of
 from asterisk_privacy.policy.purpose import Profile
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """All in seconds. `settle`: how long conversation must have lasted before the taps go in; `quarantine`: how long frames wait
-    for late events; `grace`: how long after hang-up the keep key works (R9)."""
-
-    settle: float = 0.06
-    quarantine: float = 1.0
-    grace: float = 60.0
 
 
 class Recorder:
@@ -34,11 +25,12 @@ class Recorder:
     what the agent's objection key takes away (empty: all sample purposes)."""
 
     def __init__(
-        self, profile: Profile, drawn: frozenset[str], began_at: float, timing: Timing = Timing(), objection_purpose: str = ""
+        self, profile: Profile, drawn: frozenset[str], began_at: float, timing: Timing = USUAL, objection_purpose: str = ""
     ) -> None:
         self._profile = profile
         self._timing = timing
-        self._wishes = Wishes(profile, drawn, objection_purpose)
+        self.wishes = Wishes(profile, drawn, objection_purpose)
+        self._joining: ev.ProfileChanged | None = None  # until its notice was heard
         self._asked = False  # for the lot
         self._parties: frozenset[str] = frozenset()
         self._waiting = SpanKind.WAIT
@@ -73,9 +65,8 @@ class Recorder:
         self._clock, self._bad_news = max(self._clock, event.at), inf
         self.situation = replace(self.situation, life=NEXT_LIFE[before, type(event)])
         match event:
-            case ev.NoticeBegun():
-                if before is Life.EXPECTED:
-                    out.append(cmd.NoteConsent(event.at, cmd.ConsentKind.NOTICE_BEGUN))
+            case ev.NoticeBegun() | ev.ProfileChanged():
+                out += self._announcing(event, before)
             case ev.KeyChosen():
                 out += self._choose(event)
             case ev.NoticeEnded():
@@ -113,17 +104,25 @@ class Recorder:
 
     # ---- the announcement
 
+    def _announcing(self, event: ev.NoticeBegun | ev.ProfileChanged, before: Life) -> list[cmd.Command]:
+        if isinstance(event, ev.ProfileChanged):
+            self._profile, self._joining = event.profile, event  # its keys count from now on
+            return []
+        if self._joining is not None and before is Life.LIVE:  # while it plays nobody is tapped, whoever can hear the caller
+            self.situation = replace(self.situation, life=Life.NOTICE)
+        return [cmd.NoteConsent(event.at, cmd.ConsentKind.NOTICE_BEGUN)] if before is Life.EXPECTED or self._joining is not None else []
+
     def _choose(self, event: ev.KeyChosen) -> list[cmd.Command]:
         meaning = meaning_of(self._profile, event.key)
         if meaning.choice is Choice.NONE or self.situation.consent is Consent.REFUSED:
             return []
         if meaning.choice is Choice.REFUSE:
             self.situation = replace(self.situation, consent=Consent.REFUSED)
-            self._wishes.heard = False
+            self.wishes.heard = False
             self.chronicle.mark(MarkKind.REFUSED, event.at)
             self._forget()
             return [cmd.NoteConsent(event.at, cmd.ConsentKind.REFUSED, event.key), cmd.Wipe("refused by the customer")]
-        self._wishes.agreed |= meaning.agreed
+        self.wishes.agreed |= meaning.agreed
         self.chronicle.mark(MarkKind.AGREED, event.at)
         return [cmd.NoteConsent(event.at, cmd.ConsentKind.AGREED, event.key)]
 
@@ -131,9 +130,12 @@ class Recorder:
         if self.situation.consent is Consent.REFUSED or not event.heard:
             return []
         self.situation = replace(self.situation, consent=Consent.HEARD)
-        self._wishes.heard = True
+        if self._joining is not None:
+            self.wishes.join(self._joining.profile, self._joining.drawn)
+            self._joining, self._asked = None, False
+        self.wishes.heard = True
         out: list[cmd.Command] = [cmd.NoteConsent(event.at, cmd.ConsentKind.NOTICE_HEARD)]
-        if not self._wishes.agreed:
+        if not self.wishes.agreed:
             out.append(cmd.NoteConsent(event.at, cmd.ConsentKind.SILENCE))
         return out
 
@@ -200,7 +202,7 @@ class Recorder:
         if event.key is ev.AgentKey.KEEP and recordable and hush is not Hush.OFF_RECORD and self._can_keep():
             tone = cmd.Tone.KEEP
             self.chronicle.mark(MarkKind.KEEP, event.at)
-            out += self._want(self._wishes.flaggable())
+            out += self._want(self.wishes.flaggable())
         elif event.key is ev.AgentKey.PAUSE and self._before_hang_up(event.at):
             # at any moment before hang-up, also before the notice was heard: pausing needs no permission (promise 8)
             tone = cmd.Tone.PAUSE
@@ -219,7 +221,7 @@ class Recorder:
         elif event.key is ev.AgentKey.TO and self._mark_open and self._before_hang_up(event.at):
             tone = cmd.Tone.TO
             out += self._to_here(event.at)
-        elif event.key is ev.AgentKey.OBJECT and self._wishes.objection:
+        elif event.key is ev.AgentKey.OBJECT and self.wishes.objection:
             # at any moment: an objection needs no permission either (R4)
             tone = cmd.Tone.OBJECTED
             out += self._object(event.at)
@@ -242,13 +244,13 @@ class Recorder:
     def _can_keep(self) -> bool:
         """After hang-up only what is still there can be kept."""
         left = self.situation.life is Life.LIVE or any(s.kind is SpanKind.TALK for s in self.chronicle.told()[0])
-        return bool(self._wishes.flaggable()) and not self._file_failed and left
+        return bool(self.wishes.flaggable()) and not self._file_failed and left
 
     # ---- from here, to here (R10)
 
     def _can_mark(self, at: float) -> bool:
         hushed = self.situation.hush is Hush.OFF_RECORD or at < self._hushed_at
-        return bool(self._wishes.marked()) and not self._file_failed and not hushed
+        return bool(self.wishes.marked()) and not self._file_failed and not hushed
 
     def _from_here(self, at: float) -> list[cmd.Command]:
         """Pressed twice it is confirmed twice: everything since the first time is marked."""
@@ -267,17 +269,17 @@ class Recorder:
         return self._began_at + round((self._marked_at - self._began_at) * 1000) / 1000  # as the timeline tells it
 
     def _keep_marked(self) -> list[cmd.Command]:
-        if self._marked_kept or not self._wishes.marked() or not any(s.kind is SpanKind.TALK for s in marked_only(*self.chronicle.told())):
+        if self._marked_kept or not self.wishes.marked() or not any(s.kind is SpanKind.TALK for s in marked_only(*self.chronicle.told())):
             return []
-        self._marked_kept = self._wishes.marked()
+        self._marked_kept = self.wishes.marked()
         self._part += 1
         return [cmd.KeepMarked(self._marked_kept, self._part)]
 
     # ---- the objection to a purpose (R4)
 
     def _object(self, at: float) -> list[cmd.Command]:
-        could_mark = bool(self._wishes.marked())
-        new = self._wishes.object()
+        could_mark = bool(self.wishes.marked())
+        new = self.wishes.object()
         if not new:
             return []
         self.chronicle.mark(MarkKind.OBJECTED, at)
@@ -289,7 +291,7 @@ class Recorder:
         elif gone or (not self._kept and self._demand() is Demand.NONE):
             out += self._erase_file(why)
         gone, self._marked_kept = tuple(p for p in self._marked_kept if p in new), tuple(p for p in self._marked_kept if p not in new)
-        if could_mark and not self._wishes.marked():
+        if could_mark and not self.wishes.marked():
             self._mark_open = False
             out.append(cmd.EraseMarked(why))
         elif gone:
@@ -326,24 +328,24 @@ class Recorder:
     def _demand(self) -> Demand:
         if self._file_failed:
             return Demand.NONE
-        if self._kept or self._wishes.standing():
+        if self._kept or self.wishes.standing():
             return Demand.STREAM
-        return Demand.LATENT if self._wishes.flaggable() or self._wishes.marked() or self._wishes.undecided() else Demand.NONE
+        return Demand.LATENT if self.wishes.flaggable() or self.wishes.marked() or self.wishes.undecided() else Demand.NONE
 
     def _draw_if_due(self) -> list[cmd.Command]:
         """With the first conversation: from then on it is known whose call this is."""
-        if self._asked or self.gate is Gate.SHUT or not self._wishes.undecided():
+        if self._asked or self.gate is Gate.SHUT or not self.wishes.undecided():
             return []
         self._asked = True
-        return [cmd.Draw(self._wishes.undecided())]
+        return [cmd.Draw(self.wishes.undecided())]
 
     def _decided(self, event: ev.Drawn) -> list[cmd.Command]:
         """Until now the ring held what was said, so nothing is lost to a purpose that takes the call, and nothing left if none does."""
-        self._wishes.decide(event.taken)
+        self.wishes.decide(event.taken)
         if self.situation.hush is Hush.OFF_RECORD or self._file_failed:
             return []
-        if self._kept or self._wishes.standing():
-            return self._want(self._wishes.standing())
+        if self._kept or self.wishes.standing():
+            return self._want(self.wishes.standing())
         if self._demand() is Demand.NONE and self.situation.consent is Consent.HEARD:
             self.chronicle.no_talk_since(self._began_at, SpanKind.LOST)
             return [cmd.EraseFile(self._whole_ms_after(self._clock), "no purpose took this call")]
@@ -351,7 +353,7 @@ class Recorder:
 
     def _file_if_wanted(self) -> list[cmd.Command]:
         """A standing purpose opens its file with the first conversation, not for calls that never come to one."""
-        return self._want(self._wishes.standing()) if self.gate is Gate.OPEN else []
+        return self._want(self.wishes.standing()) if self.gate is Gate.OPEN else []
 
     def _forget(self) -> None:
         """Goes with Wipe: nothing that was said so far is there any more."""
@@ -378,7 +380,7 @@ class Recorder:
             self._file_open = False
             out.append(cmd.Seal())
         out += self._keep_marked()
-        waits_for_key = bool(self._wishes.flaggable()) and self.situation.hush is not Hush.OFF_RECORD and not self._file_failed
+        waits_for_key = bool(self.wishes.flaggable()) and self.situation.hush is not Hush.OFF_RECORD and not self._file_failed
         if not waits_for_key or now >= self._hung_up_at + self._timing.grace:
             self.situation = replace(self.situation, life=Life.OVER)
             out.append(cmd.Finish(self._outcome(), *self.chronicle.closed(self._hung_up_at)))

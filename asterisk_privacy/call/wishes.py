@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from asterisk_privacy.policy.consent import allowed, named_by_objection
 from asterisk_privacy.policy.purpose import Profile, Purpose, Trigger
 
@@ -12,11 +14,25 @@ class Wishes:
     def __init__(self, profile: Profile, drawn: frozenset[str], objection_purpose: str) -> None:
         self._profile = profile
         self._drawn = drawn
-        self._undecided = frozenset(p.name for p in profile.purposes if p.quota is not None or p.trigger is Trigger.CAMPAIGN)
+        self._objection_purpose = objection_purpose
+        self._undecided = _undecided_of(profile)
         self._objected: frozenset[str] = frozenset()
         self.agreed: frozenset[str] = frozenset()
         self.objection = named_by_objection(profile, objection_purpose)
         self.heard = False
+
+    def join(self, profile: Profile, drawn: frozenset[str]) -> None:
+        """Another line's notice was heard: its purposes are wished for too, as well as those announced before."""
+        if not self.heard:  # of the first line nothing was announced
+            self._profile, self._drawn, self._undecided = profile, drawn, _undecided_of(profile)
+            self.objection = named_by_objection(profile, self._objection_purpose)
+            return
+        known = {p.name for p in self._profile.purposes}
+        new = tuple(p for p in profile.purposes if p.name not in known)
+        self._undecided |= _undecided_of(profile) - known
+        self._drawn |= drawn - known
+        self._profile = replace(self._profile, purposes=self._profile.purposes + new)
+        self.objection = named_by_objection(self._profile, self._objection_purpose)
 
     def _allowed(self) -> tuple[Purpose, ...]:
         return allowed(self._profile, self.agreed, self._objected) if self.heard else ()
@@ -44,3 +60,7 @@ class Wishes:
         new = self.objection - self._objected
         self._objected |= new
         return new
+
+
+def _undecided_of(profile: Profile) -> frozenset[str]:
+    return frozenset(p.name for p in profile.purposes if p.quota is not None or p.trigger is Trigger.CAMPAIGN)

@@ -29,13 +29,15 @@ PADDED_BYTES = 512
 @dataclass(frozen=True, slots=True)
 class Memory:
     """`profiles`: names, in the order in which they were announced. `lots`: for each sample purpose that was decided, whether it took
-    the call. `flagged`: the agent wants it kept. `objected`: the agent marked the customer's objection."""
+    the call. `flagged`: the agent wants it kept. `objected`: the agent marked the customer's objection. `agreed`: the purposes agreed to
+    by key, for a call with several profiles."""
 
     call_id: str
     profiles: tuple[str, ...]
     lots: Mapping[str, bool]
     flagged: bool = False
     objected: bool = False
+    agreed: frozenset[str] = frozenset()
     hush: Hush = Hush.NONE
     answers: int = 0  # to draws; so that each is written down, whatever it says
 
@@ -48,10 +50,18 @@ def at_begin(call_id: str, profile: Profile, drawn: frozenset[str]) -> Memory:
     return Memory(call_id, (profile.name,), {p.name: p.name in drawn for p in profile.purposes if p.one_in is not None})
 
 
-def after(memory: Memory, event: ev.Event, commands: Iterable[cmd.Command], hush: Hush) -> Memory:
+def joined(memory: Memory, profile: Profile, drawn: frozenset[str]) -> Memory:
+    """The notice of another line was heard too."""
+    new = at_begin(memory.call_id, profile, drawn)
+    return replace(memory, profiles=(*memory.profiles, profile.name), lots={**new.lots, **memory.lots})
+
+
+def after(
+    memory: Memory, event: ev.Event, commands: Iterable[cmd.Command], hush: Hush, agreed: frozenset[str] = frozenset()
+) -> Memory:
     """What is to be remembered once the recorder answered `event` with `commands`. It changes at moments of which the agent knows anyway,
     or at which it changes for every call of the line."""
-    memory = memory if memory.hush is hush else replace(memory, hush=hush)
+    memory = replace(memory, hush=hush, agreed=agreed)
     for command in commands:
         match command:
             case cmd.Draw():  # until the answer comes nobody took it
@@ -76,6 +86,7 @@ class _Plain(msgspec.Struct, forbid_unknown_fields=True):
     lots: dict[str, bool]
     flagged: bool
     objected: bool
+    agreed: list[str]
     hush: str
 
 
@@ -88,7 +99,14 @@ class Reminders:
 
     def write(self, channel: str, memory: Memory) -> str:
         plain = _Plain(
-            channel, memory.call_id, list(memory.profiles), dict(memory.lots), memory.flagged, memory.objected, memory.hush.value
+            channel,
+            memory.call_id,
+            list(memory.profiles),
+            dict(memory.lots),
+            memory.flagged,
+            memory.objected,
+            sorted(memory.agreed),
+            memory.hush.value,
         )
         text = msgspec.json.encode(plain)
         return self._fernet.encrypt(text.ljust(-(-len(text) // PADDED_BYTES) * PADDED_BYTES)).decode()
@@ -102,4 +120,4 @@ class Reminders:
             return None
         if plain.channel != channel or not plain.profiles:
             return None
-        return Memory(plain.call, tuple(plain.profiles), plain.lots, plain.flagged, plain.objected, hush)
+        return Memory(plain.call, tuple(plain.profiles), plain.lots, plain.flagged, plain.objected, frozenset(plain.agreed), hush)

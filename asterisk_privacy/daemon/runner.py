@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from time import monotonic
@@ -17,16 +17,17 @@ from asterisk_privacy.asterisk.tones import TonePlayer
 from asterisk_privacy.audio.ring import Ring
 from asterisk_privacy.call import commands as cmd
 from asterisk_privacy.call import events as ev
-from asterisk_privacy.call.recorder import Recorder, Timing
-from asterisk_privacy.call.situation import Life
+from asterisk_privacy.call.recorder import Recorder
+from asterisk_privacy.call.situation import Consent, Life
 from asterisk_privacy.call.timeline import MarkKind, SpanKind
+from asterisk_privacy.call.timing import Timing
 from asterisk_privacy.daemon.aftermath import LeftCall
 from asterisk_privacy.daemon.drawing import Place, draw, note_places
 from asterisk_privacy.daemon.filing import RecordingFile
 from asterisk_privacy.daemon.health import Health
 from asterisk_privacy.daemon.ledger import Ledger, wall
 from asterisk_privacy.daemon.media import CallMedia
-from asterisk_privacy.daemon.remembered import Memory, after, at_begin
+from asterisk_privacy.daemon.remembered import Memory, after, at_begin, joined
 from asterisk_privacy.daemon.taking_up import Before, retold
 from asterisk_privacy.policy.purpose import Profile, Purpose
 from asterisk_privacy.store.vault import Vault
@@ -79,6 +80,7 @@ class CallRunner:
         self.media = CallMedia(channel, tools.capture, tools.new_ring, tools.health, tools.blind_seconds)
         self._before = Before(left, round((monotonic() - self.began_at) * 1000), tools.vault, tools.ledger, tools.health)
         self.memory = at_begin(self.call_id, profile, drawn)
+        self._joining: tuple[Profile, frozenset[str]] | None = None  # until its notice was heard
         self._retelling = False
         self._leaving = False
         self._broken = False
@@ -111,19 +113,44 @@ class CallRunner:
             if isinstance(command, cmd.Wipe | cmd.EraseFile | cmd.EraseMarked | cmd.Finish):
                 self._carry_out(command)
 
-    def take_up(self, memory: Memory, consent: str) -> None:
-        """Brings a recorder that knows nothing to where the one of an earlier daemon was."""
+    def covers(self, profile: Profile) -> bool:
+        """Whether the caller need not hear this line's notice: what it says was heard already, or refused for the whole call."""
+        announced = {p.name for p in self.profile.purposes}
+        consent = self.recorder.situation.consent
+        return consent is Consent.REFUSED or (consent is Consent.HEARD and announced >= {p.name for p in profile.purposes})
+
+    def change_profile(self, profile: Profile, drawn: frozenset[str]) -> None:
+        """The call comes to another line, and its notice plays next."""
+        self._joining = (profile, drawn)
+        self.receive(ev.ProfileChanged(monotonic(), profile, drawn))
+
+    def _joined(self) -> None:
+        if self._joining is None:
+            return
+        (profile, drawn), self._joining = self._joining, None
+        known = {p.name for p in self.profile.purposes}
+        self.profile = replace(self.profile, purposes=(*self.profile.purposes, *(p for p in profile.purposes if p.name not in known)))
+        self.memory = joined(self.memory, profile, drawn)
+
+    def take_up(self, memory: Memory, consent: str, later: Sequence[Profile] = ()) -> None:
+        """Brings a recorder that knows nothing to where the one of an earlier daemon was. `later`: lines to which the call came since."""
+        first = self.profile
+        for profile in later:
+            self._joining = (profile, memory.drawn)
+            self._joined()
         self._retelling = True
         now = monotonic()
-        for event in retold(self.profile, memory, consent, now):
+        for event in retold(first, memory, consent, now, later):
             self.receive(event)
         self._retelling = False
         self.memory = memory
 
     def _remember(self, event: ev.Event, commands: tuple[cmd.Command, ...]) -> None:
+        if isinstance(event, ev.NoticeEnded) and any(isinstance(c, cmd.NoteConsent) for c in commands):
+            self._joined()
         if self._retelling:
             return
-        memory = after(self.memory, event, commands, self.recorder.situation.hush)
+        memory = after(self.memory, event, commands, self.recorder.situation.hush, self.recorder.wishes.agreed)
         if memory != self.memory:
             self.memory = memory
             self._tools.remember(self.channel, memory)
@@ -193,11 +220,13 @@ class CallRunner:
                 self.media.forget_file(command.at)
                 self._erase_file(command.reason)
                 self._next(partial(self._before.erase, command.reason, SpanKind.ERASED))
+                self._places = ()  # who holds them now stays
             case cmd.EraseMarked():
                 self.media.marked.wipe()
                 self._erase_marked(command.reason)
             case cmd.DropPurposes():
                 file = self._marked_file if command.marked else self._file
+                self._places = tuple(place for place in self._places if place.purpose not in command.purposes)
                 if file is not None:
                     file.drop_purposes(command.purposes, datetime.now(UTC), command.reason)
                 if not command.marked:

@@ -26,7 +26,7 @@ from asterisk_privacy.asterisk.reminders import ChannelReminders
 from asterisk_privacy.asterisk.taps import SnoopCapture, StasisWaiters
 from asterisk_privacy.asterisk.tones import TonePlayer
 from asterisk_privacy.audio.ring import Ring, RingMemory
-from asterisk_privacy.call.recorder import Timing
+from asterisk_privacy.call.timing import Timing
 from asterisk_privacy.daemon.aftermath import settle_after_crash
 from asterisk_privacy.daemon.callers import Callers
 from asterisk_privacy.daemon.control import ControlServer

@@ -24,6 +24,7 @@ from asterisk_privacy.daemon.health import Alarm, Health
 from asterisk_privacy.daemon.remembered import Reminders
 from asterisk_privacy.daemon.runner import CallRunner, Tools
 from asterisk_privacy.daemon.settings import Config
+from asterisk_privacy.policy.purpose import Profile
 from asterisk_privacy.policy.sampling import sampled_purposes
 
 log = logging.getLogger(__name__)
@@ -78,13 +79,22 @@ class Supervisor:
             return no_announcement()
         present = self._by_channel.get(request.channel)
         if present is not None:
-            return no_announcement()  # one call stays one recording (R17); what was announced first holds
+            return self._moved_to(present, profile)
         runner = CallRunner(request.channel, profile, sampled_purposes(profile, secrets.randbelow), self._tools, self._over)
         self._by_channel[request.channel] = runner
         self._health.calls_begun += 1
         self._callers.begin(runner.call_id, profile.name, request.caller, request.parameters.get("direction", "in"))
         log.info("call %s begun on profile %s", runner.call_id, profile.name)
         state = self._reminders.write(request.channel, runner.memory)
+        return announcement(profile, runner.call_id, str(self._config.dialplan.sounds), state)
+
+    def _moved_to(self, runner: CallRunner, profile: Profile) -> Mapping[str, str]:
+        """One call stays one recording (R17); what the first notice did not tell is told by a second one (R5)."""
+        if runner.covers(profile):
+            return no_announcement()
+        runner.change_profile(profile, sampled_purposes(profile, secrets.randbelow))
+        log.info("call %s moved to profile %s", runner.call_id, profile.name)
+        state = self._reminders.write(runner.channel, runner.memory)
         return announcement(profile, runner.call_id, str(self._config.dialplan.sounds), state)
 
     # ---- the PBX tells (ARI)
@@ -104,14 +114,16 @@ class Supervisor:
         for channel, announced in reading.announced.items():
             memory = self._reminders.read(channel, announced.state)
             left = self._left.get(memory.call_id) if memory is not None else None
-            profile = self._config.book.profiles.get(memory.profiles[0]) if memory is not None else None
-            if memory is None or left is None or profile is None or channel in self._by_channel:
+            lines = [self._config.book.profiles.get(name) for name in memory.profiles] if memory is not None else []
+            known = [line for line in lines if line is not None]
+            if memory is None or left is None or not known or lines[0] is None or channel in self._by_channel:
                 continue
+            profile, *later = known
             del self._left[memory.call_id]
             runner = CallRunner(channel, profile, memory.drawn, self._tools, self._over, left)
             self._by_channel[channel] = runner
             runner.receive(ev.LinkLost(monotonic()))  # until its surroundings are told
-            runner.take_up(memory, announced.consent)
+            runner.take_up(memory, announced.consent, later)
             self._health.calls_taken_up += 1
             log.info("call %s taken up again", runner.call_id)
         if self._left:

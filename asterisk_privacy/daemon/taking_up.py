@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
@@ -21,18 +21,25 @@ from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.store.vault import Vault
 
 
-def retold(profile: Profile, memory: Memory, consent: str, at: float) -> Iterator[ev.Event]:
+def retold(profile: Profile, memory: Memory, consent: str, at: float, later: Sequence[Profile] = ()) -> Iterator[ev.Event]:
     """What a new recorder must be told to be where the old one was. `consent`: PRIVACY_CONSENT, which outlives the daemon. Without
-    consent nothing is told of a notice, and nothing can be recorded; one that plays now will tell of its end itself."""
+    consent nothing is told of a notice, and nothing can be recorded; one that plays now will tell of its end itself. `later`: other
+    lines whose notice the old one knew was heard; then the keys that it knew of count, since a key means another thing on each line."""
     choice, _, keys = consent.partition(":")
     if choice == "refused" and profile.refuse_key is not None:
         yield ev.KeyChosen(at, profile.refuse_key)
     if choice in ("notice", "agreed"):
         yield ev.NoticeBegun(at)
-        for key in keys:
+        for key in keys if not later else _keys(profile, memory):
             yield ev.KeyChosen(at, key)
         yield ev.NoticeEnded(at, True)
-    decided = [p.name for p in profile.purposes if p.one_in is None and p.name in memory.lots]
+        for other in later:
+            yield ev.ProfileChanged(at, other, memory.drawn)
+            yield ev.NoticeBegun(at)
+            for key in _keys(other, memory):
+                yield ev.KeyChosen(at, key)
+            yield ev.NoticeEnded(at, True)
+    decided = [p.name for line in (profile, *later) for p in line.purposes if p.one_in is None and p.name in memory.lots]
     if decided:
         yield ev.Drawn(at, memory.drawn & frozenset(decided))
     if memory.objected:
@@ -43,6 +50,10 @@ def retold(profile: Profile, memory: Memory, consent: str, at: float) -> Iterato
         yield ev.KeyPressed(at, ev.AgentKey.PAUSE, "")
     elif memory.hush is Hush.OFF_RECORD:
         yield ev.KeyPressed(at, ev.AgentKey.OFF_RECORD, "")
+
+
+def _keys(profile: Profile, memory: Memory) -> Iterator[str]:
+    return (p.agree_key for p in profile.purposes if p.agree_key is not None and p.name in memory.agreed)
 
 
 class Before:

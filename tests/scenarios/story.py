@@ -37,6 +37,7 @@ def _pressed(w: World, _x: Exchange, at: float, lag: float | None, a: list[str])
 
 
 STEPS: dict[str, Play] = {
+    r"the call comes to the line for (\w+)": lambda w, x, at, lag, a: w.change_line(at, a[0]),
     r"the notice begins": lambda w, x, at, lag, a: w.tell(ev.NoticeBegun(at), lag),
     r"the notice has been heard": lambda w, x, at, lag, a: w.tell(ev.NoticeEnded(at, True), lag),
     r"the notice could not be played": lambda w, x, at, lag, a: w.tell(ev.NoticeEnded(at, False), lag),
@@ -62,6 +63,9 @@ STEPS: dict[str, Play] = {
 }
 
 
+LINE = rf"On the line for (\w+) it may be kept for (\w+) ({'|'.join(TRIGGERS)})(?:, if the caller presses (\S+))?\."
+
+
 @dataclass(slots=True)
 class Story:
     title: str = ""
@@ -69,6 +73,7 @@ class Story:
     refuse_key: str | None = "3"
     drawn: frozenset[str] = frozenset()
     objection: str = ""
+    lines: dict[str, list[Purpose]] = field(default_factory=dict)
     steps: list[tuple[float, float | None, Play, list[str]]] = field(default_factory=list)
     expected: list[tuple[str, str]] = field(default_factory=list)
 
@@ -89,6 +94,10 @@ def parse(text: str) -> Story:
             one_in = 20 if rule[2] == "by lot" else None
             quota = Quota(4, Period.MONTH) if rule[2] == "by quota" else None
             story.purposes.append(Purpose(rule[1], rule[1], Basis.CONTRACT, "-", trigger, Days(30), one_in, rule[3], quota))
+        elif rule := re.fullmatch(LINE, line):
+            one_in = 20 if rule[3] == "by lot" else None
+            purpose = Purpose(rule[2], rule[2], Basis.CONTRACT, "-", TRIGGERS[rule[3]], Days(30), one_in, rule[4])
+            story.lines.setdefault(rule[1], []).append(purpose)
         elif rule := re.fullmatch(r"The objection key means (\w+)\.", line):
             story.objection = rule[1]
         elif rule := re.fullmatch(r"The lot fell on this call for (\w+)\.", line):
@@ -105,6 +114,7 @@ def parse(text: str) -> Story:
 
 def play(story: Story) -> World:
     world = World(Profile("line", "Line", "nl", "notice", tuple(story.purposes), story.refuse_key), story.drawn, objection=story.objection)
+    world.lines = {name: Profile(name, name, "nl", "notice", tuple(purposes), "3") for name, purposes in story.lines.items()}
     exchange = Exchange(world)
 
     def act(at: float, lag: float | None, step: Play, words: list[str]) -> None:

@@ -98,6 +98,7 @@ class World:
         self.ring = Ring(3600, self.memory)
         self.marked = Marked(Ring(3600, self.memory))
         self.marked_file: File | None = None
+        self.lines: dict[str, Profile] = {}
         self.draw_takes = 0.05  # seconds until the registry has answered
         self._ring_from = 0.0
         self.lag, self.jitter, self.echo, self.overtake = lag, jitter, echo, overtake
@@ -144,6 +145,12 @@ class World:
     def _deliver(self, at: float, late: float, what: Callable[[], None]) -> None:
         # what was true before the link came back and had not arrived when it was lost never arrives
         self.do(at + late, lambda: None if any(a <= self.now and at < b for a, b in self.down) else what())
+
+    def change_line(self, at: float, name: str) -> None:
+        """The dialplan asks the daemon again; the daemon knows at once, whatever the stream does."""
+        profile = self.lines[name]
+        drawn = frozenset(p.name for p in profile.purposes if p.one_in) & self.drawn
+        self.do(at, lambda: self.receive(ev.ProfileChanged(at, profile, drawn)))
 
     def lose_link(self, at: float, noticed: float, back: float, facts: Callable[[], list[pbx.PbxEvent]]) -> None:
         """Nothing is delivered from `at` to `back`; that it is so becomes known at `noticed`. `facts` is what is read afterwards."""
