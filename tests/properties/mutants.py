@@ -42,7 +42,6 @@ MUTANTS: tuple[tuple[str, str, str, str], ...] = (
     ("to here is not heard", AUDIO + "marked", "            last = count if end == inf else", "            last = count if True else"),
     ("marks outlive off the record", AUDIO + "marked", "        self._ranges.clear()", "        pass"),
     ("from here again is not needed after off the record", CALL + "recorder", "self._marked_kept, self._mark_open = (), False", "self._marked_kept = ()"),
-    ("a mark counts from when it was told", CALL + "recorder", "return [cmd.From(self._mark(MarkKind.FROM, at))]", "return [cmd.From(self._mark(MarkKind.FROM, self._clock))]"),
     ("to here is refused once the caller is gone", CALL + "recorder", "AgentKey.TO and self._mark_open and self._before_hang_up(event.at)", "AgentKey.TO and self._mark_open and live"),
     ("marked parts are kept before they are all there", CALL + "recorder", "        out += self._keep_marked()", "        pass"),
     ("an objection is forgotten", CALL + "wishes", "allowed(self._profile, self.agreed, self._objected)", "allowed(self._profile, self.agreed)"),

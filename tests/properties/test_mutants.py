@@ -18,6 +18,7 @@ from properties.tables import table_faults
 
 MODULES = (
     "call.events", "call.situation", "call.hindsight", "call.switchboard", "call.recorder", "call.news", "audio.quarantine", "audio.ring",
+    "call.wishes", "audio.marked",
 )  # fmt: skip
 SEEDS = 700
 
