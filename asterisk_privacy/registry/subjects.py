@@ -12,6 +12,8 @@ from asterisk_privacy.registry.clock import from_ms, to_ms
 from asterisk_privacy.registry.db import RegistryFile, sql
 from asterisk_privacy.registry.rows import LIVING, RecordingRow
 
+CHUNK = 500  # recordings read at once
+
 LISTENING = {
     "recording.export": "copy made",
     "recording.listen": "listened",
@@ -58,7 +60,7 @@ def recordings(
     query = f"SELECT r.id FROM recordings r JOIN calls c ON c.id = r.call_id WHERE {' AND '.join(where)} ORDER BY r.recorded_at, r.id"
     with file.read() as db:
         ids = [found for (found,) in sql(db, query, values).fetchall()]
-        return [row for found in ids for row in reading.select(file, recording_id=found)]
+        return [row for at in range(0, len(ids), CHUNK) for row in reading.select(file, among=ids[at : at + CHUNK])]
 
 
 def listens(file: RegistryFile, recording_id: str) -> list[ListenRow]:
