@@ -50,9 +50,14 @@ class Criterion(ABC):
     def rule(self) -> Clause:
         """The rule itself, without its latest date."""
 
-    def lesson_limit(self) -> int | None:
-        """Days after the call until which a lesson may be kept; None where lessons are no matter of this purpose."""
+    def lesson_time(self) -> int | None:
+        """Days after the call that the policy gives to lessons; None where lessons are no matter of this purpose."""
         return None
+
+    def lesson_limit(self) -> int | None:
+        """Days after the call until which a lesson may be kept: its own time, or the latest date if that is later."""
+        time = self.lesson_time()
+        return None if time is None else max(self.latest_days, time)
 
     def in_words(self, language: str = "en") -> str:
         """The rule in words that fit after 'kept until', 'bewaard tot', 'aufbewahrt bis'; for registers, tables and announcements."""

@@ -68,8 +68,8 @@ class UntilReviewed(Criterion):
     def rule(self) -> Clause:
         return _with_lesson(self._review(), self.lesson_days)
 
-    def lesson_limit(self) -> int:
-        return max(self.latest_days, self.lesson_days)
+    def lesson_time(self) -> int:
+        return self.lesson_days
 
     def _review(self) -> Clause:
         return ("reviewed-plus", self.plus_days) if self.plus_days else ("reviewed",)
@@ -92,8 +92,8 @@ class UntilEvaluation(Criterion):
     def rule(self) -> Clause:
         return _with_lesson(("evaluation-plus", self.plus_days) if self.plus_days else ("evaluation",), self.lesson_days)
 
-    def lesson_limit(self) -> int:
-        return max(self.latest_days, self.lesson_days)
+    def lesson_time(self) -> int:
+        return self.lesson_days
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +190,8 @@ class AnyOf(Criterion):
     def rule(self) -> Clause:
         return ("first-of", self._either())
 
-    def lesson_limit(self) -> int | None:
-        limits = [limit for part in self.parts if (limit := part.lesson_limit()) is not None]
-        return max(self.latest_days, *limits) if limits else None
+    def lesson_time(self) -> int | None:
+        return max((time for part in self.parts if (time := part.lesson_time()) is not None), default=None)
 
     def _either(self) -> Clause:
         *others, clause = (part.rule() for part in self.parts)
