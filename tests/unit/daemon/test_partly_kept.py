@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,8 +18,10 @@ from asterisk_privacy.audio.ring import Ring, RingMemory
 from asterisk_privacy.call import events as ev
 from asterisk_privacy.call.recorder import Timing
 from asterisk_privacy.call.timeline import passages
+from asterisk_privacy.daemon.control import Report
 from asterisk_privacy.daemon.health import Alarm, Health
 from asterisk_privacy.daemon.ledger import Ledger
+from asterisk_privacy.daemon.report import status_report
 from asterisk_privacy.daemon.runner import CallRunner, Tools
 from asterisk_privacy.policy.purpose import Basis, Period, Profile, Purpose, Quota, Trigger
 from asterisk_privacy.policy.retention import Days
@@ -66,8 +71,10 @@ class Stage:
     def play(self, _channel: str, name: str) -> None:
         self.tones.append(name)
 
-    async def call(self, purposes: tuple[Purpose, ...], keys: dict[int, str], drawn: frozenset[str] = frozenset()) -> CallRunner:
-        """Three seconds of talk; `keys` are pressed after so many frames of 20 ms."""
+    async def call(
+        self, purposes: tuple[Purpose, ...], keys: dict[int, str], drawn: frozenset[str] = frozenset(), stop_at: int | None = None
+    ) -> CallRunner:
+        """Three seconds of talk; `keys` are pressed after so many frames of 20 ms. `stop_at`: leave it there, in mid-call."""
         tools = Tools(
             self, self, self.vault, self.ledger, self.health, lambda: Ring(600, self.memory), lambda: self.now, TIMING, 60.0,  # type: ignore[arg-type]
             remember=lambda _channel, _memory: None,
@@ -84,6 +91,8 @@ class Stage:
             await runner._lot
         for n in range(150):
             at = began + 0.2 + 0.02 * n
+            if n == stop_at:
+                return runner
             if n in keys:
                 runner.receive(ev.KeyPressed(at, ev.AgentKey(keys[n]), "anna"))
             for tap in tuple(self.taps):
@@ -196,3 +205,30 @@ async def test_without_the_registry_nothing_is_drawn(stage: Stage) -> None:
     stage.registry._file.db.execute_sql("DROP TABLE quota_counts")
     runner = await stage.call((BY_QUOTA,), {})
     assert stage.rows(runner) == {} and stage.health.alarms[Alarm.REGISTRY_FAILED] == 1
+
+
+async def test_status_does_not_tell_which_call_was_drawn(stage: Stage) -> None:
+    """While a call lives, the report has the same words and, but for the sum of memory, the same numbers for both."""
+    told = []
+    for drawn in (frozenset[str](), frozenset({"training"})):
+        runner = await stage.call((SAMPLED, COMPLAINT), {}, drawn, stop_at=100)
+        told.append(report_of(runner, stage))
+        runner.close()
+        await runner.finished()
+    assert told[0] == told[1]
+    assert runner.call_id not in json.dumps(told) and "training" not in json.dumps(told)
+
+
+def report_of(runner: CallRunner, stage: Stage) -> Report:
+    count = SimpleNamespace(
+        up=True, app="x", requests=0, counts=Counter[str](), served=0, problems=0, connected=0, attached=0, failed=0, uninvited=0, broken=0,
+        used=0, limit=1,
+    )  # fmt: skip
+    purging = SimpleNamespace(last=None, next=None, overdue=0, requests=SimpleNamespace(counts=TIMING))
+    service = SimpleNamespace(
+        supervisor=SimpleNamespace(runners=(runner,)), link=count, ari=count, capture=count, health=stage.health
+    )
+    report = status_report(service, count, count, count, purging)  # type: ignore[arg-type]
+    report["process"] = {}
+    report["calls"]["outcomes"] = {}  # of earlier calls  # type: ignore[index]
+    return report
