@@ -13,7 +13,7 @@ STAMP := $(VENV)/.installed
 FAST = TMPDIR=$$(test -w /dev/shm && echo /dev/shm || echo /tmp) $(BIN)/python -m pytest -q -m 'not asterisk' --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help venv lab demo lint unit core test-asterisk test sounds clean
+.PHONY: help venv lab demo lint unit core test-asterisk test bench sounds clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,10 @@ test-asterisk: venv lab  ## the tests on real calls
 	@$(BIN)/python -m pytest -v tests/asterisk
 
 test: lint unit core lab test-asterisk  ## all of it
+
+bench: venv  ## planning a purge of a million recordings, and the time from key to sealed after half an hour of talk
+	@$(BIN)/python tools/bench.py
+	@$(BIN)/python -m pytest -q tests/unit/daemon/test_key_to_sealed.py --durations=3 --durations-min=0.01
 
 sounds:  ## speak dialplan/sounds/*/*.txt anew (needs espeak-ng and sox)
 	@command -v espeak-ng >/dev/null && command -v sox >/dev/null || { echo "make: apt install espeak-ng sox"; exit 1; }

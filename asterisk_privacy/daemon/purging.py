@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from asterisk_privacy.daemon.config import Config, PurgerSettings
@@ -95,11 +96,15 @@ class RegistryRows:
                     yield to_item(row, self._rules)
 
     def _border(self, promised: Criterion | None, names: Collection[str], now: datetime) -> datetime | None:
-        """The younger one of what was promised and what the policy says today; None where agents have dates of their own."""
-        if promised is None or self._rules.calendar.agents:
+        """The youngest of what was promised and what the policy says today, for every agent with dates of his own."""
+        if promised is None:
             return None
         today = {self._rules.purposes[name] for name in names if name in self._rules.purposes}
-        return max(border(criterion, now, lambda call: self._rules.evaluation(call, None)) for criterion in {promised, *today})
+        return max(
+            border(criterion, now, partial(self._rules.evaluation, agent=agent))
+            for criterion in {promised, *today}
+            for agent in (None, *self._rules.calendar.agents)
+        )
 
     def count(self) -> int:
         return self._registry.sealed_count()

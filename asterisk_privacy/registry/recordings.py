@@ -12,7 +12,7 @@ from peewee import SqliteDatabase
 from asterisk_privacy.call.commands import Outcome
 from asterisk_privacy.policy.purpose import Purpose
 from asterisk_privacy.policy.retention import Milestone, criterion_to_mapping
-from asterisk_privacy.registry import audit, consequences
+from asterisk_privacy.registry import audit, consequences, copies
 from asterisk_privacy.registry.calls import forget_customer_if_unneeded
 from asterisk_privacy.registry.clock import to_ms
 from asterisk_privacy.registry.db import RegistryFile, sql
@@ -77,6 +77,7 @@ def mark_purging(file: RegistryFile, recording_id: str, at: datetime, reason: st
 
 def mark_purged(file: RegistryFile, recording_id: str, at: datetime, reason: str, evidence: str) -> None:
     with file.change() as db:
+        evidence = copies.told_in(evidence, copies.of(file, db, recording_id))
         detail = {"reason": reason, "evidence": evidence}
         move(file, db, recording_id, State.PURGED, at, reason, "recording.purged", detail, {"evidence": evidence})
         _leave_no_words(file, db, recording_id)

@@ -1,0 +1,39 @@
+"""Copies that a deletion does not reach: exports that the audit trail knows of, and copies of the registry made before an upgrade."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from peewee import SqliteDatabase
+
+from asterisk_privacy.registry.clock import from_ms
+from asterisk_privacy.registry.db import RegistryFile, sql
+
+# Each leaves the recording's audio somewhere else. The person who made the copy must delete it, or say why he may keep it.
+LEAVING = ("recording.export", "recording.subject-copy", "recording.hand-over")
+
+
+def told_in(evidence: str, copies: Sequence[str]) -> str:
+    """The evidence (a JSON object) with these copies; as it was when there are none."""
+    return evidence if not copies else json.dumps({**json.loads(evidence), "copies": list(copies)}, sort_keys=True)
+
+
+def of(file: RegistryFile, db: SqliteDatabase, recording_id: str) -> list[str]:
+    """One line each. Backups of the disk are not known here: how long those live is written in your own backup plan."""
+    marks = ", ".join("?" * len(LEAVING))
+    query = f"SELECT seq, at, actor, action, detail FROM audit WHERE subject = ? AND action IN ({marks}) ORDER BY seq"
+    found = [
+        f"{action.partition('.')[2]}{_to(detail)} by {actor} on {from_ms(at):%Y-%m-%d} (audit entry {seq})"
+        for seq, at, actor, action, detail in sql(db, query, (recording_id, *LEAVING))
+    ]
+    for (begun,) in sql(db, "SELECT recorded_at FROM recordings WHERE id = ?", (recording_id,)).fetchall():
+        for path in sorted(file.path.parent.glob(f"{file.path.name}.schema-*")):
+            if path.stat().st_mtime * 1000 >= begun:
+                found.append(f"its row in {path.name}, the copy of the registry from before an upgrade; removed by itself after 30 days")
+    return found
+
+
+def _to(detail: str) -> str:
+    to = json.loads(detail).get("to")
+    return f" to {to}" if to else ""
