@@ -55,13 +55,17 @@ class Result:
 @dataclass(frozen=True, slots=True)
 class Bounds:
     recordings: int = 1
+    outcome: str = "kept"
     hole: float = HOLE_SECONDS
-    """Longest silence in the recording within a conversation."""
+    """Longest silence in the recording within a conversation..."""
+    hole_of: tuple[str, ...] = ()
+    """... of these (of all, if nobody is named)."""
     edge: float = EDGE_SECONDS
+    timeline: float = TIMELINE_SECONDS
     aligned: float | None = None
     """Seconds by which the two columns may be apart at the end."""
     mixed: bool = False
-    """Several agents speak at once: their codes cannot be told apart."""
+    """Several agents are in it, who speak one after the other."""
 
 
 def judge(scene: Scene, call: CallRow | None, audio: Sequence[Block], bounds: Bounds) -> Result:
@@ -71,7 +75,8 @@ def judge(scene: Scene, call: CallRow | None, audio: Sequence[Block], bounds: Bo
         return found
     if len(audio) != bounds.recordings:
         found.wrong.append(f"{len(audio)} recordings instead of {bounds.recordings}")
-    talks = tuple(Stretch(t.begins, t.begun, t.ends, t.ended) for t in scene.talks)
+    if call.outcome != bounds.outcome:
+        found.wrong.append(f"the outcome is {call.outcome}, not {bounds.outcome}")
     if audio:
         whole = np.concatenate(audio)
         found.kept_seconds = len(whole) / tones.RATE
@@ -82,7 +87,7 @@ def judge(scene: Scene, call: CallRow | None, audio: Sequence[Block], bounds: Bo
         _foreign(found, whole, bounds)
         if bounds.aligned is not None:
             _alignment(found, scene, whole, bounds.aligned)
-        _timeline(found, scene, call, talks)
+        _timeline(found, scene, call, bounds.timeline)
     _ears(found, scene)
     return found
 
@@ -95,12 +100,12 @@ def _frames(found: Result, scene: Scene, audio: Block, bounds: Bounds) -> None:
             found.wrong.append(f"{len(crossed)} frames of {person.who} in the wrong column")
         for leg in person.legs:
             base = person.mouths[leg.number].base
-            mine = {n - base for n in heard if base <= n < base + BASE}
+            mine = {n - base for n in heard if base <= n < base + BASE or len(person.legs) == 1}
             talks = [t for t in scene.talks if leg in t.legs]
             for frame in leaks(leg.media.sent, mine, [_stretch(t) for t in talks]):
                 found.private.append(f"{person.who}'s frame {frame.n} ({frame.what}), {_when(scene, frame.at)}")
             for talk in talks:
-                if not bounds.mixed and min(talk.ends, leg.ended_at or inf) - talk.begun > BRIEF_SECONDS:
+                if (person.who == CUSTOMER or not bounds.mixed) and min(talk.ends, leg.ended_at or inf) - talk.begun > BRIEF_SECONDS:
                     _loss(found, scene, person, leg, mine, talk, bounds)
 
 
@@ -115,8 +120,9 @@ def _loss(found: Result, scene: Scene, person: Person, leg: Leg, heard: set[int]
     found.hole = max(found.hole, missing.hole)
     where = f"of {person.who}'s conversation {scene.talks.index(talk) + 1}"
     # where a source restarts at an edge, its own leg may need the cure first
-    edge = max(bounds.edge, bounds.hole if bounds.hole > HOLE_SECONDS else 0.0)
-    for what, seconds, limit in (("begin", missing.begin, edge), ("end", missing.end, bounds.edge), ("middle", missing.hole, bounds.hole)):
+    hole = bounds.hole if not bounds.hole_of or person.who in bounds.hole_of else HOLE_SECONDS
+    edge = max(bounds.edge, hole if hole > HOLE_SECONDS else 0.0)
+    for what, seconds, limit in (("begin", missing.begin, edge), ("end", missing.end, bounds.edge), ("middle", missing.hole, hole)):
         if seconds > limit:
             found.late.append(f"{1000 * seconds:.0f} ms missing at the {what} {where}")
 
@@ -163,7 +169,7 @@ def _alignment(found: Result, scene: Scene, audio: Block, limit: float) -> None:
         found.late.append(f"the legs are {1000 * apart:.0f} ms apart at the end")
 
 
-def _timeline(found: Result, scene: Scene, call: CallRow, talks: Sequence[Stretch]) -> None:
+def _timeline(found: Result, scene: Scene, call: CallRow, limit: float) -> None:
     """Talk in the registry is talk as it was, within 100 ms; what lies between is called what it was."""
     zero = call.begun_at.timestamp() - (time.time() - time.monotonic())
     told = [(zero + begin, zero + end) for begin, end in _joined(call.spans)]
@@ -175,7 +181,7 @@ def _timeline(found: Result, scene: Scene, call: CallRow, talks: Sequence[Stretc
             continue
         nearest = min(told, key=lambda span: abs(span[0] - talk.begun), default=(inf, inf))
         late, early = nearest[0] - talk.begun, talk.ends - nearest[1]
-        if late > TIMELINE_SECONDS or early > TIMELINE_SECONDS:
+        if late > limit or early > limit:
             found.late.append(f"talk {number + 1} in the timeline begins {1000 * late:.0f} ms late and ends {1000 * early:.0f} ms early")
     for talk, following in zip(scene.talks, scene.talks[1:], strict=False):
         kind = _mostly(call.spans, 1000 * (talk.ended - zero), 1000 * (following.begins - zero))
@@ -216,7 +222,7 @@ def _mostly(spans: Sequence[Span], begin_ms: float, end_ms: float) -> SpanKind |
 def _ears(found: Result, scene: Scene) -> None:
     """Who heard whom while the customer waited after a conversation."""
     for talk, following in zip(scene.talks, [*scene.talks[1:], None], strict=True):
-        if talk.ended == inf or (following is not None and following.same):
+        if talk.ended == inf or talk.after is SpanKind.PAUSE or (following is not None and following.same):
             continue
         since, until = talk.ended + LEFT_OVER_SECONDS, following.begins if following is not None else inf
         for person in scene.people.values():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import socket
+from contextlib import ExitStack
 from pathlib import Path
 
 from asterisk_privacy.lab.site import Site
@@ -124,6 +127,20 @@ moh_passthrough = {passthrough}
 [{name}{n}](lab-contact)
 contact = sip:{name}{n}@127.0.0.1:{port}
 """
+
+
+def phone_ports() -> dict[str, int]:
+    """Of each person of each lane. Not from where the system takes ports for sockets without a wish, such as the phones' RTP."""
+    names = [f"{name}{lane}" for lane in range(LANES) for name in PEOPLE]
+    for base in range(20_000 + os.getpid() % 100 * 100, 32_000, 100):
+        with ExitStack() as stack:
+            try:
+                for port in range(base, base + len(names)):
+                    stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)).bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return dict(zip(names, range(base, base + len(names)), strict=True))
+    raise OSError("no free ports for the phones")
 
 
 def policy() -> str:

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import moves
+import pressing
+import streams
 import waits
 
 Script = Callable[[Any], Awaitable[None]]
@@ -36,6 +39,20 @@ class Row:
 
 TALK = "talk before and after"
 HOLD, QUEUE, PARK, MOVE, OUT, SOUND, KEYS = "Hold", "Queue", "Park", "Transfer, pick-up, room", "Calling out", "Sound", "Keys"
+RESTART = "The {} RTP begins anew, with a lower sequence number and a new SSRC, {}."
+DEAF = "the conversation; never silent for more than 1.3 s"
+DIGITS: dict[str, Any] = {"hole": 0.6, "hole_of": ("anna", "ben")}
+"""While keys are pressed, that side is silent."""
+SEEN: dict[str, Any] = {"hole": 0.16, "timeline": 0.15}
+"""Where the moment is known only by what the phones hear; and where the parties change without a pause, all are tapped afresh."""
+CURED: dict[str, Any] = {"hole": 1.3}
+WIPED: dict[str, Any] = {"recordings": 0, "outcome": "not-kept"}
+
+BOTH = (
+    "When the RTP of both sides begins anew within a second (a border controller that restarts, say), Asterisk cannot take its hooks off: it does so while it"
+    " handles a frame that it could translate, and there is none in either direction. The recording holds silence until the next hold, transfer or parking;"
+    " `tap_blind` counts it. Nothing private is kept."
+)
 
 ROWS: tuple[Row, ...] = (
     Row("agent-sendonly", HOLD, "The agent holds with a=sendonly.", TALK, "the hold, music", waits.agent_sendonly),
@@ -51,6 +68,54 @@ ROWS: tuple[Row, ...] = (
     Row("queue", QUEUE, "Waiting with music and periodic announcements; the agent lets it ring once, then answers.", "talk from the answer on", "music, announcements, ringing", waits.queue),
     Row("queue-local", QUEUE, "The queue's member is Local/…/n; the agent holds too.", TALK, "waiting, ringing, the hold", waits.queue_local),
     Row("back-to-the-queue", QUEUE, "The agent sends the customer back to the queue and gets him again.", "both conversations, one recording", "waiting between", waits.back_to_the_queue),
+    Row("feature-hold", HOLD, "The agent presses *2 (transfer) and then dials nothing: Asterisk gives up after some seconds.", TALK, "from the key on, until they hear each other again", moves.feature_hold_given_up, bounds=SEEN),
+    Row("park-same", PARK, "Parked with *7, retrieved by the same agent.", "both conversations, one recording", "the parking lot", moves.park_same),
+    Row("park-another", PARK, "Parked by REFER, retrieved by another agent.", "both conversations, one recording", "the parking lot", moves.park_another),
+    Row("park-time-out", PARK, "Nobody retrieves the caller; the parking lot rings the agent back.", "both conversations, one recording", "the parking lot, ringing", moves.park_time_out),
+    Row("parked-and-gone", PARK, "The caller hangs up in the parking lot.", "talk before", "the parking lot", moves.parked_and_gone),
+    Row("blind-refer", MOVE, "Blind transfer by the phone (REFER).", "both conversations, one recording", "ringing", moves.blind_refer),
+    Row("blind-feature", MOVE, "Blind transfer by feature code (#1).", "both conversations, one recording", "dialling, ringing", moves.blind_feature, bounds=DIGITS),
+    Row("attended-refer", MOVE, "Attended transfer by the phone (REFER with Replaces); the new agent holds once.", "both conversations, one recording", "hold, consultation", moves.attended_refer),
+    Row("attended-feature", MOVE, "Attended transfer by feature code (*2).", "both conversations, one recording", "dialling, consultation", moves.attended_feature, bounds=SEEN),
+    Row("three-way", MOVE, "Attended transfer by feature code, made a call of three with *3, then the first agent leaves.", "talk, the three-way part, talk", "dialling, consultation", moves.three_way_feature, bounds={"mixed": True, **SEEN}),
+    Row("consult-no-thanks", MOVE, "The colleague ends the consultation; the agent is back with the customer.", TALK, "dialling, consultation", moves.consult_ended_by_colleague, bounds={**DIGITS, **SEEN}),
+    Row("consult-aborted", MOVE, "The agent ends the consultation with *1 (Asterisk's atxferabort).", TALK, "dialling, consultation", moves.consult_aborted, bounds={**DIGITS, **SEEN}),
+    Row("pick-up", MOVE, "A colleague's phone rings; the agent picks the call up.", "talk from the pick-up on", "ringing", moves.pick_up),
+    Row("room", MOVE, "ConfBridge: the customer alone, an agent comes, a second, both go, one comes back.", "while an agent and the customer are both in it", "the customer alone, music", moves.room, bounds={"mixed": True, **SEEN}),
+    Row("room-hold", MOVE, "ConfBridge: the agent holds.", TALK, "the hold", moves.room_hold, bounds=SEEN),
+    Row("out", OUT, "Calling out: it rings, the person called hears the notice first; the agent holds too.", TALK, "ringing, early media, the notice, the hold", moves.out),
+    Row("out-refused", OUT, "The person called refuses with the key.", "nothing", "all of it", moves.out_refused, "asked", bounds={"recordings": 0, "outcome": "refused"}),
+    Row("alaw", SOUND, "Both phones speak A-law.", TALK, "the hold", streams.talk_hold_talk, codecs={"cora": "alaw", "anna": "alaw"}),
+    Row("alaw-ulaw", SOUND, "The customer's phone speaks A-law, the agent's µ-law.", TALK, "the hold", streams.talk_hold_talk, codecs={"cora": "alaw"}),
+    Row("wideband", SOUND, "Both phones are wideband (16 kHz).", TALK, "the hold", streams.talk_hold_talk, codecs={"cora": "slin16", "anna": "slin16"}),
+    Row("narrow-to-wideband", SOUND, "From a µ-law agent to a wideband one; the customer's phone speaks A-law.", "both conversations", "ringing, the hold", streams.to_another_codec, codecs={"cora": "alaw", "ben": "slin16"}),
+    Row("no-sound", SOUND, f"The customer's phone sends nothing for {streams.NOTHING_SECONDS:.0f} s.", "the conversation, with silence on his side", "-", streams.no_sound, bounds={"hole": streams.NOTHING_SECONDS + 0.3, "hole_of": ("cora",)}),
+    Row("loss", SOUND, "15 % of the agent's packets get lost for a minute (ten with ASTERISK_PRIVACY_LONG=1).", "all that arrives, both sides aligned within 40 ms at the end", "-", streams.loss, bounds={"hole": 0.35, "hole_of": ("anna",), "aligned": 0.04}, long=True),
+    Row("agent-restarts", SOUND, RESTART.format("agent's", "in mid-talk"), DEAF, "-", streams.agent_restarts, bounds=CURED, long=True),
+    Row("agent-restarts-wideband", SOUND, RESTART.format("agent's", "in mid-talk, wideband"), DEAF, "-", streams.agent_restarts, bounds=CURED, codecs={"anna": "slin16"}, long=True),
+    Row("customer-restarts", SOUND, RESTART.format("customer's", "in mid-talk"), DEAF, "-", streams.customer_restarts, bounds=CURED, long=True),
+    Row("both-restart", SOUND, "Both sides' RTP begins anew at the same moment; later the agent holds.", "talk before, and after the hold; between, silence", "the hold", streams.both_restart, bounds={"edge": 3.3}, known=BOTH),
+    Row("agent-restarts-after-hold", SOUND, RESTART.format("agent's", "after each of eight holds"), DEAF, "the holds", streams.agent_restarts_after_hold, bounds=CURED, long=True),
+    Row("customer-restarts-after-hold", SOUND, RESTART.format("customer's", "after each of eight holds"), DEAF, "the holds", streams.customer_restarts_after_hold, bounds=CURED, long=True),
+    *(Row(f"transfers-{n}", SOUND, "Two blind transfers, each agent's sequence numbers below those of the one before.", DEAF, "ringing", streams.transfers, bounds=CURED, sequences={"anna": 40000 + n, "ben": 30000 - 3000 * n, "dora": 10000 - 3000 * n}) for n in range(3)),
+    *(Row(f"attended-and-park-{n}", SOUND, "Attended transfer, then park and retrieve, sequence numbers going down.", DEAF, "hold, consultation, parking lot", streams.transfers_attended, bounds=CURED, sequences={"anna": 40000 + n, "ben": 30000 - 3000 * n, "dora": 10000 - 3000 * n}) for n in range(2)),
+    Row("keep", KEYS, "Keep, by RFC 4733, through Dial.", "all of the talk", "digits: the customer does not hear them", pressing.keep, "flag", bounds=DIGITS),
+    Row("keep-info-queue", KEYS, "Keep, by SIP INFO, through Queue.", "all of the talk", "digits, waiting", pressing.keep_info_queue, "flag", bounds=DIGITS),
+    Row("keep-twice", KEYS, "Keep, pressed twice.", "all of the talk, once", "digits", pressing.keep_twice, "flag", bounds=DIGITS),
+    Row("record-key", KEYS, "The phone's own Record key (SIP INFO `Record: on`).", "all of the talk", "-", pressing.record_key, "flag", bounds=DIGITS),
+    Row("record-key-off", KEYS, "The phone's Record key again (`Record: off`) wipes.", "nothing", "all of it", pressing.record_off_key, bounds=WIPED),
+    Row("keep-in-hold", KEYS, "Keep, pressed during a hold.", TALK, "the hold", pressing.keep_in_hold, "flag", bounds=DIGITS),
+    Row("keep-in-grace", KEYS, "Keep, dialled on the idle phone after the customer hung up.", "all of the talk", "-", pressing.keep_in_grace, "flag"),
+    Row("keep-after-blind", KEYS, "Keep, pressed by the second agent after a blind transfer.", "both conversations", "ringing", pressing.after_blind, "flag", bounds=DIGITS),
+    Row("keep-after-attended", KEYS, "Keep, pressed by the second agent after an attended transfer.", "both conversations", "hold, consultation", pressing.after_attended, "flag", bounds=DIGITS),
+    Row("keep-after-park", KEYS, "Keep, pressed by the agent who retrieved the caller.", "both conversations", "the parking lot", pressing.after_park, "flag", bounds=DIGITS),
+    Row("customer-keep", KEYS, "The customer presses *1, by RFC 4733 and SIP INFO, and tries the Record key.", "nothing", "all of it", pressing.customers_keys, "flag", bounds={"recordings": 0, "outcome": "not-kept"}),
+    Row("customer-pause", KEYS, "The customer presses *5 and *90.", "all of the talk", "-", pressing.customers_pause, bounds={"hole": 0.6, "hole_of": ("cora",)}),
+    Row("pause-resume", KEYS, "Pause and resume, by RFC 4733.", TALK, "between the keys", pressing.pause_resume, bounds=DIGITS),
+    Row("pause-resume-info", KEYS, "Pause and resume, by SIP INFO.", TALK, "between the keys", pressing.pause_resume_info, bounds=DIGITS),
+    Row("pause-over-hold", KEYS, "Paused, then held and taken back: still paused until resume is pressed.", TALK, "between the keys", pressing.pause_over_hold, bounds=DIGITS),
+    Row("pause-after-queue", KEYS, "Through a queue, a blind transfer, then pause and resume by the second agent.", "talk but between the keys", "waiting, ringing, between the keys", pressing.after_queue, bounds=DIGITS),
+    Row("off-record", KEYS, "Off the record (*90).", "nothing", "all of it", pressing.off_record, bounds=WIPED),
 )  # fmt: skip
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -12,12 +11,12 @@ from dataclasses import dataclass
 import pytest
 import pytest_asyncio
 from judge import Result
-from plan import LANES, PEOPLE, the_site
+from plan import phone_ports, the_site
 from play import House, Played
 from sites import running, short_sounds, wait_until_quiet, what_is_left
 from table import ROWS, Row
 
-from asterisk_privacy.lab.pbx import DIALPLAN, free_port
+from asterisk_privacy.lab.pbx import DIALPLAN
 from asterisk_privacy.lab.unpack import Install
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(900)]
@@ -50,11 +49,11 @@ def report(run: Run) -> str:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def run(install: Install, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Run]:
     work = tmp_path_factory.mktemp("matrix")
-    ports = {f"{name}{lane}": free_port(socket.SOCK_DGRAM) for lane in range(LANES) for name in PEOPLE}
+    ports = phone_ports()
     sounds = short_sounds(work / "sounds", DIALPLAN / "sounds")
     async with running(the_site(work, install, ports, sounds)) as site:
         house = House(site, ports)
-        played = {p.row.name: p for p in await house.play_all(CHOSEN)}
+        played = {p.row.name: p for p in await house.play_all(sorted(CHOSEN, key=lambda row: not row.long))}
         results = {name: await asyncio.to_thread(house.judged, p) for name, p in played.items()}
         for name, result in list(results.items()):
             if result.verdict != "ok" and not result.private:  # once more, alone
@@ -63,7 +62,8 @@ async def run(install: Install, tmp_path_factory: pytest.TempPathFactory) -> Asy
                 results[name].late = results[name].late and [f"twice: {'; '.join(result.late + result.wrong)}", *results[name].late]
                 played[name].scene.notes["again"] = f"second try; the first: {'; '.join(result.wrong + result.late)}"
         await asyncio.to_thread(wait_until_quiet, site)
-        left = [*what_is_left(site), *(f"bridge {b['id']} {b['bridge_class']}" for b in house.ari("bridges"))]
+        bridges = [b for b in house.ari("bridges") if b["channels"] or b["bridge_class"] != "parking"]  # a lot keeps its bridge
+        left = [*what_is_left(site), *(f"bridge {b['id']} {b['bridge_class']}" for b in bridges)]
         yield Run(house, results, played, left)
 
 
