@@ -64,9 +64,10 @@ def test_no_name_leads_outside(tmp_path: Path, inner: str) -> None:
         delivery.put(inner, b"")
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_full_disk_leaves_nothing(tmp_path: Path, name: str) -> None:
-    """A limit on the size of files says what a full disk would; in a process of its own, since it cannot be taken back."""
+@pytest.mark.parametrize(("name", "sizes"), [("copy", [20_000]), ("copy.zip", [8_000] * 4), ("copy.zip", [16_300])])
+def test_a_full_disk_leaves_nothing(tmp_path: Path, name: str, sizes: list[int]) -> None:
+    """A limit on the size of files says what a full disk would, in mid-file or only at the end, when the zip's directory is written. In a
+    process of its own, since it cannot be taken back."""
     program = f"""
 import os
 from pathlib import Path
@@ -74,8 +75,8 @@ from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.rights.delivery import deliver_to
 try:
     with deliver_to(Path({str(tmp_path / name)!r})) as delivery:
-        for number in range(8):
-            delivery.put(f"{{number}}.flac", os.urandom(20_000))
+        for number, size in enumerate({sizes}):
+            delivery.put(f"{{number}}.flac", os.urandom(size))
 except OperatorError as error:
     print(error)
 """
@@ -86,6 +87,7 @@ except OperatorError as error:
 
     done = subprocess.run([sys.executable, "-c", program], preexec_fn=limit, capture_output=True, text=True, check=False)
     assert "nothing of it was left behind" in done.stdout, done.stderr
+    assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 
