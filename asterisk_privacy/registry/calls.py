@@ -13,8 +13,8 @@ from asterisk_privacy.call.commands import ConsentKind, Outcome
 from asterisk_privacy.call.timeline import Mark, MarkKind, Span, SpanKind
 from asterisk_privacy.registry import audit
 from asterisk_privacy.registry.clock import from_ms, from_ms_or_none, to_ms
-from asterisk_privacy.registry.db import RegistryFile
-from asterisk_privacy.registry.models import Call, Consent, Recording
+from asterisk_privacy.registry.db import RegistryFile, sql
+from asterisk_privacy.registry.models import Call, Consent
 from asterisk_privacy.registry.rows import LIVING, CallRow, ConsentNote, WrongState
 
 
@@ -70,18 +70,10 @@ def end(
 
 def forget_customer_if_unneeded(file: RegistryFile, db: SqliteDatabase, call_id: str) -> None:
     """Once a call is over and nothing of it is kept, who called is nobody's business any more."""
-    kept = Recording.select(Recording.call_id).where(Recording.call_id == call_id, Recording.state << LIVING)
-    forgotten = (
-        Call.update(customer_hash=None, customer_sealed=None)
-        .where(
-            Call.id == call_id,
-            Call.ended_at.is_null(False),
-            Call.customer_hash.is_null(False) | Call.customer_sealed.is_null(False),
-            Call.id.not_in(kept),
-        )
-        .execute(db)
-    )
-    if forgotten:
+    query = f"""UPDATE calls SET customer_hash = NULL, customer_sealed = NULL WHERE id = ? AND ended_at IS NOT NULL
+        AND (customer_hash IS NOT NULL OR customer_sealed IS NOT NULL)
+        AND NOT EXISTS (SELECT 1 FROM recordings r WHERE r.call_id = calls.id AND r.state IN ({", ".join("?" * len(LIVING))}))"""
+    if sql(db, query, (call_id, *(state.value for state in LIVING))).rowcount:
         audit.append(file, db, "call.forget-customer", call_id, {})
 
 

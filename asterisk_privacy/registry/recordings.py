@@ -22,9 +22,7 @@ from asterisk_privacy.registry.rows import MAY_FOLLOW, State, WrongState
 NEVER_RECORDED = (Outcome.REFUSED.value, Outcome.UNANNOUNCED.value)
 
 
-def begin(
-    file: RegistryFile, recording_id: str, call_id: str, at: datetime, purposes: Sequence[Purpose], part: int, marked: bool
-) -> None:
+def begin(file: RegistryFile, recording_id: str, call_id: str, at: datetime, purposes: Sequence[Purpose], part: int, marked: bool) -> None:
     if not purposes:
         raise ValueError(f"recording {recording_id}: nothing is recorded without a purpose")
     with file.change() as db:
@@ -128,10 +126,10 @@ def milestone(file: RegistryFile, recording_id: str, kind: Milestone, at: dateti
 
 
 def state_of(db: SqliteDatabase, recording_id: str) -> State:
-    row = Recording.select(Recording.state).where(Recording.id == recording_id).first(db)
+    row = sql(db, "SELECT state FROM recordings WHERE id = ?", (recording_id,)).fetchone()
     if row is None:
         raise WrongState(f"recording {recording_id}: does not exist in the registry; see: asterisk-privacy recordings list")
-    return State(row.state)
+    return State(row[0])
 
 
 def move(
@@ -150,15 +148,16 @@ def move(
     if to not in MAY_FOLLOW[state]:
         raise WrongState(f"recording {recording_id}: is {state}; it cannot become {to}")
     values = {"state": to.value, "state_at": to_ms(at), "state_reason": reason, **(fields or {})}
-    Recording.update(**values).where(Recording.id == recording_id).execute(db)
+    columns = ", ".join(f"{column} = ?" for column in values)
+    sql(db, f"UPDATE recordings SET {columns} WHERE id = ?", (*values.values(), recording_id))
     audit.append(file, db, action, recording_id, {"at": at.isoformat(), **detail})
 
 
 def _leave_no_words(file: RegistryFile, db: SqliteDatabase, recording_id: str) -> None:
     """The audio is gone: so go free words about it, and the customer when nothing else of the call is kept."""
-    MilestoneEntry.update(note="").where(MilestoneEntry.recording_id == recording_id, MilestoneEntry.note != "").execute(db)
+    sql(db, "UPDATE milestones SET note = '' WHERE recording_id = ? AND note != ''", (recording_id,))
     consequences.forget_words(db, recording_id)
-    call_id = Recording.select(Recording.call_id).where(Recording.id == recording_id).get(db).call_id
+    (call_id,) = sql(db, "SELECT call_id FROM recordings WHERE id = ?", (recording_id,)).fetchone()
     forget_customer_if_unneeded(file, db, call_id)
 
 
