@@ -198,6 +198,14 @@ def test_under_a_legal_hold_only_the_named_make_the_copy(house: House) -> None:
     assert facts["recordings"][0]["legal_hold"] is True and facts["recordings"][0]["restricted_at"] is not None
 
 
+def test_what_is_being_deleted_is_not_copied(house: House) -> None:
+    going, kept = house.call(ANNA), house.call(ANNA)
+    house.registry.mark_purging(going, NOW, "due")
+    assert [r["id"] for r in json.loads(copy(house, "--number", ANNA)["facts.json"])["recordings"]] == [kept]
+    house.registry.mark_purging(kept, NOW, "due")
+    assert json.loads(copy(house, "--number", ANNA, to="none.zip")["facts.json"])["recordings"] == []  # an answer too
+
+
 def test_the_person_is_told_what_the_purger_says(house: House) -> None:
     recording = house.call(ANNA, COMPLAINT, TRAINING)
     facts = json.loads(copy(house, "--number", ANNA)["facts.json"])["recordings"][0]

@@ -4,7 +4,12 @@ import asyncio
 from datetime import date, timedelta
 from pathlib import Path
 
+import pytest
+from click.testing import CliRunner
+
+from asterisk_privacy.cli.status import status
 from asterisk_privacy.daemon.config import Config, RegistrySettings
+from asterisk_privacy.daemon.control import ControlServer, Report
 from asterisk_privacy.daemon.health import Alarm, Health
 from asterisk_privacy.daemon.schedule import PurgeSchedule
 from asterisk_privacy.policy.book import Book
@@ -14,12 +19,33 @@ from asterisk_privacy.store.identity import Identity
 from asterisk_privacy.store.recipients import Recipients
 from asterisk_privacy.store.vault import Vault
 
+CONFIG = """
+[control]
+socket = "SOCKET"
+[purposes.complaint]
+title = "handling your complaint"
+basis = "legitimate-interest"
+reasoning = "Both sides need to know what was said."
+trigger = "flag"
+retention = { until = "case-closed", latest_days = 700 }
+[profiles.sales]
+title = "Sales"
+language = "nl"
+announcement = "notice-optout"
+purposes = ["complaint"]
+refuse_key = "3"
+"""
+
+
+def scheduled(folder: Path, health: Health) -> PurgeSchedule:
+    (folder / "recipients.txt").write_text(Identity.generate().public + "\n")
+    vault = Vault(folder / "recordings", Recipients.load(folder / "recipients.txt"))
+    return PurgeSchedule(Config(Book({}, {}), registry=RegistrySettings(path=folder / "registry.sqlite")), vault, health)
+
 
 def test_overdue_requests_are_an_alarm_once_each_and_counted_as_they_are(tmp_path: Path) -> None:
-    (tmp_path / "recipients.txt").write_text(Identity.generate().public + "\n")
     path, health = tmp_path / "registry.sqlite", Health()
-    vault = Vault(tmp_path / "recordings", Recipients.load(tmp_path / "recipients.txt"))
-    schedule = PurgeSchedule(Config(Book({}, {}), registry=RegistrySettings(path=path)), vault, health)
+    schedule = scheduled(tmp_path, health)
     today = date.today()
 
     def look() -> Reminders:
@@ -37,3 +63,23 @@ def test_overdue_requests_are_an_alarm_once_each_and_counted_as_they_are(tmp_pat
     path.write_text("no database any more")
     asyncio.run(schedule.remind())
     assert health.alarms[Alarm.REGISTRY_FAILED] == 1
+
+
+async def test_counted_from_the_start(tmp_path: Path) -> None:
+    with Registry.open(tmp_path / "registry.sqlite") as registry:
+        registry.open_request("access", "number", "h", "", date(2026, 1, 5), date(2026, 2, 5))
+    schedule = scheduled(tmp_path, Health())
+    await schedule.start()
+    await schedule.stop()
+    assert schedule.requests.counts == Reminders(open=1, due_soon=0, overdue=1)
+
+
+@pytest.mark.parametrize(("overdue", "code"), [(0, 0), (2, 1)])
+async def test_status_says_it_and_ends_with_1(tmp_path: Path, overdue: int, code: int) -> None:
+    (tmp_path / "config.toml").write_text(CONFIG.replace("SOCKET", str(tmp_path / "s")))
+    report: Report = {"alarms": {}, "ari": {"connected": True}, "requests": {"open": 3, "due_soon": 1, "overdue": overdue}}
+    server = ControlServer(tmp_path / "s", {"status": lambda: report})
+    await server.start()
+    result = await asyncio.to_thread(CliRunner().invoke, status, ["--config", str(tmp_path / "config.toml")])
+    await server.stop()
+    assert result.exit_code == code and "3 open, 1 due within 7 days" in result.output and ("2 overdue" in result.output) is bool(overdue)
