@@ -16,7 +16,8 @@ from asterisk_privacy.policy.purpose import Basis, Purpose, Trigger
 from asterisk_privacy.policy.retention import Criterion, Days, Milestone, UntilEvaluation, UntilReviewed
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import State
-from asterisk_privacy.retention.plan import judge, plan
+from asterisk_privacy.retention.plan import Item, judge, plan
+from asterisk_privacy.retention.purger import Purger
 from asterisk_privacy.store.identity import Identity
 from asterisk_privacy.store.recipients import Recipients
 from asterisk_privacy.store.vault import Vault
@@ -110,3 +111,27 @@ def test_rules_come_from_the_configuration() -> None:
     own = parse(text.replace('#default = "quarterly"', 'default = "monthly"'))
     assert Rules.of(own).evaluation(T0, "PJSIP/anna") == datetime(2026, 2, 3, tzinfo=UTC)
     assert Rules.of(own).evaluation(day(30), "PJSIP/anna") == datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def test_a_hold_placed_while_the_purger_runs_is_obeyed(registry: Registry, tmp_path: Path) -> None:
+    """Between the plan and the deletion, as a person at the command line would."""
+    (tmp_path / "recipients.txt").write_text(Identity.generate().public + "\n")
+    vault = Vault(tmp_path / "recordings", Recipients.load(tmp_path / "recipients.txt"))
+    recording = record(registry, "p", Days(30))
+    path = vault.path(recording)
+    path.parent.mkdir(mode=0o700)
+    path.write_bytes(b"age")
+
+    class Interrupted(RegistryRows):
+        def count(self) -> int:
+            registry.place_hold(day(40), "anna", "claim", ["anna"], recording_id=recording)
+            return super().count()
+
+        def maybe_due(self, now: datetime) -> list[Item]:  # type: ignore[override]
+            return list(super().maybe_due(now))  # read before the hold was placed
+
+    report = Purger(Interrupted(registry), vault, 100, 9).run(day(50), dry_run=False)
+    assert [p.item_id for p in report.plan.deletions] == [recording]
+    assert (report.deleted, report.spared, report.failed, report.overdue) == ((), (recording,), (), ()) and path.exists()
+    again = make_purger(registry, vault).run(day(50), dry_run=False)
+    assert (again.plan.deletions, again.overdue, again.clean) == ((), (), True)
