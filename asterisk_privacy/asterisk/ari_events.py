@@ -32,8 +32,8 @@ class NoticeKey:
 
 @dataclass(frozen=True, slots=True)
 class AgentPressed:
-    """`cmd` as the dialplan sends it: keep, pause, resume, off, keep-last. `linked`: linkedid, which is the customer's channel in most
-    calls; `endpoint`: such as `PJSIP/agent`, for keep-last."""
+    """`cmd` as the dialplan sends it: keep, pause, resume, off, from, to, object, keep-last, object-last. `linked`: linkedid, which is
+    the customer's channel in most calls; `endpoint`: such as `PJSIP/agent`, for those that end in -last."""
 
     at: float
     channel: str

@@ -55,6 +55,10 @@ class Wishes:
         self._drawn |= taken & self._undecided
         self._undecided = frozenset()
 
+    def objectionable(self) -> bool:
+        """Whether the objection key would change anything that may be wished for. The same for calls that were drawn and others."""
+        return any(p.name in self.objection for p in self._allowed())
+
     def object(self) -> frozenset[str]:
         """The agent's objection key; returns what was not objected to before."""
         new = self.objection - self._objected

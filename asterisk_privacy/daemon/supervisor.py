@@ -190,14 +190,15 @@ class Supervisor:
     # ---- the agent presses
 
     def _key(self, event: ae.AgentPressed) -> None:
-        last = event.cmd == "keep-last"
+        cmd, _, idle = event.cmd.partition("-")  # keep-last, object-last: dialled on the idle phone
+        last = idle == "last"
         runner = self._last_call_of(event.endpoint) if last else self._call_of(event)
         if runner is None:
             self._health.alarm(Alarm.UNKNOWN_CALL, "an agent's key belongs to no call that is known here")
             self._tools.tones.play(event.channel, "refused")
             return
         try:
-            key = ev.AgentKey.KEEP if last else ev.AgentKey(event.cmd)
+            key = ev.AgentKey(cmd)
         except ValueError:
             self._health.alarm(Alarm.UNKNOWN_KEY, "the dialplan sent a key command that does not exist; compare features_privacy.conf")
             return
