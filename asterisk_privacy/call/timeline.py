@@ -50,6 +50,19 @@ class Mark:
     at_ms: int
 
 
+def with_hold(spans: Iterable[Span], start_ms: int, end_ms: int) -> tuple[Span, ...]:
+    """Conversation from `start_ms` to `end_ms` turned out to be a hold that the PBX was not told of."""
+    told: list[Span] = []
+    for span in spans:
+        begin, end = max(span.start_ms, start_ms), min(span.end_ms, end_ms)
+        if span.kind not in SPOKEN or begin >= end:
+            told.append(span)
+            continue
+        parts = (Span(span.kind, span.start_ms, begin), Span(SpanKind.HOLD, begin, end), Span(span.kind, end, span.end_ms))
+        told += [part for part in parts if part.end_ms > part.start_ms]
+    return tuple(told)
+
+
 @dataclass(frozen=True, slots=True)
 class Passage:
     """Where a stretch of conversation lies in the call and in the recording, whose audio holds the conversation only."""

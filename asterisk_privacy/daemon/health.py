@@ -29,6 +29,7 @@ class Alarm(StrEnum):
     DELETION_OVERDUE = "deletion_overdue"
     REQUEST_OVERDUE = "request_overdue"  # of a person, GDPR art. 12(3)
     TONE_FAILED = "tone_failed"
+    SILENT_HOLD = "silent_hold"  # a phone holds without telling the PBX; the agent may hear a held caller (R15)
     INTERNAL = "internal"  # a mistake of ours; all gates were shut until the state was read again
 
 
@@ -46,8 +47,14 @@ class Health:
         self.outcomes: Counter[str] = Counter()
         self.calls_begun = 0
         self.calls_taken_up = 0
+        self.silent_holds: Counter[str] = Counter()
 
     def alarm(self, what: Alarm, words: str, times: int = 1) -> None:
         """Counts, and says it once in the log, in one line."""
         self.alarms[what] += times
         log.warning("alarm %s: %s", what.value, words)
+
+    def silent_hold(self, endpoint: str) -> None:
+        """`status` names the phone; the log does not."""
+        self.silent_holds[endpoint] += 1
+        self.alarm(Alarm.SILENT_HOLD, "a phone held without telling Asterisk: nothing of it is kept, but its agent may hear a held caller")

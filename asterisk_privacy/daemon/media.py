@@ -13,6 +13,7 @@ from asterisk_privacy.audio.frames import FRAME_SECONDS, SILENT_FRAME, Leg
 from asterisk_privacy.audio.marked import Marked
 from asterisk_privacy.audio.quarantine import Block, Quarantine
 from asterisk_privacy.audio.ring import Ring
+from asterisk_privacy.audio.suspense import SilentHold, Suspense
 from asterisk_privacy.daemon.filing import RecordingFile
 from asterisk_privacy.daemon.health import Alarm, Health
 
@@ -38,7 +39,18 @@ class _Tapped:
 
 
 class CallMedia:
-    def __init__(self, customer: str, capture: Capture, new_ring: Callable[[], Ring], health: Health, blind_seconds: float) -> None:
+    """`silent_hold` is told of each hold that only the agent's phone knew of, when its begin is decided: R15."""
+
+    def __init__(
+        self,
+        customer: str,
+        capture: Capture,
+        new_ring: Callable[[], Ring],
+        health: Health,
+        blind_seconds: float,
+        suspense: Suspense,
+        silent_hold: Callable[[], None],
+    ) -> None:
         self._customer = customer
         self._capture = capture
         self._new_ring = new_ring
@@ -48,6 +60,9 @@ class CallMedia:
         self._health = health
         self._blind_seconds = blind_seconds
         self._quarantine = Quarantine()
+        self._suspense = suspense
+        self._silent_hold = silent_hold
+        self._silent_holds_seen = 0
         self._stretch = 0
         self._tapped: dict[str, _Tapped] = {}
         self._file: RecordingFile | None = None
@@ -80,6 +95,20 @@ class CallMedia:
     def release(self, proven: float) -> None:
         """Lets out of quarantine what is certain to be conversation."""
         for began, block in self._quarantine.release(proven):
+            self._keep(self._suspense.take(began, block))
+        if not self._quarantine.busy:
+            self._keep(self._suspense.flush())
+        while self._silent_holds_seen < self._suspense.seen:
+            self._silent_holds_seen += 1
+            self._silent_hold()
+
+    @property
+    def silent_holds(self) -> tuple[SilentHold, ...]:
+        """Those that have ended."""
+        return tuple(self._suspense.holds)
+
+    def _keep(self, certain: list[tuple[float, Block]]) -> None:
+        for began, block in certain:
             self.kept_seconds += len(block) / 8000
             self.marked.take(began, block)
             self._deliver(began, block)
@@ -95,6 +124,7 @@ class CallMedia:
     def wipe(self) -> None:
         """Forget every frame; the files, if any, are erased by whoever has them."""
         self._quarantine.wipe()
+        self._suspense.wipe()
         self._ring.wipe()
         self.marked.wipe()
         self._file = None

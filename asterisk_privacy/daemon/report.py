@@ -36,6 +36,7 @@ def status_report(service: Service, agi: FastAgiServer, audio: AudioSocketServer
             "failed": service.capture.failed,
             "uninvited": audio.uninvited,
             "broken": audio.broken,
+            "silent_holds": dict(service.health.silent_holds),
         },
         "calls": {
             "now": len(runners),

@@ -15,11 +15,12 @@ from typing import assert_never
 from asterisk_privacy.asterisk.taps import Capture
 from asterisk_privacy.asterisk.tones import TonePlayer
 from asterisk_privacy.audio.ring import Ring
+from asterisk_privacy.audio.suspense import Suspense
 from asterisk_privacy.call import commands as cmd
 from asterisk_privacy.call import events as ev
 from asterisk_privacy.call.recorder import Recorder
 from asterisk_privacy.call.situation import Consent, Life
-from asterisk_privacy.call.timeline import MarkKind, SpanKind
+from asterisk_privacy.call.timeline import Mark, MarkKind, Span, SpanKind, with_hold
 from asterisk_privacy.call.timing import Timing
 from asterisk_privacy.daemon.aftermath import LeftCall
 from asterisk_privacy.daemon.drawing import Place, draw, note_places
@@ -55,6 +56,7 @@ class Tools:
     blind_seconds: float
     remember: Callable[[str, Memory], None]  # on the call's channel, for the next daemon
     objection_purpose: str = ""  # what the agent's objection key takes away; empty: all sample purposes
+    new_suspense: Callable[[], Suspense] = lambda: Suspense(0, 0)
 
 
 class CallRunner:
@@ -77,7 +79,9 @@ class CallRunner:
         self._tools = tools
         self._over = over
         self.recorder = Recorder(profile, drawn, self.began_at, tools.timing, tools.objection_purpose)
-        self.media = CallMedia(channel, tools.capture, tools.new_ring, tools.health, tools.blind_seconds)
+        self.media = CallMedia(
+            channel, tools.capture, tools.new_ring, tools.health, tools.blind_seconds, tools.new_suspense(), self._silent_hold
+        )
         self._before = Before(left, round((monotonic() - self.began_at) * 1000), tools.vault, tools.ledger, tools.health)
         self.memory = at_begin(self.call_id, profile, drawn)
         self._joining: tuple[Profile, frozenset[str]] | None = None  # until its notice was heard
@@ -156,8 +160,17 @@ class CallRunner:
             self._tools.remember(self.channel, memory)
         told = any(isinstance(c, cmd.Open | cmd.Shut | cmd.StartFile | cmd.Wipe) for c in commands)
         if told and self.recorder.situation.life is not Life.OVER:  # for a daemon that must take the call up again
-            agent, (spans, marks) = self._agent, self._before.story(*self.recorder.chronicle.going_on())
+            agent, (spans, marks) = self._agent, self._story(*self.recorder.chronicle.going_on())
             self._tools.ledger.post(lambda registry: registry.tell_call(self.call_id, agent, spans, marks))
+
+    def _story(self, spans: tuple[Span, ...], marks: tuple[Mark, ...]) -> tuple[tuple[Span, ...], tuple[Mark, ...]]:
+        """The whole call's, with what an earlier daemon told and what the recorder was not told: holds that only a phone knew of."""
+        for hold in self.media.silent_holds:
+            spans = with_hold(spans, round((hold.since - self.began_at) * 1000), round((hold.until - self.began_at) * 1000))
+        return self._before.story(spans, marks)
+
+    def _silent_hold(self) -> None:
+        self._tools.health.silent_hold(self.agents[-1] if self.agents else "unknown")
 
     @property
     def _agent(self) -> str | None:
@@ -325,7 +338,7 @@ class CallRunner:
         self.media.shut(monotonic())
         self.media.wipe()
         agent, outcome = self._agent, self._before.outcome(command.outcome)
-        spans, marks = self._before.story(command.spans, command.marks)
+        spans, marks = self._story(command.spans, command.marks)
         if self._leaving:
             marks = tuple(m for m in marks if m.kind is not MarkKind.HANGUP)
             self._tools.ledger.post(lambda registry: registry.tell_call(self.call_id, agent, spans, marks))

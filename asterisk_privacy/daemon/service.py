@@ -26,6 +26,7 @@ from asterisk_privacy.asterisk.reminders import ChannelReminders
 from asterisk_privacy.asterisk.taps import SnoopCapture, StasisWaiters
 from asterisk_privacy.asterisk.tones import TonePlayer
 from asterisk_privacy.audio.ring import Ring, RingMemory
+from asterisk_privacy.audio.suspense import Suspense
 from asterisk_privacy.call.timing import Timing
 from asterisk_privacy.daemon.aftermath import settle_after_crash
 from asterisk_privacy.daemon.callers import Callers
@@ -203,6 +204,7 @@ async def _assemble(config: Config, stack: AsyncExitStack) -> Service:
         proven=lambda: min(monotonic(), link.proven_until) - quarantine,
         timing=Timing(config.capture.resume_debounce_ms / 1000, quarantine, float(config.keys.grace_seconds)),
         blind_seconds=config.capture.blind_ms / 1000,
+        new_suspense=lambda: Suspense(config.capture.silent_hold_seconds, config.capture.music_hold_seconds),
         objection_purpose=config.keys.objection_purpose,
         remember=lambda channel, memory: on_channels.write(channel, reminders.write(channel, memory)),
     )

@@ -64,6 +64,8 @@ class Capture:
     quarantine_ms: Annotated[int, Meta(ge=200, le=5000)] = 1000  # longer than the worst delay of an event
     resume_debounce_ms: Annotated[int, Meta(ge=0, le=1000)] = 60
     blind_ms: Annotated[int, Meta(ge=100, le=60000)] = 1000  # of exact zeros on one leg before it is tapped afresh
+    silent_hold_seconds: Annotated[int, Meta(ge=0, le=120)] = 10  # of dead silence from the agent's phone until it counts as a hold; 0: off
+    music_hold_seconds: Annotated[int, Meta(ge=0, le=120)] = 8  # the same of music from there
 
     @property
     def dialled(self) -> Address:

@@ -184,6 +184,9 @@ class Site:
             "asterisk.ari_password_file": f'"{secret("ari.secret", self.pbx.ari_password)}"',
             "fastagi.listen": f'"{agi}"',
             "capture.listen": f'"{audio}"',
+            # phones of the lab say pure tones, which are music, and are silent for as long as a test wants
+            "capture.silent_hold_seconds": "0",
+            "capture.music_hold_seconds": "0",
             "dialplan.sounds": f'"{sounds}"',
             "store.directory": f'"{self.state / "recordings"}"',
             "store.recipients": f'"{secret("recipients.txt", self.identity.public)}"',
