@@ -380,8 +380,8 @@ class Recorder:
             self._file_open = False
             out.append(cmd.Seal())
         out += self._keep_marked()
-        waits_for_keep = bool(self.wishes.flaggable()) and self.situation.hush is not Hush.OFF_RECORD and not self._file_failed
-        waits_for_key = waits_for_keep or self.wishes.objectionable()
+        can_keep = bool(self.wishes.flaggable()) and self.situation.hush is not Hush.OFF_RECORD and not self._file_failed
+        waits_for_key = can_keep or self.wishes.objectionable()
         if not waits_for_key or now >= self._hung_up_at + self._timing.grace:
             self.situation = replace(self.situation, life=Life.OVER)
             out.append(cmd.Finish(self._outcome(), *self.chronicle.closed(self._hung_up_at)))

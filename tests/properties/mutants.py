@@ -52,4 +52,5 @@ MUTANTS: tuple[tuple[str, str, str, str], ...] = (
     ("nobody waits for the lot", CALL + "recorder", "self.wishes.marked() or self.wishes.undecided() else", "self.wishes.marked() else"),
     ("every call is drawn", CALL + "wishes", "self._drawn |= taken & self._undecided", "self._drawn |= self._undecided"),
     ("the lot is drawn in the queue", CALL + "recorder", "if self._asked or self.gate is Gate.SHUT or not", "if self._asked or not"),
+    ("only drawn calls wait for the objection", CALL + "recorder", "can_keep or self.wishes.objectionable()", "can_keep or (bool(self._kept) and self.wishes.objectionable())"),
 )  # fmt: skip
