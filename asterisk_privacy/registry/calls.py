@@ -38,8 +38,7 @@ def begin(
 def note_consent(file: RegistryFile, call_id: str, at: datetime, kind: ConsentKind, key: str | None, detail: str) -> None:
     with file.change() as db:
         Consent.insert(call_id=call_id, at=to_ms(at), kind=kind.value, pressed=key, detail=detail).execute(db)
-        more = {name: said for name, said in (("key", key), ("detail", detail)) if said}
-        audit.append(file, db, f"consent.{kind}", call_id, {"at": at.isoformat(), **more})
+        audit.append(file, db, f"consent.{kind}", call_id, {"at": at.isoformat(), **({} if key is None else {"key": key})})
 
 
 def tell(file: RegistryFile, call_id: str, agent: str | None, spans: Sequence[Span], marks: Sequence[Mark]) -> None:
