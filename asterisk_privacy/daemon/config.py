@@ -195,6 +195,7 @@ def _any_of(parts: list[object], settings: Mapping[str, object], place: Place, f
         where = (*place, "until", str(number))
         if isinstance(settings_of.get("until"), list):
             findings.add(where, "is a list within a list", "write all names in one list")
+            read.append(Days(1))  # stands in
         else:
             read.append(_retention({"latest_days": whole.latest_days, **settings_of}, where, findings))
     return AnyOf(whole.latest_days, tuple(read))
