@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from asterisk_privacy.cli.common import config_option, operator_errors
@@ -57,6 +58,9 @@ def _print(report: Report) -> None:
     table.add_row("Requests of persons", f"{asked.get('open', '?')} open, {asked.get('due_soon', '?')} due within 7 days{late}")
     alarms = _part(report, "alarms")
     table.add_row("Alarms", f"[red]{_pairs(alarms)}[/red]" if alarms else "none")
+    advice = report.get("advice")
+    for line in advice if isinstance(advice, list) else ():
+        table.add_row("[red]Asterisk is not set up for it[/red]", escape(str(line)))
     console.print(table)
 
 

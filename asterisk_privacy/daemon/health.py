@@ -48,6 +48,7 @@ class Health:
         self.calls_begun = 0
         self.calls_taken_up = 0
         self.silent_holds: Counter[str] = Counter()
+        self.advice: tuple[str, ...] = ()  # on how this Asterisk is set up, as of the last connection
 
     def alarm(self, what: Alarm, words: str, times: int = 1) -> None:
         """Counts, and says it once in the log, in one line."""

@@ -53,5 +53,6 @@ def status_report(service: Service, agi: FastAgiServer, audio: AudioSocketServer
         },
         "requests": dataclasses.asdict(purging.requests.counts),
         "alarms": {alarm.value: count for alarm, count in sorted(service.health.alarms.items())},
+        "advice": list(service.health.advice),
         "process": {"max_rss_kib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss},
     }

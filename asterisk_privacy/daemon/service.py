@@ -17,6 +17,7 @@ from time import monotonic
 from typing import Any
 
 from asterisk_privacy.asterisk import names
+from asterisk_privacy.asterisk.advice import advice
 from asterisk_privacy.asterisk.ari import Ari, AriAccess, AriRefused, AriUnreachable, Reading
 from asterisk_privacy.asterisk.ari_events import AriEvent, Unavailable
 from asterisk_privacy.asterisk.audiosocket import AudioSocketServer
@@ -156,10 +157,13 @@ class _Ears:
         """Orphans of a daemon that died are removed; calls that the dialplan counted as missed meanwhile become an alarm."""
         try:
             swept = await self._capture.sweep(reading.channels)
+            self._health.advice = await advice(self._ari)
             missed = int(await self._ari.global_variable(names.MISSED_VARIABLE) or "0")
-        except (AriRefused, AriUnreachable, ValueError) as error:
+        except (AriRefused, AriUnreachable, ValueError) as error:  # msgspec's are ValueErrors too
             log.warning("after connecting: %s", error)
             return
+        for line in self._health.advice:
+            log.warning("advice: %s", line)
         if swept:
             log.warning("%d taps of a daemon that died were removed", swept)
         if missed > self._missed:
