@@ -189,7 +189,7 @@ def _any_of(parts: list[object], settings: Mapping[str, object], place: Place, f
         remedy = f'write it within the list: {{ until = "{parts[0] if isinstance(parts[0], str) else "reviewed"}", {key} = ... }}'
         findings.add((*place, key), "belongs to one part of the list", remedy)
     whole = read_table(AnyOfTable, {k: v for k, v in settings.items() if k not in inner}, place, findings, {"latest_days": LATEST_DAYS_MAX})
-    read = []
+    read: list[Criterion] = []
     for number, part in enumerate(parts, 1):
         settings_of = {"until": part} if isinstance(part, str) else dict(part) if isinstance(part, Mapping) else {}
         where = (*place, "until", str(number))
