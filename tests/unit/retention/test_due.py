@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from retention_samples import T0, Place
 
+from asterisk_privacy.daemon import purging
 from asterisk_privacy.daemon.purging import RegistryRows
 from asterisk_privacy.policy.evaluations import Calendar
 from asterisk_privacy.policy.purpose import Basis, Purpose, Trigger
@@ -119,6 +120,19 @@ def test_an_event_makes_the_young_due_and_a_late_case_keeps_the_old(place: Place
     place.registry.milestone(late, Milestone.CASE_OPENED, now - timedelta(hours=1), "anna", "C-1")
     place.registry.withdraw_purpose(all_objected, "p", now, "asked")
     assert sorted(both(place, now)[0]) == sorted([reviewed, all_objected])
+
+
+def test_the_last_purpose_withdrawn_makes_the_youngest_due(place: Place) -> None:
+    """Where age alone would pass it over: no other promise is near its end."""
+    recording = place.record(Days(300))
+    place.registry.withdraw_purpose(recording, "p", T0, "asked")
+    assert both(place, T0 + timedelta(days=1))[0] == [recording]
+
+
+def test_chunk_by_chunk_none_is_lost(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(purging, "CHUNK", 2)
+    recordings = [place.record(Days(30), file=False) for _ in range(5)]
+    assert sorted(both(place, T0 + timedelta(days=31))[0]) == sorted(recordings)
 
 
 def test_what_cannot_be_read_is_not_passed_over(place: Place) -> None:
