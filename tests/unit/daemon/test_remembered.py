@@ -36,6 +36,9 @@ def test_nobody_sees_whether_the_call_was_drawn() -> None:
     assert len(drawn) == len(not_drawn) < MAX_LINE // 2
     for value in (drawn, not_drawn):
         assert b"training" not in base64.urlsafe_b64decode(value) and "sales" not in value
+    for length in range(16):  # whatever the cipher's blocks round away
+        values = {len(ONE.write("1" * length, at_begin("c" * 32, PROFILE, names))) for names in (frozenset({"training"}), frozenset[str]())}
+        assert len(values) == 1
     # nor by when it is written: not when a file begins for a drawn purpose, and after a draw whatever the answer was
     memory = at_begin("c" * 32, PROFILE, frozenset({"training"}))
     assert after(memory, ev.Tick(1.0), [cmd.StartFile(("training",), 1)], Hush.NONE) == memory
