@@ -64,6 +64,8 @@ class Bounds:
     timeline: float = TIMELINE_SECONDS
     aligned: float | None = None
     """Seconds by which the two columns may be apart at the end."""
+    agent_hears: float = LEFT_OVER_SECONDS
+    """Seconds of the waiting customer that an agent may hear."""
     mixed: bool = False
     """Several agents are in it, who speak one after the other."""
 
@@ -89,6 +91,8 @@ def judge(scene: Scene, call: CallRow | None, audio: Sequence[Block], bounds: Bo
             _alignment(found, scene, whole, bounds.aligned)
         _timeline(found, scene, call, bounds.timeline)
     _ears(found, scene)
+    if found.agent_heard > bounds.agent_hears:
+        found.wrong.append(f"the agent heard the waiting customer for {found.agent_heard:.2f} s")
     return found
 
 

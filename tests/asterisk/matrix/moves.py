@@ -168,6 +168,10 @@ async def park(s: Scene, who: Person, digit: int = 8) -> None:
     at = await refer(s, who, f"{digit}{s.lane}0")
     s.end(at, SpanKind.WAIT, time.monotonic() + 0.03)
     s.fall_silent()
+    for _ in range(40):  # hang up when told how it went, as phones do
+        if leg.notifies or leg.ended_at:
+            break
+        await asyncio.sleep(0.03)
     leg.hangup()
     await who.gone(leg)
 

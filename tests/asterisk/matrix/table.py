@@ -48,6 +48,10 @@ SEEN: dict[str, Any] = {"hole": 0.16, "timeline": 0.15}
 CURED: dict[str, Any] = {"hole": 1.3}
 WIPED: dict[str, Any] = {"recordings": 0, "outcome": "not-kept"}
 
+REPEATED = (
+    "A phone that holds with a=sendonly and then, still holding, says c=0.0.0.0 is sent the customer's voice again by Asterisk."
+    " Nothing of it is kept: for the recorder the hold goes on."
+)
 BOTH = (
     "When the RTP of both sides begins anew within a second (a border controller that restarts, say), Asterisk cannot take its hooks off: it does so while it"
     " handles a frame that it could translate, and there is none in either direction. The recording holds silence until the next hold, transfer or parking;"
@@ -60,7 +64,7 @@ ROWS: tuple[Row, ...] = (
     Row("agent-c0", HOLD, "The agent's phone holds the old way, with c=0.0.0.0.", TALK, "the hold, music", waits.agent_c0),
     Row("customer-holds", HOLD, "The customer holds, twice, each time in another way.", TALK, "both holds", waits.customer_holds),
     Row("both-hold", HOLD, "Both hold, one within the other's hold, and overlapping.", "talk while nobody holds", "from the first hold to the last unhold", waits.both_hold),
-    Row("hold-repeated", HOLD, "A phone repeats its hold and changes its kind; one unhold ends it.", TALK, "all of the hold", waits.hold_repeated),
+    Row("hold-repeated", HOLD, "A phone repeats its hold and changes its kind; one unhold ends it.", TALK, "all of the hold", waits.hold_repeated, bounds={"agent_hears": 1.0}, known=REPEATED),
     Row("hold-at-once", HOLD, "The agent holds within 100 ms of answering.", "talk after the hold", "the hold", waits.hold_at_once),
     Row("unhold-and-hold", HOLD, "The agent resumes and holds again within 200 ms, three times.", "talk between, where there is time for it", "the holds", waits.unhold_and_hold),
     Row("hang-up-while-held", HOLD, "The customer hangs up while he is held.", "talk before", "the hold to its end", waits.hang_up_while_held),
