@@ -116,7 +116,7 @@ class Watch:
             age = (now - life.recorded_at) / timedelta(days=1)
             for purpose in life.purposes:
                 stored[purpose.name] += 1
-                if not life.kept_back and len(life.purposes) == 1:  # another purpose may keep it longer
+                if not life.kept_back and life.limit(purpose) == life.latest:  # another purpose may keep it longer
                     oldest[purpose.name] = max(oldest[purpose.name], age)
         self.samples.append(Sample(now, stored, oldest, sum(life.kept_back for life in self.living.values())))
 
