@@ -133,8 +133,9 @@ class Call:
             self._local.add(agent)
         if held:
             self.truth.holds[agent] = {"phone"}
-            self._do(lambda at: self.exchange.hold(agent, at))
-        self._do(lambda at: self.exchange.join(agent, at + 0.001, local))
+            # he holds already when he comes in: at this moment the conversation ends, as the oracle says, and not a millisecond later
+            self._do(lambda at: self.exchange.hold(agent, at - 0.001))
+        self._do(lambda at: self.exchange.join(agent, at if held else at + 0.001, local))
         self.truth.company = (self.truth.company or set()) | {agent}
         self.reached["local" if local else "join"] += 1
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
 from properties.checks import faults
@@ -22,6 +22,7 @@ plans = st.builds(
 
 @settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
 @given(plans)
+@example(Plan((("busy", 0.3, 0), ("join local", 0.04, 0), ("join held", 2.0, 0)), "even", 19621, always=False))
 def test_any_call(plan: Plan) -> None:
     call = Call(plan)
     for what in call.reached:
