@@ -56,7 +56,7 @@ test-asterisk: venv lab  ## the tests on real calls
 	@echo "== tests with the age program"
 	@$(BIN)/python -m pytest -q -m asterisk tests/unit
 	@echo "== tests on a real Asterisk"
-	@$(BIN)/python -m pytest -v tests/asterisk
+	@tools/test_on_calls.sh $(BIN)/python
 
 test: lint unit core lab test-asterisk  ## all of it
 
