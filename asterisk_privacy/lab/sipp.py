@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -99,7 +100,7 @@ class _Voice:
     """What this party says while somebody holds."""
 
 
-class _Sipp:
+class _Sipp(ABC):
     """A sipp process that runs one scenario, `calls` times."""
 
     def __init__(
@@ -126,9 +127,9 @@ class _Sipp:
         if "," in str(self.work):
             raise OperatorError(f"sipp cannot play sounds from {self.work}: choose a directory without a comma")
 
+    @abstractmethod
     def _opening(self) -> tuple[str, str]:
         """(set-up part of the scenario, this side's From or To value)."""
-        raise NotImplementedError
 
     def start(self) -> None:
         self.work.mkdir(parents=True, exist_ok=True)
