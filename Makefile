@@ -13,7 +13,7 @@ STAMP := $(VENV)/.installed
 FAST = TMPDIR=$$(test -w /dev/shm && echo /dev/shm || echo /tmp) $(BIN)/python -m pytest -q -m 'not asterisk' --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help venv lab demo lint unit core test-asterisk test bench sounds clean
+.PHONY: help venv lab demo lint unit core test-asterisk matrix test bench sounds clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,7 +58,10 @@ test-asterisk: venv lab  ## the tests on real calls
 	@echo "== tests on a real Asterisk"
 	@tools/test_on_calls.sh $(BIN)/python
 
-test: lint unit core lab test-asterisk  ## all of it
+matrix: venv lab  ## every kind of waiting and moving, and random schedules, on real calls (five minutes; docs/waiting.md)
+	@$(BIN)/python -m pytest -v tests/asterisk/matrix
+
+test: lint unit core lab test-asterisk  ## all of it but the matrix
 
 bench: venv  ## planning a purge of a million recordings, and the time from key to sealed after half an hour of talk
 	@$(BIN)/python tools/bench.py

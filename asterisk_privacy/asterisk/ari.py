@@ -98,9 +98,9 @@ class Ari:
         )
 
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        session, self._session = self._session, None  # first: whoever asks meanwhile is told that there is no connection
+        if session is not None:
+            await session.close()
 
     async def request(self, method: str, path: str, params: Mapping[str, str] | None = None) -> bytes:
         """`path` below /ari/. Returns the body."""
