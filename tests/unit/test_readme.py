@@ -15,9 +15,11 @@ import pytest
 from asterisk_privacy.cli.main import main
 
 ROOT = Path(__file__).resolve().parents[2]
-MANUALS = [ROOT / "README.md", ROOT / "ARCHITECTURE.md"]
+DOCS = sorted((ROOT / "docs").glob("*.md"))
+MANUALS = [ROOT / "README.md", *DOCS, ROOT / "ARCHITECTURE.md"]
 ENDS_A_COMMAND = ("<", ">", "|", "&&", "||", ";", "#")
 BLOCK = re.compile(r"^```[a-z]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+MAKE = re.compile(r"(?:^|`)make ([a-z-]+)", re.MULTILINE)
 PROGRAM = "asterisk-privacy"
 
 
@@ -56,12 +58,11 @@ def test_a_quoted_command_exists(manual: str, words: tuple[str, ...]) -> None:
     command.make_context(context.info_name, rest, parent=context.parent)
 
 
-@pytest.mark.parametrize("manual", MANUALS, ids=lambda path: path.name)
-def test_make_targets_exist(manual: Path) -> None:
-    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    named = re.findall(r"(?:^|`)make ([a-z-]+)", manual.read_text(), re.MULTILINE)
-    assert named
-    assert set(named) <= set(targets)
+def test_make_targets_exist() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = {(manual.name, target) for manual in MANUALS for target in MAKE.findall(manual.read_text())}
+    assert {"demo", "test", "bench"} <= {target for _, target in named}
+    assert {(manual, target) for manual, target in named if target not in targets} == set()
 
 
 @pytest.mark.parametrize("manual", MANUALS, ids=lambda path: path.name)
@@ -85,7 +86,9 @@ def test_every_named_test_exists() -> None:
 def test_settings_that_the_manual_names_exist() -> None:
     sample = (ROOT / "examples/config.toml").read_text()
     tables = tomllib.loads(sample)
-    for table, key in re.findall(r"`\[(\w+)\] (\w+)`", (ROOT / "README.md").read_text()):
+    named = {setting for manual in MANUALS for setting in re.findall(r"`\[(\w+)\] (\w+)`", manual.read_text())}
+    assert len(named) > 4
+    for table, key in named:
         assert table in tables
         assert re.search(rf"^#?{key} = ", sample, re.MULTILINE), key
 
@@ -93,10 +96,55 @@ def test_settings_that_the_manual_names_exist() -> None:
 def test_the_agents_card_has_the_keys_of_the_dialplan() -> None:
     features = (ROOT / "dialplan/features_privacy.conf").read_text()
     digits = set(re.findall(r"^privacy\w+\s*=> (\S+),self", features, re.MULTILINE))
-    assert set(re.findall(r"^\| `(\*\d+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)) == digits
+    assert set(re.findall(r"^\| `(\*\d+)` \|", (ROOT / "docs/agent-card.md").read_text(), re.MULTILINE)) == digits
 
 
 def test_the_quoted_announcement_is_the_one_that_is_played() -> None:
-    manual = " ".join((ROOT / "README.md").read_text().replace("\n> ", " ").split())
+    manual = " ".join((ROOT / "docs/admin.md").read_text().replace("\n> ", " ").split())
     for name in ("notice-optout", "refused"):
         assert " ".join((ROOT / f"dialplan/sounds/en/{name}.txt").read_text().split()) in manual
+
+
+def anchors(text: str) -> set[str]:
+    """As GitHub makes them of headings: lower case, punctuation gone, each space a hyphen."""
+    headings = re.findall(r"^#+ (.+)$", BLOCK.sub("", text), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def broken_links(manual: Path) -> list[str]:
+    """Links to files of this project that are not there, or to headings that they do not have."""
+    broken = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", BLOCK.sub("", manual.read_text())):
+        if link.startswith("https://"):
+            continue
+        path, _, anchor = link.partition("#")
+        target = manual.parent / path if path else manual
+        if not target.exists() or (anchor and anchor not in anchors(target.read_text())):
+            broken.append(link)
+    return broken
+
+
+@pytest.mark.parametrize("manual", [*MANUALS, ROOT / "CHANGELOG.md"], ids=lambda path: path.name)
+def test_links_lead_somewhere(manual: Path) -> None:
+    assert broken_links(manual) == []
+
+
+def test_a_broken_link_is_seen(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("# One, two: `three`\n[a](#one-two-three) [b](#four) [c](gone.md) [d](page.md#one-two-three) [e](https://example.org)\n")
+    assert broken_links(page) == ["#four", "gone.md"]
+
+
+def test_every_page_is_found_from_the_readme() -> None:
+    linked = set(re.findall(r"\]\((docs/[\w-]+\.md)", (ROOT / "README.md").read_text()))
+    assert {str(page.relative_to(ROOT)) for page in DOCS} <= linked
+
+
+def test_the_card_is_one_page() -> None:
+    """An A4 page holds about sixty lines of a hundred characters."""
+    lines = (ROOT / "docs/agent-card.md").read_text().splitlines()
+    assert sum(1 + len(line) // 100 for line in lines) <= 60
+
+
+def test_the_readme_is_for_ten_minutes() -> None:
+    assert len((ROOT / "README.md").read_text().split()) < 1200
