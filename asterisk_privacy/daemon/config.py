@@ -24,6 +24,7 @@ from asterisk_privacy.daemon.settings import (
     Evaluations,
     FastAgi,
     Keys,
+    Metrics,
     PurgerSettings,
     RegistrySettings,
     Ring,
@@ -46,6 +47,7 @@ __all__ = [
     "Evaluations",
     "FastAgi",
     "Keys",
+    "Metrics",
     "PurgerSettings",
     "RegistrySettings",
     "Ring",
@@ -59,6 +61,7 @@ DEFAULT_PATH = Path("/etc/asterisk-privacy/config.toml")
 
 SECTIONS: Mapping[str, type[Any]] = {name: kind for name, kind in get_type_hints(Config).items() if name != "book"}
 BYTES_PER_MINUTE = 2 * 8000 * 60  # customer and agents, one byte of mu-law a sample
+EVERYWHERE = ("0.0.0.0", "::")
 SOCKET_PATH_MAX = 107  # bytes; Linux, unix(7)
 
 
@@ -279,14 +282,17 @@ def _absurd_addresses(config: Config) -> Iterator[tuple[str, Problem]]:
             "asterisk.ari_url",
             Problem("asterisk.ari_url", "is not the address of an Asterisk", 'write for instance ari_url = "http://127.0.0.1:8088"'),
         )
-    agi, audio = config.fastagi.listen, config.capture.listen
-    everywhere = ("0.0.0.0", "::")
-    if agi.port == audio.port and (agi.host == audio.host or agi.host in everywhere or audio.host in everywhere):
+    agi, audio, metrics = config.fastagi.listen, config.capture.listen, config.metrics.listen
+    if _same_port(agi, audio):
         yield (
             "fastagi.listen",
             Problem("capture.listen", f"{audio} is taken by fastagi.listen", 'write another port, such as listen = "127.0.0.1:9092"'),
         )
-    if config.capture.dialled.host in everywhere:
+    for other, address in (("fastagi.listen", agi), ("capture.listen", audio)):
+        if metrics is not None and _same_port(metrics, address):
+            remedy = 'write another port, such as listen = "127.0.0.1:9464"'
+            yield other, Problem("metrics.listen", f"{metrics} is taken by {other}", remedy)
+    if config.capture.dialled.host in EVERYWHERE:
         yield (
             "capture.listen",
             Problem(
@@ -295,6 +301,10 @@ def _absurd_addresses(config: Config) -> Iterator[tuple[str, Problem]]:
                 f'write the address of this machine, such as advertise = "192.0.2.7:{config.capture.dialled.port}"',
             ),
         )
+
+
+def _same_port(one: Address, other: Address) -> bool:
+    return one.port == other.port and (one.host == other.host or one.host in EVERYWHERE or other.host in EVERYWHERE)
 
 
 def _absurd_paths(config: Config) -> Iterator[tuple[str, Problem]]:

@@ -16,6 +16,7 @@ from asterisk_privacy.audio.quarantine import Block
 from asterisk_privacy.audio.ring import Ring
 from asterisk_privacy.daemon.health import Alarm, Health
 from asterisk_privacy.daemon.ledger import Ledger
+from asterisk_privacy.daemon.tally import RecordingOutcome
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.policy.purpose import Purpose
 from asterisk_privacy.registry.registry import Registry
@@ -46,10 +47,12 @@ class RecordingFile:
         self._work: asyncio.Task[None] | None = None
         self._ended = False
         self._sealed = False
+        self._purposes: set[str] = set()
 
     def start(self, purposes: tuple[Purpose, ...], part: int, at: datetime, ring: Ring, marked: bool = False) -> None:
         """`ring` holds what was said before, and is this file's from now on. `marked`: it holds only the marked parts of the call."""
         self._ring = ring
+        self._purposes = {p.name for p in purposes}
         # asked for here and not in the task, so that what is told of this recording from now on comes after its row
         row = self._ledger.ask(lambda registry: registry.begin_recording(self.recording_id, self._call_id, at, purposes, part, marked))
         self._work = asyncio.create_task(self._begin(row))
@@ -68,6 +71,8 @@ class RecordingFile:
     def add_purposes(self, purposes: tuple[Purpose, ...], at: datetime) -> None:
         """Rows are written in order, so this comes after the recording's own even if that is not there yet."""
 
+        self._purposes |= {p.name for p in purposes}
+
         def add(registry: Registry) -> None:
             for purpose in purposes:
                 registry.add_purpose(self.recording_id, purpose, at)
@@ -75,6 +80,8 @@ class RecordingFile:
         self._ledger.post(add)
 
     def drop_purposes(self, names: tuple[str, ...], at: datetime, reason: str) -> None:
+        self._purposes -= set(names)
+
         def drop(registry: Registry) -> None:
             for name in names:
                 registry.withdraw_purpose(self.recording_id, name, at, reason)
@@ -107,6 +114,7 @@ class RecordingFile:
             return  # never begun: there is no row and no file
         await self._idle()
         self._forget_audio()
+        self._count(RecordingOutcome.ERASED)
         sealed, now = self._sealed, datetime.now(UTC)
         try:
             if sealed:  # a sealed recording goes the way of every deletion: intent, destruction, evidence
@@ -169,21 +177,32 @@ class RecordingFile:
         """Whole chunks that reached the disk are a recording too, marked as cut short."""
         self._forget_audio()
         if self._writer is None:
-            self._ledger.post(lambda registry: registry.erase_recording(self.recording_id, datetime.now(UTC), "it could not be written"))
+            self._nothing_written()
             return
         try:
             sealed = await asyncio.to_thread(self._vault.settle, self.recording_id, True)
         except StoreFault as fault:
             self._health.alarm(Alarm.STORE_FAILED, str(fault))
+            self._count(RecordingOutcome.FAILED)
             return
         if sealed is not None:
             self._note_sealed(sealed)
         else:
-            self._ledger.post(lambda registry: registry.erase_recording(self.recording_id, datetime.now(UTC), "it could not be written"))
+            self._nothing_written()
+
+    def _nothing_written(self) -> None:
+        self._count(RecordingOutcome.FAILED)
+        self._ledger.post(lambda registry: registry.erase_recording(self.recording_id, datetime.now(UTC), "it could not be written"))
+
+    def _count(self, outcome: RecordingOutcome) -> None:
+        self._health.tally.recording(self._purposes, outcome)
 
     def _note_sealed(self, sealed: Sealed) -> None:
         self._sealed = True
+        self._count(RecordingOutcome.TRUNCATED if sealed.truncated else RecordingOutcome.SEALED)
         duration_ms = (sealed.frames or self._frames) * 1000 // RATE
+        self._health.tally.sealed_bytes += sealed.size
+        self._health.tally.sealed_seconds += duration_ms / 1000
         self._ledger.post(
             lambda registry: registry.seal_recording(
                 self.recording_id, datetime.now(UTC), sealed.size, sealed.sha256, duration_ms, sealed.truncated

@@ -8,6 +8,8 @@ from collections import Counter
 from enum import StrEnum
 from pathlib import Path
 
+from asterisk_privacy.daemon.tally import Tally
+
 log = logging.getLogger(__name__)
 
 
@@ -48,6 +50,7 @@ class Health:
         self.calls_begun = 0
         self.calls_taken_up = 0
         self.silent_holds: Counter[str] = Counter()
+        self.tally = Tally()
         self.advice: tuple[str, ...] = ()  # on how this Asterisk is set up, as of the last connection
 
     def alarm(self, what: Alarm, words: str, times: int = 1) -> None:

@@ -77,6 +77,11 @@ class CallMedia:
         return self._ring.memory_bytes + self.marked.ring.memory_bytes
 
     @property
+    def dropped_frames(self) -> int:
+        """Of 20 ms, of one leg; those that came outside of conversation."""
+        return self._quarantine.dropped
+
+    @property
     def busy(self) -> bool:
         return self._quarantine.busy
 

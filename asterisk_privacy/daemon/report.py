@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import resource
+import shutil
 from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asterisk_privacy import __version__
@@ -18,7 +21,36 @@ if TYPE_CHECKING:
     from asterisk_privacy.daemon.service import Service
 
 
-def status_report(service: Service, agi: FastAgiServer, audio: AudioSocketServer, memory: RingMemory, purging: PurgeSchedule) -> Report:
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The parts of the daemon that can be asked what they did."""
+
+    service: Service
+    agi: FastAgiServer
+    audio: AudioSocketServer
+    memory: RingMemory
+    purging: PurgeSchedule
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """Bytes; zeros where it does not answer."""
+
+    free: int
+    size: int
+
+
+def disk_of(directory: Path) -> Disk:
+    """May wait for the disk."""
+    try:
+        usage = shutil.disk_usage(directory)
+    except OSError:
+        return Disk(0, 0)
+    return Disk(usage.free, usage.total)
+
+
+def status_report(running: Running) -> Report:
+    service, agi, audio, memory, purging = running.service, running.agi, running.audio, running.memory, running.purging
     runners = service.supervisor.runners
     return {
         "version": __version__,

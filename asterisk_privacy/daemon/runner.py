@@ -199,8 +199,10 @@ class CallRunner:
         match command:
             case cmd.Open():
                 if not self._broken:
+                    self._tools.health.tally.gate_openings += 1
                     self.media.open(command.at, command.parties)
             case cmd.Shut():
+                self._tools.health.tally.gate_delay.observe(max(0.0, monotonic() - command.at))
                 self.media.shut(command.at)
             case cmd.StartFile():
                 self._start_file(command)
@@ -257,6 +259,7 @@ class CallRunner:
                 pass
             case cmd.NoteConsent():
                 at = wall(command.at)
+                self._tools.health.tally.consents[command.kind.value] += 1
                 self._tools.ledger.post(
                     lambda registry: registry.note_consent(self.call_id, at, command.kind.value, command.key, command.detail)
                 )
@@ -337,6 +340,8 @@ class CallRunner:
             timer.cancel()
         self.media.shut(monotonic())
         self.media.wipe()
+        self._tools.health.tally.kept_seconds += self.media.kept_seconds
+        self._tools.health.tally.dropped_frames += self.media.dropped_frames
         agent, outcome = self._agent, self._before.outcome(command.outcome)
         spans, marks = self._story(command.spans, command.marks)
         if self._leaving:
@@ -345,6 +350,7 @@ class CallRunner:
             log.info("call %s goes on: the next daemon takes it up", self.call_id)
         else:
             self._tools.health.outcomes[outcome.value] += 1
+            self._tools.health.tally.call_told(spans, bool(self.agents))
             self._tools.ledger.post(lambda registry: registry.end_call(self.call_id, datetime.now(UTC), outcome.value, agent, spans, marks))
             log.info("call %s over: %s", self.call_id, outcome.value)
         self._over(self)

@@ -17,6 +17,7 @@ from asterisk_privacy.daemon.request_watch import EVERY_MINUTES, RequestWatch
 from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.registry import Registry
+from asterisk_privacy.registry.rows import PurgeRow
 from asterisk_privacy.retention.purger import PurgeReport
 from asterisk_privacy.store.vault import Vault
 
@@ -32,9 +33,13 @@ class PurgeSchedule:
         self._health = health
         # the library's default grace of 1 s would skip a run that a busy machine starts late (DESIGN.md)
         self._scheduler = AsyncIOScheduler(job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1})
-        self.last: datetime | None = None
+        self.last_run: PurgeRow | None = None
         self.overdue = 0
         self.requests = RequestWatch(lambda: Registry.open(config.registry.path, actor="recorder"), health)
+
+    @property
+    def last(self) -> datetime | None:
+        return self.last_run.at if self.last_run is not None else None
 
     @property
     def next(self) -> datetime | None:
@@ -45,9 +50,9 @@ class PurgeSchedule:
         at = self._config.purger.at
         self._scheduler.add_job(self.run, CronTrigger(hour=at.hour, minute=at.minute), id="purge")
         last = await asyncio.to_thread(self._last_run)
-        if last is None or datetime.now(UTC) - last > DAY:
+        if last is None or datetime.now(UTC) - last.at > DAY:
             self._scheduler.add_job(self.run, DateTrigger(datetime.now(UTC) + timedelta(seconds=60)), id="purge-missed")
-        self.last = last
+        self.last_run = last
         await self.remind()  # here and not as a job at once: a stop right after the start would cut it off
         self._scheduler.add_job(self.remind, IntervalTrigger(minutes=EVERY_MINUTES), id="requests")
         self._scheduler.start()
@@ -61,7 +66,7 @@ class PurgeSchedule:
         except OperatorError as error:
             self._health.alarm(Alarm.PURGE_FAILED, str(error))
             return
-        self.last = report.at
+        self.last_run = PurgeRow(report.at, len(report.plan.deletions), len(report.deleted), len(report.failed), False)
         self.overdue = len(report.overdue)
         if report.brake is not None:
             self._health.alarm(Alarm.PURGE_BRAKED, report.brake)
@@ -77,10 +82,9 @@ class PurgeSchedule:
         except OperatorError as error:
             self._health.alarm(Alarm.REGISTRY_FAILED, str(error))
 
-    def _last_run(self) -> datetime | None:
+    def _last_run(self) -> PurgeRow | None:
         with Registry.open(self._config.registry.path, actor="purger") as registry:
-            last = registry.last_purge()
-        return last.at if last is not None else None
+            return registry.last_purge()
 
     def _purge(self) -> PurgeReport:
         with Registry.open(self._config.registry.path, actor="purger") as registry:

@@ -34,9 +34,10 @@ from asterisk_privacy.daemon.callers import Callers
 from asterisk_privacy.daemon.control import ControlServer
 from asterisk_privacy.daemon.health import Alarm, Health, place_of
 from asterisk_privacy.daemon.ledger import Ledger
+from asterisk_privacy.daemon.metrics_server import MetricsServer
 from asterisk_privacy.daemon.notify import notify, watchdog_seconds
 from asterisk_privacy.daemon.remembered import Reminders
-from asterisk_privacy.daemon.report import status_report
+from asterisk_privacy.daemon.report import Running, status_report
 from asterisk_privacy.daemon.runner import Tools
 from asterisk_privacy.daemon.schedule import PurgeSchedule
 from asterisk_privacy.daemon.settings import Address, Config, Unfinished
@@ -59,7 +60,7 @@ async def serve(config: Config) -> None:
     """Runs until SIGTERM or SIGINT. Raises OperatorError with one line where only a person can help."""
     _never_dump_core()
     async with AsyncExitStack() as stack:
-        service = await _assemble(config, stack)
+        service = (await assemble(config, stack)).service
         stopping = asyncio.Event()
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(service.caught)
@@ -87,8 +88,11 @@ async def serve(config: Config) -> None:
 class Service:
     """The running parts, and the link's listener."""
 
-    def __init__(self, config: Config, ari: Ari, link: Link, supervisor: Supervisor, capture: SnoopCapture, health: Health) -> None:
+    def __init__(
+        self, config: Config, recipients: Recipients, ari: Ari, link: Link, supervisor: Supervisor, capture: SnoopCapture, health: Health
+    ) -> None:
         self.config = config
+        self.recipients = recipients
         self.ari = ari
         self.link = link
         self.supervisor = supervisor
@@ -172,7 +176,8 @@ class _Ears:
         self._missed = missed
 
 
-async def _assemble(config: Config, stack: AsyncExitStack) -> Service:
+async def assemble(config: Config, stack: AsyncExitStack) -> Running:
+    """Everything but the link to Asterisk, which `serve` runs."""
     health = Health()
     _one_daemon_only(config.control.socket.parent / "lock", "control.socket", stack)
     # and a second one with a run directory of its own would take the first one's open recordings for what a crash left
@@ -217,7 +222,7 @@ async def _assemble(config: Config, stack: AsyncExitStack) -> Service:
     supervisor = Supervisor(config, tools, waiters, callers, health, readiness, reminders, settled.calls)
     ears.attach(supervisor)
 
-    agi = FastAgiServer(supervisor.answer)
+    agi = FastAgiServer(supervisor.answer, took=health.tally.agi_seconds.observe)
     await _listen("fastagi.listen", config.fastagi.listen, agi.start)
     stack.push_async_callback(agi.stop)
     await _listen("capture.listen", config.capture.listen, audio.start)
@@ -225,14 +230,19 @@ async def _assemble(config: Config, stack: AsyncExitStack) -> Service:
     purging = PurgeSchedule(config, vault, health)
     await purging.start()
     stack.push_async_callback(purging.stop)
-    service = Service(config, ari, link, supervisor, capture, health)
-    control = ControlServer(config.control.socket, {"status": lambda: status_report(service, agi, audio, memory, purging)})
+    service = Service(config, recipients, ari, link, supervisor, capture, health)
+    running = Running(service, agi, audio, memory, purging)
+    control = ControlServer(config.control.socket, {"status": lambda: status_report(running)})
     try:
         await control.start()
     except OSError as error:
         raise OperatorError(f"control.socket = {config.control.socket}: {error.strerror or error}; make its directory writable") from error
     stack.push_async_callback(control.stop)
-    return service
+    if config.metrics.listen is not None:
+        metrics = MetricsServer(running)
+        await _listen("metrics.listen", config.metrics.listen, metrics.start)
+        stack.push_async_callback(metrics.stop)
+    return running
 
 
 async def _listen(setting: str, address: Address, start: Callable[[str, int], Awaitable[None]]) -> None:

@@ -133,6 +133,11 @@ class Control:
 
 
 @dataclass(frozen=True, slots=True)
+class Metrics:
+    listen: Address | None = None  # of /metrics for Prometheus; None: off
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     book: Book
     asterisk: Asterisk = field(default_factory=Asterisk)
@@ -146,4 +151,5 @@ class Config:
     purger: PurgerSettings = field(default_factory=PurgerSettings)
     evaluations: Evaluations = field(default_factory=Evaluations)
     control: Control = field(default_factory=Control)
+    metrics: Metrics = field(default_factory=Metrics)
     office: Office = field(default_factory=Office)

@@ -24,6 +24,7 @@ from asterisk_privacy.daemon.health import Alarm, Health
 from asterisk_privacy.daemon.remembered import Reminders
 from asterisk_privacy.daemon.runner import CallRunner, Tools
 from asterisk_privacy.daemon.settings import Config
+from asterisk_privacy.daemon.tally import Decision
 from asterisk_privacy.policy.purpose import Profile
 from asterisk_privacy.policy.sampling import sampled_purposes
 
@@ -76,6 +77,7 @@ class Supervisor:
             why = "the daemon is stopping"
         if why is not None or profile is None:
             self._health.alarm(Alarm.NOT_READY, f"a call goes on unrecorded: {why}")
+            self._health.tally.decisions[Decision.UNRECORDED] += 1
             return no_announcement()
         present = self._by_channel.get(request.channel)
         if present is not None:
@@ -83,6 +85,7 @@ class Supervisor:
         runner = CallRunner(request.channel, profile, sampled_purposes(profile, secrets.randbelow), self._tools, self._over)
         self._by_channel[request.channel] = runner
         self._health.calls_begun += 1
+        self._health.tally.decisions[Decision.ANNOUNCE] += 1
         self._callers.begin(runner.call_id, profile.name, request.caller, request.parameters.get("direction", "in"))
         log.info("call %s begun on profile %s", runner.call_id, profile.name)
         state = self._reminders.write(request.channel, runner.memory)
@@ -91,7 +94,9 @@ class Supervisor:
     def _moved_to(self, runner: CallRunner, profile: Profile) -> Mapping[str, str]:
         """One call stays one recording (R17); what the first notice did not tell is told by a second one (R5)."""
         if runner.covers(profile):
+            self._health.tally.decisions[Decision.COVERED] += 1
             return no_announcement()
+        self._health.tally.decisions[Decision.ANNOUNCE] += 1
         runner.change_profile(profile, sampled_purposes(profile, secrets.randbelow))
         log.info("call %s moved to profile %s", runner.call_id, profile.name)
         state = self._reminders.write(runner.channel, runner.memory)
@@ -202,6 +207,7 @@ class Supervisor:
         except ValueError:
             self._health.alarm(Alarm.UNKNOWN_KEY, "the dialplan sent a key command that does not exist; compare features_privacy.conf")
             return
+        self._health.tally.keys[key.value] += 1
         runner.receive(ev.KeyPressed(event.at, key, event.channel))
 
     def _call_of(self, event: ae.AgentPressed) -> CallRunner | None:

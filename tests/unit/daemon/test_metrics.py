@@ -1,0 +1,129 @@
+"""What Prometheus reads, over HTTP from the whole daemon: the counts are those of what happened, and nobody can be told from them."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from time import monotonic
+
+import aiohttp
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from whole_daemon import installed, whole_daemon
+
+from asterisk_privacy.asterisk import ari_events as ae
+from asterisk_privacy.asterisk.ari import Reading
+from asterisk_privacy.asterisk.fastagi import AgiRequest
+from asterisk_privacy.call import pbx
+from asterisk_privacy.daemon.health import Alarm
+from asterisk_privacy.daemon.report import Running
+
+Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+CALLS = 1000
+
+
+async def scrape(running: Running, accept: str = "") -> str:
+    address = running.service.config.metrics.listen
+    async with aiohttp.ClientSession() as session, session.get(f"http://{address}/metrics", headers={"Accept": accept}) as answer:
+        assert answer.status == 200, await answer.text()
+        return await answer.text()
+
+
+def series(text: str) -> Series:
+    samples = [s for family in text_string_to_metric_families(text) for s in family.samples]
+    found = {(s.name, tuple(sorted(s.labels.items()))): s.value for s in samples}
+    assert len(found) == len(samples), "a series was told twice"
+    return found
+
+
+def total(found: Series, name: str, **labels: str) -> float:
+    return found[f"asterisk_privacy_{name}", tuple(sorted(labels.items()))]
+
+
+def linked(running: Running) -> None:
+    running.service.supervisor.link_up(Reading(monotonic(), (), (), frozenset()))
+
+
+class Somebody:
+    """One call of a customer and an agent whom nobody has seen before."""
+
+    def __init__(self, running: Running) -> None:
+        self.running = running
+        self.supervisor = running.service.supervisor
+        self.number = "06" + "".join(secrets.choice("0123456789") for _ in range(8))
+        self.agent = "agent" + secrets.token_hex(4)
+        self.channel = secrets.token_hex(6)
+        self.plan = self.supervisor.answer(AgiRequest(self.channel, "start", {"profile": "sales"}, self.number))
+
+    def tell(self, event: ae.AriEvent) -> None:
+        self.supervisor.pbx_told(event)
+
+    def talks(self) -> None:
+        now, call, theirs = monotonic(), self.plan["PRIVACY_CALL"], f"{self.channel}-a"
+        self.tell(pbx.ChannelSeen(now, self.channel, f"PJSIP/trunk{secrets.token_hex(3)}-{self.channel}", True))
+        self.tell(ae.NoticeStage(now, self.channel, call, "begin", False))
+        self.tell(ae.NoticeStage(now, self.channel, call, "end", True))
+        self.tell(pbx.ChannelSeen(now, theirs, f"PJSIP/{self.agent}-0001", True))
+        self.tell(pbx.BridgeSeen(now, f"b{self.channel}", True))
+        for one in (self.channel, theirs):
+            self.tell(pbx.Entered(now, f"b{self.channel}", one))
+        self.tell(ae.AgentPressed(now, theirs, "pause", self.channel, f"PJSIP/{self.agent}"))
+        self.tell(pbx.Held(now, theirs))
+        self.running.service.health.silent_hold(f"PJSIP/{self.agent}")
+
+    def ends(self) -> None:
+        self.tell(pbx.ChannelGone(monotonic(), self.channel))
+        self.tell(pbx.ChannelGone(monotonic(), f"{self.channel}-a"))
+
+
+@pytest.mark.parametrize("accept", ["", "application/openmetrics-text; version=1.0.0"])
+async def test_before_the_first_call_every_series_is_there_with_a_zero(tmp_path: Path, accept: str) -> None:
+    async with whole_daemon(installed(tmp_path)) as running:
+        text = await scrape(running, accept)
+        found = series(text)
+    assert text.endswith("# EOF\n") == bool(accept)
+    assert total(found, "alarms_total", kind="missed_calls") == 0
+    assert total(found, "recordings_total", purpose="training", outcome="sealed") == 0
+    assert total(found, "ari_connected") == 0
+    assert total(found, "disk_free_bytes") > 0
+    assert total(found, "ring_limit_bytes") == 1 << 30
+    assert total(found, "agi_seconds_bucket", le="+Inf") == 0
+
+
+async def test_a_thousand_people_leave_the_same_series_and_no_trace(tmp_path: Path) -> None:
+    async with whole_daemon(installed(tmp_path)) as running:
+        linked(running)
+        before = series(await scrape(running))
+        people = [Somebody(running) for _ in range(CALLS)]
+        for person in people:
+            person.talks()
+        text = await scrape(running)
+        during = series(text)
+        for person in people:
+            person.ends()
+        after = series(await scrape(running))
+        traces = [word for person in people for word in (person.number, person.agent, person.channel, person.plan["PRIVACY_CALL"])]
+        assert not [word for word in traces if word in text]
+    assert during.keys() == before.keys() == after.keys()
+    assert total(during, "calls", state="live") == CALLS and total(after, "calls", state="grace") == CALLS
+    assert total(during, "agi_decisions_total", decision="announce") == CALLS
+    assert total(during, "consents_total", kind="notice-heard") == CALLS
+    assert total(during, "keys_total", key="pause") == CALLS
+    assert total(during, "silent_holds_total") == total(during, "alarms_total", kind="silent_hold") == CALLS
+
+
+async def test_a_call_without_the_link_is_told_to_go_on_and_counted(tmp_path: Path) -> None:
+    async with whole_daemon(installed(tmp_path)) as running:
+        Somebody(running)
+        found = series(await scrape(running))
+    assert total(found, "agi_decisions_total", decision="unrecorded") == 1
+    assert total(found, "alarms_total", kind=Alarm.NOT_READY) == 1
+
+
+async def test_nothing_else_is_answered(tmp_path: Path) -> None:
+    async with whole_daemon(installed(tmp_path)) as running, aiohttp.ClientSession() as session:
+        for path in ("/", "/status", "/metrics/x"):
+            async with session.get(f"http://{running.service.config.metrics.listen}{path}") as answer:
+                assert answer.status == 404
+        async with session.post(f"http://{running.service.config.metrics.listen}/metrics") as answer:
+            assert answer.status == 405
