@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -18,6 +19,12 @@ from asterisk_privacy.cli.common import (
     print_json,
     print_table,
 )
+from asterisk_privacy.daemon.vouching import sign_trail
+from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.registry.checkpoint import read_file
+from asterisk_privacy.registry.rows import AuditReport
+from asterisk_privacy.registry.signing import Verifier
+from asterisk_privacy.registry.verify import Copy
 
 
 @click.group("audit")
@@ -25,27 +32,112 @@ def audit() -> None:
     """The audit trail: every change, listen and deletion, in a chain of hashes."""
 
 
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
 @audit.command("verify")
+@click.option("--checkpoint", "files", type=_FILE, multiple=True, metavar="FILE", help="A copy kept elsewhere; may be said again.")
+@click.option("--public-key", "public_key", type=_FILE, help="A copy kept elsewhere; else that of the configuration.")
 @config_option
 @json_option
 @operator_errors
-def verify(config: Path, as_json: bool) -> None:
-    """Check the whole chain: nothing changed, removed, inserted, moved or cut off.
+def verify(files: tuple[Path, ...], public_key: Path | None, config: Path, as_json: bool) -> None:
+    """Check the whole chain, and the checkpoints signed over it: nothing changed, removed, inserted, moved or cut off.
 
-    Who can write the whole registry file can also forge the whole chain. Keep the head that this prints somewhere else: a later
-    chain that does not contain it is a forged one.
+    Who can write all of this machine can forge the chain, the checkpoints here and the public key. Therefore keep the public key and
+    copies of the checkpoints elsewhere (the file [registry] checkpoints, or the journal's lines), and name them: then a cut or
+    rewritten trail is found, whoever did it.
+
+    \b
+    Example:
+      asterisk-privacy audit verify --checkpoint /mnt/elsewhere/checkpoints.jsonl --public-key /mnt/elsewhere/checkpoint.pub
 
     \b
     Exit codes: 0 the trail is sound, 1 it is not, 2 configuration, 3 cannot work now.
     """
-    with configured(config) as (_, registry):
-        report = registry.verify_audit()
+    with configured(config) as (settings, registry):
+        keys = Verifier.load(public_key) if public_key is not None else _own_key(settings.registry.checkpoint_public_key)
+        report = registry.verify_audit([*_own_copy(settings.registry.checkpoints), *map(_copy, files)], keys)
     if as_json:
-        print_json({"entries": report.entries, "ok": report.ok, "first_bad": report.first_bad, "why": report.why})
+        print_json(_as_json(report, keys is not None))
     else:
         click.echo(f"{'sound' if report.ok else 'NOT SOUND'}: {report.why}")
+        for fault in report.faults[1:]:
+            click.echo(f"and: {fault}")
+        click.echo(_about_checkpoints(report, keys is not None))
     if not report.ok:
         sys.exit(FOUND_SOMETHING)
+
+
+@audit.command("checkpoint")
+@config_option
+@json_option
+@operator_errors
+def checkpoint(config: Path, as_json: bool) -> None:
+    """Sign the trail as it stands, now. The recorder does so each night.
+
+    The checkpoint goes to the registry and to the end of the file [registry] checkpoints. A trail that is not sound is not signed.
+
+    \b
+    Example:
+      sudo -u asterisk-privacy asterisk-privacy audit checkpoint
+
+    \b
+    Exit codes: 0 fine, 2 configuration, 3 no key, a broken trail, or a file that cannot be written.
+    """
+    with configured(config) as (settings, registry):
+        made = sign_trail(registry, settings.registry)
+    if as_json:
+        print_json(asdict(made))
+    else:
+        where = settings.registry.checkpoints
+        click.echo(f"checkpoint {made.number} at {made.at}: {made.entries} entries, signed by key {made.key}; ship {where}")
+
+
+def _own_key(path: Path) -> Verifier | None:
+    return Verifier.load(path) if path.exists() else None
+
+
+def _own_copy(path: Path) -> list[Copy]:
+    """The file beside the registry. That it is not there is a fault as soon as the registry knows of a checkpoint."""
+    try:
+        return [Copy(str(path), *read_file(path), own=True)]
+    except FileNotFoundError:
+        return [Copy(str(path), (), own=True)]
+
+
+def _copy(path: Path) -> Copy:
+    try:
+        checkpoints, faults = read_file(path)
+    except FileNotFoundError:
+        raise OperatorError(f"checkpoints {path}: no such file; name a copy of the file [registry] checkpoints") from None
+    if not checkpoints and not faults:
+        raise OperatorError(f"checkpoints {path}: is empty; name a copy of the file [registry] checkpoints")
+    return Copy(str(path), checkpoints, faults)
+
+
+def _about_checkpoints(report: AuditReport, checked: bool) -> str:
+    last = report.last_checkpoint
+    if last is None:
+        return (
+            "no checkpoint yet: a tail that was cut off, and the head with it, would not be seen; "
+            "see: asterisk-privacy keys generate-checkpoint-key --help"
+        )
+    signed = f"signed by key {last.key}" if checked else "SIGNATURES NOT CHECKED: no public key here, name it with --public-key"
+    return f"last checkpoint: {last.number} at {last.at}, {last.entries} entries; {max(0, report.entries - last.entries)} since; {signed}"
+
+
+def _as_json(report: AuditReport, checked: bool) -> dict[str, object]:
+    return {
+        "entries": report.entries,
+        "ok": report.ok,
+        "first_bad": report.first_bad,
+        "why": report.why,
+        "faults": list(report.faults),
+        "checkpoints": report.checkpoints,
+        "last_checkpoint": None if report.last_checkpoint is None else asdict(report.last_checkpoint),
+        "signatures_checked": checked and report.last_checkpoint is not None,
+    }
 
 
 @audit.command("list")

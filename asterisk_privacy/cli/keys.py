@@ -1,4 +1,4 @@
-"""`keys`: make the reviewers' key pair and the key for number hashes."""
+"""`keys`: make the reviewers' key pair, the key for number hashes, and the key that signs checkpoints."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.registry.signing import Signer
 from asterisk_privacy.store.identity import Identity
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -17,7 +18,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 
 @click.group()
 def keys() -> None:
-    """Keys: who can listen to recordings, and how numbers are hashed.
+    """Keys: who can listen to recordings, how numbers are hashed, and what vouches for the audit trail.
 
     Recordings are sealed to public keys (age1...). The recorder has only those. Whoever holds the secret key can listen.
     """
@@ -68,6 +69,36 @@ def generate_number_key(file: Path, as_json: bool) -> None:
     """
     _write_secret(file, secrets.token_hex(32) + "\n")
     click.echo(json.dumps({"number_key": str(file)}) if as_json else f"Number key written to {file}")
+
+
+@keys.command("generate-checkpoint-key")
+@click.argument("file", type=_FILE)
+@click.option("--public", type=_FILE, help="New file for the public key; without it FILE with the ending .pub.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def generate_checkpoint_key(file: Path, public: Path | None, as_json: bool) -> None:
+    """Write the key that signs checkpoints of the audit trail to FILE (ed25519, PEM, new file, mode 0600).
+
+    Each night the recorder signs how long the audit trail is and where its chain ends. Keep a copy of the public key, and of the
+    checkpoints, on another machine: there `audit verify` shows whether anything was cut or rewritten here since, whoever did it.
+
+    \b
+    Example:
+      asterisk-privacy keys generate-checkpoint-key /etc/asterisk-privacy/checkpoint.key
+    """
+    public = public or file.with_suffix(".pub")
+    if public.absolute() == file.absolute():
+        raise OperatorError(f"{file}: cannot be the private key and the public key at once; name two files")
+    if public.exists():
+        raise OperatorError(f"{public}: exists already and a key is never overwritten; name another file with --public")
+    made = Signer.generate()
+    _write_secret(file, made.private_pem)
+    _append_line(public, made.public_pem.rstrip())
+    if as_json:
+        click.echo(json.dumps({"key": made.key_id, "private": str(file), "public": str(public)}))
+        return
+    click.echo(made.key_id)
+    click.echo(f"Private key in {file}: for the recorder's nightly run alone.", err=True)
+    click.echo(f"Public key in {public}: keep a copy of it on another machine.", err=True)
 
 
 def _write_secret(path: Path, text: str) -> None:

@@ -328,6 +328,9 @@ def _absurd_paths(config: Config) -> Iterator[tuple[str, Problem]]:
     size = len(str(config.control.socket).encode())
     if size > SOCKET_PATH_MAX:
         yield (
+        "registry.checkpoints": config.registry.checkpoints,
+        "registry.checkpoint_key": config.registry.checkpoint_key,
+        "registry.checkpoint_public_key": config.registry.checkpoint_public_key,
             "control.socket",
             Problem("control.socket", f"a socket's path has at most {SOCKET_PATH_MAX} bytes, this one {size}", "write a shorter path"),
         )

@@ -29,6 +29,8 @@ class Alarm(StrEnum):
     PURGE_FAILED = "purge_failed"
     PURGE_BRAKED = "purge_braked"
     DELETION_OVERDUE = "deletion_overdue"
+    AUDIT_BROKEN = "audit_broken"  # the nightly walk found the audit trail tampered with
+    CHECKPOINT_FAILED = "checkpoint_failed"  # the night ended without a signed checkpoint, though there is a key
     REQUEST_OVERDUE = "request_overdue"  # of a person, GDPR art. 12(3)
     TONE_FAILED = "tone_failed"
     SILENT_HOLD = "silent_hold"  # a phone holds without telling the PBX; the agent may hear a held caller (R15)

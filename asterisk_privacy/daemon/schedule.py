@@ -11,6 +11,7 @@ from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
+from asterisk_privacy.daemon import vouching
 from asterisk_privacy.daemon.health import Alarm, Health
 from asterisk_privacy.daemon.purging import Rules, make_purger
 from asterisk_privacy.daemon.request_watch import EVERY_MINUTES, RequestWatch
@@ -88,4 +89,8 @@ class PurgeSchedule:
 
     def _purge(self) -> PurgeReport:
         with Registry.open(self._config.registry.path, actor="purger") as registry:
-            return make_purger(registry, self._vault, self._config.purger, Rules.of(self._config)).run(datetime.now(UTC), dry_run=False)
+            try:
+                purger = make_purger(registry, self._vault, self._config.purger, Rules.of(self._config))
+                return purger.run(datetime.now(UTC), dry_run=False)
+            finally:
+                vouching.nightly(registry, self._config.registry, self._health)

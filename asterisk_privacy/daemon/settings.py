@@ -114,6 +114,9 @@ class PurgerSettings:
     brake_percent: Annotated[int, Meta(ge=1, le=100)] = 25
     brake_at_least: Annotated[int, Meta(ge=1, le=1000000)] = 20
 
+    checkpoints: Path = Path("/var/lib/asterisk-privacy/checkpoints.jsonl")
+    checkpoint_key: Path = Path("/etc/asterisk-privacy/checkpoint.key")  # private; only the nightly run reads it
+    checkpoint_public_key: Path = Path("/etc/asterisk-privacy/checkpoint.pub")
 
 @dataclass(frozen=True, slots=True)
 class Evaluations:

@@ -1,15 +1,16 @@
 """The audit trail: rows that only grow, each carrying a hash over itself and the row before it; a head row counts them.
 
-What `verify` notices: a row changed, removed, inserted or moved, a tail cut off, a guard (trigger) taken away. What it cannot notice:
-somebody with write access to the whole file who computes every hash anew from the row of his choice, head included. Only a
-checkpoint kept elsewhere (a signed head) shows that; it is not built yet. Until then keep the head that `audit verify` prints.
+What `check` notices: a row changed, removed, inserted or moved, a tail cut off, a guard (trigger) taken away. What it cannot notice:
+somebody with write access to the whole file who computes every hash anew from the row of his choice, head included. For that there are
+signed checkpoints (checkpoints.py, verify.py).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 from peewee import SqliteDatabase
 
@@ -17,7 +18,7 @@ from asterisk_privacy.registry.clock import from_ms, to_ms
 from asterisk_privacy.registry.db import RegistryFile, sql
 from asterisk_privacy.registry.migrations.m0001_first import GENESIS
 from asterisk_privacy.registry.models import AuditEntry
-from asterisk_privacy.registry.rows import AuditReport, AuditRow
+from asterisk_privacy.registry.rows import AuditRow
 
 GUARDS = ("audit_insert", "audit_update", "audit_delete", "audit_head_insert", "audit_head_update", "audit_head_delete")
 _COLUMNS = "seq, at, actor, action, subject, detail, prev, hash"
@@ -39,32 +40,58 @@ def append(file: RegistryFile, db: SqliteDatabase, action: str, subject: str, de
     sql(db, "UPDATE audit_head SET entries = ?, hash = ? WHERE id = 1", (seq, digest))
 
 
-def verify(file: RegistryFile) -> AuditReport:
-    with file.read() as db:
-        head = sql(db, "SELECT entries, hash FROM audit_head WHERE id = 1").fetchone()
-        count, last, bad = _walk(sql(db, f"SELECT {_COLUMNS} FROM audit ORDER BY seq"))
-        guards = {name for (name,) in sql(db, "SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()}
-    if bad is not None:
-        return AuditReport(count, False, *bad)
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """How far the chain was walked (`entries`), the hash of the last row, the first fault, and the hashes of the rows asked for."""
+
+    entries: int
+    last: str
+    why: str | None = None
+    first_bad: int | None = None  # seq of the first entry that cannot be trusted; None when the fault is not in an entry
+    hashes: Mapping[int, str] | None = None
+
+
+def check(db: SqliteDatabase, start: tuple[int, str] | None = None, wanted: Collection[int] = ()) -> Walk:
+    """The whole chain, or what follows entry `start` (seq, hash); the head, and the guards. One row at a time is in memory."""
+    head = sql(db, "SELECT entries, hash FROM audit_head WHERE id = 1").fetchone()
+    guards = {name for (name,) in sql(db, "SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()}
+    walk = _walk(db, start or (0, GENESIS), frozenset(wanted))
+    if walk.why is not None:
+        return walk
+    count = walk.entries
     if head is None:
-        return AuditReport(count, False, None, "the head record is missing")
+        return _with_fault(walk, None, "the head record is missing")
     if head[0] > count:
-        return AuditReport(count, False, count + 1, f"the head counts {head[0]} entries, but only {count} are there: the tail was cut off")
+        return _with_fault(walk, count + 1, f"the head counts {head[0]} entries, but only {count} are there: the tail was cut off")
     if head[0] < count:
-        return AuditReport(count, False, head[0] + 1, f"the head counts {head[0]} entries, but {count} are there: rows were added past it")
-    if head[1] != last:
-        return AuditReport(count, False, count or None, "the last entry is not the one that the head names")
+        return _with_fault(walk, head[0] + 1, f"the head counts {head[0]} entries, but {count} are there: rows were added past it")
+    if head[1] != walk.last:
+        return _with_fault(walk, count or None, "the last entry is not the one that the head names")
     missing = [name for name in GUARDS if name not in guards]
     if missing:
-        return AuditReport(count, False, None, f"the entries agree, but the guards {', '.join(missing)} were taken from the file")
-    return AuditReport(count, True, None, f"{count} entries, each in its place; head {last}")
+        return _with_fault(walk, None, f"the entries agree, but the guards {', '.join(missing)} were taken from the file")
+    return walk
 
 
-def _walk(rows: Iterable[tuple[int, int, str, str, str, str, str, str]]) -> tuple[int, str, tuple[int, str] | None]:
-    """(rows that are there, hash of the last one, first fault as (seq, why))."""
-    count, last, bad = 0, GENESIS, None
+def _with_fault(walk: Walk, seq: int | None, why: str) -> Walk:
+    return Walk(walk.entries, walk.last, why, seq, walk.hashes)
+
+
+def _walk(db: SqliteDatabase, start: tuple[int, str], wanted: Collection[int]) -> Walk:
+    count, last = start
+    if count:
+        found = sql(db, "SELECT hash FROM audit WHERE seq = ?", (count,)).fetchone()
+        if found is None:
+            return Walk(count, last, f"entry {count}, to which the last checkpoint was signed, is missing", count)
+        if found[0] != last:
+            return Walk(count, last, f"entry {count} is not the one to which the last checkpoint was signed", count)
+    bad: tuple[int, str] | None = None
+    hashes: dict[int, str] = {}
+    rows = sql(db, f"SELECT {_COLUMNS} FROM audit WHERE seq > ? ORDER BY seq", (count,))
     for seq, at, actor, action, subject, detail, prev, digest in rows:
         count += 1
+        if seq in wanted:
+            hashes[seq] = digest
         if bad is not None:
             continue
         if seq != count:
@@ -74,7 +101,7 @@ def _walk(rows: Iterable[tuple[int, int, str, str, str, str, str, str]]) -> tupl
         elif digest != entry_hash(prev, seq, at, actor, action, subject, detail):
             bad = (seq, f"entry {seq} was changed: its hash does not fit it")
         last = digest
-    return count, last, bad
+    return Walk(count, last, None if bad is None else bad[1], None if bad is None else bad[0], hashes)
 
 
 def entries(file: RegistryFile, limit: int | None, subject: str | None = None) -> list[AuditRow]:

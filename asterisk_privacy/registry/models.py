@@ -53,6 +53,8 @@ class Recording(Model):
     state_at = BigIntegerField()
     state_reason = TextField()
     evidence = TextField(null=True)
+    sealed_to = TextField(null=True)  # fingerprints of public keys, a space between
+    deidentified = TextField(null=True)  # how a person was taken out of it
 
     class Meta:
         table_name = "recordings"

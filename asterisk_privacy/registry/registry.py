@@ -22,6 +22,7 @@ from asterisk_privacy.registry import (
     campaigns,
     cases,
     draws,
+    checkpoints,
     due,
     holds,
     purges,
@@ -31,13 +32,16 @@ from asterisk_privacy.registry import (
     restrictions,
     subjects,
 )
+    verify,
 from asterisk_privacy.registry.case_rows import CaseRow, HoldRow
 from asterisk_privacy.registry.clock import utc_now
+from asterisk_privacy.registry.checkpoint import Checkpoint
 from asterisk_privacy.registry.db import RegistryFile
 from asterisk_privacy.registry.migrate import migrate
 from asterisk_privacy.registry.requests import About, RequestKind, RequestRow
 from asterisk_privacy.registry.rows import AuditReport, AuditRow, CallRow, PurgeRow, RecordingRow, RestrictionRow, State
 from asterisk_privacy.registry.subjects import ListenRow
+from asterisk_privacy.registry.signing import Signer, Verifier
 
 
 class Registry:
@@ -334,5 +338,10 @@ class Registry:
         """The newest first."""
         return audit.entries(self._file, limit, subject)
 
-    def verify_audit(self) -> AuditReport:
-        return audit.verify(self._file)
+    def verify_audit(self, copies: Sequence[verify.Copy] = (), verifier: Verifier | None = None) -> AuditReport:
+        """`copies` of checkpoints from files, `verifier` of their signatures: see verify.py."""
+        return verify.verify(self._file, copies, verifier)
+
+    def checkpoint(self, signer: Signer, beside: Path) -> Checkpoint:
+        """Signs the trail as it stands, in the registry and in the file `beside`. Broken, NotWritten: see checkpoints.py."""
+        return checkpoints.make(self._file, signer, beside)

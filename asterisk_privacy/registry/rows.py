@@ -13,6 +13,7 @@ from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.policy.purpose import Basis
 from asterisk_privacy.policy.retention import Criterion, Milestone
 from asterisk_privacy.registry.case_rows import NOTHING, Circumstances
+from asterisk_privacy.registry.checkpoint import Checkpoint
 
 
 class WrongState(OperatorError):
@@ -145,6 +146,9 @@ class AuditReport:
     ok: bool
     first_bad: int | None  # seq of the first entry that cannot be trusted; None when the fault is not in an entry
     why: str
+    faults: tuple[str, ...] = ()  # all that is wrong, one sentence each
+    checkpoints: int = 0
+    last_checkpoint: Checkpoint | None = None
 
 
 NO_MILESTONES: Mapping[Milestone, datetime] = {}

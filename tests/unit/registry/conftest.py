@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from registry_samples import COMPLAINT, T0
 
+from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.policy.purpose import Purpose
 from asterisk_privacy.registry.registry import Registry
 
@@ -67,3 +68,16 @@ def raw(path: Path) -> Callable[..., list[tuple[object, ...]]]:
             db.close()
 
     return run
+
+
+@pytest.fixture
+def says() -> Callable[..., None]:
+    """says(action, "words", ...): the action ends with an OperatorError of one line that has all these words."""
+
+    def check(action: Callable[[], object], *words: str) -> None:
+        with pytest.raises(OperatorError) as error:
+            action()
+        text = str(error.value)
+        assert "\n" not in text and all(word in text for word in words), text
+
+    return check

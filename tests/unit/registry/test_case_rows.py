@@ -163,3 +163,43 @@ def test_a_lesson_counts_by_the_last_decision(registry: Registry, sealed: Sealed
     with pytest.raises(WrongState, match="is purging"):
         registry.lesson("r1", LATER + DAY, LATER, "anna", "calm")
     assert COMPLAINT.retention.lesson_limit() is None
+
+
+def test_cases_without_a_reference_are_carried_over_too(path: Path) -> None:
+    """A file of the fifth schema: what was left of cases as milestones (opened or closed without a reference)."""
+    file = RegistryFile(path, "test", utc_now, 5.0)
+    file.connect()
+    migrate(file, STEPS[:4])
+    with file.change() as db:
+        sql(db, "INSERT INTO calls (id, profile, direction, begun_at) VALUES ('c1', 'sales', 'in', 1)")
+        for recording, state in (("open", "sealed"), ("shut", "sealed"), ("only-shut", "sealed"), ("linked", "sealed"), ("gone", "erased")):
+            columns = "id, call_id, part, state, recorded_at, state_at, state_reason"
+            sql(db, f"INSERT INTO recordings ({columns}) VALUES (?, 'c1', 1, ?, 1, 1, '')", (recording, state))
+        sql(db, "INSERT INTO cases (id, kind, reference, opened_at) VALUES (1, 'complaint', 'K-1', 1000)")
+        sql(db, "INSERT INTO case_events (case_id, kind, at, by, note) VALUES (1, 'opened', 1000, 'anna', '')")
+        sql(db, "INSERT INTO case_links (case_id, recording_id, at, by) VALUES (1, 'linked', 1000, 'anna')")
+        for recording, kind, at in (
+            ("open", "case-opened", 1000),
+            ("shut", "case-opened", 1000),
+            ("shut", "case-closed", 3000),
+            ("only-shut", "case-closed", 4000),
+            ("linked", "case-closed", 5000),  # of a case that was opened again since: it stays open
+            ("gone", "case-opened", 1000),
+            ("open", "reviewed", 6000),
+        ):
+            sql(db, "INSERT INTO milestones (recording_id, kind, at, by, note) VALUES (?, ?, ?, 'anna', '')", (recording, kind, at))
+    migrate(file)
+    file.close()
+    with Registry.open(path) as now:
+        told = {c.reference: (c.closed_at and c.closed_at.second, c.recordings, c.case.closed_at is not None) for c in now.cases()}
+        assert told == {
+            "K-1": (None, ("linked",), False),
+            "recording open": (None, ("open",), False),
+            "recording shut": (3, ("shut",), True),
+            "recording only-shut": (4, ("only-shut",), True),
+        }
+        assert set(row(now, "open").milestones) == {Milestone.CASE_OPENED, Milestone.REVIEWED}
+        for recording in ("shut", "only-shut"):
+            assert Milestone.CASE_CLOSED in row(now, recording).milestones
+        assert Milestone.CASE_CLOSED not in row(now, "linked").milestones
+        assert now.verify_audit().ok

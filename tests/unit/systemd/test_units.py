@@ -134,6 +134,8 @@ FILES = [
     ("z", "/etc/asterisk-privacy/recipients.txt", "0640", "root", "the recorder cannot add a listener"),
     ("z", "/etc/asterisk-privacy/ari.secret", "0640", "root", "a password"),
     ("z", "/etc/asterisk-privacy/number.key", "0640", "root", "with it numbers could be guessed from their hashes"),
+    ("z", "/etc/asterisk-privacy/checkpoint.key", "0640", "root", "with it checkpoints of the audit trail could be forged"),
+    ("z", "/etc/asterisk-privacy/checkpoint.pub", "0644", "root", "whoever checks the trail may read it"),
     ("d", "/var/lib/asterisk-privacy", "0700", "asterisk-privacy", "registry and recordings"),
     ("d", "/var/lib/asterisk-privacy/recordings", "0700", "asterisk-privacy", "the store refuses a wider mode"),
 ]
