@@ -21,8 +21,8 @@ from asterisk_privacy.registry import (
     calls,
     campaigns,
     cases,
-    draws,
     checkpoints,
+    draws,
     due,
     holds,
     purges,
@@ -31,17 +31,17 @@ from asterisk_privacy.registry import (
     requests,
     restrictions,
     subjects,
-)
     verify,
+)
 from asterisk_privacy.registry.case_rows import CaseRow, HoldRow
-from asterisk_privacy.registry.clock import utc_now
 from asterisk_privacy.registry.checkpoint import Checkpoint
+from asterisk_privacy.registry.clock import utc_now
 from asterisk_privacy.registry.db import RegistryFile
 from asterisk_privacy.registry.migrate import migrate
 from asterisk_privacy.registry.requests import About, RequestKind, RequestRow
 from asterisk_privacy.registry.rows import AuditReport, AuditRow, CallRow, PurgeRow, RecordingRow, RestrictionRow, State
-from asterisk_privacy.registry.subjects import ListenRow
 from asterisk_privacy.registry.signing import Signer, Verifier
+from asterisk_privacy.registry.subjects import ListenRow
 
 
 class Registry:
