@@ -313,6 +313,9 @@ def _absurd_paths(config: Config) -> Iterator[tuple[str, Problem]]:
         "store.recipients": config.store.recipients,
         "registry.path": config.registry.path,
         "registry.number_key": config.registry.number_key,
+        "registry.checkpoints": config.registry.checkpoints,
+        "registry.checkpoint_key": config.registry.checkpoint_key,
+        "registry.checkpoint_public_key": config.registry.checkpoint_public_key,
         "control.socket": config.control.socket,
     }
     seen: dict[Path, str] = {}
@@ -328,9 +331,6 @@ def _absurd_paths(config: Config) -> Iterator[tuple[str, Problem]]:
     size = len(str(config.control.socket).encode())
     if size > SOCKET_PATH_MAX:
         yield (
-        "registry.checkpoints": config.registry.checkpoints,
-        "registry.checkpoint_key": config.registry.checkpoint_key,
-        "registry.checkpoint_public_key": config.registry.checkpoint_public_key,
             "control.socket",
             Problem("control.socket", f"a socket's path has at most {SOCKET_PATH_MAX} bytes, this one {size}", "write a shorter path"),
         )

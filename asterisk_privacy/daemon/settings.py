@@ -104,6 +104,9 @@ class RegistrySettings:
     path: Path = Path("/var/lib/asterisk-privacy/registry.sqlite")
     number_key: Path = Path("/etc/asterisk-privacy/number.key")  # 32 random bytes in hex
     country_code: CountryCode = ""  # empty: national numbers stay national
+    checkpoints: Path = Path("/var/lib/asterisk-privacy/checkpoints.jsonl")
+    checkpoint_key: Path = Path("/etc/asterisk-privacy/checkpoint.key")  # private; only the nightly run reads it
+    checkpoint_public_key: Path = Path("/etc/asterisk-privacy/checkpoint.pub")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +117,6 @@ class PurgerSettings:
     brake_percent: Annotated[int, Meta(ge=1, le=100)] = 25
     brake_at_least: Annotated[int, Meta(ge=1, le=1000000)] = 20
 
-    checkpoints: Path = Path("/var/lib/asterisk-privacy/checkpoints.jsonl")
-    checkpoint_key: Path = Path("/etc/asterisk-privacy/checkpoint.key")  # private; only the nightly run reads it
-    checkpoint_public_key: Path = Path("/etc/asterisk-privacy/checkpoint.pub")
 
 @dataclass(frozen=True, slots=True)
 class Evaluations:
