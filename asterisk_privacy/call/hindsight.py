@@ -37,11 +37,12 @@ class Hindsight:
                     found |= group
         return frozenset(found)
 
-    def gone(self, channel: str) -> None:
-        self._gone[channel] = None
+    def gone(self, thing: str) -> None:
+        """A channel or a bridge."""
+        self._gone[thing] = None
         if len(self._gone) > MOST_GONE:
             del self._gone[next(iter(self._gone))]
 
-    def is_gone(self, channel: str) -> bool:
-        """Asterisk never uses a channel's id twice: late news must not bring it back as a ghost that answers for a party."""
-        return channel in self._gone
+    def is_gone(self, thing: str) -> bool:
+        """Asterisk never uses an id twice: late news must not bring it back as a ghost that answers for a party."""
+        return thing in self._gone

@@ -108,9 +108,7 @@ class Switchboard:
             case BridgeSeen():
                 self._bridge_seen(event)
             case BridgeGone():
-                for member in tuple(self._bridge(event.bridge).members):
-                    self._leave(event.bridge, member, event.at)
-                del self._bridges[event.bridge]
+                self._bridge_gone(event)
             case Entered():
                 return self._entered(event)
             case Left():
@@ -228,7 +226,7 @@ class Switchboard:
         channel = self._channel(event.channel)
         if channel.bridge == event.bridge and not event.at > channel.moved_at:
             return True  # told twice
-        if _older(event.at, channel.moved_at):
+        if _older(event.at, channel.moved_at) or self._hindsight.is_gone(event.bridge):
             return False
         if channel.bridge is not None:
             self._leave(channel.bridge, event.channel, event.at)
@@ -257,6 +255,16 @@ class Switchboard:
             self._leave(event.bridge, gone, event.at)
         for member in event.members:
             self._entered(Entered(event.at, event.bridge, member))
+
+    def _bridge_gone(self, event: BridgeGone) -> None:
+        """Who is still in it left at some moment before; when, and where to, only his own news tells, which may be late."""
+        self._hindsight.gone(event.bridge)
+        bridge = self._bridges.pop(event.bridge, None)
+        for member in bridge.members if bridge is not None else ():
+            known = self._channels.get(member)
+            if known is not None and known.bridge == event.bridge:
+                known.bridge = None
+                known.held_by_feature = known.held_by_feature and _older(event.at, known.feature_at)
 
     def _leave(self, bridge: str, channel: str, at: float) -> None:
         self._bridge(bridge).members.discard(channel)

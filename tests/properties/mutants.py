@@ -14,7 +14,7 @@ def _gate(also: str) -> str:
 MUTANTS: tuple[tuple[str, str, str, str], ...] = (
     ("a repeated hold ends the hold", CALL + "switchboard", "channel.held, channel.hold_at = True,", "channel.held, channel.hold_at = not channel.held,"),
     ("holds are counted", CALL + "switchboard", "channel.held = channel.held_by_feature = False", "channel.held = channel.held and event.at - channel.hold_at < 3.2; channel.held_by_feature = False"),
-    ("a phone's hold ends when it leaves", CALL + "switchboard", "            known.bridge = None\n", "            known.bridge, known.held = None, False\n"),
+    ("a phone's hold ends when it leaves", CALL + "switchboard", "        if known.bridge == bridge:\n            known.bridge = None\n", "        if known.bridge == bridge:\n            known.bridge, known.held = None, False\n"),
     ("the gate ignores the link", CALL + "situation", GATE_LINE, _gate("    table.update({s: Gate.OPEN for s in table if s.life is Life.LIVE and s.consent is Consent.HEARD and s.demand is demand and s.hush is Hush.NONE and s.talk is Talk.TALKING})")),
     ("the gate ignores consent", CALL + "situation", GATE_LINE, _gate("    table.update({s: Gate.OPEN for s in table if s.life is Life.LIVE and s.demand is demand and s.hush is Hush.NONE and s.link is Link.UP and s.talk is Talk.TALKING})")),
     ("the gate ignores the pause", CALL + "situation", GATE_LINE, _gate("    table.update({s: Gate.OPEN for s in table if s.life is Life.LIVE and s.consent is Consent.HEARD and s.demand is demand and s.hush is not Hush.OFF_RECORD and s.link is Link.UP and s.talk is Talk.TALKING})")),
@@ -26,6 +26,8 @@ MUTANTS: tuple[tuple[str, str, str, str], ...] = (
     ("only the last stretch is shut", AUDIO + "quarantine", "for stretch in self._stretches:\n            stretch.ended = at", "for stretch in tuple(self._stretches)[-1:]:\n            stretch.ended = at"),
     ("no second shut", CALL + "recorder", "elif wanted is None and self._bad_news < inf and", "elif False and"),
     ("Local halves are not followed", CALL + "switchboard", "            if half is not None:", "            if half is not None and False:"),
+    ("who is in a bridge that ends left it at its end", CALL + "switchboard", "                known.bridge = None\n                known.held_by_feature", "                known.bridge, known.moved_at = None, event.at\n                known.held_by_feature"),
+    ("a bridge that is gone comes back with late news", CALL + "switchboard", " or self._hindsight.is_gone(event.bridge):", ":"),
     ("a parking lot mixes", CALL + "switchboard", "bridge.mixing = event.mixing", "bridge.mixing = True"),
     ("wipe forgets the quarantine", AUDIO + "quarantine", "while self._stretches and self._stretches[0].ended is not None:", "while False:"),
     ("a refusal is not final", CALL + "recorder", "        if self.situation.consent is Consent.REFUSED or not event.heard:", "        if not event.heard:"),

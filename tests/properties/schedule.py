@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from random import Random
 
 from scenarios.exchange import Exchange
-from scenarios.world import CALLER, World
+from scenarios.world import CALLER
 
 from asterisk_privacy.call import events as ev
 from asterisk_privacy.policy.purpose import Basis, Profile, Purpose, Trigger
 from asterisk_privacy.policy.retention import Days
 from properties.oracle import Truth
+from properties.told_world import ToldWorld
 
 PROOF = Purpose("proof", "proof", Basis.CONTRACT, "-", Trigger.ALWAYS, Days(30))
 COMPLAINT = Purpose("complaint", "complaint", Basis.CONTRACT, "-", Trigger.FLAG, Days(30))
@@ -23,7 +24,7 @@ STEPS = (
     "join", "join", "join", "join local", "join held", "leave", "move in", "consult",
     "part", "park", "hold", "hold", "hold", "unhold", "unhold", "unhold",
     "caller holds", "caller unholds", "feature", "early unhold", "consult", "move in", "pause", "resume", "resume", "off", "keep", "keep",
-    "refuse", "link", "busy", "ring",
+    "refuse", "link", "busy", "ring", "pick up", "pick up",
 )  # fmt: skip
 GAPS = (0.04, 0.05, 0.08, 0.15, 0.3, 0.6, 1.1, 2.0)
 
@@ -39,9 +40,29 @@ class Plan:
 
 
 def random_plan(seed: int) -> Plan:
+    """Anything, in any order."""
     r = Random(seed)
     steps = tuple((r.choice(STEPS), r.choice(GAPS), r.randrange(8)) for _ in range(r.randrange(4, 24)))
     return Plan(steps, r.choice(("zero", "even", "wild", "wild")), seed, r.random() < 0.7)
+
+
+OFFICE = (
+    ("hold", "unhold"), ("hold", "unhold"), ("caller holds", "caller unholds"), ("hold", "caller holds", "unhold", "caller unholds"),
+    ("hold", "hold", "unhold"), ("caller holds", "hold", "caller unholds", "unhold"), ("hold", "unhold", "hold", "unhold"),
+    ("park", "join"), ("park", "pick up"), ("part", "join"), ("part", "ring", "pick up"), ("part", "join local"), ("early unhold", "join"),
+    ("hold", "early unhold", "join"), ("feature", "part", "join"), ("consult", "move in"), ("hold", "unhold", "consult", "move in"),
+    ("join", "leave"), ("pause", "resume"), ("part", "join held", "unhold"), ("link",), ("busy",),
+)  # fmt: skip
+
+
+def office_plan(seed: int) -> Plan:
+    """A call as an office has it: talk, and between it holds, parking and transfers, each of them to its end. News is up to 800 ms late."""
+    r = Random(f"office {seed}")
+    steps = [(r.choice(("join", "join local", "pick up")), r.choice((0.3, 1.1)), 0)]
+    for moves in (r.choice(OFFICE) for _ in range(r.randrange(2, 9))):
+        for number, step in enumerate(moves):
+            steps.append((step, r.choice((1.1, 2.0, 4.0)) if number == 0 else r.choice(GAPS), r.randrange(8)))
+    return Plan((*steps, ("ring", 2.0, 0)), r.choice(("even", "wild")), seed)
 
 
 class Call:
@@ -53,7 +74,7 @@ class Call:
         self.reached: Counter[str] = Counter()
         self.truth = Truth()
         calm = plan.weather == "zero"
-        self.world = World(
+        self.world = ToldWorld(
             ALWAYS if plan.always else FLAGGED,
             lag=self._lag,
             jitter=lambda: self.rng.random() * (0.005 if calm else self.rng.choice((0.005, 0.03, 0.2))),
@@ -66,6 +87,7 @@ class Call:
         self._consulted: dict[str, str] = {}
         self._local: set[str] = set()
         self._everyone: list[str] = []  # agents' channels that exist
+        self._left_for = ""  # how the caller left the last conversation
         self.at = 0.5
         self._notice()
         for step, gap, who in plan.steps:
@@ -136,8 +158,22 @@ class Call:
             # he holds already when he comes in: at this moment the conversation ends, as the oracle says, and not a millisecond later
             self._do(lambda at: self.exchange.hold(agent, at - 0.001))
         self._do(lambda at: self.exchange.join(agent, at if held else at + 0.001, local))
-        self.truth.company = (self.truth.company or set()) | {agent}
+        self._arrived(agent)
         self.reached["local" if local else "join"] += 1
+
+    def _arrived(self, agent: str) -> None:
+        if self.truth.company is None and self._left_for:
+            self.reached[f"after {self._left_for}"] += 1
+        self._left_for = ""
+        self.truth.company = (self.truth.company or set()) | {agent}
+
+    def _pick_up(self, who: int) -> None:
+        """A colleague's phone rings for the caller, who waits; this agent takes the call: the colleague's channel becomes his."""
+        if self.truth.company is None:
+            ringing = self._fresh()
+            self._do(lambda at: self.exchange.pick_up(ringing, at))
+            self._arrived(ringing)
+            self.reached["pick up"] += 1
 
     def _join_local(self, who: int) -> None:
         self._join(who, local=True)
@@ -160,13 +196,19 @@ class Call:
             self._do(lambda at: self.exchange.park(at) if lot else self.exchange.part(at))
             self.truth.company = None
             self.truth.moved(CALLER)
-            self.reached["park" if lot else "transfer"] += 1
+            self._left_for = "park" if lot else "transfer"
+            self.reached[self._left_for] += 1
 
     def _park(self, who: int) -> None:
         self._part(who, lot=True)
 
     def _hold(self, who: int, feature: bool = False, someone: str | None = None) -> None:
         if holder := someone or self._anybody(who):
+            present = (self.truth.company or set()) | {CALLER}
+            others = {h for h, kinds in self.truth.holds.items() if kinds and h != holder} & present
+            self.reached["hold within a hold"] += bool(others) and holder in present
+            self.reached["both sides hold"] += bool(others) and holder in present and CALLER in others | {holder}
+            self.reached["hold repeated"] += bool(self.truth.holds.get(holder))
             self._do(lambda at: self.exchange.hold(holder, at, feature))
             self.truth.holds.setdefault(holder, set()).add("feature" if feature else "phone")
             self.reached["feature hold" if feature else "hold"] += 1
@@ -197,6 +239,7 @@ class Call:
             self.at = round(self.at + 0.003, 3)
             self.truth.company = None
             self.truth.moved(CALLER)
+            self._left_for = "early unhold"
             self.reached["early unhold"] += 1
 
     def _consult(self, who: int) -> None:

@@ -84,6 +84,19 @@ class Exchange:
             return self._enter(room, CALLER, at)
         return self._enter(room, inner, at)
 
+    def pick_up(self, ringing: str, at: float) -> float:
+        """A call that rings at one phone is taken from another, whose channel takes the ringing one's place (masquerade): the caller then
+        talks with the channel that rang, under the other's name."""
+        picker = f"{ringing}-picker"
+        self._seen(ringing, at, False)
+        self._seen(picker, at, True)
+        at = self._tell(pbx.ChannelSeen(at, ringing, self._name(picker), True))
+        self.up[ringing] = True
+        at = self._tell(pbx.ChannelSeen(at, picker, self._name(ringing) + "<ZOMBIE>", True))
+        at = self._tell(pbx.ChannelGone(at, picker))
+        self.up.pop(picker)
+        return self.join(ringing, at)
+
     def leave(self, agent: str, at: float, gone: bool = True) -> float:
         if gone:
             at = self._tell(pbx.ChannelGone(at, agent))

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from asterisk_privacy.call.pbx import BridgeSeen, ChannelGone, ChannelSeen, Entered, Held, Left, PbxEvent, Unheld
+from asterisk_privacy.call.pbx import BridgeGone, BridgeSeen, ChannelGone, ChannelSeen, Entered, Held, Left, PbxEvent, Unheld
 from asterisk_privacy.call.switchboard import Switchboard
 
 TALK: tuple[PbxEvent, ...] = (
@@ -49,6 +49,27 @@ def test_who_parted_meanwhile_is_told_of_a_late_hold() -> None:
     made = board(Left(5, "b", "c"))
     assert "c" in made.apply(Held(4.5, "a")).doubted
     assert "c" not in made.apply(Held(5.5, "a")).doubted
+
+
+def test_a_bridge_that_ends_does_not_say_when_who_was_in_it_left() -> None:
+    """An attended transfer: the agent moved to the other bridge before the first one ended, and his own news of it is late."""
+    made = board(
+        ChannelSeen(3, "o", "PJSIP/o-1", True), BridgeSeen(3, "x", True), Entered(3, "x", "o"), Left(5, "b", "c"), BridgeGone(5, "b")
+    )
+    made.apply(Entered(5, "x", "c"))
+    made.apply(Left(4, "b", "a"))
+    made.apply(Entered(4, "x", "a"))
+    assert made.company("c").parties == {"o", "a"}
+    made.apply(Held(6, "a"))
+    assert not made.company("c").parties
+
+
+def test_a_bridge_that_is_gone_does_not_come_back() -> None:
+    made = board(Left(4, "b", "c"), BridgeGone(4, "b"))
+    made.apply(BridgeSeen(3, "b", True))
+    made.apply(Entered(4, "b", "c"))
+    made.apply(Entered(4, "b", "a"))
+    assert made.company("c").parties == frozenset()
 
 
 def test_in_order_nothing_is_doubted() -> None:
