@@ -58,10 +58,10 @@ test-asterisk: venv lab  ## the tests on real calls
 	@echo "== tests on a real Asterisk"
 	@tools/test_on_calls.sh $(BIN)/python
 
-matrix: venv lab  ## every kind of waiting and moving, and random schedules, on real calls (five minutes; docs/waiting.md)
+matrix: venv lab  ## every kind of waiting and moving, and random schedules, on real calls (three minutes; docs/waiting.md)
 	@$(BIN)/python -m pytest -v tests/asterisk/matrix
 
-test: lint unit core lab test-asterisk  ## all of it but the matrix
+test: lint unit core lab test-asterisk  ## all of it
 
 bench: venv  ## planning a purge of a million recordings, and the time from key to sealed after half an hour of talk
 	@$(BIN)/python tools/bench.py

@@ -223,6 +223,12 @@ class Media:
         pieces = [packet.samples for packet in self.packets(since, until)]
         return np.concatenate([np.zeros(0, np.int16), *pieces])
 
+    def late(self, since: float = 0.0, until: float = float("inf")) -> float:
+        """Seconds by which a frame of that time left later than its schedule, at most: the machine was busy, a burst followed."""
+        sent = self.sent.copy()
+        origin = min((frame.at - frame.n * PERIOD for frame in sent), default=0.0)
+        return max((frame.at - frame.n * PERIOD - origin for frame in sent if since <= frame.at <= until), default=0.0)
+
     def keys(self, since: float = 0.0) -> str:
         """Keys that came as telephone-events, each once."""
         found: dict[tuple[int, int], str] = {}

@@ -43,6 +43,8 @@ class Result:
     before: float = 0.0
     after: float = 0.0
     hole: float = 0.0
+    stood: float = 0.0
+    """Longest time for which a phone of these tests sent nothing for want of the processor."""
     agent_heard: float = 0.0
     """Seconds of the waiting customer's private voice in an agent's ear."""
     customer_heard: float = 0.0
@@ -126,7 +128,11 @@ def _loss(found: Result, scene: Scene, person: Person, leg: Leg, heard: set[int]
     # where a source restarts at an edge, its own leg may need the cure first
     hole = bounds.hole if not bounds.hole_of or person.who in bounds.hole_of else HOLE_SECONDS
     edge = max(bounds.edge, hole if hole > HOLE_SECONDS else 0.0)
-    for what, seconds, limit in (("begin", missing.begin, edge), ("end", missing.end, bounds.edge), ("middle", missing.hole, hole)):
+    # a phone that stood still sends a burst; what Asterisk's hook has not handed out at the end is not kept
+    stood = max(leg.media.late(talk.begins, talk.ended), 0.0)
+    found.stood = max(found.stood, stood)
+    limits = (("begin", missing.begin, edge), ("end", missing.end, bounds.edge + stood), ("middle", missing.hole, hole + stood))
+    for what, seconds, limit in limits:
         if seconds > limit:
             found.late.append(f"{1000 * seconds:.0f} ms missing at the {what} {where}")
 

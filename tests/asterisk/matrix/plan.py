@@ -1,4 +1,4 @@
-"""What the PBX of the matrix is: lanes of endpoints, queues, parking lots and extensions; one call a lane, eight calls at once."""
+"""What the PBX of the matrix is: lanes of endpoints, queues, parking lots and extensions; one call a lane, twelve calls at once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from asterisk_privacy.lab.site import Site
 from asterisk_privacy.lab.unpack import Install
 
-LANES = 8
+LANES = 12
 CUSTOMER = "cora"
 AGENTS = ("anna", "ben", "dora", "mia")
 PEOPLE = (CUSTOMER, *AGENTS)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from math import inf
 
 import numpy as np
+from measuring import tone_seconds
 from plan import CUSTOMER
 
 from asterisk_privacy.audio.ulaw import Pcm
@@ -19,7 +20,7 @@ from asterisk_privacy.call.timeline import SpanKind
 from asterisk_privacy.lab.leg import Leg, State
 from asterisk_privacy.lab.phone import Phone
 from asterisk_privacy.lab.timecode import TimeCode
-from asterisk_privacy.lab.tones import Voice
+from asterisk_privacy.lab.tones import MUSIC, Voice
 
 SEEDS = {CUSTOMER: 0, "anna": 1, "ben": 2, "dora": 3, "mia": 4}
 PRIVATE_HZ = {CUSTOMER: 950.0, "anna": 1050.0, "ben": 1150.0, "dora": 1250.0, "mia": 1350.0}
@@ -217,3 +218,12 @@ class Scene:
             if packets and code.heard(np.concatenate([p.samples for p in packets])):
                 return packets[0].at
         raise TimeoutError(f"{listener.name} never heard {speaker.name}")
+
+    async def until_music(self, listener: Person, since: float, patience: float = 8.0) -> None:
+        """Looked at every 20 ms; the music must have been there for 60 ms."""
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline:
+            await asyncio.sleep(0.02)
+            if tone_seconds(listener.leg.media.heard(since), MUSIC) > 0.06:
+                return
+        raise TimeoutError(f"{listener.name} never heard music")

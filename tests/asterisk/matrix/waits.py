@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING
+
+import moves
 
 from asterisk_privacy.call.timeline import SpanKind
 
@@ -132,11 +133,7 @@ async def queue_local(s: Scene) -> None:
 
 async def back_to_the_queue(s: Scene) -> None:
     await s.connected("queue", seconds=0.8)
-    at = time.monotonic()
-    status = await s.anna.refer(s.number("back"))
-    assert status == 202, status
-    s.end(at, SpanKind.WAIT, time.monotonic() + 0.02)
-    s.fall_silent()
+    await moves.moves_away(s, s.anna, s.number("back"))
     await asyncio.sleep(0.5)
     await s.answered_by(s.anna, 0.8)
     await s.bye()
