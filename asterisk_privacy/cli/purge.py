@@ -107,10 +107,11 @@ def _as_json(report: PurgeReport, listed: Sequence[Planned]) -> dict[str, object
         ],
         "deleted": list(report.deleted),
         "finished": list(report.finished),
-        "spared": list(report.spared),
+        "spared": [{"id": s.item_id, "why": s.why} for s in report.spared],
         "failed": [{"id": f.item_id, "why": f.why} for f in report.failed],
         "overdue": [p.item_id for p in report.overdue],
         "findings": [{"kind": f.kind.value, "id": f.recording_id, "what": f.what} for f in report.findings],
+        "findings_untold": report.findings_untold,
     }
 
 
@@ -121,14 +122,16 @@ def _show(report: PurgeReport, listed: Sequence[Planned]) -> None:
         print_table(("recording", "", "ends", "why"), rows)
     for item_id in report.finished:
         click.echo(f"{item_id}: deletion finished that was cut off before")
-    for item_id in report.spared:
-        click.echo(f"{item_id}: not due any more, kept")
+    for spared in report.spared:
+        click.echo(f"{spared.item_id}: spared, because {spared.why}")
     for failure in report.failed:
         click.echo(f"{failure.item_id or 'registry'}: failed: {failure.why}", err=True)
     for planned in report.overdue:
         click.echo(f"{planned.item_id}: overdue since {local(planned.due)}", err=True)
     for finding in report.findings:
         click.echo(finding.what, err=True)
+    if report.findings_untold:
+        click.echo(f"and {report.findings_untold} more files or rows astray; see: asterisk-privacy reconcile", err=True)
     if report.brake:
         click.echo(f"Brake: {report.brake}", err=True)
     kept = report.plan.total - len(report.plan.deletions)

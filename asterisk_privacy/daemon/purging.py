@@ -17,10 +17,10 @@ from asterisk_privacy.policy.evaluations import Calendar
 from asterisk_privacy.policy.retention import Criterion
 from asterisk_privacy.policy.words import Clause
 from asterisk_privacy.registry.registry import Registry
-from asterisk_privacy.registry.rows import KeptPurpose, RecordingRow, State
+from asterisk_privacy.registry.rows import KeptPurpose, Protected, RecordingRow, State
 from asterisk_privacy.retention.border import border
 from asterisk_privacy.retention.plan import Item, Promise
-from asterisk_privacy.retention.purger import Purger
+from asterisk_privacy.retention.purger import Forbidden, Purger
 from asterisk_privacy.store.vault import Vault
 
 CHUNK = 500  # recordings read at once
@@ -116,11 +116,18 @@ class RegistryRows:
     def purging(self) -> Mapping[str, str]:
         return {row.id: row.state_reason for row in self._registry.recordings(state=State.PURGING)}
 
-    def states(self) -> Mapping[str, str]:
-        return {recording_id: state.value for recording_id, state in self._registry.states().items()}
+    def states(self) -> Iterator[tuple[str, str]]:
+        return ((recording_id, state.value) for recording_id, state in self._registry.states())
+
+    def state(self, item_id: str) -> str | None:
+        state = self._registry.state(item_id)
+        return None if state is None else state.value
 
     def mark_purging(self, item_id: str, at: datetime, reason: str) -> None:
-        self._registry.mark_purging(item_id, at, reason)
+        try:
+            self._registry.mark_purging(item_id, at, reason)
+        except Protected as why:
+            raise Forbidden(str(why)) from why
 
     def mark_purged(self, item_id: str, at: datetime, reason: str, evidence: str) -> None:
         self._registry.mark_purged(item_id, at, reason, evidence)

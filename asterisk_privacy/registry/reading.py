@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from peewee import SqliteDatabase
@@ -20,6 +20,8 @@ from asterisk_privacy.registry.db import RegistryFile, sql
 from asterisk_privacy.registry.holds import circumstances
 from asterisk_privacy.registry.restrictions import load as load_restrictions
 from asterisk_privacy.registry.rows import KeptPurpose, MilestoneNote, RecordingRow, State, effective_milestones
+
+PAGE = 2000
 
 # Plain SQL and tuples: the purger reads every kept recording each night, and model instances cost five times as much.
 _RECORDINGS = """SELECT r.id, r.call_id, c.profile, c.agent, r.state, r.recorded_at, r.sealed_at, r.duration_ms, r.size, r.sha256,
@@ -104,9 +106,23 @@ def select(
     ]
 
 
-def states(file: RegistryFile) -> dict[str, State]:
+def states(file: RegistryFile) -> Iterator[tuple[str, State]]:
+    """Sorted by id. Each page is a moment of its own: no transaction stays open, and memory does not grow with the registry."""
+    after = ""
+    while True:
+        with file.read() as db:
+            query = "SELECT id, state FROM recordings WHERE id > ? ORDER BY id LIMIT ?"
+            page = sql(db, query, (after, PAGE)).fetchall()
+        yield from ((recording_id, State(state)) for recording_id, state in page)
+        if len(page) < PAGE:
+            return
+        after = page[-1][0]
+
+
+def state(file: RegistryFile, recording_id: str) -> State | None:
     with file.read() as db:
-        return {recording_id: State(state) for recording_id, state in sql(db, "SELECT id, state FROM recordings")}
+        found = sql(db, "SELECT state FROM recordings WHERE id = ?", (recording_id,)).fetchone()
+    return None if found is None else State(found[0])
 
 
 def _purposes(db: SqliteDatabase, query: str, values: tuple[str, ...]) -> dict[str, list[KeptPurpose]]:

@@ -17,7 +17,7 @@ from asterisk_privacy.registry.calls import forget_customer_if_unneeded
 from asterisk_privacy.registry.clock import to_ms
 from asterisk_privacy.registry.db import RegistryFile, sql
 from asterisk_privacy.registry.models import Call, MilestoneEntry, Recording, RecordingPurpose
-from asterisk_privacy.registry.rows import MAY_FOLLOW, State, WrongState
+from asterisk_privacy.registry.rows import MAY_FOLLOW, Protected, State, WrongState
 
 NEVER_RECORDED = (Outcome.REFUSED.value, Outcome.UNANNOUNCED.value)
 
@@ -63,13 +63,13 @@ def erase(file: RegistryFile, recording_id: str, at: datetime, reason: str) -> N
 
 
 def mark_purging(file: RegistryFile, recording_id: str, at: datetime, reason: str) -> None:
-    """WrongState while a restriction is in force: what is only stored is also not deleted (GDPR art. 18(2))."""
+    """Protected while a legal hold or a restriction is in force: what is only stored is also not deleted (GDPR art. 18(2))."""
     with file.change() as db:
         if sql(db, "SELECT 1 FROM restrictions WHERE recording_id = ? AND lifted_at IS NULL", (recording_id,)).fetchone():
-            raise WrongState(f"recording {recording_id}: is restricted, so it is not deleted; first: subject restrict --lift")
+            raise Protected(f"recording {recording_id}: is restricted, so it is not deleted; first: subject restrict --lift")
         hold = consequences.held(db, recording_id)
         if hold is not None:
-            raise WrongState(f"recording {recording_id}: is under legal hold {hold}, so it is not deleted; first: hold release {hold}")
+            raise Protected(f"recording {recording_id}: is under legal hold {hold}, so it is not deleted; first: hold release {hold}")
         move(file, db, recording_id, State.PURGING, at, reason, "recording.purging", {"reason": reason})
 
 

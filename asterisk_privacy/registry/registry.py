@@ -184,9 +184,12 @@ class Registry:
     def sealed_count(self) -> int:
         return due.sealed_count(self._file)
 
-    def states(self) -> dict[str, State]:
-        """State of every recording that ever was, by id; to compare with the files."""
+    def states(self) -> Iterator[tuple[str, State]]:
+        """Id and state of every recording that ever was, sorted by id; to compare with the files."""
         return reading.states(self._file)
+
+    def state(self, recording_id: str) -> State | None:
+        return reading.state(self._file, recording_id)
 
     # quotas and campaigns
 

@@ -20,6 +20,10 @@ class WrongState(OperatorError):
     """The step does not fit the state of the call or recording (or it does not exist); nothing was changed."""
 
 
+class Protected(WrongState):
+    """A legal hold or a restriction forbids to delete it."""
+
+
 class State(StrEnum):
     WRITING = "writing"
     SEALED = "sealed"

@@ -16,9 +16,11 @@ from typing import Protocol
 
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.retention.plan import Item, Plan, Planned, exceeds, judge, plan
-from asterisk_privacy.retention.reconcile import Finding, Kind, reconcile
+from asterisk_privacy.retention.reconcile import PASSING, Finding, Kind, Seen, reconcile
+from asterisk_privacy.retention.reconcile import judge as compare
 
 OVERDUE = timedelta(hours=24)
+MOST_TOLD = 1000  # findings: an unmounted store would have as many as there are recordings
 WAY_ON = "look at `purge --dry-run --explain`, then run `purge --override-brake`"
 
 
@@ -29,6 +31,10 @@ class Evidence(Protocol):
     def size(self) -> int: ...
     @property
     def sha256_before(self) -> str | None: ...
+
+
+class Forbidden(OperatorError):
+    """Something forbids the deletion: a legal hold, a restriction. Nothing went wrong."""
 
 
 class Rows(Protocol):
@@ -49,9 +55,14 @@ class Rows(Protocol):
     def purging(self) -> Mapping[str, str]:
         """Ids in state purging, with the reason that was given."""
 
-    def states(self) -> Mapping[str, str]: ...
+    def states(self) -> Iterable[tuple[str, str]]:
+        """Id and state of every row, sorted by id."""
 
-    def mark_purging(self, item_id: str, at: datetime, reason: str) -> None: ...
+    def state(self, item_id: str) -> str | None:
+        """Afresh; None when there is no such row."""
+
+    def mark_purging(self, item_id: str, at: datetime, reason: str) -> None:
+        """Forbidden when it may not be deleted."""
 
     def mark_purged(self, item_id: str, at: datetime, reason: str, evidence: str) -> None: ...
 
@@ -70,6 +81,8 @@ class Files(Protocol):
 
     def unfinished(self) -> Sequence[str]: ...
 
+    def is_unfinished(self, recording_id: str) -> bool: ...
+
     def half_shredded(self) -> Sequence[str]: ...
 
 
@@ -79,11 +92,19 @@ class Failure:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class Spared:
+    """Planned, and not deleted: something happened to it meanwhile."""
+
+    item_id: str
+    why: str
+
+
 @dataclass(slots=True)
 class _Tally:
     finished: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
-    spared: list[str] = field(default_factory=list)
+    spared: list[Spared] = field(default_factory=list)
     failed: list[Failure] = field(default_factory=list)
 
 
@@ -95,10 +116,11 @@ class PurgeReport:
     brake: str | None  # why nothing was deleted, and how to go on; None when the brake did not trip
     finished: tuple[str, ...]  # deletions that a crash had cut off, done now
     deleted: tuple[str, ...]
-    spared: tuple[str, ...]  # something happened to them while this ran, and they are not due any more
+    spared: tuple[Spared, ...]
     failed: tuple[Failure, ...]
     overdue: tuple[Planned, ...]  # due for more than a day and still there
-    findings: tuple[Finding, ...]  # files and rows that do not agree
+    findings: tuple[Finding, ...]  # files and rows that do not agree, at most MOST_TOLD of them
+    findings_untold: int = 0
 
     @property
     def clean(self) -> bool:
@@ -139,10 +161,10 @@ class Purger:
         return plan(self._rows.maybe_due(now), now, self._brake_percent, self._brake_at_least, total=self._rows.count())
 
     def _run(self, now: datetime, dry_run: bool, override_brake: bool, explain: bool) -> PurgeReport:
-        findings = self.findings()
+        findings, lost, untold = self._compared()
         intended = self.plan(now, explain)
         tally = _Tally()
-        no_store = None if override_brake else self._store_missing(findings, intended.total)
+        no_store = None if override_brake else self._store_missing(lost, intended.total)
         brake = no_store or (None if override_brake else self._too_much(intended))
         if not dry_run:
             if no_store is None:
@@ -150,7 +172,7 @@ class Purger:
             if brake is None:
                 for planned in intended.deletions:
                     self._delete(planned, now, tally)
-        gone = {*tally.deleted, *tally.spared}
+        gone = {*tally.deleted, *(s.item_id for s in tally.spared)}
         overdue = tuple(p for p in intended.deletions if p.item_id not in gone and p.due < now - OVERDUE)
         self._note(now, len(intended.deletions), dry_run, tally)
         return PurgeReport(
@@ -164,17 +186,34 @@ class Purger:
             failed=tuple(tally.failed),
             overdue=overdue,
             findings=tuple(f for f in findings if f.recording_id not in gone and f.recording_id not in tally.finished),
+            findings_untold=untold,
         )
 
-    def findings(self) -> list[Finding]:
-        """Files against rows, without what is only passing by: a call that is being sealed at this moment is no finding."""
-        states = self._rows.states()  # before the files: a recording sealed in between is then one too few here, not a lost file
-        found = reconcile(states, self._files.sealed(), self._files.unfinished())
-        return [f for f in found if f.kind is not Kind.ROW_BEHIND]
+    def findings(self) -> Iterator[Finding]:
+        """Files against rows, each finding looked at twice: a call that was sealed between two looks is none."""
+        for found in reconcile(self._rows.states(), self._files.sealed(), self._files.unfinished()):
+            state = self._rows.state(found.recording_id)
+            is_sealed = self._files.path(found.recording_id).exists()
+            seen = Seen(self._rows.state(found.recording_id), is_sealed, self._files.is_unfinished(found.recording_id))
+            if seen.state == state and compare(found.recording_id, seen) == found:
+                yield found
 
-    def _store_missing(self, findings: Sequence[Finding], total: int) -> str | None:
+    def _compared(self) -> tuple[list[Finding], int, int]:
+        """The first MOST_TOLD findings that do not pass by themselves, how many of all are lost files, and how many are not told."""
+        told: list[Finding] = []
+        lost = untold = 0
+        for found in self.findings():
+            if found.kind in PASSING:
+                continue
+            lost += found.kind is Kind.ROW_WITHOUT_FILE
+            if len(told) < MOST_TOLD:
+                told.append(found)
+            else:
+                untold += 1
+        return told, lost, untold
+
+    def _store_missing(self, lost: int, total: int) -> str | None:
         """An unmounted store looks like one in which everything was shredded already; its rows must not become purged."""
-        lost = sum(f.kind is Kind.ROW_WITHOUT_FILE for f in findings)
         if exceeds(lost, total, self._brake_percent):
             return f"{lost} of {total} recordings are not in the store, nothing was deleted; is it mounted? else {WAY_ON}"
         return None
@@ -201,13 +240,22 @@ class Purger:
             item = self._rows.item(planned.item_id)
             again = None if item is None else judge(item, now)  # a case may have been opened since the plan was made
             if again is None or not again.delete:
-                tally.spared.append(planned.item_id)
+                tally.spared.append(Spared(planned.item_id, "it is not sealed any more" if again is None else again.reason))
                 return
             self._rows.mark_purging(planned.item_id, now, again.reason)
+        except Forbidden as why:  # ... or a hold placed since it was judged again
+            tally.spared.append(Spared(planned.item_id, str(why)))
+            return
         except (OperatorError, OSError) as error:
             tally.failed.append(Failure(planned.item_id, str(error)))
             return
         self._shred(planned.item_id, again.reason, now, tally.deleted, tally)
+
+    def finish(self, item_id: str, reason: str, now: datetime) -> Failure | None:
+        """A deletion that its row says was begun, to its end."""
+        tally = _Tally()
+        self._shred(item_id, reason, now, tally.finished, tally)
+        return tally.failed[0] if tally.failed else None
 
     def _shred(self, item_id: str, reason: str, now: datetime, done: list[str], tally: _Tally) -> None:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -12,6 +12,15 @@ class Kind(StrEnum):
     FILE_OF_THE_GONE = "file-of-the-gone"  # the row says purged or erased, the file is there
     ROW_WITHOUT_FILE = "row-without-file"
     ROW_BEHIND = "row-behind"  # sealed, but the row says writing: cut off between the two, or happening right now
+    UNFINISHED = "unfinished"  # half written, and nobody writes it any more
+    ROW_OF_NOTHING = "row-of-nothing"  # the row says writing, and there is no file; or its call is beginning right now
+    HALF_DELETED = "half-deleted"  # its deletion was cut off
+    HALF_REPLACED = "half-replaced"  # a version without a person in it was not put in place, or not finished
+    NO_KNOWN_KEY = "no-known-key"  # sealed to keys of which none is in the recipients file any more
+
+
+PASSING = frozenset({Kind.ROW_BEHIND, Kind.ROW_OF_NOTHING, Kind.UNFINISHED, Kind.HALF_DELETED, Kind.HALF_REPLACED})
+"""What a running recorder or a purger settles by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,26 +30,62 @@ class Finding:
     what: str  # one line: what is wrong and the way out
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Of one recording id: the state of its row (None: no row), and which of its files are there. `unfinished`: not being written."""
+
+    state: str | None
+    sealed: bool
+    unfinished: bool = False
+
+
 GONE = frozenset({"purged", "erased"})
 
 
-def reconcile(states: Mapping[str, str], sealed: Iterable[str], unfinished: Iterable[str] = ()) -> list[Finding]:
-    """`states`: state of every row by recording id, read *before* the files; `sealed`, `unfinished`: ids of which there is a file."""
-    findings: list[Finding] = []
-    there = frozenset(sealed)
-    for recording_id in sorted(there | frozenset(unfinished)):
-        state = states.get(recording_id)
-        if state is None:
-            what = f"{recording_id}: a file without a row; restore the registry, or shred it after a look at who made it"
-            findings.append(Finding(Kind.ORPHAN_FILE, recording_id, what))
-        elif state in GONE:
-            what = f"{recording_id}: the row says {state}, but a file is there (restored from a backup?); shred it"
-            findings.append(Finding(Kind.FILE_OF_THE_GONE, recording_id, what))
-        elif state == "writing" and recording_id in there:
-            what = f"{recording_id}: sealed, but its row still says writing; the daemon settles it at its next start"
-            findings.append(Finding(Kind.ROW_BEHIND, recording_id, what))
-    for recording_id, state in sorted(states.items()):
-        if state == "sealed" and recording_id not in there:
-            what = f"{recording_id}: the row says sealed, but no file is there; is the store mounted? else restore it from a backup"
-            findings.append(Finding(Kind.ROW_WITHOUT_FILE, recording_id, what))
-    return findings
+def judge(recording_id: str, seen: Seen) -> Finding | None:
+    if seen.state is None or seen.state in GONE:
+        return _file_too_many(recording_id, seen)
+    kind: Kind | None = None
+    what = ""
+    if seen.state == "purging":
+        kind, what = Kind.HALF_DELETED, "its deletion was cut off; the next purge finishes it"
+    elif seen.state == "sealed" and not seen.sealed:
+        kind, what = (
+            Kind.ROW_WITHOUT_FILE,
+            "the row says sealed, but no file is there; is the store mounted? else restore it from a backup",
+        )
+    elif seen.state == "writing" and seen.sealed:
+        kind, what = Kind.ROW_BEHIND, "sealed, but its row still says writing; the daemon settles it at its next start"
+    elif seen.unfinished:
+        kind, what = Kind.UNFINISHED, "half written, and nobody writes it any more; the daemon settles it at its next start"
+    elif seen.state == "writing":
+        kind, what = Kind.ROW_OF_NOTHING, "the row says writing, but no file is there; the daemon settles it at its next start"
+    return None if kind is None else Finding(kind, recording_id, f"{recording_id}: {what}")
+
+
+def _file_too_many(recording_id: str, seen: Seen) -> Finding | None:
+    if not (seen.sealed or seen.unfinished):
+        return None
+    if seen.state is None:
+        what = f"{recording_id}: a file without a row; restore the registry, or shred it after a look at who made it"
+        return Finding(Kind.ORPHAN_FILE, recording_id, what)
+    what = f"{recording_id}: the row says {seen.state}, but a file is there (restored from a backup?); shred it"
+    return Finding(Kind.FILE_OF_THE_GONE, recording_id, what)
+
+
+def reconcile(states: Iterable[tuple[str, str]], sealed: Iterable[str], unfinished: Iterable[str] = ()) -> Iterator[Finding]:
+    """`states`: id and state of every row, sorted by id; `sealed`: ids of sealed files, sorted; `unfinished`: the few half-written ones.
+
+    One id of each is in memory. Rows and files move on while this runs: look again at what it finds (`judge`) before believing it.
+    """
+    rows, files, parts = iter(states), iter(sealed), iter(sorted(set(unfinished)))
+    row, file, part = next(rows, None), next(files, None), next(parts, None)
+    while row is not None or file is not None or part is not None:
+        recording_id = min(i for i in (row[0] if row is not None else None, file, part) if i is not None)
+        state = row[1] if row is not None and row[0] == recording_id else None
+        found = judge(recording_id, Seen(state, file == recording_id, part == recording_id))
+        if found is not None:
+            yield found
+        row = next(rows, None) if state is not None else row
+        file = next(files, None) if file == recording_id else file
+        part = next(parts, None) if part == recording_id else part

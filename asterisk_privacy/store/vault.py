@@ -33,6 +33,10 @@ class Vault:
         """Begin a recording; `rate` in frames a second. StoreFault when the id is in use or the disk fails."""
         return Writer(self._directory, recording_id, self._recipients, rate)
 
+    def seal_to(self, recipients: Recipients) -> None:
+        """Recordings that begin from now on."""
+        self._recipients = recipients
+
     def unfinished(self) -> list[str]:
         """Ids that a crash left unsealed. One that is being written now, by whatever process, is not among them."""
         found = []
@@ -41,6 +45,13 @@ class Vault:
                 if not is_written(layout.place(self._directory, recording_id, layout.WRITING)):
                     found.append(recording_id)
         return found
+
+    def is_unfinished(self, recording_id: str) -> bool:
+        """Whether it is one of `unfinished`."""
+        try:
+            return not is_written(layout.place(self._directory, recording_id, layout.WRITING))
+        except FileNotFoundError:
+            return False
 
     def written_at(self, recording_id: str) -> datetime | None:
         """When the last of an unfinished recording reached the disk; None if it is finished, or not there."""

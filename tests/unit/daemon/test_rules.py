@@ -132,6 +132,7 @@ def test_a_hold_placed_while_the_purger_runs_is_obeyed(registry: Registry, tmp_p
 
     report = Purger(Interrupted(registry), vault, 100, 9).run(day(50), dry_run=False)
     assert [p.item_id for p in report.plan.deletions] == [recording]
-    assert (report.deleted, report.spared, report.failed, report.overdue) == ((), (recording,), (), ()) and path.exists()
+    assert (report.deleted, report.failed, report.overdue) == ((), (), ()) and path.exists()
+    assert [spared.item_id for spared in report.spared] == [recording] and "legal hold" in report.spared[0].why
     again = make_purger(registry, vault).run(day(50), dry_run=False)
     assert (again.plan.deletions, again.overdue, again.clean) == ((), (), True)

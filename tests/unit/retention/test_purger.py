@@ -11,7 +11,6 @@ from retention_samples import DUE, T0, Days, Place, UntilCaseClosed, purpose
 
 from asterisk_privacy.daemon.purging import RegistryRows
 from asterisk_privacy.errors import OperatorError
-from asterisk_privacy.policy.retention import Milestone
 from asterisk_privacy.retention.purger import Purger
 from asterisk_privacy.retention.reconcile import Kind
 from asterisk_privacy.store import shred
@@ -115,12 +114,35 @@ def test_a_case_opened_after_the_plan_was_made_spares_it(place: Place) -> None:
 
     class Meanwhile(RegistryRows):
         def item(self, item_id: str):  # type: ignore[no-untyped-def]
-            place.registry.milestone(item_id, Milestone.CASE_OPENED, DUE, "anna", "K-1")
+            place.registry.open_case("complaint", "K-1", DUE, "anna")
+            place.registry.link_case("K-1", item_id, DUE, "anna")
             return super().item(item_id)
 
     report = Purger(Meanwhile(place.registry), place.vault, 25, 20).run(DUE, dry_run=False)
-    assert report.spared == (recording,) and report.deleted == () and report.clean
+    assert [s.item_id for s in report.spared] == [recording] and "case" in report.spared[0].why
+    assert report.deleted == () and report.clean
     assert place.state(recording) == "sealed" and len(place.traces(recording)) == 1
+
+
+@pytest.mark.parametrize("forbidden", ["hold", "restriction"])
+def test_what_forbids_it_after_it_was_judged_again_spares_it_and_is_no_failure(place: Place, forbidden: str) -> None:
+    """The last moment at which anything can happen: between the second judgement and the row that says purging."""
+    recording = place.record()
+
+    class LastMoment(RegistryRows):
+        def mark_purging(self, item_id: str, at: datetime, reason: str) -> None:
+            if forbidden == "hold":
+                place.registry.place_hold(DUE, "anna", "claim", ["anna"], recording_id=item_id)
+            else:
+                place.registry.restrict(item_id, DUE, "contested")
+            super().mark_purging(item_id, at, reason)
+
+    report = Purger(LastMoment(place.registry), place.vault, 25, 20).run(DUE + timedelta(days=3), dry_run=False)
+    assert [s.item_id for s in report.spared] == [recording] and "so it is not deleted" in report.spared[0].why
+    assert (report.deleted, report.failed, report.overdue) == ((), (), ()) and report.clean
+    assert place.state(recording) == "sealed" and len(place.traces(recording)) == 1
+    last = place.registry.last_purge()
+    assert last is not None and (last.planned, last.deleted, last.failed) == (1, 0, 0)
 
 
 def test_a_file_that_survives_its_shredding_keeps_the_row_open(place: Place) -> None:
