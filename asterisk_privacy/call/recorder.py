@@ -12,8 +12,9 @@ from math import ceil, floor, inf
 from asterisk_privacy.call import commands as cmd
 from asterisk_privacy.call import events as ev
 from asterisk_privacy.call.chronicle import Chronicle
+from asterisk_privacy.call.marking import Marking
 from asterisk_privacy.call.situation import GATE, NEXT_LIFE, Consent, Demand, Gate, Hush, Life, Link, Situation, Talk, span_kind
-from asterisk_privacy.call.timeline import MarkKind, SpanKind, marked_only
+from asterisk_privacy.call.timeline import MarkKind, SpanKind
 from asterisk_privacy.call.timing import USUAL, Timing
 from asterisk_privacy.call.wishes import Wishes
 from asterisk_privacy.policy.consent import Choice, meaning_of
@@ -46,10 +47,8 @@ class Recorder:
         self._file_open = False
         self._file_failed = False
         self._part = 0
-        self._mark_open = False
-        self._marked_at = -inf  # the newest from-here or to-here
-        self._marked_kept: tuple[str, ...] = ()  # purposes of the file of marked parts
         self.chronicle = Chronicle(began_at)
+        self.marking = Marking(began_at, self.wishes, self.chronicle)
         self.situation = Situation()
 
     @property
@@ -217,10 +216,10 @@ class Recorder:
             self.situation = replace(self.situation, hush=Hush.NONE)
         elif event.key is ev.AgentKey.FROM and live and self._can_mark(event.at):
             tone = cmd.Tone.FROM
-            out += self._from_here(event.at)
-        elif event.key is ev.AgentKey.TO and self._mark_open and self._before_hang_up(event.at):
+            out += self.marking.from_here(event.at)
+        elif event.key is ev.AgentKey.TO and self.marking.open and self._before_hang_up(event.at):
             tone = cmd.Tone.TO
-            out += self._to_here(event.at)
+            out += self.marking.to_here(event.at)
         elif event.key is ev.AgentKey.OBJECT and self.wishes.objection:
             # at any moment: an objection needs no permission either (R4)
             tone = cmd.Tone.OBJECTED
@@ -246,34 +245,16 @@ class Recorder:
         left = self.situation.life is Life.LIVE or any(s.kind is SpanKind.TALK for s in self.chronicle.told()[0])
         return bool(self.wishes.flaggable()) and not self._file_failed and left
 
-    # ---- from here, to here (R10)
-
     def _can_mark(self, at: float) -> bool:
         hushed = self.situation.hush is Hush.OFF_RECORD or at < self._hushed_at
         return bool(self.wishes.marked()) and not self._file_failed and not hushed
 
-    def _from_here(self, at: float) -> list[cmd.Command]:
-        """Pressed twice it is confirmed twice: everything since the first time is marked."""
-        if self._mark_open:
-            return []
-        self._mark_open = True
-        return [cmd.From(self._mark(MarkKind.FROM, at))]
-
-    def _to_here(self, at: float) -> list[cmd.Command]:
-        self._mark_open = False
-        return [cmd.To(self._mark(MarkKind.TO, at))]
-
-    def _mark(self, kind: MarkKind, at: float) -> float:
-        self._marked_at = max(at, self._marked_at)
-        self.chronicle.mark(kind, self._marked_at)
-        return self._began_at + round((self._marked_at - self._began_at) * 1000) / 1000  # as the timeline tells it
-
     def _keep_marked(self) -> list[cmd.Command]:
-        if self._marked_kept or not self.wishes.marked() or not any(s.kind is SpanKind.TALK for s in marked_only(*self.chronicle.told())):
+        purposes = self.marking.to_keep()
+        if not purposes:
             return []
-        self._marked_kept = self.wishes.marked()
         self._part += 1
-        return [cmd.KeepMarked(self._marked_kept, self._part)]
+        return [cmd.KeepMarked(purposes, self._part)]
 
     # ---- the objection to a purpose (R4)
 
@@ -290,13 +271,7 @@ class Recorder:
             out.append(cmd.DropPurposes(gone, False, why))
         elif gone or (not self._kept and self._demand() is Demand.NONE):
             out += self._erase_file(why)
-        gone, self._marked_kept = tuple(p for p in self._marked_kept if p in new), tuple(p for p in self._marked_kept if p not in new)
-        if could_mark and not self.wishes.marked():
-            self._mark_open = False
-            out.append(cmd.EraseMarked(why))
-        elif gone:
-            out.append(cmd.DropPurposes(gone, True, why))
-        return out
+        return out + self.marking.object(new, could_mark, why)
 
     def _erase_file(self, why: str) -> list[cmd.Command]:
         """The marked parts stay, and what is said from now on may still be kept for another purpose."""
@@ -358,7 +333,7 @@ class Recorder:
     def _forget(self) -> None:
         """Goes with Wipe: nothing that was said so far is there any more."""
         self._kept, self._file_open = (), False
-        self._marked_kept, self._mark_open = (), False
+        self.marking.forget()
         self.chronicle.wiped()
 
     # ---- the end
@@ -394,7 +369,7 @@ class Recorder:
             return cmd.Outcome.UNANNOUNCED
         if self._file_failed:
             return cmd.Outcome.FAILED
-        return cmd.Outcome.KEPT if self._kept or self._marked_kept else cmd.Outcome.NOT_KEPT
+        return cmd.Outcome.KEPT if self._kept or self.marking.kept else cmd.Outcome.NOT_KEPT
 
     def _span_kind(self) -> SpanKind | None:
         return span_kind(self.situation, self.chronicle.current, self._waiting)

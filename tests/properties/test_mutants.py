@@ -18,7 +18,7 @@ from properties.tables import table_faults
 
 MODULES = (
     "call.events", "call.situation", "call.hindsight", "call.switchboard", "call.recorder", "call.news", "audio.quarantine", "audio.ring",
-    "call.wishes", "audio.marked",
+    "call.wishes", "call.marking", "audio.marked",
 )  # fmt: skip
 SEEDS = 700
 OFFICE_SEEDS = 300
