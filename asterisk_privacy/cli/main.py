@@ -14,6 +14,7 @@ from asterisk_privacy.errors import OperatorError
 COMMANDS: Mapping[str, str] = {
     "serve": "asterisk_privacy.cli.serve:serve",
     "demo": "asterisk_privacy.cli.demo:demo",
+    "setup": "asterisk_privacy.cli.setup:setup",
     "check-config": "asterisk_privacy.cli.check_config:check_config",
     "status": "asterisk_privacy.cli.status:status",
     "recordings": "asterisk_privacy.cli.recordings:recordings",
