@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import click
 
 from asterisk_privacy.cli.common import actor, config_option, configured, iso, json_option, operator_errors, print_json
 from asterisk_privacy.cli.purge import Moment
-from asterisk_privacy.daemon.purging import Rules, to_item
+from asterisk_privacy.daemon.purging import Rules, latest_lesson, to_item
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.clock import utc_now
-from asterisk_privacy.registry.rows import RecordingRow
 from asterisk_privacy.retention.plan import judge
 
 
@@ -56,13 +55,3 @@ def lesson(recording_id: str, until: datetime, reason: str, config: Path, as_jso
         print_json({"id": recording_id, "until": iso(until), "ends_at": iso(judged.due), "reason": judged.reason})
     else:
         click.echo(f"{recording_id}: {'due' if judged.delete else 'kept'}: {judged.reason}")
-
-
-def latest_lesson(row: RecordingRow, rules: Rules) -> datetime | None:
-    """Until when the promise of its day and the policy of today both allow it; the purpose that allows most decides."""
-    allowed = []
-    for purpose in row.purposes:
-        limits = [criterion.lesson_limit() for criterion in (purpose.criterion, rules.today(purpose) or purpose.criterion)]
-        if None not in limits:
-            allowed.append(min(limit for limit in limits if limit is not None))
-    return row.recorded_at + timedelta(days=max(allowed)) if allowed else None

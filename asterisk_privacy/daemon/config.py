@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta
 
+from asterisk_privacy.daemon import review_settings
 from asterisk_privacy.daemon.config_table import Findings, Place, read_table, show, unknown_keys
 from asterisk_privacy.daemon.settings import (
     Address,
@@ -221,6 +222,7 @@ def _contradictions(config: Config, findings: Findings) -> Iterator[Problem]:
     """What no single setting is wrong about. Those that touch a setting which is wrong already are left for the next run."""
     yield from (problem for problem in problems(config.book) if not findings.has(problem.place))
     yield from _objection(config)
+    yield from _review(config)
     for touched, problem in _absurd(config):
         if not any(findings.has(place) for place in (problem.place, touched)):
             yield problem
@@ -237,6 +239,19 @@ def _objection(config: Config) -> Iterator[Problem]:
         yield Problem(
             "keys.objection_purpose", f"{wanted} rests on a legal obligation, which nobody can object to", 'write another purpose, or ""'
         )
+
+
+def _review(config: Config) -> Iterator[Problem]:
+    review = config.review
+    yield from review_settings.problems(review.roles, review.proxy_addresses, config.book)
+    if not review.behind_proxy and not review.listen.is_loopback:
+        yield Problem(
+            "review.listen",
+            f"{review.listen} can be reached by others, in clear",
+            "put a proxy that speaks HTTPS in front and write behind_proxy = true, or listen on 127.0.0.1",
+        )
+    if review.proxy_header and not review.behind_proxy:
+        yield Problem("review.proxy_header", "has no meaning without a proxy", "write behind_proxy = true, or leave it out")
 
 
 def _absurd(config: Config) -> Iterator[tuple[str, Problem]]:
@@ -317,6 +332,8 @@ def _absurd_paths(config: Config) -> Iterator[tuple[str, Problem]]:
         "registry.checkpoint_key": config.registry.checkpoint_key,
         "registry.checkpoint_public_key": config.registry.checkpoint_public_key,
         "control.socket": config.control.socket,
+        "review.accounts": config.review.accounts,
+        **({"review.identity": config.review.identity} if config.review.identity else {}),
     }
     seen: dict[Path, str] = {}
     for place, path in files.items():

@@ -111,7 +111,7 @@ def toml(value: object) -> str:
 
 def _convert(value: object, hint: Any) -> object:
     bare, meta = _unwrap(hint)
-    if bare is Address and value == "" and hint == Address | None:
+    if bare in _OWN and value == "" and hint == bare | None:
         return None
     if bare in _OWN:
         if not isinstance(value, str):

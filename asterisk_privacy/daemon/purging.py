@@ -7,7 +7,7 @@ import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -74,6 +74,16 @@ def blocks_of(row: RecordingRow) -> tuple[Clause, ...]:
     """What forbids to delete it: legal holds, a restriction."""
     held = tuple(("held", hold.placed_by, hold.placed_at) for hold in row.circumstances.holds)
     return held if row.restriction is None else (*held, ("restricted", row.restriction.at))
+
+
+def latest_lesson(row: RecordingRow, rules: Rules) -> datetime | None:
+    """Until when the promise of its day and the policy of today both allow it; the purpose that allows most decides."""
+    allowed = []
+    for purpose in row.purposes:
+        limits = [criterion.lesson_limit() for criterion in (purpose.criterion, rules.today(purpose) or purpose.criterion)]
+        if None not in limits:
+            allowed.append(min(limit for limit in limits if limit is not None))
+    return row.recorded_at + timedelta(days=max(allowed)) if allowed else None
 
 
 class RegistryRows:

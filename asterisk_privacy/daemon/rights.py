@@ -48,7 +48,8 @@ def erase(registry: Registry, vault: Vault, row: RecordingRow, asked: Asked, now
     return answer
 
 
-def object_to(registry: Registry, vault: Vault, row: RecordingRow, purpose: str, asked: Asked, now: datetime) -> Answer:
+def object_to(registry: Registry, vault: Vault | None, row: RecordingRow, purpose: str, asked: Asked, now: datetime) -> Answer:
+    """Without a vault what is left without a purpose is not erased here: nobody may hear it any more, and the purger takes it."""
     _must_be_sealed(row)
     try:
         answer = refusals.objection(served(row), purpose, held(row), asked.legal_claim)
@@ -139,12 +140,12 @@ def flac_of(directory: Path, identities: Sequence[Identity]) -> Callable[[Told, 
     return make
 
 
-def _carry_out(registry: Registry, vault: Vault, row: RecordingRow, answer: Answer, what: str, asked: Asked, now: datetime) -> None:
+def _carry_out(registry: Registry, vault: Vault | None, row: RecordingRow, answer: Answer, what: str, asked: Asked, now: datetime) -> None:
     """A failure is in the trail too, behind the answer that it belies; the row stays purging if it had got so far."""
     try:
         for name in answer.withdrawn:
             registry.withdraw_purpose(row.id, name, now, asked.reason)
-        if answer.erased:
+        if answer.erased and vault is not None:
             with only_one(registry.path):
                 _shred(registry, vault, row, f"at the person's request: {asked.reason}", now)
     except OperatorError as error:

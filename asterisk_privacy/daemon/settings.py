@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass, field
 from datetime import date, time
 from enum import StrEnum
@@ -10,6 +11,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from asterisk_privacy.daemon.review_settings import ADDRESSES, ROLES, Header, ReviewRoles
 from asterisk_privacy.policy.book import Book
 from asterisk_privacy.policy.evaluations import Calendar, Rhythm
 from asterisk_privacy.policy.phrases import Office
@@ -30,6 +32,14 @@ class Address:
 
     host: str
     port: int
+
+    @property
+    def is_loopback(self) -> bool:
+        """Only this machine can reach it."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -136,6 +146,37 @@ class Control:
 
 
 @dataclass(frozen=True, slots=True)
+class Review:
+    """The page on which people listen; see asterisk_privacy/review/."""
+
+    listen: Address = Address("127.0.0.1", 8480)
+    behind_proxy: bool = False  # a proxy speaks HTTPS with the browsers
+    identity: Path | None = None  # secret keys; None: systemd's credential "identity"
+    accounts: Path = Path("/etc/asterisk-privacy/review-accounts.json")
+    proxy_header: Header = ""  # who has signed in with the proxy; empty: passwords are asked
+    proxy_addresses: Annotated[list[str], ADDRESSES] = field(default_factory=lambda: ["127.0.0.1", "::1"])
+    idle_minutes: Annotated[int, Meta(ge=1, le=240)] = 15
+    session_hours: Annotated[int, Meta(ge=1, le=24)] = 10
+    listen_minutes: Annotated[int, Meta(ge=1, le=240)] = 30
+    roles: Annotated[dict[str, dict[str, list[str]]], ROLES] = field(default_factory=dict)
+
+    def purposes(self, book: Book) -> ReviewRoles:
+        return ReviewRoles.of(self.roles, book)
+
+
+class LogLevel(StrEnum):
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    level: LogLevel = LogLevel.INFO
+
+
+@dataclass(frozen=True, slots=True)
 class Metrics:
     listen: Address | None = None  # of /metrics for Prometheus; None: off
 
@@ -155,4 +196,6 @@ class Config:
     evaluations: Evaluations = field(default_factory=Evaluations)
     control: Control = field(default_factory=Control)
     metrics: Metrics = field(default_factory=Metrics)
+    log: Log = field(default_factory=Log)
     office: Office = field(default_factory=Office)
+    review: Review = field(default_factory=Review)

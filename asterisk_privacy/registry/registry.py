@@ -6,7 +6,8 @@ when the step does not fit), ValueError for a datetime without timezone or a rec
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +27,7 @@ from asterisk_privacy.registry import (
     due,
     holds,
     purges,
+    queue,
     reading,
     recordings,
     requests,
@@ -76,6 +78,15 @@ class Registry:
     def actor(self) -> str:
         """Whom the audit rows name."""
         return self._file.actor
+
+    @contextmanager
+    def acting(self, actor: str) -> Iterator[None]:
+        """The audit rows of what is done within name this one. For a registry that one thread uses on behalf of many."""
+        before, self._file.actor = self._file.actor, actor
+        try:
+            yield
+        finally:
+            self._file.actor = before
 
     @property
     def path(self) -> Path:
@@ -168,6 +179,14 @@ class Registry:
     def recordings_among(self, ids: Sequence[str]) -> list[RecordingRow]:
         """At most a few thousand at once; the oldest first."""
         return reading.select(self._file, among=ids)
+
+    def unreviewed(self, purposes: Collection[str]) -> list[RecordingRow]:
+        """Sealed, for one of these purposes, and nobody has reviewed it: the oldest first, see registry/queue.py."""
+        return queue.unreviewed(self._file, purposes)
+
+    def without_case(self, purposes: Collection[str]) -> list[RecordingRow]:
+        """Sealed, for one of these purposes, and linked to no case."""
+        return queue.without_case(self._file, purposes)
 
     def promised(self) -> dict[str, Criterion | None]:
         """Every criterion that was promised to a recording, by the text under which it is stored; None: cannot be read."""

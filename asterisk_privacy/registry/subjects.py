@@ -21,6 +21,7 @@ LISTENING = {
     "recording.export-refused": "refused",
     "recording.listen-refused": "refused",
     "recording.export-failed": "failed",
+    "recording.listen-failed": "failed",
     "recording.subject-copy-failed": "failed",
 }
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from asterisk_privacy.daemon.config import Address, Config, Unfinished, load, parse
+from asterisk_privacy.daemon.config import SECTIONS, Address, Config, Unfinished, load, parse
 from asterisk_privacy.errors import ConfigError
 from asterisk_privacy.policy.purpose import Basis, Trigger
 from asterisk_privacy.policy.retention import Days, UntilCaseClosed
@@ -189,8 +189,7 @@ def test_all_mistakes_of_a_file_come_at_once() -> None:
         refuse_key = "3"
         """
     ) == (
-        "[rings]: unknown key; remove it; known here: asterisk, fastagi, capture, ring, keys, dialplan, store, registry, purger,"
-        " evaluations, control, office, purposes, profiles",
+        f"[rings]: unknown key; remove it; known here: {', '.join(SECTIONS)}, purposes, profiles",
         "[capture] adverties: unknown key; did you mean advertise?",
         '[capture] quarantine_ms: "1s" is not a whole number from 200 to 5000; write for instance quarantine_ms = 1000, the default',
         "[ring]: 3 is not a table; write [ring] and its settings below it",

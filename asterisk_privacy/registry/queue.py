@@ -1,0 +1,33 @@
+"""What waits for a person: recordings that nobody has reviewed, or that belong to no case, for given purposes. One query each."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from asterisk_privacy.registry import reading
+from asterisk_privacy.registry.db import RegistryFile, sql
+from asterisk_privacy.registry.rows import RecordingRow
+
+MOST = 500  # shown at once: the oldest first, for they end first
+
+_WAITING = """SELECT r.id FROM recordings r WHERE r.state = 'sealed'
+    AND EXISTS (SELECT 1 FROM recording_purposes p WHERE p.recording_id = r.id AND p.withdrawn_at IS NULL AND p.name IN ({names}))
+    AND NOT EXISTS ({done}) ORDER BY r.recorded_at, r.id LIMIT ?"""
+_REVIEWED = "SELECT 1 FROM milestones m WHERE m.recording_id = r.id AND m.kind = 'reviewed'"
+_LINKED = "SELECT 1 FROM case_links l WHERE l.recording_id = r.id"
+
+
+def unreviewed(file: RegistryFile, purposes: Collection[str]) -> list[RecordingRow]:
+    return _waiting(file, purposes, _REVIEWED)
+
+
+def without_case(file: RegistryFile, purposes: Collection[str]) -> list[RecordingRow]:
+    return _waiting(file, purposes, _LINKED)
+
+
+def _waiting(file: RegistryFile, purposes: Collection[str], done: str) -> list[RecordingRow]:
+    names = sorted(purposes)
+    query = _WAITING.format(names=", ".join("?" * len(names)), done=done)
+    with file.read() as db:
+        ids = [found for (found,) in sql(db, query, (*names, MOST)).fetchall()]
+        return reading.select(file, among=ids) if ids else []

@@ -1,0 +1,133 @@
+"""What every handler shares: settings, accounts, sessions, and the registry on a thread of its own (peewee is synchronous)."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from time import monotonic
+from typing import TypeVar
+
+from aiohttp import web
+
+from asterisk_privacy.daemon.purging import Rules
+from asterisk_privacy.daemon.review_settings import ReviewRoles
+from asterisk_privacy.daemon.settings import Config
+from asterisk_privacy.registry.registry import Registry
+from asterisk_privacy.registry.rows import RecordingRow
+from asterisk_privacy.review.accounts import Account, AccountBook, password_fits
+from asterisk_privacy.review.lockout import Lockout
+from asterisk_privacy.review.permission import Facts, Viewer
+from asterisk_privacy.review.sessions import Session, Sessions
+from asterisk_privacy.store.identity import Identity
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Who asks, in which session and language."""
+
+    account: Account
+    session: Session
+    viewer: Viewer
+    language: str
+
+    @property
+    def actor(self) -> str:
+        """Whom the audit rows name."""
+        return f"review:{self.account.name}"
+
+
+class Site:
+    """`clock` is monotonic seconds, for sessions and lock-outs; `now` the time of day."""
+
+    def __init__(
+        self,
+        config: Config,
+        registry: Registry,
+        identities: Sequence[Identity],
+        clock: Callable[[], float] = monotonic,
+        now: Callable[[], datetime] = partial(datetime.now, UTC),
+    ) -> None:
+        review = config.review
+        self.config = config
+        self.identities = identities
+        self.clock = clock
+        self.now = now
+        self.rules = Rules.of(config)
+        self.roles: ReviewRoles = review.purposes(config.book)
+        self.accounts = AccountBook(review.accounts)
+        self.sessions = Sessions(review.idle_minutes * 60, review.session_hours * 3600, review.listen_minutes * 60, clock)
+        self.lockout = Lockout(clock)
+        self.secret = secrets.token_bytes(32)  # for the form of sign-in, before there is a session
+        self.secure = review.behind_proxy
+        self.guessing = 0  # passwords that are being looked at, or wait for it
+        self._guessers = ThreadPoolExecutor(2, thread_name_prefix="password")  # argon2 takes 64 MiB each
+        self._registry = registry
+        self._desk = ThreadPoolExecutor(1, thread_name_prefix="registry")
+
+    @property
+    def cookie(self) -> str:
+        """The browser itself refuses __Host- cookies that are not Secure or not of this very host."""
+        return "__Host-asterisk-privacy-review" if self.secure else "asterisk-privacy-review"
+
+    @property
+    def sign_in_cookie(self) -> str:
+        return f"{self.cookie}-sign-in"
+
+    async def ask(self, work: Callable[[Registry], T], actor: str = "review") -> T:
+        """Raises what the registry raises: OperatorError."""
+        return await asyncio.get_running_loop().run_in_executor(self._desk, self._as, actor, work)
+
+    async def guess(self, account: Account | None, password: str) -> bool:
+        """Slow on purpose, so not on the loop."""
+        self.guessing += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._guessers, password_fits, account, password)
+        finally:
+            self.guessing -= 1
+
+    def _as(self, actor: str, work: Callable[[Registry], T]) -> T:
+        with self._registry.acting(actor):
+            return work(self._registry)
+
+    def viewer(self, account: Account) -> Viewer:
+        return Viewer(account.name, account.roles, self.roles.purposes, account.agents)
+
+    def close(self) -> None:
+        self._guessers.shutdown(wait=True)
+        self._desk.shutdown(wait=True)
+        self._registry.close()
+
+
+SITE = web.AppKey("site", Site)
+
+
+def site_of(request: web.Request) -> Site:
+    return request.app[SITE]
+
+
+def visit_of(request: web.Request) -> Visit:
+    visit: Visit = request["visit"]
+    return visit
+
+
+def facts_of(row: RecordingRow) -> Facts:
+    return Facts(
+        state=row.state.value,
+        agent=row.agent,
+        purposes=tuple(purpose.name for purpose in row.purposes),
+        listeners=tuple(frozenset(hold.listeners) for hold in row.circumstances.holds),
+        excepted=None if row.restriction is None else frozenset(row.restriction.except_for),
+    )
+
+
+def words_of(form: Mapping[str, object], name: str, most: int = 500) -> str:
+    """A field of a form in one line; what is no text counts as empty."""
+    value = form.get(name, "")
+    return " ".join(value.split())[:most] if isinstance(value, str) else ""
