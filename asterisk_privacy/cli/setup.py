@@ -33,7 +33,11 @@ from asterisk_privacy.setup.whole import FILES, Plan, plan
     help="Another machine's /, such as an image.",
 )
 @click.option("--asterisk-dir", default="/etc/asterisk", show_default=True, metavar="DIR", help="Asterisk's configuration, below the root.")
-@click.option("--asterisk-command", default="asterisk", show_default=True, help="How to reach its console ('docker exec pbx asterisk').")
+@click.option(
+    "--asterisk-command",
+    metavar="COMMAND",
+    help="How to reach its console, such as 'docker exec pbx asterisk'. [default: asterisk; none with --root]",
+)
 @click.option("--undo", is_flag=True, help="Take out everything that setup ever put in.")
 @click.option("--dry-run", is_flag=True, help="Only show; ask nothing.")
 @click.option("--yes", is_flag=True, help="Write without asking.")
@@ -41,7 +45,15 @@ from asterisk_privacy.setup.whole import FILES, Plan, plan
 @json_option
 @operator_errors
 def setup(
-    config: Path, root: Path, asterisk_dir: str, asterisk_command: str, undo: bool, dry_run: bool, yes: bool, no_reload: bool, as_json: bool
+    config: Path,
+    root: Path,
+    asterisk_dir: str,
+    asterisk_command: str | None,
+    undo: bool,
+    dry_run: bool,
+    yes: bool,
+    no_reload: bool,
+    as_json: bool,
 ) -> None:
     """Put the recorder's lines into this PBX's configuration.
 
@@ -70,7 +82,8 @@ def setup(
     written, told = Written(), []
     if changes and not dry_run:
         written = write(tree, changes, datetime.now(UTC))
-        told = [] if no_reload or root != Path("/") else reload(asterisk_command, written.paths)
+        command = asterisk_command or ("asterisk" if root == Path("/") else None)
+        told = [] if no_reload or command is None else reload(command, written.paths)
     todo = [] if planned is None else [*problems, *planned.todo, *left_to_do(tree, str(config))]
     if as_json:
         print_json(_as_json(changes, planned, written, [*told], todo, access.password))
