@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dialplan_lab import ari, line, pbx, ports, sounds
+from fault_lab import broken, make
 
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.lab.pbx import Pbx
 from asterisk_privacy.lab.unpack import Install, Shown, locate
+
+__all__ = ["ari", "broken", "line", "make", "pbx", "ports", "sounds"]
 
 PbxFactory = Callable[..., Pbx]
 

@@ -1,4 +1,4 @@
-"""Calls through a whole site, and ways to break it."""
+"""Calls through a whole site, and ways to break it. Its fixtures are handed out by conftest.py."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import re
 import socket
 import time
 import wave
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from plaintext import search, search_process
 
 from asterisk_privacy.audio.ulaw import Pcm
@@ -150,6 +151,28 @@ class Broken:
     def missed(self) -> int:
         match = re.search(r"PRIVACY_MISSED=(\d+)", self.site.pbx.cli("dialplan show globals"))
         return int(match[1]) if match else 0
+
+
+@pytest.fixture
+def make(install: Install, tmp_path: Path) -> Iterator[Make]:
+    made: list[Broken] = []
+
+    def site(**settings: str) -> Broken:
+        one = Broken(tmp_path, install, {name.replace("__", "."): value for name, value in settings.items()})
+        made.append(one)
+        return one
+
+    yield site
+    for one in made:
+        one.site.__exit__(None, None, None)
+
+
+@pytest.fixture
+async def broken(make: Make) -> Broken:
+    """A whole site that is up, still to be broken."""
+    one = make()
+    await asyncio.to_thread(one.site.__enter__)
+    return one
 
 
 async def until(true: Callable[[], bool], seconds: float = 8.0) -> None:

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,32 +29,9 @@ from fault_lab import (
 
 from asterisk_privacy.lab import tones
 from asterisk_privacy.lab.pbx import free_port
-from asterisk_privacy.lab.unpack import Install
 from asterisk_privacy.registry.rows import State
 
 pytestmark = pytest.mark.asterisk
-
-@pytest.fixture
-def make(install: Install, tmp_path: Path) -> Iterator[Make]:
-    made: list[Broken] = []
-
-    def site(**settings: str) -> Broken:
-        one = Broken(tmp_path, install, {name.replace("__", "."): value for name, value in settings.items()})
-        made.append(one)
-        return one
-
-    yield site
-    for one in made:
-        one.site.__exit__(None, None, None)
-
-
-@pytest.fixture
-async def broken(make: Make) -> Broken:
-    """A whole site that is up, still to be broken."""
-    one = make()
-    await asyncio.to_thread(one.site.__enter__)
-    return one
-
 
 # ---- the daemon
 
@@ -231,7 +207,7 @@ async def test_asterisk_killed_and_started_again(broken: Broken) -> None:
 
 # ---- mistakes of our own
 
-PLANTED = '''
+PLANTED = """
 import os, pathlib
 flag = pathlib.Path({flag!r})
 if os.environ.get("PLANT") and "serve" in pathlib.Path("/proc/self/cmdline").read_text():
@@ -243,7 +219,7 @@ if os.environ.get("PLANT") and "serve" in pathlib.Path("/proc/self/cmdline").rea
             raise ZeroDivisionError("0612345678 must not be in the log")
         return real(self, *args)
     target.{method} = planted
-'''
+"""
 
 
 @pytest.mark.parametrize(

@@ -30,31 +30,8 @@ from asterisk_privacy.call.timeline import SpanKind
 from asterisk_privacy.lab import tones
 from asterisk_privacy.lab.phone import Phone
 from asterisk_privacy.lab.rtp import Tone
-from asterisk_privacy.lab.unpack import Install
 
 pytestmark = pytest.mark.asterisk
-
-@pytest.fixture
-def make(install: Install, tmp_path: Path) -> Iterator[Make]:
-    made: list[Broken] = []
-
-    def site(**settings: str) -> Broken:
-        one = Broken(tmp_path, install, {name.replace("__", "."): value for name, value in settings.items()})
-        made.append(one)
-        return one
-
-    yield site
-    for one in made:
-        one.site.__exit__(None, None, None)
-
-
-@pytest.fixture
-async def broken(make: Make) -> Broken:
-    """A whole site that is up, still to be broken."""
-    one = make()
-    await asyncio.to_thread(one.site.__enter__)
-    return one
-
 
 # ---- the link
 
@@ -237,9 +214,7 @@ def small_disk(make: Make) -> Iterator[tuple[Broken, Path]]:
     one = make()
     place = one.site.state / "recordings"
     place.mkdir(mode=0o700)
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=70m,mode=0700", "tmpfs", str(place)], capture_output=True, check=False
-    )
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=70m,mode=0700", "tmpfs", str(place)], capture_output=True, check=False)
     if mounted.returncode != 0:
         pytest.skip(f"no tmpfs can be mounted here: {mounted.stderr.decode().strip()}")
     try:

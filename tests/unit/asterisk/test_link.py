@@ -4,82 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import replace
 
 import pytest
+from link_story import PACE, Story, running, until
 from toy_ari import ToyAri, channel, hold
 
-from asterisk_privacy.asterisk import ari_events as ae
-from asterisk_privacy.asterisk.ari import Ari, AriAccess, Reading
+from asterisk_privacy.asterisk.ari import Ari, AriAccess
 from asterisk_privacy.asterisk.link import Link, Pace
-from asterisk_privacy.call import pbx
-from asterisk_privacy.errors import OperatorError
-
-PACE = Pace(ping=0.02, silence=0.3, backoff=(0.02, 0.05, 0.3), stable=0.1, second_look=0.05)
-
-
-class Story:
-    """The listener: everything it was told, in order."""
-
-    def __init__(self) -> None:
-        self.told: list[tuple[str, object]] = []
-        self.link: Link | None = None
-        self.fail_at: str | None = None
-        self.at_event: Callable[[], None] = lambda: None
-
-    def link_up(self, reading: Reading) -> None:
-        self.told.append(("up", reading))
-
-    def pbx_told(self, event: ae.AriEvent) -> None:
-        if self.fail_at == "event":
-            raise RuntimeError("planted")
-        self.at_event()
-        self.told.append(("event", event))
-
-    def link_down(self, why: str) -> None:
-        self.told.append(("down", why))
-
-    @property
-    def kinds(self) -> list[str]:
-        return [kind for kind, _ in self.told]
-
-    @property
-    def readings(self) -> list[Reading]:
-        return [what for _, what in self.told if isinstance(what, Reading)]
-
-    @property
-    def held(self) -> list[str]:
-        return [what.channel for _, what in self.told if isinstance(what, pbx.Held)]
-
-
-@pytest.fixture
-async def toy() -> AsyncIterator[ToyAri]:
-    async with ToyAri() as made:
-        yield made
-
-
-@asynccontextmanager
-async def running(toy: ToyAri, pace: Pace = PACE) -> AsyncIterator[tuple[Link, Story, asyncio.Task[None]]]:
-    ari = Ari(AriAccess(toy.url, "u", "p"), "app", request_seconds=0.3, handshake_seconds=0.3)
-    await ari.open()
-    story = Story()
-    link = Link(ari, story, 1.0, pace)
-    task = asyncio.create_task(link.run())
-    try:
-        yield link, story, task
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        await ari.close()
-
-
-async def until(true: Callable[[], bool], seconds: float = 5.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it did not come true"
-        await asyncio.sleep(0.005)
 
 
 async def test_up_then_events_then_proof(toy: ToyAri) -> None:
@@ -255,75 +186,6 @@ async def test_a_mistake_of_the_listener_reaches_the_net_and_not_the_link(toy: T
         assert not task.done()
 
 
-async def failing(toy: ToyAri) -> str:
-    async with running(toy) as (_, _story, task):
-        with pytest.raises(OperatorError) as caught:
-            async with asyncio.timeout(5):
-                await task
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
-
-
-@pytest.mark.parametrize("status", [401, 403])
-async def test_a_wrong_password_is_for_a_person(toy: ToyAri, status: int) -> None:
-    toy.status = status
-    assert "ari_password_file" in await failing(toy)
-
-
-async def test_a_password_that_becomes_wrong(toy: ToyAri) -> None:
-    async with running(toy) as (link, story, task):
-        await until(lambda: link.up)
-        toy.status = 401
-        await toy.drop()
-        await until(task.done)
-        assert isinstance(task.exception(), OperatorError)
-        assert story.kinds == ["up", "down"]
-
-
-async def test_a_user_that_may_only_read(toy: ToyAri) -> None:
-    toy.subscribe_status = 403
-    assert "read_only" in await failing(toy)
-
-
-async def test_a_name_that_another_daemon_has(toy: ToyAri) -> None:
-    toy.taken = [True, True]
-    assert "in use" in await failing(toy)
-    assert toy.apps == []
-
-
-async def test_a_name_that_a_dead_daemon_had_a_moment_ago(toy: ToyAri) -> None:
-    toy.taken = [True, False]
-    async with running(toy) as (link, _, _task):
-        await until(lambda: link.up)
-
-
-async def test_our_own_stale_name_after_a_lost_link_is_taken_back(toy: ToyAri) -> None:
-    async with running(toy) as (link, story, _):
-        await until(lambda: link.up)
-        toy.taken = [True] * 10
-        await toy.drop()
-        await until(lambda: story.kinds == ["up", "down", "up"])
-
-
-async def test_a_daemon_that_starts_before_asterisk_still_looks_whether_the_name_is_taken(toy: ToyAri) -> None:
-    toy.status = 503
-    async with running(toy) as (link, _, task):
-        await until(lambda: link.counts["lost"] >= 2)
-        toy.taken = [True, True]
-        toy.status = 200
-        await until(task.done)
-        assert isinstance(task.exception(), OperatorError)
-
-
-async def test_replaced_by_another_daemon(toy: ToyAri) -> None:
-    async with running(toy) as (link, story, task):
-        await until(lambda: link.up)
-        await toy.send({"type": "ApplicationReplaced", "application": "app"})
-        await until(task.done)
-        assert "took over" in str(task.exception())
-        assert story.kinds == ["up", "down"]
-
-
 async def test_nothing_listens() -> None:
     ari = Ari(AriAccess("http://127.0.0.1:1", "u", "p"), "app")
     await ari.open()
@@ -356,71 +218,3 @@ async def test_connections_leave_no_tasks_behind(toy: ToyAri) -> None:
         await asyncio.sleep(0.05)
         ours = [t for t in asyncio.all_tasks() if "Link." in repr(t.get_coro())]
         assert len(ours) == 2, ours  # run, and one ping; no state reading is left
-
-
-# ---- who holds, as read after a lost link (real values: CHANNEL(onhold) and CHANNEL(rtp,hold) of Asterisk 22.10.1)
-
-CUSTOMER, AGENT, COLLEAGUE = "c", "a", "b"
-ONHOLD, PHONE = "CHANNEL(onhold)", "CHANNEL(rtp,hold)"
-
-
-async def reading(toy: ToyAri, names: dict[str, str], kind: str = "mixing") -> Reading:
-    toy.channels = [channel(number, name) for number, name in names.items()]
-    toy.bridges = [{"id": "br", "bridge_type": kind, "channels": list(names)}]
-    async with running(toy) as (_link, story, _):
-        await until(lambda: bool(story.readings))
-        return story.readings[0]
-
-
-TWO = {CUSTOMER: "PJSIP/customer-0", AGENT: "PJSIP/agent-1"}
-THREE = {**TWO, COLLEAGUE: "PJSIP/agent2-2"}
-
-
-async def test_nobody_holds(toy: ToyAri) -> None:
-    got = await reading(toy, TWO)
-    assert (got.holding, got.suspects) == (frozenset(), frozenset())
-
-
-async def test_the_agent_holds(toy: ToyAri) -> None:
-    toy.variables = {(CUSTOMER, ONHOLD): "1", (AGENT, PHONE): "1"}
-    got = await reading(toy, TWO)
-    assert got == replace(got, holding=frozenset({AGENT}), suspects=frozenset())
-
-
-async def test_a_hold_in_a_conference_is_told_by_the_phone_only(toy: ToyAri) -> None:
-    toy.variables = {(AGENT, PHONE): "1"}
-    assert (await reading(toy, THREE)).holding == {AGENT}
-
-
-async def test_told_to_hold_and_nobody_admits_it(toy: ToyAri) -> None:
-    """Asterisk's own transfer feature, or a phone of another technology."""
-    toy.variables = {(CUSTOMER, ONHOLD): "1"}
-    assert (await reading(toy, TWO)).suspects == {AGENT}
-
-
-@pytest.mark.parametrize("answer", [500, 404, "", "?"])
-async def test_a_phone_that_does_not_say(toy: ToyAri, answer: str | int) -> None:
-    toy.variables = {(AGENT, PHONE): answer}
-    got = await reading(toy, TWO)
-    assert got == replace(got, holding=frozenset(), suspects=frozenset({AGENT}))
-
-
-async def test_other_technologies_are_believed_in_twos_and_suspected_in_threes(toy: ToyAri) -> None:
-    assert (await reading(toy, {CUSTOMER: "PJSIP/customer-0", AGENT: "SIP/old-1"})).suspects == frozenset()
-    assert (await reading(toy, {**TWO, COLLEAGUE: "SIP/old-1"})).suspects == {COLLEAGUE}
-
-
-async def test_local_channels_hold_nothing(toy: ToyAri) -> None:
-    toy.variables = {("l2", ONHOLD): "1", ("l2", PHONE): 500, (AGENT, PHONE): "1"}
-    got = await reading(toy, {"l2": "Local/7702@from-outside-00000000;2", AGENT: "PJSIP/agent-1"})
-    assert got == replace(got, holding=frozenset({AGENT}), suspects=frozenset())
-
-
-async def test_the_last_key_of_each_agent(toy: ToyAri) -> None:
-    toy.variables = {(AGENT, "PRIVACY_HUSH"): "pause", (CUSTOMER, "PRIVACY_HUSH"): 404, (COLLEAGUE, "PRIVACY_HUSH"): ""}
-    assert (await reading(toy, THREE)).pressed == {AGENT: "pause"}
-
-
-async def test_a_parking_lot_is_not_asked(toy: ToyAri) -> None:
-    toy.variables = {(AGENT, PHONE): 500}
-    assert (await reading(toy, TWO, "holding")).suspects == frozenset()

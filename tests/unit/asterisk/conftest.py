@@ -1,0 +1,12 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from toy_ari import ToyAri
+
+
+@pytest.fixture
+async def toy() -> AsyncIterator[ToyAri]:
+    async with ToyAri() as made:
+        yield made
