@@ -17,6 +17,8 @@ COMMANDS: Mapping[str, str] = {
     "setup": "asterisk_privacy.cli.setup:setup",
     "check-config": "asterisk_privacy.cli.check_config:check_config",
     "status": "asterisk_privacy.cli.status:status",
+    "reload": "asterisk_privacy.cli.reload:reload_",
+    "log-level": "asterisk_privacy.cli.reload:log_level",
     "recordings": "asterisk_privacy.cli.recordings:recordings",
     "subject": "asterisk_privacy.cli.subject:subject",
     "case": "asterisk_privacy.cli.case:case",

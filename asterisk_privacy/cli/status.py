@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -11,57 +13,122 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from asterisk_privacy.cli.common import config_option, operator_errors
-from asterisk_privacy.daemon.config import load
+from asterisk_privacy.cli import nagios
+from asterisk_privacy.cli.common import config_option, local, operator_errors
+from asterisk_privacy.cli.control_socket import control_socket
+from asterisk_privacy.cli.nagios import number, part
 from asterisk_privacy.daemon.control import Report, ask
+from asterisk_privacy.errors import ConfigError, OperatorError
 
 
 @click.command("status")
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+@click.option("--nagios", "as_plugin", is_flag=True, help="One line with performance data, and the exit codes of a Nagios plugin.")
 @operator_errors
-def status(config: Path, as_json: bool) -> None:
+def status(config: Path, as_json: bool, as_plugin: bool) -> None:
     """Is the recorder running, connected and healthy?
 
-    Exit code 0: connected and no alarm since the start; 1: not connected, alarms, or an overdue request; 3: no daemon answers.
+    \b
+    Example:
+      sudo -u asterisk-privacy asterisk-privacy status
+
+    \b
+    Exit codes:
+      0 connected, no alarm since the start, nothing overdue
+      1 not connected, alarms, a refused configuration, an overdue request or deletion
+      3 no daemon answers
+    With --nagios: 0 OK, 1 WARNING (alarms, requests), 2 CRITICAL (no daemon, no Asterisk, disk full, deletions overdue), 3 UNKNOWN.
     """
-    report = ask(load(config).control.socket, "status")
+    if as_plugin:
+        found = _as_plugin(config)
+        click.echo(found.line)
+        sys.exit(found.code)
+    report = ask(control_socket(config), "status")
     if as_json:
         click.echo(json.dumps(report, indent=2))
     else:
         _print(report)
-    wrong = report["alarms"] or _part(report, "requests").get("overdue") or not _part(report, "ari").get("connected")
+    wrong = (
+        report["alarms"]
+        or number(report, "requests", "overdue")
+        or number(report, "purge", "overdue")
+        or part(report, "config").get("refused")
+        or not part(report, "ari").get("connected")
+    )
     sys.exit(1 if wrong else 0)
 
 
-def _part(report: Report, name: str) -> dict[str, object]:
-    part = report.get(name)
-    return part if isinstance(part, dict) else {}
+def _as_plugin(config: Path) -> nagios.Verdict:
+    try:
+        socket = control_socket(config)
+    except ConfigError as error:
+        return nagios.unknown(error.problems[0])
+    try:
+        return nagios.verdict(ask(socket, "status"))
+    except OperatorError as error:
+        return nagios.no_daemon(str(error))
 
 
 def _print(report: Report) -> None:
     console = Console()
     table = Table(title=f"asterisk-privacy {report.get('version')}", show_header=False)
     table.add_column(style="bold")
-    table.add_column()
-    ari, calls, capture, ring = (_part(report, n) for n in ("ari", "calls", "capture", "ring"))
-    link = f"connected as {ari.get('app')}" if ari.get("connected") else "[red]not connected: calls go on unrecorded[/red]"
-    table.add_row("Asterisk", link)
-    table.add_row("Calls now", f"{calls.get('now')}  {_pairs(calls.get('by_life'))}")
-    table.add_row("Calls since start", f"{calls.get('begun')}  {_pairs(calls.get('outcomes'))}")
-    table.add_row("Taps", f"{capture.get('taps')} now, {capture.get('attached')} in all, {capture.get('failed')} failed")
-    table.add_row("Memory of rings", f"{_mib(ring.get('bytes'))} of {_mib(ring.get('limit'))}")
-    purge = _part(report, "purge")
-    table.add_row("Purge", f"last {purge.get('last') or 'never'}, next {purge.get('next')}, overdue {purge.get('overdue')}")
-    asked = _part(report, "requests")
-    late = f", [red]{asked.get('overdue')} overdue[/red]" if asked.get("overdue") else ""
-    table.add_row("Requests of persons", f"{asked.get('open', '?')} open, {asked.get('due_soon', '?')} due within 7 days{late}")
-    alarms = _part(report, "alarms")
-    table.add_row("Alarms", f"[red]{_pairs(alarms)}[/red]" if alarms else "none")
+    table.add_column(overflow="fold")
+    for name, words in _rows(report):
+        table.add_row(name, words)
+    console.print(table)
+
+
+def _rows(report: Report) -> Iterator[tuple[str, str]]:
+    ari, agi, calls, capture, ring, purge = (part(report, n) for n in ("ari", "agi", "calls", "capture", "ring", "purge"))
+    yield "Asterisk", f"connected as {ari.get('app')}" if ari.get("connected") else _bad("not connected: calls go on unrecorded")
+    yield "Dialplan", f"{agi.get('answered')} requests answered, {agi.get('dropped')} dropped"
+    yield "Calls now", f"{calls.get('now')}  {_pairs(calls.get('by_life'))}".rstrip()
+    yield "Calls since start", f"{calls.get('begun')}  {_pairs(calls.get('outcomes'))}".rstrip()
+    yield "Taps", f"{capture.get('taps')} now, {capture.get('attached')} in all, {capture.get('failed')} failed"
+    hidden = capture.get("silent_holds")
+    if hidden:
+        yield "Holds that only a phone knew of", escape(_pairs(hidden))
+    yield "Memory of rings", f"{_mib(ring.get('bytes'))} of {_mib(ring.get('limit'))}"
+    overdue = number(report, "purge", "overdue")
+    late = _bad(f"{overdue} overdue") if overdue else "none overdue"
+    yield "Purge", f"last {_when(purge.get('last')) or 'never'}, next {_when(purge.get('next')) or 'not planned'}, {late}"
+    asked = part(report, "requests")
+    late = ", " + _bad(f"{asked.get('overdue')} overdue") if asked.get("overdue") else ""
+    yield "Requests of persons", f"{asked.get('open', '?')} open, {asked.get('due_soon', '?')} due within 7 days{late}"
+    disk = part(report, "disk")
+    if disk:
+        free = f"{_mib(disk.get('free'))} of {_mib(disk.get('size'))} free"
+        yield "Disk", free if number(report, "disk", "free") >= nagios.LEAST_FREE_BYTES else _bad(free + ": no call is recorded")
+    keys = report.get("keys")
+    if isinstance(keys, list):
+        yield "Recordings open to", "\n".join(_fingerprint(str(key)) for key in keys)
+    read = part(report, "config")
+    if read:
+        restart = read.get("restart")
+        waits = f", restart for: {', '.join(map(str, restart))}" if isinstance(restart, list) and restart else ""
+        refused = ", " + _bad("the file has mistakes by now: see check-config") if read.get("refused") else ""
+        yield "Configuration", f"read {_when(read.get('read'))}{escape(waits)}{refused}"
+    alarms = part(report, "alarms")
+    yield "Alarms", _bad(_pairs(alarms)) if alarms else "none"
     advice = report.get("advice")
     for line in advice if isinstance(advice, list) else ():
-        table.add_row("[red]Asterisk is not set up for it[/red]", escape(str(line)))
-    console.print(table)
+        yield "[red]Asterisk is not set up for it[/red]", escape(str(line))
+
+
+def _bad(words: str) -> str:
+    return f"[red]{escape(words)}[/red]"
+
+
+def _fingerprint(key: str) -> str:
+    """Of an age public key, long enough to compare with a line of recipients.txt."""
+    return f"{key[:16]}...{key[-8:]}"
+
+
+def _when(text: object) -> str:
+    """ISO 8601 as local time to the minute."""
+    return local(datetime.fromisoformat(text)) if isinstance(text, str) else ""
 
 
 def _pairs(of: object) -> str:

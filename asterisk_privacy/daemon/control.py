@@ -1,4 +1,5 @@
-"""The control socket: a unix socket on which `asterisk-privacy status` asks the running daemon. One line of JSON each way."""
+"""The control socket: a unix socket on which `asterisk-privacy status` and others ask the running daemon. A word with perhaps an argument
+there, one line of JSON back."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ import contextlib
 import json
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from asterisk_privacy.errors import OperatorError
@@ -16,12 +17,13 @@ ASK_SECONDS = 3.0
 MOST_BYTES = 1 << 20
 
 Report = dict[str, object]
+Answer = Callable[[str], Awaitable[Report]]
 
 
 class ControlServer:
-    """Answers each known word with a report."""
+    """Answers each known word with a report; an answer is given what stands behind its word."""
 
-    def __init__(self, path: Path, answers: dict[str, Callable[[], Report]]) -> None:
+    def __init__(self, path: Path, answers: Mapping[str, Answer]) -> None:
         self._path = path
         self._answers = answers
         self._server: asyncio.Server | None = None
@@ -40,24 +42,28 @@ class ControlServer:
                 self._path.unlink()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        gone = (TimeoutError, ValueError, OSError)  # a peer that went away or talked nonsense; the next one is served
         try:
-            async with asyncio.timeout(ASK_SECONDS):
-                word = (await reader.readline()).decode("ascii", "replace").strip()
-                answer = self._answers.get(word)
-                reply: Report = {"error": f"unknown request; known: {', '.join(self._answers)}"} if answer is None else answer()
-                writer.write(json.dumps(reply).encode() + b"\n")
-                await writer.drain()
-        except (TimeoutError, ValueError, OSError):
-            pass  # a peer that went away or talked nonsense; the next one is served
+            line = ""
+            with contextlib.suppress(*gone):
+                async with asyncio.timeout(ASK_SECONDS):
+                    line = (await reader.readline()).decode("ascii", "replace").strip()
+            word, _, rest = line.partition(" ")
+            answer = self._answers.get(word)
+            reply: Report = {"error": f"unknown request; known: {', '.join(self._answers)}"} if answer is None else await answer(rest)
+            with contextlib.suppress(*gone):
+                async with asyncio.timeout(ASK_SECONDS):
+                    writer.write(json.dumps(reply).encode() + b"\n")
+                    await writer.drain()
         finally:
             writer.close()
 
 
-def ask(path: Path, word: str) -> Report:
+def ask(path: Path, word: str, seconds: float = ASK_SECONDS) -> Report:
     """Asks the daemon, from another process. Raises OperatorError if none answers."""
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
-            client.settimeout(ASK_SECONDS)
+            client.settimeout(seconds)
             client.connect(str(path))
             client.sendall(word.encode() + b"\n")
             with client.makefile("rb") as stream:

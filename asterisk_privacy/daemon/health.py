@@ -34,6 +34,7 @@ class Alarm(StrEnum):
     REQUEST_OVERDUE = "request_overdue"  # of a person, GDPR art. 12(3)
     TONE_FAILED = "tone_failed"
     SILENT_HOLD = "silent_hold"  # a phone holds without telling the PBX; the agent may hear a held caller (R15)
+    CONFIG_REFUSED = "config_refused"  # a changed configuration has mistakes; the one before it still holds
     INTERNAL = "internal"  # a mistake of ours; all gates were shut until the state was read again
 
 
@@ -58,7 +59,7 @@ class Health:
     def alarm(self, what: Alarm, words: str, times: int = 1) -> None:
         """Counts, and says it once in the log, in one line."""
         self.alarms[what] += times
-        log.warning("alarm %s: %s", what.value, words)
+        log.warning("alarm %s: %s", what.value, words, extra={"journal": {"EVENT": "alarm", "ALARM": what.value}})
 
     def silent_hold(self, endpoint: str) -> None:
         """`status` names the phone; the log does not."""

@@ -15,10 +15,12 @@ from asterisk_privacy.asterisk.audiosocket import AudioSocketServer
 from asterisk_privacy.asterisk.fastagi import FastAgiServer
 from asterisk_privacy.audio.ring import RingMemory
 from asterisk_privacy.daemon.control import Report
+from asterisk_privacy.daemon.logs import current_level
 from asterisk_privacy.daemon.schedule import PurgeSchedule
 
 if TYPE_CHECKING:
-    from asterisk_privacy.daemon.service import Service
+    from asterisk_privacy.daemon.parts import Service
+    from asterisk_privacy.daemon.reload import Reloader
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class Running:
     audio: AudioSocketServer
     memory: RingMemory
     purging: PurgeSchedule
+    reloader: Reloader
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ def disk_of(directory: Path) -> Disk:
     return Disk(usage.free, usage.total)
 
 
-def status_report(running: Running) -> Report:
+def status_report(running: Running, disk: Disk) -> Report:
     service, agi, audio, memory, purging = running.service, running.agi, running.audio, running.memory, running.purging
     runners = service.supervisor.runners
     return {
@@ -86,5 +89,13 @@ def status_report(running: Running) -> Report:
         "requests": dataclasses.asdict(purging.requests.counts),
         "alarms": {alarm.value: count for alarm, count in sorted(service.health.alarms.items())},
         "advice": list(service.health.advice),
+        "keys": list(service.recipients.publics),
+        "disk": dataclasses.asdict(disk),
+        "config": {
+            "read": running.reloader.read_at.isoformat(),
+            "refused": not running.reloader.ok,
+            "restart": list(running.reloader.restart),
+        },
+        "log_level": current_level(),
         "process": {"max_rss_kib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss},
     }

@@ -27,6 +27,7 @@ from asterisk_privacy.daemon.drawing import Place, draw, note_places
 from asterisk_privacy.daemon.filing import RecordingFile
 from asterisk_privacy.daemon.health import Health
 from asterisk_privacy.daemon.ledger import Ledger, wall
+from asterisk_privacy.daemon.logs import about
 from asterisk_privacy.daemon.media import CallMedia
 from asterisk_privacy.daemon.remembered import Memory, after, at_begin, joined
 from asterisk_privacy.daemon.taking_up import Before, retold
@@ -200,8 +201,10 @@ class CallRunner:
             case cmd.Open():
                 if not self._broken:
                     self._tools.health.tally.gate_openings += 1
+                    log.debug("call %s: gate open, %d parties", self.call_id, len(command.parties), extra=about("gate.open", self.call_id))
                     self.media.open(command.at, command.parties)
             case cmd.Shut():
+                log.debug("call %s: gate shut", self.call_id, extra=about("gate.shut", self.call_id))
                 self._tools.health.tally.gate_delay.observe(max(0.0, monotonic() - command.at))
                 self.media.shut(command.at)
             case cmd.StartFile():
@@ -347,10 +350,10 @@ class CallRunner:
         if self._leaving:
             marks = tuple(m for m in marks if m.kind is not MarkKind.HANGUP)
             self._tools.ledger.post(lambda registry: registry.tell_call(self.call_id, agent, spans, marks))
-            log.info("call %s goes on: the next daemon takes it up", self.call_id)
+            log.info("call %s goes on: the next daemon takes it up", self.call_id, extra=about("call.left", self.call_id))
         else:
             self._tools.health.outcomes[outcome.value] += 1
             self._tools.health.tally.call_told(spans, bool(self.agents))
             self._tools.ledger.post(lambda registry: registry.end_call(self.call_id, datetime.now(UTC), outcome.value, agent, spans, marks))
-            log.info("call %s over: %s", self.call_id, outcome.value)
+            log.info("call %s over: %s", self.call_id, outcome.value, extra=about("call.over", self.call_id, self.profile.name))
         self._over(self)

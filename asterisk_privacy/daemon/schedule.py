@@ -27,6 +27,10 @@ log = logging.getLogger(__name__)
 DAY = timedelta(hours=24)
 
 
+def _daily(config: Config) -> CronTrigger:
+    return CronTrigger(hour=config.purger.at.hour, minute=config.purger.at.minute)
+
+
 class PurgeSchedule:
     def __init__(self, config: Config, vault: Vault, health: Health) -> None:
         self._config = config
@@ -48,8 +52,7 @@ class PurgeSchedule:
         return job.next_run_time if job is not None else None
 
     async def start(self) -> None:
-        at = self._config.purger.at
-        self._scheduler.add_job(self.run, CronTrigger(hour=at.hour, minute=at.minute), id="purge")
+        self._scheduler.add_job(self.run, _daily(self._config), id="purge")
         last = await asyncio.to_thread(self._last_run)
         if last is None or datetime.now(UTC) - last.at > DAY:
             self._scheduler.add_job(self.run, DateTrigger(datetime.now(UTC) + timedelta(seconds=60)), id="purge-missed")
@@ -57,6 +60,12 @@ class PurgeSchedule:
         await self.remind()  # here and not as a job at once: a stop right after the start would cut it off
         self._scheduler.add_job(self.remind, IntervalTrigger(minutes=EVERY_MINUTES), id="requests")
         self._scheduler.start()
+
+    def follow(self, config: Config) -> None:
+        """From the next run on."""
+        if config.purger.at != self._config.purger.at:
+            self._scheduler.reschedule_job("purge", trigger=_daily(config))
+        self._config = config
 
     async def stop(self) -> None:
         self._scheduler.shutdown(wait=False)

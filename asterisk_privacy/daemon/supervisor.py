@@ -21,10 +21,12 @@ from asterisk_privacy.daemon.aftermath import LeftCall, end_calls
 from asterisk_privacy.daemon.answers import announcement, no_announcement
 from asterisk_privacy.daemon.callers import Callers
 from asterisk_privacy.daemon.health import Alarm, Health
+from asterisk_privacy.daemon.logs import about
 from asterisk_privacy.daemon.remembered import Reminders
 from asterisk_privacy.daemon.runner import CallRunner, Tools
 from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.daemon.tally import Decision
+from asterisk_privacy.policy.book import Book
 from asterisk_privacy.policy.purpose import Profile
 from asterisk_privacy.policy.sampling import sampled_purposes
 
@@ -57,6 +59,7 @@ class Supervisor:
         self._left = {call.row.id: call for call in left}
         self._board = Switchboard()
         self._by_channel: dict[str, CallRunner] = {}
+        self._began_with: dict[str, Book] = {}  # by channel
         self._linked = False
         self.closing = False
 
@@ -64,15 +67,20 @@ class Supervisor:
     def runners(self) -> tuple[CallRunner, ...]:
         return tuple(self._by_channel.values())
 
+    def follow(self, config: Config, tools: Tools, callers: Callers) -> None:
+        """Calls that begin from now on; those that go on keep what they began with."""
+        self._config, self._tools, self._callers = config, tools, callers
+
     # ---- the dialplan asks (FastAGI)
 
     def answer(self, request: AgiRequest) -> Mapping[str, str]:
         """Channel variables for the dialplan: announce, or go on unrecorded."""
-        profile = self._config.book.profiles.get(request.parameters.get("profile", ""))
+        wanted = request.parameters.get("profile", "")
+        now = self._config.book.profiles
+        profile = self._began_with.get(request.channel, self._config.book).profiles.get(wanted) or now.get(wanted)
         why = self._ready() if self._linked else "Asterisk's ARI is not connected"
         if request.script != "start" or profile is None:
-            known = ", ".join(sorted(self._config.book.profiles))
-            why = f"the dialplan asks for profile '{request.parameters.get('profile', '')}'; config.toml has {known}"
+            why = f"the dialplan asks for profile '{wanted}'; config.toml has {', '.join(sorted(now))}"
         if self.closing:
             why = "the daemon is stopping"
         if why is not None or profile is None:
@@ -83,11 +91,11 @@ class Supervisor:
         if present is not None:
             return self._moved_to(present, profile)
         runner = CallRunner(request.channel, profile, sampled_purposes(profile, secrets.randbelow), self._tools, self._over)
-        self._by_channel[request.channel] = runner
+        self._enter(runner)
         self._health.calls_begun += 1
         self._health.tally.decisions[Decision.ANNOUNCE] += 1
         self._callers.begin(runner.call_id, profile.name, request.caller, request.parameters.get("direction", "in"))
-        log.info("call %s begun on profile %s", runner.call_id, profile.name)
+        log.info("call %s begun on profile %s", runner.call_id, profile.name, extra=about("call.begun", runner.call_id, profile.name))
         state = self._reminders.write(request.channel, runner.memory)
         return announcement(profile, runner.call_id, str(self._config.dialplan.sounds), state)
 
@@ -98,7 +106,7 @@ class Supervisor:
             return no_announcement()
         self._health.tally.decisions[Decision.ANNOUNCE] += 1
         runner.change_profile(profile, sampled_purposes(profile, secrets.randbelow))
-        log.info("call %s moved to profile %s", runner.call_id, profile.name)
+        log.info("call %s moved to profile %s", runner.call_id, profile.name, extra=about("call.moved", runner.call_id, profile.name))
         state = self._reminders.write(runner.channel, runner.memory)
         return announcement(profile, runner.call_id, str(self._config.dialplan.sounds), state)
 
@@ -126,11 +134,11 @@ class Supervisor:
             profile, *later = known
             del self._left[memory.call_id]
             runner = CallRunner(channel, profile, memory.drawn, self._tools, self._over, left)
-            self._by_channel[channel] = runner
+            self._enter(runner)
             runner.receive(ev.LinkLost(monotonic()))  # until its surroundings are told
             runner.take_up(memory, announced.consent, later)
             self._health.calls_taken_up += 1
-            log.info("call %s taken up again", runner.call_id)
+            log.info("call %s taken up again", runner.call_id, extra=about("call.taken-up", runner.call_id, profile.name))
         if self._left:
             ended, self._left = tuple(self._left.values()), {}
             self._tools.ledger.post(lambda registry: end_calls(registry, ended))
@@ -243,6 +251,11 @@ class Supervisor:
 
     def _over(self, runner: CallRunner) -> None:
         self._by_channel.pop(runner.channel, None)
+        self._began_with.pop(runner.channel, None)
+
+    def _enter(self, runner: CallRunner) -> None:
+        self._by_channel[runner.channel] = runner
+        self._began_with[runner.channel] = self._config.book
 
 
 def _endpoint(channel_name: str) -> str:

@@ -21,7 +21,7 @@ from asterisk_privacy.call.timeline import passages
 from asterisk_privacy.daemon.control import Report
 from asterisk_privacy.daemon.health import Alarm, Health
 from asterisk_privacy.daemon.ledger import Ledger
-from asterisk_privacy.daemon.report import Running, status_report
+from asterisk_privacy.daemon.report import Disk, Running, status_report
 from asterisk_privacy.daemon.runner import CallRunner, Tools
 from asterisk_privacy.policy.purpose import Basis, Period, Profile, Purpose, Quota, Trigger
 from asterisk_privacy.policy.retention import Days
@@ -235,9 +235,11 @@ def report_of(runner: CallRunner, stage: Stage) -> Report:
     )  # fmt: skip
     purging = SimpleNamespace(last=None, next=None, overdue=0, requests=SimpleNamespace(counts=TIMING))
     service = SimpleNamespace(
-        supervisor=SimpleNamespace(runners=(runner,)), link=count, ari=count, capture=count, health=stage.health
-    )
-    report = status_report(Running(service, count, count, count, purging))  # type: ignore[arg-type]
+        supervisor=SimpleNamespace(runners=(runner,)), link=count, ari=count, capture=count, health=stage.health,
+        recipients=SimpleNamespace(publics=()),
+    )  # fmt: skip
+    reloader = SimpleNamespace(read_at=datetime(2026, 11, 22, tzinfo=UTC), ok=True, restart=())
+    report = status_report(Running(service, count, count, count, purging, reloader), Disk(1, 2))  # type: ignore[arg-type]
     report["process"] = {}
     report["calls"]["outcomes"] = {}  # of earlier calls  # type: ignore[index]
     return report

@@ -78,7 +78,11 @@ async def test_counted_from_the_start(tmp_path: Path) -> None:
 async def test_status_says_it_and_ends_with_1(tmp_path: Path, overdue: int, code: int) -> None:
     (tmp_path / "config.toml").write_text(CONFIG.replace("SOCKET", str(tmp_path / "s")))
     report: Report = {"alarms": {}, "ari": {"connected": True}, "requests": {"open": 3, "due_soon": 1, "overdue": overdue}}
-    server = ControlServer(tmp_path / "s", {"status": lambda: report})
+
+    async def answer(_rest: str) -> Report:
+        return report
+
+    server = ControlServer(tmp_path / "s", {"status": answer})
     await server.start()
     result = await asyncio.to_thread(CliRunner().invoke, status, ["--config", str(tmp_path / "config.toml")])
     await server.stop()

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from pathlib import Path
 
+from asterisk_privacy.daemon.assembly import assemble
 from asterisk_privacy.daemon.config import load
 from asterisk_privacy.daemon.report import Running
-from asterisk_privacy.daemon.service import assemble
 from asterisk_privacy.store.identity import Identity
 
 CONFIG = """
@@ -77,6 +77,6 @@ def installed(folder: Path, policy: str = POLICY, more: str = "") -> Path:
 @asynccontextmanager
 async def whole_daemon(config: Path) -> AsyncIterator[Running]:
     async with AsyncExitStack() as stack:
-        running = await assemble(load(config), stack)
+        running = await assemble(load(config), config, stack)
         yield running
         await running.service.supervisor.close()

@@ -1,0 +1,183 @@
+"""Puts the rooms together: everything that the daemon is made of, and what of it a changed configuration reaches."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from time import monotonic
+
+from asterisk_privacy.asterisk.ari import Ari, AriAccess
+from asterisk_privacy.asterisk.audiosocket import AudioSocketServer
+from asterisk_privacy.asterisk.fastagi import FastAgiServer
+from asterisk_privacy.asterisk.link import Link
+from asterisk_privacy.asterisk.reminders import ChannelReminders
+from asterisk_privacy.asterisk.taps import SnoopCapture, StasisWaiters
+from asterisk_privacy.asterisk.tones import TonePlayer
+from asterisk_privacy.audio.ring import Ring, RingMemory
+from asterisk_privacy.audio.suspense import Suspense
+from asterisk_privacy.call.timing import Timing
+from asterisk_privacy.daemon.aftermath import settle_after_crash
+from asterisk_privacy.daemon.callers import Callers
+from asterisk_privacy.daemon.control import ControlServer
+from asterisk_privacy.daemon.errands import answers
+from asterisk_privacy.daemon.health import Health
+from asterisk_privacy.daemon.ledger import Ledger
+from asterisk_privacy.daemon.logs import set_level
+from asterisk_privacy.daemon.metrics_server import MetricsServer
+from asterisk_privacy.daemon.parts import Ears, Service
+from asterisk_privacy.daemon.reload import Reloader
+from asterisk_privacy.daemon.remembered import Reminders
+from asterisk_privacy.daemon.report import Running
+from asterisk_privacy.daemon.runner import Tools
+from asterisk_privacy.daemon.schedule import PurgeSchedule
+from asterisk_privacy.daemon.settings import Address, Config, Unfinished
+from asterisk_privacy.daemon.supervisor import Supervisor
+from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.registry.numbers import load_key
+from asterisk_privacy.registry.registry import Registry
+from asterisk_privacy.store.recipients import Recipients
+from asterisk_privacy.store.vault import Vault
+
+LEAST_FREE_BYTES = 64 << 20
+"""Below this much room on the recordings' disk no new call is announced or recorded."""
+
+
+async def assemble(config: Config, path: Path, stack: AsyncExitStack) -> Running:
+    """Everything but the link to Asterisk, which `serve` runs. `path`: where `config` was read."""
+    health = Health()
+    _one_daemon_only(config.control.socket.parent / "lock", "control.socket", stack)
+    # and a second one with a run directory of its own would take the first one's open recordings for what a crash left
+    _one_daemon_only(config.registry.path.with_name(config.registry.path.name + ".lock"), "registry.path", stack)
+    recipients = Recipients.load(config.store.recipients)
+    number_key = load_key(config.registry.number_key)
+    access = AriAccess(config.asterisk.ari_url, config.asterisk.ari_user, _secret(config.asterisk.ari_password_file))
+    vault = Vault(config.store.directory, recipients)
+    registry = Registry.open(config.registry.path, actor="recorder")
+    ledger = Ledger(registry, health)
+    stack.callback(ledger.close)
+    settled = await ledger.ask(lambda r: settle_after_crash(r, vault, config.store.unfinished is Unfinished.SEAL))
+
+    ari = Ari(access, config.asterisk.app)
+    await ari.open()
+    stack.push_async_callback(ari.close)
+    audio = AudioSocketServer()
+    waiters = StasisWaiters()
+    capture = SnoopCapture(ari, audio, waiters)
+    ears = Ears(ari, capture, health)
+    quarantine = config.capture.quarantine_ms / 1000
+    link = Link(ari, ears, quarantine)
+    reminders, on_channels = Reminders(number_key), ChannelReminders(ari)
+    memory = RingMemory(config.ring.max_total_mib << 20)
+    tones = TonePlayer(ari, waiters, str(config.dialplan.sounds))
+
+    def tools(by: Config) -> Tools:
+        """For calls that begin from now on."""
+        return Tools(
+            capture=capture,
+            tones=tones,
+            vault=vault,
+            ledger=ledger,
+            health=health,
+            new_ring=lambda: Ring(by.ring.max_minutes * 60, memory),
+            # a pong may overtake an event that Asterisk has not sent yet, so it too proves only what happened a quarantine before it
+            proven=lambda: min(monotonic(), link.proven_until) - quarantine,
+            timing=Timing(by.capture.resume_debounce_ms / 1000, quarantine, float(by.keys.grace_seconds)),
+            blind_seconds=by.capture.blind_ms / 1000,
+            new_suspense=lambda: Suspense(by.capture.silent_hold_seconds, by.capture.music_hold_seconds),
+            objection_purpose=by.keys.objection_purpose,
+            remember=lambda channel, memory: on_channels.write(channel, reminders.write(channel, memory)),
+        )
+
+    def callers(by: Config, to: Recipients) -> Callers:
+        return Callers(ledger, number_key, to, by.registry.country_code)
+
+    readiness = _readiness(config.store.directory)
+    supervisor = Supervisor(config, tools(config), waiters, callers(config, recipients), health, readiness, reminders, settled.calls)
+    ears.attach(supervisor)
+
+    agi = FastAgiServer(supervisor.answer, took=health.tally.agi_seconds.observe)
+    await _listen("fastagi.listen", config.fastagi.listen, agi.start)
+    stack.push_async_callback(agi.stop)
+    await _listen("capture.listen", config.capture.listen, audio.start)
+    stack.push_async_callback(audio.stop)
+    purging = PurgeSchedule(config, vault, health)
+    await purging.start()
+    stack.push_async_callback(purging.stop)
+    service = Service(config, recipients, ari, link, supervisor, capture, health)
+
+    def follow(new: Config, to: Recipients) -> None:
+        vault.seal_to(to)
+        memory.limit = new.ring.max_total_mib << 20
+        supervisor.follow(new, tools(new), callers(new, to))
+        purging.follow(new)
+        if new.log != service.config.log:
+            set_level(new.log.level)
+        service.config, service.recipients = new, to
+
+    reloader = Reloader(path, config, recipients, health, follow)
+    running = Running(service, agi, audio, memory, purging, reloader)
+    await _answer_people(running, stack)
+    return running
+
+
+async def _answer_people(running: Running, stack: AsyncExitStack) -> None:
+    """The control socket, and what Prometheus asks."""
+    config = running.service.config
+    control = ControlServer(config.control.socket, answers(running))
+    try:
+        await control.start()
+    except OSError as error:
+        raise OperatorError(f"control.socket = {config.control.socket}: {error.strerror or error}; make its directory writable") from error
+    stack.push_async_callback(control.stop)
+    if config.metrics.listen is not None:
+        metrics = MetricsServer(running)
+        await _listen("metrics.listen", config.metrics.listen, metrics.start)
+        stack.push_async_callback(metrics.stop)
+
+
+async def _listen(setting: str, address: Address, start: Callable[[str, int], Awaitable[None]]) -> None:
+    try:
+        await start(address.host, address.port)
+    except OSError as error:
+        raise OperatorError(
+            f"{setting} = {address}: {error.strerror or error}; is another asterisk-privacy running? change the address or stop it"
+        ) from error
+
+
+def _one_daemon_only(path: Path, setting: str, stack: AsyncExitStack) -> None:
+    """A lock beside what only one daemon may use: two on one PBX would record each call twice."""
+    try:
+        path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise OperatorError(f"{path.parent}: {error.strerror}; make it a directory that this user owns ({setting})") from error
+    stack.callback(os.close, lock)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise OperatorError(f"another asterisk-privacy runs already ({path} is held): stop it first") from None
+
+
+def _secret(path: Path) -> str:
+    try:
+        secret = path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise OperatorError(f"{path}: {error}; write the ARI user's password there, readable by this user only") from error
+    if not secret:
+        raise OperatorError(f"{path}: is empty; write the ARI user's password there")
+    return secret
+
+
+def _readiness(directory: Path) -> Callable[[], str | None]:
+    def why_not() -> str | None:
+        try:
+            free = shutil.disk_usage(directory).free
+        except OSError as error:
+            return f"{directory}: {error.strerror}"
+        return None if free >= LEAST_FREE_BYTES else f"{directory}: only {free >> 20} MiB free; make room"
+
+    return why_not

@@ -1,0 +1,35 @@
+"""What the control socket answers: status, reload, log-level."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+from collections.abc import Mapping
+
+from asterisk_privacy.daemon.control import Answer, Report
+from asterisk_privacy.daemon.logs import about, current_level, set_level
+from asterisk_privacy.daemon.report import Running, disk_of, status_report
+from asterisk_privacy.daemon.settings import LogLevel
+
+log = logging.getLogger(__name__)
+
+
+def answers(running: Running) -> Mapping[str, Answer]:
+    async def status(_rest: str) -> Report:
+        disk = await asyncio.to_thread(disk_of, running.service.config.store.directory)
+        return status_report(running, disk)
+
+    async def reload(_rest: str) -> Report:
+        return dataclasses.asdict(await running.reloader.reload())
+
+    async def log_level(wanted: str) -> Report:
+        before = current_level()
+        if wanted and wanted not in set(LogLevel):
+            return {"error": f"no level '{wanted}'"}
+        if wanted:
+            set_level(LogLevel(wanted))
+            log.warning("log level %s, it was %s", wanted, before, extra=about("log.level"))
+        return {"level": current_level(), "before": before}
+
+    return {"status": status, "reload": reload, "log-level": log_level}
