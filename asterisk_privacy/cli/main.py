@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, str] = {
     "case": "asterisk_privacy.cli.case:case",
     "hold": "asterisk_privacy.cli.hold:hold",
     "purge": "asterisk_privacy.cli.purge:purge",
+    "reconcile": "asterisk_privacy.cli.reconcile:reconcile",
     "campaign": "asterisk_privacy.cli.campaign:campaign",
     "audit": "asterisk_privacy.cli.audit:audit",
     "keys": "asterisk_privacy.cli.keys:keys",

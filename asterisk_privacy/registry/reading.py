@@ -119,6 +119,14 @@ def states(file: RegistryFile) -> Iterator[tuple[str, State]]:
         after = page[-1][0]
 
 
+def keys_in_use(file: RegistryFile) -> list[tuple[frozenset[str], int, str]]:
+    """Sets of keys, and there are few: each change of the recipients file makes one. Without those that were sealed before it was noted."""
+    query = """SELECT sealed_to, count(*), min(id) FROM recordings WHERE state = 'sealed' AND sealed_to IS NOT NULL
+        GROUP BY sealed_to ORDER BY sealed_to"""
+    with file.read() as db:
+        return [(frozenset(keys.split()), count, one) for keys, count, one in sql(db, query)]
+
+
 def state(file: RegistryFile, recording_id: str) -> State | None:
     with file.read() as db:
         found = sql(db, "SELECT state FROM recordings WHERE id = ?", (recording_id,)).fetchone()

@@ -48,9 +48,19 @@ def begin(file: RegistryFile, recording_id: str, call_id: str, at: datetime, pur
         audit.append(file, db, "recording.begin", recording_id, {"call": call_id, "part": str(part), "at": at.isoformat(), **detail})
 
 
-def seal(file: RegistryFile, recording_id: str, at: datetime, size: int, sha256: str, duration_ms: int, truncated: bool) -> None:
+def seal(
+    file: RegistryFile,
+    recording_id: str,
+    at: datetime,
+    size: int,
+    sha256: str,
+    duration_ms: int,
+    truncated: bool,
+    sealed_to: str | None = None,
+) -> None:
     with file.change() as db:
         fields = {"sealed_at": to_ms(at), "size": size, "sha256": sha256, "duration_ms": duration_ms, "truncated": truncated}
+        fields |= {"sealed_to": sealed_to}
         detail = {"sha256": sha256, "size": str(size), "duration_ms": str(duration_ms), "truncated": str(truncated).lower()}
         move(file, db, recording_id, State.SEALED, at, "", "recording.seal", detail, fields)
 

@@ -144,8 +144,11 @@ class Registry:
         `marked`: it holds only what the agent marked."""
         recordings.begin(self._file, recording_id, call_id, at, purposes, part, marked)
 
-    def seal_recording(self, recording_id: str, at: datetime, size: int, sha256: str, duration_ms: int, truncated: bool) -> None:
-        recordings.seal(self._file, recording_id, at, size, sha256, duration_ms, truncated)
+    def seal_recording(
+        self, recording_id: str, at: datetime, size: int, sha256: str, duration_ms: int, truncated: bool, sealed_to: str | None = None
+    ) -> None:
+        """`sealed_to`: fingerprints of the keys that open it, with a space between; None: not known."""
+        recordings.seal(self._file, recording_id, at, size, sha256, duration_ms, truncated, sealed_to)
 
     def add_purpose(self, recording_id: str, purpose: Purpose, at: datetime) -> None:
         recordings.add_purpose(self._file, recording_id, purpose, at)
@@ -206,6 +209,10 @@ class Registry:
     def states(self) -> Iterator[tuple[str, State]]:
         """Id and state of every recording that ever was, sorted by id; to compare with the files."""
         return reading.states(self._file)
+
+    def keys_in_use(self) -> list[tuple[frozenset[str], int, str]]:
+        """Fingerprints of the keys to which recordings that live are sealed, how many are, and the id of one of them."""
+        return reading.keys_in_use(self._file)
 
     def state(self, recording_id: str) -> State | None:
         return reading.state(self._file, recording_id)

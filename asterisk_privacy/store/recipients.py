@@ -13,6 +13,7 @@ from asterisk_privacy.store import bech32
 from asterisk_privacy.store.identity import PUBLIC_PREFIX
 
 MAX_RECIPIENTS = 100
+FINGERPRINT = 16  # characters of age1..., 60 bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,12 @@ class Recipients:
     @property
     def publics(self) -> tuple[str, ...]:
         return tuple(bech32.encode(PUBLIC_PREFIX, raw) for raw in self.raw)
+
+
+    @property
+    def fingerprints(self) -> str:
+        """The beginning of each public key, with a space between: what a row remembers of the keys to which it was sealed."""
+        return " ".join(public[:FINGERPRINT] for public in self.publics)
 
 
 def _parse(text: str) -> bytes:

@@ -26,13 +26,15 @@ from asterisk_privacy.store.shred import ShredEvidence, shred
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """A finished file: path below the recordings directory, bytes, SHA-256 of those bytes (hex), sample frames (0: not known)."""
+    """A finished file: path below the recordings directory, bytes, SHA-256 of those bytes (hex), sample frames (0: not known), and the
+    fingerprints of the keys to which it is sealed (None: not known)."""
 
     name: str
     size: int
     sha256: str
     frames: int
     truncated: bool
+    sealed_to: str | None = None
 
 
 class Writer:
@@ -45,6 +47,7 @@ class Writer:
         self._path = layout.place(directory, recording_id, layout.WRITING)
         self._target = layout.place(directory, recording_id, layout.SEALED)
         self._frames = 0
+        self._sealed_to = recipients.fingerprints
         try:
             layout.make_folder(self._path.parent)
             if self._target.exists():
@@ -80,7 +83,7 @@ class Writer:
         self._disk.check_open(self._path)
         self._guard("seal the recording", self._seal)
         name = str(self._target.relative_to(self._directory))
-        return Sealed(name, self._disk.size, self._disk.sha256.hexdigest(), self._frames, truncated=False)
+        return Sealed(name, self._disk.size, self._disk.sha256.hexdigest(), self._frames, truncated=False, sealed_to=self._sealed_to)
 
     def abandon(self) -> ShredEvidence:
         """Shred what was written (refusal, erasure). Works in every state, also after `seal`, a fault, or twice."""

@@ -1,0 +1,136 @@
+"""Settles what `reconcile` finds, both ways, with an audit entry for each: files without rows, rows without files, what a crash left."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from datetime import datetime, timedelta
+
+from asterisk_privacy.daemon.purging import RegistryRows, make_purger
+from asterisk_privacy.daemon.settings import Config, Unfinished
+from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.registry.registry import Registry
+from asterisk_privacy.registry.rows import State
+from asterisk_privacy.retention.plan import exceeds
+from asterisk_privacy.retention.reconcile import Finding, Kind
+from asterisk_privacy.store.recipients import Recipients
+from asterisk_privacy.store.vault import Vault
+
+QUIET = timedelta(minutes=1)
+"""A row that is behind its file, or ahead of it, for so long is not one of a call that is being sealed or begun at this moment."""
+WAY_ON = "look at what reconcile says; then: reconcile --settle --override-brake"
+
+
+class Reconciler:
+    """One at a time, and not while a purger runs: the caller holds `only_one`."""
+
+    def __init__(self, registry: Registry, vault: Vault, config: Config, recipients: Recipients) -> None:
+        self._registry = registry
+        self._vault = vault
+        self._config = config
+        self._recipients = recipients
+        self._rows = RegistryRows(registry)
+        self._purger = make_purger(registry, vault, config.purger)
+
+    def look(self, now: datetime) -> Iterator[Finding]:
+        """Every finding of which nobody else takes care at this moment."""
+        purging = set()
+        for found in self._purger.findings():
+            if found.kind is Kind.HALF_DELETED:
+                purging.add(found.recording_id)
+            if not self._passes_by(found, now):
+                yield found
+        for recording_id in self._vault.half_shredded():
+            if recording_id not in purging:
+                yield Finding(Kind.HALF_DELETED, recording_id, f"{recording_id}: its shredding was cut off; the next purge finishes it")
+        yield from self._keys()
+
+    def brake(self, counts: Counter[Kind]) -> str | None:
+        """An unmounted store, or the registry of another day, must not be settled by deleting all the rest."""
+        rows, percent = self._registry.sealed_count(), self._config.purger.brake_percent
+        lost, orphans = counts[Kind.ROW_WITHOUT_FILE], counts[Kind.ORPHAN_FILE]
+        if exceeds(lost, rows, percent):
+            return f"{lost} of {rows} recordings are not in the store, nothing was settled; is it mounted? else {WAY_ON}"
+        if exceeds(orphans, rows + orphans, percent):
+            return f"{orphans} files have no row, beside {rows} that have; nothing was settled; is it the right registry? else {WAY_ON}"
+        return None
+
+    def settle(self, found: Finding, now: datetime) -> str:
+        """What was done, in words. OperatorError says why it stays as it is."""
+        return self._ways[found.kind](found.recording_id, now)
+
+    @property
+    def _ways(self) -> dict[Kind, Callable[[str, datetime], str]]:
+        return {
+            Kind.ORPHAN_FILE: self._shred_file,
+            Kind.FILE_OF_THE_GONE: self._shred_file,
+            Kind.ROW_WITHOUT_FILE: self._end_row,
+            Kind.HALF_DELETED: self._finish,
+            Kind.ROW_BEHIND: lambda recording_id, now: self._seal(recording_id, now, True),
+            Kind.UNFINISHED: lambda recording_id, now: self._seal(recording_id, now, self._config.store.unfinished is Unfinished.SEAL),
+            Kind.ROW_OF_NOTHING: self._erase_row,
+            Kind.NO_KNOWN_KEY: self._leave_keys,
+        }
+
+    def _passes_by(self, found: Finding, now: datetime) -> bool:
+        if found.kind not in (Kind.ROW_BEHIND, Kind.ROW_OF_NOTHING, Kind.UNFINISHED, Kind.HALF_DELETED):
+            return False
+        row = self._registry.recording(found.recording_id)
+        if found.kind is Kind.HALF_DELETED:
+            return row is None or row.state_at > now - QUIET
+        if row is None or row.state is not State.WRITING:
+            return True
+        if found.kind is Kind.ROW_BEHIND:
+            return datetime.fromtimestamp(self._vault.path(row.id).stat().st_mtime, now.tzinfo) > now - QUIET
+        written = self._vault.written_at(row.id)
+        if found.kind is Kind.ROW_OF_NOTHING:
+            return written is not None or row.state_at > now - QUIET
+        return written is None or written > now - QUIET
+
+    def _keys(self) -> Iterator[Finding]:
+        listed = set(self._recipients.fingerprints.split())
+        for keys, count, one in self._registry.keys_in_use():
+            if not keys & listed:
+                what = f"{count} recordings (one is {one}) are sealed to {', '.join(sorted(keys))}, of which none is in the recipients file"
+                yield Finding(Kind.NO_KNOWN_KEY, one, f"{what}; keep that secret key until they are gone, or nobody ever hears them")
+
+    def _shred_file(self, recording_id: str, now: datetime) -> str:
+        """The audit entry comes first: a file must not be gone without a word."""
+        self._registry.audit(self._registry.actor, "reconcile.shred", recording_id, {"at": now.isoformat()})
+        evidence = asdict(self._vault.shred(recording_id))
+        self._registry.audit(self._registry.actor, "reconcile.shredded", recording_id, {"evidence": json.dumps(evidence, sort_keys=True)})
+        return f"{recording_id}: the file was shredded"
+
+    def _end_row(self, recording_id: str, now: datetime) -> str:
+        reason = "its file was lost, found by reconcile"
+        self._rows.mark_purging(recording_id, now, reason)
+        failure = self._purger.finish(recording_id, reason, now)
+        if failure is not None:
+            raise OperatorError(f"{recording_id}: {failure.why}")
+        return f"{recording_id}: the row says now that it is gone, and that no file was found"
+
+    def _finish(self, recording_id: str, now: datetime) -> str:
+        row = self._registry.recording(recording_id)
+        if row is not None and row.state is State.PURGING:
+            failure = self._purger.finish(recording_id, row.state_reason, now)
+            if failure is not None:
+                raise OperatorError(f"{recording_id}: {failure.why}")
+        else:
+            self._vault.shred(recording_id)
+        return f"{recording_id}: its deletion was finished"
+
+    def _seal(self, recording_id: str, now: datetime, keep: bool) -> str:
+        kept = self._vault.settle(recording_id, keep)
+        if kept is None:
+            return self._erase_row(recording_id, now)
+        self._registry.seal_recording(recording_id, now, kept.size, kept.sha256, 0, kept.truncated)
+        return f"{recording_id}: sealed as far as it was written"
+
+    def _erase_row(self, recording_id: str, now: datetime) -> str:
+        self._registry.erase_recording(recording_id, now, "nothing of it was safe when the recorder stopped, found by reconcile")
+        return f"{recording_id}: the row says now that nothing of it is kept"
+
+    def _leave_keys(self, recording_id: str, now: datetime) -> str:
+        raise OperatorError("keys are for a person to settle")
