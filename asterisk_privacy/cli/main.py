@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, str] = {
     "reload": "asterisk_privacy.cli.reload:reload_",
     "log-level": "asterisk_privacy.cli.reload:log_level",
     "recordings": "asterisk_privacy.cli.recordings:recordings",
+    "review": "asterisk_privacy.cli.review:review",
     "subject": "asterisk_privacy.cli.subject:subject",
     "case": "asterisk_privacy.cli.case:case",
     "hold": "asterisk_privacy.cli.hold:hold",

@@ -94,11 +94,10 @@ def page(request: web.Request, template: str, code: int = 200, **values: object)
 
 
 def error_page(request: web.Request, status: int, key: str | None = None, **values: object) -> web.Response:
-    """`key`: of the sentence, behind "error-"; without it that of the status."""
+    """`key`: of the sentence, with or without "error-" in front; without it that of the status."""
     language = request["visit"].language if "visit" in request else language_of(request)
     texts = TEXTS[language]
-    wanted = f"error-{key or status}"
-    sentence = texts.get(wanted, texts["error-other"]).format(**values)
+    sentence = (texts.get(f"error-{key or status}") or texts.get(key or "") or texts["error-other"]).format(**values)
     return page(request, "error.html", status, status=status, sentence=sentence)
 
 

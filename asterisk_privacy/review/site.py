@@ -7,8 +7,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import partial
+from datetime import datetime
 from time import monotonic
 from typing import TypeVar
 
@@ -17,6 +16,7 @@ from aiohttp import web
 from asterisk_privacy.daemon.purging import Rules
 from asterisk_privacy.daemon.review_settings import ReviewRoles
 from asterisk_privacy.daemon.settings import Config
+from asterisk_privacy.registry.clock import utc_now
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import RecordingRow
 from asterisk_privacy.review.accounts import Account, AccountBook, password_fits
@@ -52,7 +52,7 @@ class Site:
         registry: Registry,
         identities: Sequence[Identity],
         clock: Callable[[], float] = monotonic,
-        now: Callable[[], datetime] = partial(datetime.now, UTC),
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
         review = config.review
         self.config = config

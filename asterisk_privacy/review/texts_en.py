@@ -155,8 +155,10 @@ TEXTS: Final[Mapping[str, str]] = {
     "no-lesson": "None of its purposes ends with a review or an evaluation, so it cannot be a lesson.",
     "lesson-too-late": "The policy allows a lesson until {limit} at the latest; choose an earlier date.",
     "lesson-over": "This date is over already; choose one that is still to come.",
-    "no-key": "This recording cannot be opened: it is sealed to other keys than those of this page, or it is damaged. The attempt is in the audit trail.",
-    "no-file": "The file of this recording cannot be read: it was deleted, or this page may not read it. The attempt is in the audit trail.",
+    "no-key": "This recording cannot be opened: it is sealed to other keys than those of this page, or it is damaged. The "
+    "attempt is in the audit trail.",
+    "no-file": "The file of this recording cannot be read: it was deleted, or this page may not read it. The attempt is in "
+    "the audit trail.",
     # refusals
     "refusal-unknown": "There is no such recording, or it is not for you.",
     "refusal-own": "Nobody reviews his own calls.",
@@ -261,12 +263,11 @@ TEXTS: Final[Mapping[str, str]] = {
     "error-410": "This is gone.",
     "error-413": "That is too long.",
     "error-416": "The recording is shorter than that.",
-    "error-421": "This page does not go by that name. Use http://localhost or the address that your administrator gave you.",
     "error-other": "Something went wrong. Tell your administrator, who finds it in the journal.",
     "error-wrong-host": "This page does not go by that name. Use http://localhost or the address that your administrator gave you.",
     "error-csrf": "This form is too old, or came from another site. Nothing was done; try again.",
-    "error-unavailable": "The registry or the accounts cannot be read at this moment. Nothing was done; try again in a minute, or tell your administrator.",
-    "error-session-over": "You were signed out because nothing happened for a while. Sign in again.",
+    "error-unavailable": "The registry or the accounts cannot be read at this moment. Nothing was done; try again in a minute, or tell "
+    "your administrator.",
     "error-proxy-only": "Sign in through your organisation's own page; nobody signed you in there, or you have no account here.",
     "error-no-recording": "There is no such recording, or it is not for you.",
     "error-no-case": "There is no such case.",
@@ -274,6 +275,4 @@ TEXTS: Final[Mapping[str, str]] = {
     "error-not-your-page": "This page is not for your role.",
     "error-no-token": "Say first for which purpose and why you listen; that holds for a while only.",
     "error-refusal": "{why}",
-    "error-no-key": "This recording cannot be opened: it is sealed to other keys than those of this page, or it is damaged. The attempt is in the audit trail.",
-    "error-no-file": "The file of this recording cannot be read: it was deleted, or this page may not read it. The attempt is in the audit trail.",
 }

@@ -112,13 +112,15 @@ TEXTS: Final[Mapping[str, str]] = {
     "lesson-until": "Tot",
     "save-lesson": "Bewaren als les",
     "case-title": "Hoort bij een zaak",
-    "case-intro": "De opname wordt dan bewaard tot de zaak voorbij is, zoals beloofd. Het kenmerk is het nummer in uw eigen systeem, geen naam.",
+    "case-intro": "De opname wordt dan bewaard tot de zaak voorbij is, zoals beloofd. Het kenmerk is het nummer in uw eigen "
+    "systeem, geen naam.",
     "case-reference": "Kenmerk",
     "case-kind": "Als de zaak nieuw is: de soort",
     "case-kind-none": "bestaat al",
     "save-case": "Koppelen",
     "objection-title": "De klant maakte bezwaar",
-    "objection-intro": "De opname wordt niet meer voor dit doel gebruikt; blijft er geen doel over, dan hoort niemand haar meer en wordt zij verwijderd.",
+    "objection-intro": "De opname wordt niet meer voor dit doel gebruikt; blijft er geen doel over, dan hoort niemand haar meer en "
+    "wordt zij verwijderd.",
     "save-objection": "Bezwaar noteren",
     "who-listened": "Wie luisterde",
     "nobody-listened": "Niemand heeft ernaar geluisterd.",
@@ -155,8 +157,10 @@ TEXTS: Final[Mapping[str, str]] = {
     "no-lesson": "Geen van de doelen eindigt met een beoordeling of evaluatie, dus een les kan het niet zijn.",
     "lesson-too-late": "Het beleid staat een les toe tot uiterlijk {limit}; kies een eerdere datum.",
     "lesson-over": "Deze datum is al voorbij; kies er een die nog komt.",
-    "no-key": "Deze opname kan niet worden geopend: zij is versleuteld voor andere sleutels dan die van deze pagina, of beschadigd. De poging staat in het logboek.",
-    "no-file": "Het bestand van deze opname kan niet worden gelezen: het is verwijderd, of deze pagina mag het niet lezen. De poging staat in het logboek.",
+    "no-key": "Deze opname kan niet worden geopend: zij is versleuteld voor andere sleutels dan die van deze pagina, of "
+    "beschadigd. De poging staat in het logboek.",
+    "no-file": "Het bestand van deze opname kan niet worden gelezen: het is verwijderd, of deze pagina mag het niet lezen. De "
+    "poging staat in het logboek.",
     # refusals
     "refusal-unknown": "Deze opname bestaat niet, of is niet voor u.",
     "refusal-own": "Niemand beoordeelt zijn eigen gesprekken.",
@@ -194,7 +198,8 @@ TEXTS: Final[Mapping[str, str]] = {
     "case-gone": "{n} opnamen die erbij hoorden zijn verwijderd.",
     # requests
     "requests-title": "Verzoeken van betrokkenen",
-    "requests-intro": "Een maand na ontvangst (AVG art. 12 lid 3), eenmaal te verlengen met twee. Beantwoorden met: asterisk-privacy subject.",
+    "requests-intro": "Een maand na ontvangst (AVG art. 12 lid 3), eenmaal te verlengen met twee. Beantwoorden met: asterisk-privacy "
+    "subject.",
     "requests-open": "Open",
     "requests-closed": "Gesloten",
     "request": "Verzoek",
@@ -261,12 +266,11 @@ TEXTS: Final[Mapping[str, str]] = {
     "error-410": "Dit is er niet meer.",
     "error-413": "Dat is te lang.",
     "error-416": "De opname is korter dan dat.",
-    "error-421": "Zo heet deze pagina niet. Gebruik http://localhost of het adres dat u van uw beheerder kreeg.",
     "error-other": "Er ging iets mis. Zeg het uw beheerder, die het in het systeemlogboek vindt.",
     "error-wrong-host": "Zo heet deze pagina niet. Gebruik http://localhost of het adres dat u van uw beheerder kreeg.",
     "error-csrf": "Dit formulier is te oud, of kwam van een andere site. Er is niets gedaan; probeer het opnieuw.",
-    "error-unavailable": "Het register of de accounts zijn nu niet te lezen. Er is niets gedaan; probeer het over een minuut opnieuw, of zeg het uw beheerder.",
-    "error-session-over": "U bent afgemeld omdat er een tijd niets gebeurde. Meld u opnieuw aan.",
+    "error-unavailable": "Het register of de accounts zijn nu niet te lezen. Er is niets gedaan; probeer het over een minuut opnieuw, "
+    "of zeg het uw beheerder.",
     "error-proxy-only": "Meld u aan via de pagina van uw eigen organisatie; daar bent u niet aangemeld, of u heeft hier geen account.",
     "error-no-recording": "Deze opname bestaat niet, of is niet voor u.",
     "error-no-case": "Deze zaak bestaat niet.",
@@ -274,6 +278,4 @@ TEXTS: Final[Mapping[str, str]] = {
     "error-not-your-page": "Deze pagina hoort niet bij uw rol.",
     "error-no-token": "Zeg eerst voor welk doel en waarom u luistert; dat geldt maar een tijd.",
     "error-refusal": "{why}",
-    "error-no-key": "Deze opname kan niet worden geopend: zij is versleuteld voor andere sleutels dan die van deze pagina, of beschadigd. De poging staat in het logboek.",
-    "error-no-file": "Het bestand van deze opname kan niet worden gelezen: het is verwijderd, of deze pagina mag het niet lezen. De poging staat in het logboek.",
 }

@@ -26,7 +26,7 @@ WAV_HEAD = 44
 
 
 class SealedFlac(io.RawIOBase):
-    """Read-only, seekable. AgeError from the start for a file that these keys do not open, and on reading for one that changed meanwhile."""
+    """Read-only, seekable. AgeError from the start for a file that these keys do not open, and on reading for one that has changed."""
 
     def __init__(self, file: BinaryIO, identities: Sequence[Identity], allow_truncated: bool = False) -> None:
         super().__init__()
@@ -118,13 +118,14 @@ class SealedWav:
     def _header(self) -> bytes:
         rate, data = self._flac.rate, self.size - WAV_HEAD
         form = b"".join(n.to_bytes(size, "little") for n, size in ((1, 2), (2, 2), (rate, 4), (rate * 4, 4), (4, 2), (16, 2)))
-        return b"RIFF" + (data + 36).to_bytes(4, "little") + b"WAVEfmt " + (16).to_bytes(4, "little") + form + b"data" + data.to_bytes(4, "little")
+        sizes = [n.to_bytes(4, "little") for n in (data + 36, 16, data)]
+        return b"RIFF" + sizes[0] + b"WAVEfmt " + sizes[1] + form + b"data" + sizes[2]
 
 
 def open_sealed(path: Path, identities: Sequence[Identity], allow_truncated: bool = False) -> SealedFlac:
     """AgeError or StoreFault names the file. Close it."""
     try:
-        file = open(path, "rb", buffering=0)
+        file = open(path, "rb", buffering=0)  # noqa: SIM115 - the recording closes it
         try:
             return _Owned(file, identities, allow_truncated)
         except BaseException:

@@ -272,7 +272,8 @@ class ReviewSite:
         registry.milestone(reviewed, Milestone.REVIEWED, NOW, "review:rita", "good opening" + self.evil)
         registry.lesson(lesson, NOW + timedelta(days=30), NOW, "review:rita", "calm" + self.evil)
         registry.mark_purging(gone, NOW, "due" + self.evil)
-        registry.audit("cli:root" + self.evil, "recording.listen", self.ids["sample"], {"purpose": "training", "reason": self.evil or "weekly"})
+        told = {"purpose": "training", "reason": self.evil or "weekly"}
+        registry.audit("cli:root" + self.evil, "recording.listen", self.ids["sample"], told)
         registry.open_request("access", "number", "hash", "passport" + self.evil, date(2026, 11, 2), date(2026, 12, 2))
         late = registry.open_request("erasure", "agent", "PJSIP/bert", "in person", date(2026, 10, 1), date(2026, 11, 1))
         registry.open_request("objection", "number", "hash2", "called back", date(2026, 10, 22), date(2026, 11, 22))

@@ -1,0 +1,90 @@
+"""`asterisk-privacy review serve`: the process. It has the reviewers' key in memory, so it leaves no core and logs no words."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import logging
+import os
+import resource
+import signal
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from aiohttp import web
+
+from asterisk_privacy.daemon.health import place_of
+from asterisk_privacy.daemon.notify import notify, watchdog_seconds
+from asterisk_privacy.daemon.settings import Config
+from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.registry.registry import Registry
+from asterisk_privacy.review.app import make_app
+from asterisk_privacy.review.site import Site
+from asterisk_privacy.store.identity import Identity
+
+log = logging.getLogger(__name__)
+
+CREDENTIAL = "identity"
+CALM_DOWN_SECONDS = 2.0  # for answers that are under way at the end
+PR_SET_DUMPABLE = 4  # linux/prctl.h
+
+
+def identities(config: Config, environ: Mapping[str, str]) -> Sequence[Identity]:
+    """From systemd's credential, or [review] identity. OperatorError when there is neither: without a key nobody hears anything."""
+    credentials = environ.get("CREDENTIALS_DIRECTORY", "")
+    given = Path(credentials) / CREDENTIAL
+    if credentials and given.exists():
+        return Identity.load_all(given)
+    if config.review.identity is not None:
+        return Identity.load_all(config.review.identity)
+    raise OperatorError(
+        "the review page has no secret key; give it one with LoadCredentialEncrypted=identity:... in its unit, or set [review] identity"
+    )
+
+
+async def serve(config: Config, environ: Mapping[str, str] = os.environ) -> None:
+    """Runs until SIGTERM or SIGINT. OperatorError with one line where only a person can help."""
+    _never_dump_core()
+    keys = identities(config, environ)
+    site = Site(config, Registry.open(config.registry.path, actor="review", create=False), keys)
+    runner = web.AppRunner(make_app(site), access_log=None, shutdown_timeout=CALM_DOWN_SECONDS)
+    logging.getLogger("aiohttp.server").addFilter(only_the_place)
+    await runner.setup()
+    try:
+        listen = config.review.listen
+        try:
+            await web.TCPSite(runner, listen.host, listen.port).start()
+        except OSError as error:
+            raise OperatorError(f"[review] listen: cannot listen on {listen} ({error.strerror}); is another one running?") from error
+        log.info("review page on %s, %d keys", listen, len(keys))
+        stopping = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+        notify("READY=1")
+        pulse = asyncio.create_task(_pulse())
+        await stopping.wait()
+        notify("STOPPING=1")
+        pulse.cancel()
+    finally:
+        await runner.cleanup()
+
+
+def only_the_place(record: logging.LogRecord) -> bool:
+    """Of a mistake of ours the journal gets its place in the code: its words may hold a name. What a browser sent is nobody's business."""
+    mistake = record.exc_info[1] if record.exc_info else None
+    record.exc_info, record.exc_text = None, None
+    record.msg, record.args = (f"{type(mistake).__name__} at {place_of(mistake)}" if mistake else "a request that is none"), ()
+    return True
+
+
+async def _pulse() -> None:
+    every = watchdog_seconds()
+    while every is not None:
+        notify("WATCHDOG=1")
+        await asyncio.sleep(every / 3)
+
+
+def _never_dump_core() -> None:
+    """A core would hold the secret key and the audio that is being heard."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
