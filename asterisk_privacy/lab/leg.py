@@ -9,7 +9,8 @@ from collections.abc import Callable, Coroutine, Sequence
 from enum import Enum, auto
 from typing import Any, Final
 
-from asterisk_privacy.lab.rtp import Codec, Media, Source
+from asterisk_privacy.lab.codecs import Codec
+from asterisk_privacy.lab.rtp import Media, Source
 from asterisk_privacy.lab.sip import EVENT_PAYLOAD, Dialog, Direction, Message, Sdp, SipError, parameter, response, uri
 from asterisk_privacy.lab.wire import T1, T2, Address, Wire
 
@@ -258,13 +259,13 @@ class Leg:
 
     def _sdp(self) -> Sdp:
         self._version += 1
-        codec = (self.media.codec.payload_type, self.media.codec.name)
+        codec = (self.media.codec.payload_type, self.media.codec.name + self.media.codec.channels)
         return Sdp(self._address, self.media.port, (codec,), self._direction, EVENT_PAYLOAD, self.number, self._version)
 
     def _agreed(self, offer: Sdp) -> Sdp:
         """Our answer: the offer's payload types, and not more than both want to send."""
         self._version += 1
-        codec = (self.media.payload_type, self.media.codec.name)
+        codec = (self.media.payload_type, self.media.codec.name + self.media.codec.channels)
         theirs = offer.direction.answered()
         if self._direction is Direction.SENDRECV:
             direction = theirs
@@ -278,7 +279,7 @@ class Leg:
         """Take over what the other side's SDP says about address, payload types and who may send."""
         self.remote_sdp = sdp
         name = self.media.codec.name
-        mine = [payload for payload, offered in sdp.codecs if offered.upper().removesuffix("/1") == name]
+        mine = [payload for payload, offered in sdp.codecs if offered.upper().removesuffix("/1").removesuffix("/2") == name]
         if not mine:
             raise SipError(f"the other side does not speak {name}: {sdp.codecs}")
         self.media.payload_type = mine[0]

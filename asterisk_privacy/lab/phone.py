@@ -23,8 +23,9 @@ from typing import Final, Self
 from urllib.parse import quote
 
 from asterisk_privacy.audio.ulaw import Pcm
+from asterisk_privacy.lab.codecs import CODECS
 from asterisk_privacy.lab.leg import Leg, State
-from asterisk_privacy.lab.rtp import CODECS, PERIOD, Sent, Silence, Source
+from asterisk_privacy.lab.rtp import PERIOD, Sent, Silence, Source
 from asterisk_privacy.lab.sip import Dialog, Message, SipError, parameter, response
 from asterisk_privacy.lab.wire import Traced, Wire
 

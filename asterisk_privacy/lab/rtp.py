@@ -11,14 +11,13 @@ import struct
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 import numpy as np
 
-from asterisk_privacy.audio import alaw, ulaw
 from asterisk_privacy.audio.ulaw import Pcm
+from asterisk_privacy.lab.codecs import Codec
 from asterisk_privacy.lab.timecode import TimeCode
 from asterisk_privacy.lab.tones import FRAME, Voice
 
@@ -104,44 +103,12 @@ class Packet:
     """Of a telephone-event."""
 
 
-@dataclass(frozen=True, slots=True)
-class Codec:
-    name: str
-    """As in rtpmap."""
-    payload_type: int
-    encode: Callable[[Pcm], bytes]
-    decode: Callable[[bytes], Pcm]
-    clock: int = 160
-    """Timestamp units in a frame."""
-
-
-def _widen(samples: Pcm) -> bytes:
-    """8 to 16 kHz by the spectrum of one frame: exact for tones at multiples of 50 Hz, with small clicks at the borders of others."""
-    spectrum = np.fft.rfft(samples.astype(np.float64))
-    wide = 2 * np.fft.irfft(spectrum, 2 * len(samples))
-    return np.clip(np.round(wide), -32768, 32767).astype(">i2").tobytes()
-
-
-def _narrow(data: bytes) -> Pcm:
-    """16 to 8 kHz by the mean of neighbours: good enough to know a tone below 3 kHz again."""
-    wide = np.frombuffer(data[: len(data) // 4 * 4], ">i2").astype(np.int32)
-    samples: Pcm = wide.reshape(-1, 2).mean(axis=1).astype(np.int16)
-    return samples
-
-
-CODECS: Final = {
-    "ulaw": Codec("PCMU/8000", 0, lambda pcm: ulaw.encode(pcm).tobytes(), lambda data: ulaw.decode(np.frombuffer(data, np.uint8))),
-    "alaw": Codec("PCMA/8000", 8, lambda pcm: alaw.encode(pcm).tobytes(), lambda data: alaw.decode(np.frombuffer(data, np.uint8))),
-    "slin16": Codec("L16/16000", 118, _widen, _narrow, 320),
-}
-"""By Asterisk's names. slin16 is the wideband leg: uncompressed, so it needs no codec here (Asterisk: allow=slin16)."""
-
-
 class Media:
     """Sound of one call. Every method may be called from any thread and takes effect with the next frame."""
 
     def __init__(self, codec: Codec, source: Source, first_sequence: int, ssrc: int) -> None:
         self.codec = codec
+        self._coder = codec.coder()
         self.payload_type = codec.payload_type
         self.event_payload: int | None = None
         self.sent: list[Sent] = []
@@ -260,7 +227,7 @@ class Media:
         payload_type, body = kind & 0x7F, data[_HEADER.size :]
         samples, key = np.zeros(0, np.int16), ""
         if payload_type == self.payload_type:
-            samples = self.codec.decode(body)
+            samples = self._coder.decode(body)
         elif payload_type == self.event_payload and len(body) >= 4 and body[0] < len(_KEYS):
             key = _KEYS[body[0]]
         else:
@@ -301,7 +268,7 @@ class Media:
         elif samples is None:
             return None, what
         else:
-            body = self.codec.encode(samples)
+            body = self._coder.encode(samples)
         header = _HEADER.pack(0x80, marker | payload_type, self._sequence, timestamp, self._ssrc)
         self._sequence = (self._sequence + 1) & 0xFFFF
         if self._lose > 0:

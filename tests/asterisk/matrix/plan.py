@@ -118,7 +118,7 @@ parkedcalltransfers = both
 """
 _ENDPOINT = """
 [{name}{n}](lab-phone{agent})
-allow = ulaw,alaw,g722,slin16
+allow = ulaw,alaw,g722,slin16,opus
 context = {context}
 aors = {name}{n}
 dtmf_mode = auto_info
@@ -164,7 +164,11 @@ def files() -> dict[str, str]:
         for n in range(LANES)
         for name, digit, seconds in (("lot", 8, 45), ("brief", 9, 2))
     )
-    return {"queues.conf": queues, "res_parking.conf": lots, "modules.conf": "load = app_directed_pickup.so\n"}
+    return {
+        "queues.conf": queues,
+        "res_parking.conf": lots,
+        "modules.conf": "load = app_directed_pickup.so\nload = codec_opus_open_source.so\n",
+    }
 
 
 def endpoints(ports: dict[str, int]) -> str:

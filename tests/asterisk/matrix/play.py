@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from judge import Bounds, Result, judge
 from plan import LANES, PEOPLE
 from stage import Person, Scene
+from streams import LOSS_SECONDS
 from table import Row
 
 from asterisk_privacy.errors import OperatorError
@@ -25,7 +26,7 @@ from asterisk_privacy.lab.sip import SipError
 from asterisk_privacy.lab.site import Site
 from asterisk_privacy.registry.rows import State
 
-ROW_SECONDS = 150.0
+ROW_SECONDS = 90.0 + LOSS_SECONDS
 OVER_SECONDS = 12.0
 
 

@@ -73,6 +73,8 @@ async def run(request: pytest.FixtureRequest, install: Install, tmp_path_factory
     sounds = short_sounds(work / "sounds", DIALPLAN / "sounds")
     async with running(the_site(work, install, ports, sounds)) as site:
         house = House(site, ports)
+        if "codec_opus" not in site.pbx.cli("module show like codec_opus"):
+            chosen = [row for row in chosen if "opus" not in row.codecs.values()]
         played, results = await play_and_judge(house, sorted(chosen, key=lambda row: not row.long))
         await asyncio.to_thread(wait_until_quiet, site)
         bridges = [b for b in house.ari("bridges") if b["channels"] or b["bridge_class"] != "parking"]  # a lot keeps its bridge
@@ -89,6 +91,8 @@ async def test_report(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 async def test_row(run: Run, row: Row) -> None:
+    if row.name not in run.results:
+        pytest.skip("this Asterisk has no codec for Opus")
     result = run.results[row.name]
     assert result.private == [], f"private: {result.private}"
     if not row.known:
