@@ -46,6 +46,7 @@ class _Snapshot(Collector):
         yield from _audio(self._running)
         yield from _recordings(self._running)
         yield from _forgetting(self._running)
+        yield from _configuration(self._running)
         yield gauge("disk_free_bytes", "Room on the recordings' disk; below 64 MiB no new call is announced.", self._disk.free)
         yield gauge("disk_size_bytes", "Size of the recordings' disk.", self._disk.size)
         alarms = self._running.service.health.alarms
@@ -134,6 +135,13 @@ def _forgetting(running: Running) -> Iterator[Metric]:
     yield gauge("requests_open", "Requests of persons that are open.", asked.open)
     yield gauge("requests_due_soon", "Of these: to be answered within 7 days.", asked.due_soon)
     yield gauge("requests_overdue", "Of these: past the deadline of GDPR art. 12(3).", asked.overdue)
+
+
+def _configuration(running: Running) -> Iterator[Metric]:
+    reloader = running.reloader
+    yield gauge("config_last_reload_successful", "0 when the file has mistakes and an older one holds.", reloader.ok)
+    yield gauge("config_last_reload_success_timestamp_seconds", "When what holds now was read.", reloader.read_at.timestamp())
+    yield gauge("config_restart_needed", "Changed settings that wait for a restart.", len(reloader.restart))
 
 
 def gauge(name: str, words: str, value: float) -> Metric:

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 from pathlib import Path
-from time import monotonic
 
 import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from whole_daemon import installed, whole_daemon
+from whole_daemon import Somebody, installed, linked, whole_daemon
 
-from asterisk_privacy.asterisk import ari_events as ae
-from asterisk_privacy.asterisk.ari import Reading
-from asterisk_privacy.asterisk.fastagi import AgiRequest
-from asterisk_privacy.call import pbx
 from asterisk_privacy.daemon.health import Alarm
 from asterisk_privacy.daemon.report import Running
 
@@ -40,42 +34,6 @@ def total(found: Series, name: str, **labels: str) -> float:
     return found[f"asterisk_privacy_{name}", tuple(sorted(labels.items()))]
 
 
-def linked(running: Running) -> None:
-    running.service.supervisor.link_up(Reading(monotonic(), (), (), frozenset()))
-
-
-class Somebody:
-    """One call of a customer and an agent whom nobody has seen before."""
-
-    def __init__(self, running: Running) -> None:
-        self.running = running
-        self.supervisor = running.service.supervisor
-        self.number = "06" + "".join(secrets.choice("0123456789") for _ in range(8))
-        self.agent = "agent" + secrets.token_hex(4)
-        self.channel = secrets.token_hex(6)
-        self.plan = self.supervisor.answer(AgiRequest(self.channel, "start", {"profile": "sales"}, self.number))
-
-    def tell(self, event: ae.AriEvent) -> None:
-        self.supervisor.pbx_told(event)
-
-    def talks(self) -> None:
-        now, call, theirs = monotonic(), self.plan["PRIVACY_CALL"], f"{self.channel}-a"
-        self.tell(pbx.ChannelSeen(now, self.channel, f"PJSIP/trunk{secrets.token_hex(3)}-{self.channel}", True))
-        self.tell(ae.NoticeStage(now, self.channel, call, "begin", False))
-        self.tell(ae.NoticeStage(now, self.channel, call, "end", True))
-        self.tell(pbx.ChannelSeen(now, theirs, f"PJSIP/{self.agent}-0001", True))
-        self.tell(pbx.BridgeSeen(now, f"b{self.channel}", True))
-        for one in (self.channel, theirs):
-            self.tell(pbx.Entered(now, f"b{self.channel}", one))
-        self.tell(ae.AgentPressed(now, theirs, "pause", self.channel, f"PJSIP/{self.agent}"))
-        self.tell(pbx.Held(now, theirs))
-        self.running.service.health.silent_hold(f"PJSIP/{self.agent}")
-
-    def ends(self) -> None:
-        self.tell(pbx.ChannelGone(monotonic(), self.channel))
-        self.tell(pbx.ChannelGone(monotonic(), f"{self.channel}-a"))
-
-
 @pytest.mark.parametrize("accept", ["", "application/openmetrics-text; version=1.0.0"])
 async def test_before_the_first_call_every_series_is_there_with_a_zero(tmp_path: Path, accept: str) -> None:
     async with whole_daemon(installed(tmp_path)) as running:
@@ -97,6 +55,9 @@ async def test_a_thousand_people_leave_the_same_series_and_no_trace(tmp_path: Pa
         people = [Somebody(running) for _ in range(CALLS)]
         for person in people:
             person.talks()
+            person.presses("pause")
+            person.holds()
+            running.service.health.silent_hold(f"PJSIP/{person.agent}")
         text = await scrape(running)
         during = series(text)
         for person in people:

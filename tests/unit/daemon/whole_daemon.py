@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import secrets
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from pathlib import Path
+from time import monotonic
 
+from asterisk_privacy.asterisk import ari_events as ae
+from asterisk_privacy.asterisk.ari import Reading
+from asterisk_privacy.asterisk.fastagi import AgiRequest
+from asterisk_privacy.call import pbx
 from asterisk_privacy.daemon.assembly import assemble
 from asterisk_privacy.daemon.config import load
 from asterisk_privacy.daemon.report import Running
@@ -78,5 +83,49 @@ def installed(folder: Path, policy: str = POLICY, more: str = "") -> Path:
 async def whole_daemon(config: Path) -> AsyncIterator[Running]:
     async with AsyncExitStack() as stack:
         running = await assemble(load(config), config, stack)
-        yield running
-        await running.service.supervisor.close()
+        try:
+            yield running
+        finally:
+            await running.service.supervisor.close()
+
+
+def linked(running: Running) -> None:
+    running.service.supervisor.link_up(Reading(monotonic(), (), (), frozenset()))
+
+
+class Somebody:
+    """One call of a customer and an agent whom nobody has seen before."""
+
+    def __init__(self, running: Running, profile: str = "sales") -> None:
+        self.running = running
+        self.supervisor = running.service.supervisor
+        self.number = "06" + "".join(secrets.choice("0123456789") for _ in range(8))
+        self.agent = "agent" + secrets.token_hex(4)
+        self.channel = secrets.token_hex(6)
+        self.plan = self.asks(profile)
+
+    def asks(self, profile: str) -> Mapping[str, str]:
+        return self.supervisor.answer(AgiRequest(self.channel, "start", {"profile": profile}, self.number))
+
+    def presses(self, key: str) -> None:
+        self.tell(ae.AgentPressed(monotonic(), f"{self.channel}-a", key, self.channel, f"PJSIP/{self.agent}"))
+
+    def tell(self, event: ae.AriEvent) -> None:
+        self.supervisor.pbx_told(event)
+
+    def talks(self) -> None:
+        now, call, theirs = monotonic(), self.plan["PRIVACY_CALL"], f"{self.channel}-a"
+        self.tell(pbx.ChannelSeen(now, self.channel, f"PJSIP/trunk{secrets.token_hex(3)}-{self.channel}", True))
+        self.tell(ae.NoticeStage(now, self.channel, call, "begin", False))
+        self.tell(ae.NoticeStage(now, self.channel, call, "end", True))
+        self.tell(pbx.ChannelSeen(now, theirs, f"PJSIP/{self.agent}-0001", True))
+        self.tell(pbx.BridgeSeen(now, f"b{self.channel}", True))
+        for one in (self.channel, theirs):
+            self.tell(pbx.Entered(now, f"b{self.channel}", one))
+
+    def holds(self) -> None:
+        self.tell(pbx.Held(monotonic(), f"{self.channel}-a"))
+
+    def ends(self) -> None:
+        self.tell(pbx.ChannelGone(monotonic(), self.channel))
+        self.tell(pbx.ChannelGone(monotonic(), f"{self.channel}-a"))
