@@ -9,13 +9,13 @@ from pathlib import Path
 from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from asterisk_privacy.review import texts_en, texts_nl
+from asterisk_privacy.review import texts_en, texts_nl, texts_player
 from asterisk_privacy.review.permission import Page, home, may_open
 from asterisk_privacy.review.site import Visit, site_of
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
-TEXTS = {"en": texts_en.TEXTS, "nl": texts_nl.TEXTS}
+TEXTS = {"en": {**texts_en.TEXTS, **texts_player.EN}, "nl": {**texts_nl.TEXTS, **texts_player.NL}}
 URLS = {page: f"/{page.value}" for page in Page} | {Page.QUEUE: "/"}
 
 
