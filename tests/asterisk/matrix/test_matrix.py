@@ -8,11 +8,13 @@ import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 import pytest_asyncio
 import schedules
+import storm
 from judge import Result
-from plan import phone_ports, the_site
+from plan import LANES, phone_ports, the_site
 from play import House, Played
 from sites import running, short_sounds, wait_until_quiet, what_is_left
 from table import ROWS, Row
@@ -121,3 +123,24 @@ async def test_random_schedules(run: Run, capsys: pytest.CaptureFixture[str]) ->
     assert private == {}, f"private: {private}"
     assert {name: r.wrong + r.late for name, r in results.items() if r.wrong or r.late} == {}
     assert moves > 2 * len(found) - 10
+
+
+async def test_short_holds_do_not_starve_ari(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    """A hold costs three requests a party (snoop, to the dialplan, away) at most, and none when it is taken back at once."""
+    house = run.house
+    before = storm.counted(house)
+    found = storm.Storm(storm.HOLDS * LANES, 0, 0)
+    asking = asyncio.create_task(storm.asked(house, found))
+    played = await house.play_all(storm.rows())
+    asking.cancel()
+    await asyncio.to_thread(wait_until_quiet, house.site)
+    found.attached, found.requests = (now - then for now, then in zip(storm.counted(house), before, strict=True))
+    results = [await asyncio.to_thread(house.judged, p) for p in played]
+    with capsys.disabled():
+        print(f"\n{found}")
+    private = [r.private for r in results if r.private]
+    assert private == [], f"private: {private}"
+    assert [r.wrong for r in results if r.wrong] == []
+    assert found.requests <= 6 * (found.holds + 2 * LANES)
+    assert found.attached < 2 * found.holds  # some were never believed in
+    assert np.percentile(found.answers, 99) < 1.0
