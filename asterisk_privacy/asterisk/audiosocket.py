@@ -1,7 +1,7 @@
 """AudioSocket server: the far end of the taps. Asterisk connects, names the tap by UUID and sends a frame every 20 ms (facts 10).
 
-Only taps that were announced with `expect` may speak; anybody else is shown the door and counted. The protocol: one byte kind, two
-bytes length (big-endian), payload.
+Only taps that were announced with `expect`, under a name of ours, may speak; anybody else is shown the door and counted. The protocol:
+one byte kind, two bytes length (big-endian), payload.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
+from asterisk_privacy.asterisk.tap_names import TapNames
 from asterisk_privacy.audio.frames import FRAME_BYTES, frame_times
 
 log = logging.getLogger(__name__)
@@ -43,11 +44,16 @@ class _Expected:
 
 
 class AudioSocketServer:
-    """`uninvited` and `broken` count peers that were dropped."""
+    """`uninvited` (`strangers` among them) and `broken` count peers that were dropped. Taps take their names from `names`."""
 
     def __init__(
-        self, introduction: float = INTRODUCTION_SECONDS, silence: float = SILENCE_SECONDS, appear: float = APPEAR_SECONDS
+        self,
+        names: TapNames | None = None,
+        introduction: float = INTRODUCTION_SECONDS,
+        silence: float = SILENCE_SECONDS,
+        appear: float = APPEAR_SECONDS,
     ) -> None:
+        self.names = names or TapNames()
         self.introduction = introduction
         self.silence = silence
         self._appear = appear
@@ -56,6 +62,7 @@ class AudioSocketServer:
         self._unnamed: set[_Peer] = set()
         self._server: asyncio.Server | None = None
         self.uninvited = 0
+        self.strangers = 0  # under a name that is none of ours
         self.broken = 0
 
     async def start(self, host: str, port: int) -> None:
@@ -109,6 +116,11 @@ class AudioSocketServer:
 
     def named(self, peer: _Peer, tap: uuid.UUID) -> _Expected | None:
         self._unnamed.discard(peer)
+        if not self.names.is_ours(tap):  # before anything is looked up
+            self.uninvited += 1
+            self.strangers += 1
+            log.warning("AudioSocket: a stranger was shut out; who but Asterisk reaches this port?")
+            return None
         expected = self._expected.get(tap)
         if expected is None or tap in self._peers:
             self.uninvited += 1

@@ -67,7 +67,7 @@ class SnoopCapture:
         self.attached = 0
 
     def attach(self, channel: str, sink: FrameSink, ended: Callable[[], None]) -> Tap:
-        tap = uuid.uuid4()
+        tap = self._server.names.new()
         handle = _SnoopTap(self, tap)
 
         def over() -> None:

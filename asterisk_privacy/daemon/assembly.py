@@ -15,6 +15,7 @@ from asterisk_privacy.asterisk.audiosocket import AudioSocketServer
 from asterisk_privacy.asterisk.fastagi import FastAgiServer
 from asterisk_privacy.asterisk.link import Link
 from asterisk_privacy.asterisk.reminders import ChannelReminders
+from asterisk_privacy.asterisk.tap_names import TapNames, load_secret
 from asterisk_privacy.asterisk.taps import SnoopCapture, StasisWaiters
 from asterisk_privacy.asterisk.tones import TonePlayer
 from asterisk_privacy.audio.ring import Ring, RingMemory
@@ -29,6 +30,7 @@ from asterisk_privacy.daemon.ledger import Ledger
 from asterisk_privacy.daemon.logs import set_level
 from asterisk_privacy.daemon.metrics_server import MetricsServer
 from asterisk_privacy.daemon.parts import Ears, Service
+from asterisk_privacy.daemon.reach import plain_tcp
 from asterisk_privacy.daemon.reload import Reloader
 from asterisk_privacy.daemon.remembered import Reminders
 from asterisk_privacy.daemon.report import Running
@@ -64,10 +66,10 @@ async def assemble(config: Config, path: Path, stack: AsyncExitStack) -> Running
     ari = Ari(access, config.asterisk.app)
     await ari.open()
     stack.push_async_callback(ari.close)
-    audio = AudioSocketServer()
+    audio = AudioSocketServer(TapNames(load_secret(config.capture.secret_file) if config.capture.secret_file else None))
     waiters = StasisWaiters()
     capture = SnoopCapture(ari, audio, waiters)
-    ears = Ears(ari, capture, health)
+    ears = Ears(ari, capture, health, plain_tcp(config))
     quarantine = config.capture.quarantine_ms / 1000
     link = Link(ari, ears, quarantine)
     reminders, on_channels = Reminders(number_key), ChannelReminders(ari)

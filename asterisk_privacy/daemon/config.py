@@ -332,6 +332,7 @@ def _absurd_paths(config: Config) -> Iterator[tuple[str, Problem]]:
         "registry.checkpoint_key": config.registry.checkpoint_key,
         "registry.checkpoint_public_key": config.registry.checkpoint_public_key,
         "control.socket": config.control.socket,
+        **({"capture.secret_file": config.capture.secret_file} if config.capture.secret_file else {}),
         "review.accounts": config.review.accounts,
         **({"review.identity": config.review.identity} if config.review.identity else {}),
     }

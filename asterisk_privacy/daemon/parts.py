@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from time import monotonic
 from typing import Any
 
@@ -64,10 +65,14 @@ class Service:
 class Ears:
     """Stands between link and supervisor to do, at each connection, what needs further requests."""
 
-    def __init__(self, ari: Ari, capture: SnoopCapture, health: Health) -> None:
+    def __init__(self, ari: Ari, capture: SnoopCapture, health: Health, warnings: Iterable[str] = ()) -> None:
+        """`warnings`: what is known before Asterisk is asked."""
         self._ari = ari
         self._capture = capture
         self._health = health
+        self._warnings = health.advice = tuple(warnings)
+        for line in self._warnings:
+            log.warning("advice: %s", line)
         self._supervisor: Supervisor | None = None
         self._missed = 0
         self._work: set[asyncio.Task[None]] = set()
@@ -101,12 +106,13 @@ class Ears:
         """Orphans of a daemon that died are removed; calls that the dialplan counted as missed meanwhile become an alarm."""
         try:
             swept = await self._capture.sweep(reading.channels)
-            self._health.advice = await advice(self._ari)
+            asked = await advice(self._ari)
+            self._health.advice = (*self._warnings, *asked)
             missed = int(await self._ari.global_variable(names.MISSED_VARIABLE) or "0")
         except (AriRefused, AriUnreachable, ValueError) as error:  # msgspec's are ValueErrors too
             log.warning("after connecting: %s", error)
             return
-        for line in self._health.advice:
+        for line in asked:
             log.warning("advice: %s", line)
         if swept:
             log.warning("%d taps of a daemon that died were removed", swept)

@@ -70,6 +70,7 @@ def status_report(running: Running, disk: Disk) -> Report:
             "attached": service.capture.attached,
             "failed": service.capture.failed,
             "uninvited": audio.uninvited,
+            "strangers": audio.strangers,
             "broken": audio.broken,
             "silent_holds": dict(service.health.silent_holds),
         },

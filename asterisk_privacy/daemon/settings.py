@@ -71,6 +71,7 @@ class Capture:
 
     listen: Address = Address("127.0.0.1", 9092)
     advertise: Address | None = None
+    secret_file: Path | None = None  # with which the taps' UUIDs are tagged; None: a secret of each start
     quarantine_ms: Annotated[int, Meta(ge=200, le=5000)] = 1000  # longer than the worst delay of an event
     resume_debounce_ms: Annotated[int, Meta(ge=0, le=1000)] = 60
     blind_ms: Annotated[int, Meta(ge=100, le=60000)] = 1000  # of exact zeros on one leg before it is tapped afresh

@@ -32,7 +32,7 @@ def frame(n: int = 1) -> bytes:
 
 @dataclass
 class Ear:
-    tap: uuid.UUID = field(default_factory=uuid.uuid4)
+    tap: uuid.UUID
     frames: list[tuple[float, int]] = field(default_factory=list)
     ended: int = 0
     at_frame: Callable[[int], None] = lambda _n: None
@@ -60,7 +60,7 @@ async def server() -> AsyncIterator[aus.AudioSocketServer]:
 
 @pytest.fixture
 async def ear(server: aus.AudioSocketServer) -> Ear:
-    made = Ear()
+    made = Ear(server.names.new())
     server.expect(made.tap, made.sink, made.over)
     return made
 
@@ -111,7 +111,7 @@ async def test_split_into_single_bytes_and_joined_into_one_read(server: aus.Audi
     await until(lambda: ear.numbers == [1, 2])
     writer.close()
     await until(lambda: ear.ended == 1)
-    again = Ear()
+    again = Ear(server.names.new())
     server.expect(again.tap, again.sink, again.over)
     _, writer = await peer(server, name(again.tap) + frame(1) + frame(2) + frame(3)[:100])
     await until(lambda: again.numbers == [1, 2])
@@ -132,8 +132,17 @@ async def test_a_burst_is_dated_back_frame_by_frame(server: aus.AudioSocketServe
 
 
 async def test_uninvited(server: aus.AudioSocketServer, ear: Ear) -> None:
-    await shut_out(await peer(server, name(uuid.uuid4()), frame()))
-    assert (server.uninvited, ear.frames, ear.ended) == (1, [], 0)
+    await shut_out(await peer(server, name(server.names.new()), frame()))
+    assert (server.uninvited, server.strangers, ear.frames, ear.ended) == (1, 0, [], 0)
+
+
+async def test_a_stranger_is_known_by_his_name_before_anything_is_looked_up(server: aus.AudioSocketServer) -> None:
+    """Even under a name that is expected: it cannot have come from here."""
+    stranger = Ear(uuid.uuid4())
+    server.expect(stranger.tap, stranger.sink, stranger.over)
+    await shut_out(await peer(server, name(stranger.tap), frame()))
+    assert (server.uninvited, server.strangers, stranger.frames) == (1, 1, [])
+    server.forget(stranger.tap)
 
 
 async def test_a_second_peer_for_one_tap_gets_nothing_and_the_first_goes_on(server: aus.AudioSocketServer, ear: Ear) -> None:
@@ -271,7 +280,7 @@ PIECE = st.one_of(
 def test_any_bytes_never_raise_and_never_reach_another_tap(after: list[bytes], before: list[bytes], named: bool, cut: int) -> None:
     async def run() -> None:
         server = aus.AudioSocketServer()
-        mine, other = Ear(), Ear()
+        mine, other = Ear(server.names.new()), Ear(server.names.new())
         server.expect(mine.tap, mine.sink, mine.over)
         server.expect(other.tap, other.sink, other.over)
         one = aus._Peer(server)

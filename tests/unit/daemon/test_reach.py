@@ -1,0 +1,67 @@
+"""A warning wherever voices, numbers or a password would cross a network in clear; none on one machine."""
+
+from __future__ import annotations
+
+import pytest
+
+from asterisk_privacy.daemon.config import parse
+from asterisk_privacy.daemon.reach import is_loopback, plain_tcp
+
+POLICY = """
+[purposes.proof]
+title = "proof"
+basis = "contract"
+reasoning = "-"
+trigger = "always"
+retention = { until = "days", latest_days = 30 }
+[profiles.line]
+title = "Line"
+language = "en"
+announcement = "notice-optout"
+purposes = ["proof"]
+refuse_key = "3"
+"""
+
+
+def warned(settings: str) -> list[str]:
+    return [line.partition(":")[0] for line in plain_tcp(parse(settings + POLICY))]
+
+
+def test_on_one_machine_there_is_nothing_to_warn_of() -> None:
+    assert warned("") == []
+    assert (
+        warned('[asterisk]\nari_url = "http://localhost:8088"\n[capture]\nlisten = "127.0.0.2:9092"\n[fastagi]\nlisten = "[::1]:4573"\n')
+        == []
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "places"),
+    [
+        ('[capture]\nlisten = "192.0.2.7:9092"', ["[capture] listen"]),
+        ('[capture]\nlisten = "127.0.0.1:9092"\nadvertise = "recorder.example:9092"', ["[capture] advertise"]),
+        ('[capture]\nlisten = "0.0.0.0:9092"\nadvertise = "127.0.0.1:9092"', ["[capture] listen"]),
+        ('[fastagi]\nlisten = "[::]:4573"', ["[fastagi] listen"]),
+        ('[asterisk]\nari_url = "http://pbx.example:8088"', ["[asterisk] ari_url"]),
+        ('[asterisk]\nari_url = "http://[2001:db8::1]:8088"', ["[asterisk] ari_url"]),
+        ('[asterisk]\nari_url = "https://pbx.example:8089"', []),
+        (
+            '[asterisk]\nari_url = "http://pbx.example:8088"\n[fastagi]\nlisten = "10.0.0.2:4573"\n[capture]\nlisten = "10.0.0.2:9092"',
+            ["[capture] listen", "[fastagi] listen", "[asterisk] ari_url"],
+        ),
+    ],
+)
+def test_what_leaves_the_machine_in_clear(settings: str, places: list[str]) -> None:
+    assert warned(settings + "\n") == places
+
+
+def test_all_addresses_are_named_so() -> None:
+    (line,) = plain_tcp(parse('[fastagi]\nlisten = "0.0.0.0:4573"\n' + POLICY))
+    assert "all addresses of this machine" in line
+
+
+@pytest.mark.parametrize(
+    ("host", "own"), [("127.255.0.1", True), ("::1", True), ("localhost", True), ("", False), ("localhost.evil", False)]
+)
+def test_loopback(host: str, own: bool) -> None:
+    assert is_loopback(host) is own
