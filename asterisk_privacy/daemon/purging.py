@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -16,14 +16,14 @@ from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.policy.evaluations import Calendar
 from asterisk_privacy.policy.retention import Criterion
 from asterisk_privacy.policy.words import Clause
+from asterisk_privacy.registry.case_rows import Circumstances
+from asterisk_privacy.registry.due import AGE_ONLY, Candidate, Promised, PromiseSet
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import KeptPurpose, Protected, RecordingRow, State
 from asterisk_privacy.retention.border import border
 from asterisk_privacy.retention.plan import Item, Promise
 from asterisk_privacy.retention.purger import Forbidden, Purger
 from asterisk_privacy.store.vault import Vault
-
-CHUNK = 500  # recordings read at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Rules:
     def of(cls, config: Config) -> Rules:
         return cls({name: purpose.retention for name, purpose in config.book.purposes.items()}, config.evaluations.calendar)
 
-    def today(self, purpose: KeptPurpose) -> Criterion | None:
+    def today(self, purpose: KeptPurpose | Promised) -> Criterion | None:
         """None where the policy says what was promised, or nothing any more."""
         now = self.purposes.get(purpose.name)
         return None if now == purpose.criterion else now
@@ -72,8 +72,12 @@ def to_item(row: RecordingRow, rules: Rules = AS_PROMISED) -> Item:
 
 def blocks_of(row: RecordingRow) -> tuple[Clause, ...]:
     """What forbids to delete it: legal holds, a restriction."""
-    held = tuple(("held", hold.placed_by, hold.placed_at) for hold in row.circumstances.holds)
-    return held if row.restriction is None else (*held, ("restricted", row.restriction.at))
+    return _blocks(row.circumstances, None if row.restriction is None else row.restriction.at)
+
+
+def _blocks(circumstances: Circumstances, restricted_at: datetime | None) -> tuple[Clause, ...]:
+    held = tuple(("held", hold.placed_by, hold.placed_at) for hold in circumstances.holds)
+    return held if restricted_at is None else (*held, ("restricted", restricted_at))
 
 
 def latest_lesson(row: RecordingRow, rules: Rules) -> datetime | None:
@@ -90,31 +94,65 @@ class RegistryRows:
     def __init__(self, registry: Registry, rules: Rules = AS_PROMISED) -> None:
         self._registry = registry
         self._rules = rules
+        self._own_calendar = rules.calendar != Calendar()
 
-    def items(self) -> Sequence[Item]:
-        return [to_item(row, self._rules) for row in self._registry.recordings(state=State.SEALED)]
+    def items(self) -> Iterator[Item]:
+        return self._read({one.number: None for one in self._registry.promise_sets()})
 
     def maybe_due(self, now: datetime) -> Iterator[Item]:
-        """A chunk at a time, so that memory does not grow with the registry."""
-        promised = self._registry.promised()
-        names = self._registry.promised_names() if self._rules.purposes else {}
-        borders = {text: self._border(criterion, names.get(text, ()), now) for text, criterion in promised.items()}
-        ids = self._registry.maybe_due(borders)
-        for start in range(0, len(ids), CHUNK):
-            for row in self._registry.recordings_among(ids[start : start + CHUNK]):
-                if row.state is State.SEALED:
-                    yield to_item(row, self._rules)
+        borders: dict[Criterion, datetime] = {}
+        return self._read({one.number: self._border(one, now, borders) for one in self._registry.promise_sets()})
 
-    def _border(self, promised: Criterion | None, names: Collection[str], now: datetime) -> datetime | None:
-        """The youngest of what was promised and what the policy says today, for every agent with dates of his own."""
-        if promised is None:
-            return None
-        today = {self._rules.purposes[name] for name in names if name in self._rules.purposes}
-        return max(
-            border(criterion, now, partial(self._rules.evaluation, agent=agent))
-            for criterion in {promised, *today}
-            for agent in (None, *self._rules.calendar.agents)
+    def _read(self, borders: Mapping[int, datetime | None]) -> Iterator[Item]:
+        """A chunk at a time, so that memory does not grow with the registry."""
+        promises: dict[PromiseSet, tuple[Promise, ...]] = {}
+        for candidate in self._registry.maybe_due(borders, with_agents=self._own_calendar):
+            known = promises.get(candidate.kept_for)
+            if known is None:
+                known = promises[candidate.kept_for] = tuple(self._promise(promised) for promised in candidate.kept_for.promises)
+            yield self._item(candidate, known)
+
+    def _promise(self, promised: Promised) -> Promise:
+        assert promised.criterion is not None, "the registry refuses what it cannot read"
+        return Promise(promised.title, promised.criterion, self._rules.today(promised))
+
+    def _item(self, candidate: Candidate, promises: tuple[Promise, ...]) -> Item:
+        """As `to_item` makes it of the whole row."""
+        evaluation = self._rules.evaluation(candidate.recorded_at, candidate.agent) if self._own_calendar else None
+        own = candidate.own
+        if own is AGE_ONLY:
+            return Item(candidate.id, candidate.recorded_at, promises, own.milestones, evaluation=evaluation)
+        if own.added:
+            dated = zip(candidate.kept_for.promises, promises, strict=True)
+            promises = tuple(replace(promise, promised_at=own.added.get(promised.name)) for promised, promise in dated)
+        return Item(
+            candidate.id,
+            candidate.recorded_at,
+            promises,
+            own.milestones,
+            _blocks(own.circumstances, own.restricted_at),
+            own.circumstances.court,
+            evaluation,
+            None if own.circumstances.lesson is None else own.circumstances.lesson.until,
         )
+
+    def _border(self, promised: PromiseSet, now: datetime, known: dict[Criterion, datetime]) -> datetime | None:
+        """Of each promise the youngest of what was promised and what the policy says today; of all promises the oldest. None if one cannot
+        be read. `known` are borders of this night."""
+        ends = []
+        for one in promised.promises:
+            if one.criterion is None:
+                return None
+            wordings = {one.criterion, self._rules.today(one) or one.criterion}
+            for criterion in wordings - known.keys():
+                known[criterion] = self._youngest(criterion, now)
+            ends.append(max(known[criterion] for criterion in wordings))
+        return min(ends, default=None)
+
+    def _youngest(self, criterion: Criterion, now: datetime) -> datetime:
+        """For every agent with dates of his own."""
+        agents = (None, *self._rules.calendar.agents)
+        return max(border(criterion, now, partial(self._rules.evaluation, agent=agent)) for agent in agents)
 
     def count(self) -> int:
         return self._registry.sealed_count()
@@ -124,7 +162,7 @@ class RegistryRows:
         return to_item(row, self._rules) if row is not None and row.state is State.SEALED else None
 
     def purging(self) -> Mapping[str, str]:
-        return {row.id: row.state_reason for row in self._registry.recordings(state=State.PURGING)}
+        return self._registry.purging()
 
     def states(self) -> Iterator[tuple[str, str]]:
         return ((recording_id, state.value) for recording_id, state in self._registry.states())

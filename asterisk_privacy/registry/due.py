@@ -1,53 +1,87 @@
 """Which sealed recordings can be due, found by SQL: far fewer than there are, and never one too few.
 
-Without events a promise ends by the age of its recording alone: for each criterion there is a border, and what was recorded after it
-is not due (`retention.border`). Recordings to which something happened are all handed out; whoever asks judges each in full.
+Without events a promise ends by the age of its recording alone: for each set of promises there is a border, and what was recorded after
+it is not due (`retention.border`). An index finds what was recorded before it, without a look at the rest. Recordings with something of
+their own (an event, a hold, a purpose that came or went later: column `eventful`) are all handed out; whoever asks judges each in full.
 """
 
 from __future__ import annotations
 
 import json
+from array import array
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
+from peewee import SqliteDatabase
+
+from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.policy.facts import Milestone
 from asterisk_privacy.policy.retention import Criterion, criterion_from_mapping
-from asterisk_privacy.registry.clock import to_ms
+from asterisk_privacy.registry.case_rows import NOTHING, Circumstances
+from asterisk_privacy.registry.clock import from_ms, to_ms
 from asterisk_privacy.registry.db import RegistryFile, sql
+from asterisk_privacy.registry.holds import circumstances
+from asterisk_privacy.registry.reading import notes_of
+from asterisk_privacy.registry.restrictions import load as load_restrictions
+from asterisk_privacy.registry.rows import effective_milestones
 
-# Where an event of a recording stands that can end a promise before its age does. A test demands a decision about each new table.
-EVENTS = {
-    "milestones": "SELECT recording_id FROM milestones",
-    "case_links": "SELECT recording_id FROM case_links",
-    "recording_purposes": "SELECT recording_id FROM recording_purposes WHERE withdrawn_at IS NOT NULL",
-}
+CHUNK = 1000  # recordings read at once: memory does not grow with the registry
+_FOR_EVER = 1 << 62
 
-_PROMISED = "SELECT DISTINCT criterion FROM recording_purposes WHERE withdrawn_at IS NULL"
 _COUNT = "SELECT count(*) FROM recordings WHERE state = 'sealed'"
-_BORDERS = "CREATE TEMP TABLE IF NOT EXISTS due_borders (criterion TEXT NOT NULL PRIMARY KEY, upto INTEGER NOT NULL) WITHOUT ROWID"
-# a promise without a border compares with NULL, and so never keeps its recording off the list
-_BY_AGE = """SELECT r.id FROM recordings r WHERE r.state = 'sealed' AND r.recorded_at <= ? AND NOT EXISTS (
-    SELECT 1 FROM recording_purposes p LEFT JOIN temp.due_borders b ON b.criterion = p.criterion
-    WHERE p.recording_id = r.id AND p.withdrawn_at IS NULL AND r.recorded_at > b.upto)"""
-_BY_EVENT = f"""SELECT e.recording_id FROM ({" UNION ".join(EVENTS.values())}) e
-    JOIN recordings r ON r.id = e.recording_id WHERE r.state = 'sealed'"""
+_BY_AGE = "SELECT rowid FROM recordings WHERE state = 'sealed' AND eventful = 0 AND promise_set IS ? AND recorded_at <= ?"
+_EVENTFUL = "SELECT rowid FROM recordings WHERE state = 'sealed' AND eventful = 1"
+_ROWS = """SELECT r.id, r.recorded_at, r.promise_set, r.eventful, {agent} FROM recordings r {calls}
+    WHERE r.rowid IN ({among}) AND +r.state = 'sealed'"""  # +: no index of states, the ids are few
 
 
-def promised(file: RegistryFile) -> dict[str, Criterion | None]:
-    """All criteria that were ever promised, by the text under which they are stored: a handful, however many recordings. None for one
-    that cannot be read: reading its recording says so."""
+@dataclass(frozen=True, slots=True)
+class Promised:
+    name: str  # of the purpose
+    title: str
+    criterion: Criterion | None  # None: cannot be read; a newer version wrote it
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PromiseSet:
+    """What recordings were promised, in the order in which it was given; one object for all of them."""
+
+    number: int
+    promises: tuple[Promised, ...]
+    unreadable: str | None = None  # the first purpose whose promise cannot be read
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What one recording has beside its age."""
+
+    milestones: Mapping[Milestone, datetime] = field(default_factory=dict)
+    circumstances: Circumstances = NOTHING
+    restricted_at: datetime | None = None
+    added: Mapping[str, datetime] = field(default_factory=dict)  # when each purpose came, by name; where not told, with the recording
+
+
+AGE_ONLY = Own()
+NO_PROMISE = PromiseSet(0, ())
+
+
+class Candidate(NamedTuple):
+    """As much of a sealed recording as a plan needs."""
+
+    id: str
+    recorded_at: datetime
+    agent: str | None  # also None when nobody asked for agents
+    kept_for: PromiseSet
+    own: Own = AGE_ONLY
+
+
+def promise_sets(file: RegistryFile) -> list[PromiseSet]:
+    """Every combination that was ever promised: a handful, however many recordings."""
     with file.read() as db:
-        texts = [text for (text,) in sql(db, _PROMISED)]
-    return {text: _read(text) for text in texts}
-
-
-def promised_names(file: RegistryFile) -> dict[str, frozenset[str]]:
-    """Names of the purposes for which each criterion was promised, by its text."""
-    found: dict[str, set[str]] = defaultdict(set)
-    with file.read() as db:
-        for text, name in sql(db, "SELECT DISTINCT criterion, name FROM recording_purposes WHERE withdrawn_at IS NULL"):
-            found[text].add(name)
-    return {text: frozenset(names) for text, names in found.items()}
+        return list(_sets(db).values())
 
 
 def sealed_count(file: RegistryFile) -> int:
@@ -55,24 +89,73 @@ def sealed_count(file: RegistryFile) -> int:
         return int(sql(db, _COUNT).fetchone()[0])
 
 
-def maybe_due(file: RegistryFile, borders: Mapping[str, datetime | None]) -> list[str]:
-    """Ids of what is sealed and not younger than the border of any of its promises, or has an event, or has no promise left.
+def maybe_due(file: RegistryFile, borders: Mapping[int, datetime | None], with_agents: bool) -> Iterator[Candidate]:
+    """What is sealed and not younger than the border of its set of promises, or eventful, or without a promise; in no order.
 
-    `borders`: by the text of the criterion; None where age says nothing, so that all its recordings are candidates.
+    `borders`: by the number of the set; None where age says nothing, so that all its recordings are candidates. OperatorError for a
+    candidate whose promise cannot be read.
     """
-    known = {text: to_ms(border) for text, border in borders.items() if border is not None}
-    youngest = max(known.values(), default=0) if len(known) == len(borders) else 1 << 62
+    found: array[int] = array("q")
     with file.read() as db:
-        sql(db, _BORDERS)
-        sql(db, "DELETE FROM temp.due_borders")
-        for entry in known.items():
-            sql(db, "INSERT INTO temp.due_borders (criterion, upto) VALUES (?, ?)", entry)
-        found = {recording_id for (recording_id,) in sql(db, _BY_EVENT)}
-        found.update(recording_id for (recording_id,) in sql(db, _BY_AGE, (youngest,)))
-    return sorted(found)
+        for number, border in (*borders.items(), (None, None)):
+            upto = _FOR_EVER if border is None else to_ms(border)
+            found.extend(rowid for (rowid,) in sql(db, _BY_AGE, (number, upto)))
+        found.extend(rowid for (rowid,) in sql(db, _EVENTFUL))
+    found = array("q", sorted(found))  # neighbours in the file are read together
+    sets: dict[int, PromiseSet] = {}
+    for start in range(0, len(found), CHUNK):
+        with file.read() as db:
+            chunk = _read(db, found[start : start + CHUNK], sets, with_agents)
+        yield from chunk
 
 
-def _read(text: str) -> Criterion | None:
+def _read(db: SqliteDatabase, rowids: Sequence[int], sets: dict[int, PromiseSet], with_agents: bool) -> list[Candidate]:
+    parts = {"agent": "c.agent", "calls": "JOIN calls c ON c.id = r.call_id"} if with_agents else {"agent": "NULL", "calls": ""}
+    rows = sql(db, _ROWS.format(among=", ".join("?" * len(rowids)), **parts), rowids).fetchall()
+    if any(number is not None and number not in sets for _, _, number, _, _ in rows):
+        sets.update(_sets(db))
+    own = _own(db, [id_ for id_, _, _, eventful, _ in rows if eventful])
+    chunk = []
+    for id_, recorded_at, number, _, agent in rows:
+        kept_for = NO_PROMISE if number is None else sets[number]
+        if kept_for.unreadable is not None:
+            what = f"its promise for purpose {kept_for.unreadable} cannot be read"
+            raise OperatorError(f"recording {id_}: {what}; use the version that wrote it")
+        chunk.append(Candidate(id_, from_ms(recorded_at), agent, kept_for, own.get(id_, AGE_ONLY)))
+    return chunk
+
+
+def _own(db: SqliteDatabase, ids: Sequence[str]) -> dict[str, Own]:
+    if not ids:
+        return {}
+    among = f"r.id IN ({', '.join('?' * len(ids))})"
+    notes = notes_of(db, f"WHERE {among}", tuple(ids))
+    around = circumstances(db, ids)
+    restrictions = load_restrictions(db, among, tuple(ids))
+    added: dict[str, dict[str, datetime]] = defaultdict(dict)
+    came = "SELECT r.recording_id, r.name, r.added_at FROM recording_purposes r WHERE r.withdrawn_at IS NULL AND r.recording_id IN"
+    for id_, name, at in sql(db, f"{came} ({', '.join('?' * len(ids))})", tuple(ids)):
+        added[id_][name] = from_ms(at)
+    return {
+        id_: Own(
+            effective_milestones(notes.get(id_, ()), around.get(id_, NOTHING).milestones),
+            around.get(id_, NOTHING),
+            restrictions[id_].at if id_ in restrictions else None,
+            added.get(id_, {}),
+        )
+        for id_ in ids
+    }
+
+
+def _sets(db: SqliteDatabase) -> dict[int, PromiseSet]:
+    found = {}
+    for number, text in sql(db, "SELECT id, promises FROM promise_sets"):
+        promises = tuple(Promised(name, title, _criterion(criterion)) for name, title, criterion in json.loads(text))
+        found[number] = PromiseSet(number, promises, next((p.name for p in promises if p.criterion is None), None))
+    return found
+
+
+def _criterion(text: str) -> Criterion | None:
     try:
         return criterion_from_mapping(json.loads(text))
     except ValueError:

@@ -50,6 +50,8 @@ class Recording(Model):
     sha256 = TextField(null=True)
     truncated = BooleanField()
     marked = BooleanField(default=False)
+    promise_set = IntegerField(null=True)  # kept by triggers, as the next; see m0007_due
+    eventful = IntegerField(default=0)
     state_at = BigIntegerField()
     state_reason = TextField()
     evidence = TextField(null=True)

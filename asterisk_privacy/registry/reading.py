@@ -55,7 +55,7 @@ def select(
         living = " AND ".join(filter(None, (where, "p.withdrawn_at IS NULL")))
         purposes = _purposes(db, _PURPOSES.format(where=f"WHERE {living}"), values)
         restrictions = load_restrictions(db, where or "1", values)
-        history = _history(db, _MILESTONES.format(where=f"WHERE {where}" if where else ""), values)
+        history = notes_of(db, f"WHERE {where}" if where else "", values)
         around = circumstances(db, among if recording_id is None else (recording_id,))
     return [
         RecordingRow(
@@ -133,6 +133,11 @@ def state(file: RegistryFile, recording_id: str) -> State | None:
     return None if found is None else State(found[0])
 
 
+def purging(file: RegistryFile) -> dict[str, str]:
+    with file.read() as db:
+        return dict(sql(db, "SELECT id, state_reason FROM recordings WHERE state = 'purging' ORDER BY recorded_at, id").fetchall())
+
+
 def _purposes(db: SqliteDatabase, query: str, values: tuple[str, ...]) -> dict[str, list[KeptPurpose]]:
     found: dict[str, list[KeptPurpose]] = defaultdict(list)
     for recording_id, name, title, basis, reasoning, criterion, added_at in sql(db, query, values):
@@ -146,9 +151,10 @@ def _purposes(db: SqliteDatabase, query: str, values: tuple[str, ...]) -> dict[s
     return found
 
 
-def _history(db: SqliteDatabase, query: str, values: tuple[str, ...]) -> dict[str, list[MilestoneNote]]:
+def notes_of(db: SqliteDatabase, where: str, values: tuple[str, ...]) -> dict[str, list[MilestoneNote]]:
+    """`where` is about the columns of recordings, as r."""
     found: dict[str, list[MilestoneNote]] = defaultdict(list)
-    for recording_id, kind, at, by, note in sql(db, query, values):
+    for recording_id, kind, at, by, note in sql(db, _MILESTONES.format(where=where), values):
         found[recording_id].append(MilestoneNote(Milestone(kind), from_ms(at), by, note))
     return found
 

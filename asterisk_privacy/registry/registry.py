@@ -16,7 +16,7 @@ from asterisk_privacy.call.commands import ConsentKind, Outcome
 from asterisk_privacy.call.timeline import Mark, Span
 from asterisk_privacy.policy.cases import CaseKind, Step
 from asterisk_privacy.policy.purpose import Purpose
-from asterisk_privacy.policy.retention import Criterion, Milestone
+from asterisk_privacy.policy.retention import Milestone
 from asterisk_privacy.registry import (
     audit,
     calls,
@@ -183,6 +183,10 @@ class Registry:
         """At most a few thousand at once; the oldest first."""
         return reading.select(self._file, among=ids)
 
+    def purging(self) -> dict[str, str]:
+        """Why each recording that is being purged is, by id."""
+        return reading.purging(self._file)
+
     def unreviewed(self, purposes: Collection[str]) -> list[RecordingRow]:
         """Sealed, for one of these purposes, and nobody has reviewed it: the oldest first, see registry/queue.py."""
         return queue.unreviewed(self._file, purposes)
@@ -191,17 +195,13 @@ class Registry:
         """Sealed, for one of these purposes, and linked to no case."""
         return queue.without_case(self._file, purposes)
 
-    def promised(self) -> dict[str, Criterion | None]:
-        """Every criterion that was promised to a recording, by the text under which it is stored; None: cannot be read."""
-        return due.promised(self._file)
+    def promise_sets(self) -> list[due.PromiseSet]:
+        """Every combination of promises that a recording was ever under."""
+        return due.promise_sets(self._file)
 
-    def promised_names(self) -> dict[str, frozenset[str]]:
-        """Names of purposes, by the text of the criterion that was promised for them."""
-        return due.promised_names(self._file)
-
-    def maybe_due(self, borders: Mapping[str, datetime | None]) -> list[str]:
-        """Ids of all that is sealed and can be due, and perhaps more; see registry/due.py."""
-        return due.maybe_due(self._file, borders)
+    def maybe_due(self, borders: Mapping[int, datetime | None], with_agents: bool) -> Iterator[due.Candidate]:
+        """All that is sealed and can be due, and perhaps more; see registry/due.py."""
+        return due.maybe_due(self._file, borders, with_agents)
 
     def sealed_count(self) -> int:
         return due.sealed_count(self._file)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 
 from asterisk_privacy.policy.retention import CourtCase, Criterion, Facts, Milestone
 from asterisk_privacy.policy.words import Clause, say
+
+Clauses = tuple[tuple[str, Clause], ...]
+DIFFERENT = 1000  # reasons of a night that are remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,7 @@ class Planned:
     item_id: str
     delete: bool
     due: datetime  # when the last of its purposes ended, or ends at the latest as things stand
-    clauses: tuple[tuple[str, Clause], ...]  # title and verdict of each purpose
+    clauses: Clauses  # title and verdict of each purpose
     language: str = "en"
     blocked: bool = False  # a legal hold or a restriction keeps it, whatever is due
 
@@ -72,22 +76,20 @@ class Plan:
         return tuple(planned for planned in self.items if planned.delete)
 
 
-def judge(item: Item, now: datetime, language: str = "en") -> Planned:
+def judge(item: Item, now: datetime, language: str = "en", same: Callable[[Clauses], Clauses] = lambda clauses: clauses) -> Planned:
     """A recording goes when *all* its purposes ended, and stays while any lives, or while something blocks its
-    deletion. One without a purpose has nothing to stay for."""
-    blocks = tuple(("", block) for block in item.blocks)
+    deletion. One without a purpose has nothing to stay for. `same` may give back equal words that are in memory already."""
+    blocked = bool(item.blocks)
+    clauses: list[tuple[str, Clause]] = [("", block) for block in item.blocks]
     if not item.promises:
-        return Planned(item.item_id, not blocks, min(item.recorded_at, now), (*blocks, ("", ("no-purpose",))), language, bool(blocks))
+        return Planned(item.item_id, not blocked, min(item.recorded_at, now), (*clauses, ("", ("no-purpose",))), language, blocked)
     facts = Facts(item.recorded_at, item.milestones, item.court, item.evaluation, item.lesson)
-    verdicts = [(promise.title, promise.verdict(facts, now)) for promise in item.promises]
-    return Planned(
-        item_id=item.item_id,
-        delete=not blocks and all(ended for _, (ended, _, _) in verdicts),
-        due=max(ends_at for _, (_, ends_at, _) in verdicts),
-        clauses=(*blocks, *((title, clause) for title, (_, _, clause) in verdicts)),
-        language=language,
-        blocked=bool(blocks),
-    )
+    all_ended, due = True, item.recorded_at
+    for promise in item.promises:
+        ended, ends_at, clause = promise.verdict(facts, now)
+        all_ended, due = all_ended and ended, max(due, ends_at)
+        clauses.append((promise.title, clause))
+    return Planned(item.item_id, all_ended and not blocked, due, same(tuple(clauses)), language, blocked)
 
 
 def plan(
@@ -95,13 +97,25 @@ def plan(
 ) -> Plan:
     """The brake trips when at least `brake_at_least` go *and* they are more than `brake_percent` of all: of `total`, if it is given.
     Then `rows` are only those that can be due, and the plan holds only what goes."""
-    judged = (judge(item, now, language) for item in rows)
-    wanted = judged if total is None else (planned for planned in judged if planned.delete)
-    items = tuple(sorted(wanted, key=lambda planned: (planned.due, planned.item_id)))
+    same = _Same()
+    judged = (judge(item, now, language, same) for item in rows)
+    items = list(judged if total is None else (planned for planned in judged if planned.delete))
+    items.sort(key=attrgetter("item_id"))
+    items.sort(key=attrgetter("due"))  # one after the other: a pair as the key of each of a million is 70 MB
     going = sum(planned.delete for planned in items)
     if total is None:
         total = len(items)
-    return Plan(items, going >= brake_at_least and exceeds(going, total, brake_percent), total)
+    return Plan(tuple(items), going >= brake_at_least and exceeds(going, total, brake_percent), total)
+
+
+class _Same:
+    """Of many recordings of one night most go for one of a few reasons: each is in memory once."""
+
+    def __init__(self) -> None:
+        self._known: dict[Clauses, Clauses] = {}
+
+    def __call__(self, clauses: Clauses) -> Clauses:
+        return self._known.setdefault(clauses, clauses) if len(self._known) < DIFFERENT else self._known.get(clauses, clauses)
 
 
 def exceeds(part: int, whole: int, percent: int) -> bool:

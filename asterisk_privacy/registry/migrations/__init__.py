@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from asterisk_privacy.registry.migrations import m0001_first, m0002_cases, m0003_rights, m0005_draws, m0006_checkpoints
+from asterisk_privacy.registry.migrations import m0001_first, m0002_cases, m0003_rights, m0005_draws, m0006_checkpoints, m0007_due
 
 STEPS: Sequence[Sequence[str]] = (
     m0001_first.STATEMENTS,
@@ -16,4 +16,5 @@ STEPS: Sequence[Sequence[str]] = (
     m0003_rights.STATEMENTS,
     m0005_draws.STATEMENTS,  # there never was an m0004; a file counts its steps, so what is new goes to the end
     m0006_checkpoints.STATEMENTS,
+    m0007_due.STATEMENTS,
 )
