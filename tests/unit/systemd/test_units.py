@@ -41,6 +41,7 @@ PROMISES = [
     ("Type", "notify", "systemd knows when the dialplan gets answers"),
     ("NotifyAccess", "main", "nobody but the daemon itself says that it is well"),
     ("ExecStart", "/usr/bin/asterisk-privacy serve", "the public name of the command"),
+    ("ExecReload", "/usr/bin/asterisk-privacy reload", "a wrong configuration is told to who reloads"),
     ("Restart", "on-failure", "a recorder that died comes back"),
     ("RestartPreventExitStatus", "2", "a wrong configuration does not mend itself"),
     ("User", "asterisk-privacy", "not root, and not Asterisk's user"),
@@ -165,7 +166,7 @@ needs_analyze = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="
 def test_systemd_finds_nothing_wrong(tmp_path: Path) -> None:
     """With a command that exists: the program need not be installed here."""
     copy = tmp_path / UNIT.name
-    copy.write_text(UNIT.read_text().replace("ExecStart=/usr/bin/asterisk-privacy", f"ExecStart={shutil.which('true')}"))
+    copy.write_text(UNIT.read_text().replace("=/usr/bin/asterisk-privacy", f"={shutil.which('true')}"))
     said = subprocess.run(["systemd-analyze", "verify", "--man=no", str(copy)], capture_output=True, text=True, timeout=30, check=False)
     complaints = [line for line in (said.stdout + said.stderr).splitlines() if UNIT.name in line]
     assert complaints == []
