@@ -75,9 +75,6 @@ class TrueStory:
     def both_up(self) -> bool:
         return self.agent.answered_at is not None and self.customer.answered_at is not None
 
-    def in_hold(self, moment: float, margin: float = 0.0) -> bool:
-        return any(begin + margin < moment < end for begin, end in self.holds)
-
 
 @asynccontextmanager
 async def running(site: Site) -> AsyncIterator[Site]:

@@ -9,18 +9,19 @@ import asyncio
 import random
 import socket
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 import pytest
+from measuring import Stretch, leaks, lost
 from sites import ALWAYS, TrueStory, profile, running, short_sounds, wait_until_quiet
 
 from asterisk_privacy.audio.quarantine import Block
 from asterisk_privacy.call.timeline import SpanKind
 from asterisk_privacy.lab import tones
-from asterisk_privacy.lab.leg import Leg
 from asterisk_privacy.lab.pbx import DIALPLAN, free_port
 from asterisk_privacy.lab.phone import Phone
-from asterisk_privacy.lab.rtp import Code, Source, Tone
+from asterisk_privacy.lab.rtp import Code, Sent, Source, Tone
 from asterisk_privacy.lab.site import Site
 from asterisk_privacy.lab.timecode import TimeCode
 from asterisk_privacy.lab.unpack import Install
@@ -33,8 +34,6 @@ AT_ONCE = 6
 HOLDS = 2
 EDGE_SECONDS = 0.15
 """Conversation that may be missing on either side of a hold (the issue's limit)."""
-REACTION_SECONDS = 0.005
-"""A frame that leaves the phone within this after the re-INVITE may reach Asterisk before it."""
 FORBIDDEN_DB = -45.0
 """Of a forbidden tone over a whole recording of some seconds. The tones of the conversation themselves leave about -60 there (splices)."""
 CUSTOMER_CODE, AGENT_CODE = TimeCode(0), TimeCode(1)
@@ -46,7 +45,7 @@ class Found:
     """Over all calls: frames that were dated, private frames that were kept, worst conversation lost at an edge (seconds)."""
 
     kept_frames: int
-    leaks: list[float]
+    leaks: list[Sent]
     before_hold: float
     after_hold: float
     forbidden_db: float
@@ -97,21 +96,9 @@ async def _live(story: TrueStory, rng: random.Random, coded: bool) -> None:
     story.customer.hangup()
 
 
-def _leaks(story: TrueStory, leg: Leg, heard: set[int]) -> list[float]:
-    """Seconds after the begin of a hold at which a kept frame of `leg` left its phone."""
-    found = []
-    for sent in leg.media.sent:
-        if sent.n in heard and story.in_hold(sent.at, REACTION_SECONDS):
-            found.append(min(sent.at - begin for begin, end in story.holds if begin < sent.at < end))
-    return found
-
-
-def _edges(story: TrueStory, leg: Leg, heard: set[int]) -> tuple[float, float]:
-    """Worst seconds of conversation lost before the begin, and after the end, of any hold."""
-    kept = sorted(sent.at for sent in leg.media.sent if sent.n in heard)
-    before = max(begin - max(at for at in kept if at < begin + REACTION_SECONDS) for begin, _ in story.holds)
-    after = max(min(at for at in kept if at >= end - REACTION_SECONDS) - end for _, end in story.holds)
-    return before, after
+def _conversations(story: TrueStory) -> list[Stretch]:
+    begins, ends = [-inf, *(end for _, end in story.holds)], [*(begin for begin, _ in story.holds), inf]
+    return [Stretch(begin, begin, end, end) for begin, end in zip(begins, ends, strict=True)]
 
 
 async def test_not_one_frame_of_a_hold_is_kept(install: Install, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -148,7 +135,7 @@ async def test_not_one_frame_of_a_hold_is_kept(install: Install, tmp_path: Path,
 def _measure(site: Site, stories: list[tuple[TrueStory, bool]], rows: list[CallRow]) -> Found:
     recordings = {row.call_id: row for row in site.recordings()}
     assert len(recordings) == CALLS
-    before, after, frames, level, leaks = [0.0], [0.0], 0, [-120.0], list[float]()
+    before, after, frames, level, private = [0.0], [0.0], 0, [-120.0], list[Sent]()
     for (story, coded), row in zip(stories, sorted(rows, key=lambda r: r.begun_at), strict=True):
         audio = site.listen(recordings[row.id].id)
         assert sum(1 for s in row.spans if s.kind is SpanKind.HOLD) == HOLDS
@@ -158,11 +145,12 @@ def _measure(site: Site, stories: list[tuple[TrueStory, bool]], rows: list[CallR
         for leg, code, column in ((story.customer, CUSTOMER_CODE, 0), (story.agent, AGENT_CODE, 1)):
             heard = code.heard(audio[:, column])
             frames += len(heard)
-            leaks += _leaks(story, leg, heard)
-            lost = _edges(story, leg, heard)
-            before.append(lost[0])
-            after.append(lost[1])
-    return Found(frames, leaks, max(before), max(after), max(level))
+            talks = _conversations(story)
+            private += leaks(leg.media.sent, heard, talks)
+            missing = [lost(leg.media.sent, heard, talk) for talk in talks]
+            before += [edge.end for edge in missing]
+            after += [edge.begin for edge in missing]
+    return Found(frames, private, max(before), max(after), max(level))
 
 
 def _loudest_forbidden(audio: Block) -> float:
