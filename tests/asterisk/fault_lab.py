@@ -98,7 +98,7 @@ def make_sounds(directory: Path) -> Path:
 class Broken:
     """A site and the phones around it."""
 
-    def __init__(self, workdir: Path, install: Install, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(self, workdir: Path, install: Install, settings: Mapping[str, str] | None = None, extra_pjsip: str = "") -> None:
         self.ports = {name: free_port(socket.SOCK_DGRAM) for name in ("customer", "agent", "agent2")}
         self.sounds = make_sounds(workdir / "sounds")
         self.site = Site(
@@ -109,6 +109,7 @@ class Broken:
             contacts=self.ports,
             sounds=self.sounds,
             extra_dialplan=ROOM,
+            extra_pjsip=extra_pjsip,
         )
 
     def phone(self, name: str, freq: float, source: Source | None = None) -> Phone:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
+import socket
 import time
 import wave
 from collections.abc import AsyncIterator
@@ -14,8 +15,12 @@ from pathlib import Path
 
 from asterisk_privacy.lab import tones
 from asterisk_privacy.lab.leg import Leg
+from asterisk_privacy.lab.pbx import DIALPLAN, free_port
+from asterisk_privacy.lab.phone import Phone
+from asterisk_privacy.lab.rtp import Tone
 from asterisk_privacy.lab.site import Site
-from asterisk_privacy.registry.rows import CallRow
+from asterisk_privacy.lab.unpack import Install
+from asterisk_privacy.registry.rows import CallRow, RecordingRow
 
 FLAG = """
 [purposes.complaint]
@@ -111,3 +116,24 @@ def what_is_left(site: Site) -> list[str]:
         left.append(f"channels: {channels and channels[1]}")
     left += [str(path) for path in (site.state / "recordings").rglob("*") if path.is_file() and not path.name.endswith(".flac.age")]
     return left
+
+
+@asynccontextmanager
+async def two_phones(install: Install, work: Path, policy: str) -> AsyncIterator[tuple[Site, Phone, Phone]]:
+    """A site with a customer's phone and one agent's that answers at once, each with a tone of its own."""
+    port = free_port(socket.SOCK_DGRAM)
+    sounds = short_sounds(work / "sounds", DIALPLAN / "sounds")
+    site = Site(work, install, policy, settings={"keys.grace_seconds": "1"}, contacts={"agent": port}, sounds=sounds)
+    async with running(site):
+        server = site.pbx.sip_port
+        customer = Phone("customer", 0, server, source=Tone(tones.CUSTOMER))
+        async with customer, Phone("agent", port, server, source=Tone(tones.AGENT), answer_after=0.0) as agent:
+            yield site, customer, agent
+
+
+async def call_over(site: Site, customer: Phone, calls: int) -> list[RecordingRow]:
+    """The customer hangs up. Recordings of that call, which is the last of `calls`."""
+    await customer.hangup()
+    rows = await asyncio.to_thread(site.wait_for_calls, calls)
+    await asyncio.to_thread(wait_until_quiet, site)
+    return [r for r in site.recordings() if r.call_id == rows[-1].id]

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from sites import profile, running, short_sounds, wait_until_quiet
+from sites import call_over, profile, two_phones
 
 from asterisk_privacy.lab import tones
-from asterisk_privacy.lab.pbx import DIALPLAN, free_port
-from asterisk_privacy.lab.phone import Phone
 from asterisk_privacy.lab.rtp import Tone
-from asterisk_privacy.lab.site import Site
 from asterisk_privacy.lab.unpack import Install
-from asterisk_privacy.registry.rows import RecordingRow, State
+from asterisk_privacy.registry.rows import State
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.timeout(60)]
 
@@ -39,27 +32,8 @@ retention = { until = "reviewed", latest_days = 35 }
 """ + profile("sales", '"agreement"') + profile("support", '"training"')  # fmt: skip
 
 
-@asynccontextmanager
-async def site_with_phones(install: Install, work: Path) -> AsyncIterator[tuple[Site, Phone, Phone]]:
-    port = free_port(socket.SOCK_DGRAM)
-    sounds = short_sounds(work / "sounds", DIALPLAN / "sounds")
-    site = Site(work, install, POLICY, settings={"keys.grace_seconds": "1"}, contacts={"agent": port}, sounds=sounds)
-    async with running(site):
-        server = site.pbx.sip_port
-        customer = Phone("customer", 0, server, source=Tone(tones.CUSTOMER))
-        async with customer, Phone("agent", port, server, source=Tone(tones.AGENT), answer_after=0.0) as agent:
-            yield site, customer, agent
-
-
-async def over(site: Site, customer: Phone, calls: int) -> list[RecordingRow]:
-    await customer.hangup()
-    rows = await asyncio.to_thread(site.wait_for_calls, calls)
-    await asyncio.to_thread(wait_until_quiet, site)
-    return [r for r in site.recordings() if r.call_id == rows[-1].id]
-
-
 async def test_only_what_lies_between_the_marks_is_kept(install: Install, tmp_path: Path) -> None:
-    async with site_with_phones(install, tmp_path) as (site, customer, agent):
+    async with two_phones(install, tmp_path, POLICY) as (site, customer, agent):
         customer.say(Tone(tones.CUSTOMER_HELD))
         await customer.dial("110")
         await agent.answered()
@@ -73,7 +47,7 @@ async def test_only_what_lies_between_the_marks_is_kept(install: Install, tmp_pa
         await agent.talk(0.3)
         customer.say(Tone(800.0))
         await agent.talk(1.0)
-        [recording] = await over(site, customer, 1)
+        [recording] = await call_over(site, customer, 1)
         assert recording.state is State.SEALED and [p.name for p in recording.purposes] == ["agreement"]
         heard = tones.seconds_of(site.listen(recording.id)[:, 0], {"marked": 700.0, "before": 900.0, "after": 800.0})
         assert "after" not in heard
@@ -82,11 +56,11 @@ async def test_only_what_lies_between_the_marks_is_kept(install: Install, tmp_pa
 
 
 async def test_an_objection_by_key_erases_the_drawn_call(install: Install, tmp_path: Path) -> None:
-    async with site_with_phones(install, tmp_path) as (site, customer, agent):
+    async with two_phones(install, tmp_path, POLICY) as (site, customer, agent):
         await customer.dial("100")
         await agent.answered()
         await agent.talk(0.8)
-        [drawn] = await over(site, customer, 1)
+        [drawn] = await call_over(site, customer, 1)
         assert drawn.state is State.SEALED and [p.name for p in drawn.purposes] == ["training"]  # the first of a quota is always drawn
 
         await customer.dial("100")
@@ -96,6 +70,6 @@ async def test_an_objection_by_key_erases_the_drawn_call(install: Install, tmp_p
         await agent.talk(0.6)
         await agent.press("*93")
         await agent.talk(0.4)
-        for recording in await over(site, customer, 2):
+        for recording in await call_over(site, customer, 2):
             assert recording.state is not State.SEALED
         assert len(list((site.state / "recordings").rglob("*.age"))) == 1
