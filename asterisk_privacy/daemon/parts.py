@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Iterable
 from time import monotonic
 from typing import Any
@@ -24,6 +25,7 @@ from asterisk_privacy.store.recipients import Recipients
 log = logging.getLogger(__name__)
 
 RELEASE_SECONDS = 0.1
+_ENDPOINT = re.compile(r"\bendpoint \S+")
 
 
 class Service:
@@ -112,7 +114,7 @@ class Ears:
         except (AriRefused, AriUnreachable, ValueError) as error:  # msgspec's are ValueErrors too
             log.warning("after connecting: %s", error)
             return
-        for line in asked:
+        for line in dict.fromkeys(_ENDPOINT.sub("an endpoint", line) for line in asked):  # `status` names the phones; the log does not
             log.warning("advice: %s", line)
         if swept:
             log.warning("%d taps of a daemon that died were removed", swept)
