@@ -15,7 +15,7 @@ from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.review.accounts import Account
 from asterisk_privacy.review.pages import error_page, language_of
 from asterisk_privacy.review.sessions import Session
-from asterisk_privacy.review.site import Site, Visit, site_of
+from asterisk_privacy.review.site import VISIT, Site, Visit, site_of
 from asterisk_privacy.store.faults import AgeError
 
 log = logging.getLogger(__name__)
@@ -38,6 +38,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "X-Robots-Tag": "noindex, nofollow",
 }
+FORM = "application/x-www-form-urlencoded"
 OPEN = frozenset({"/sign-in", "/healthz"})
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 SAME_SITE = frozenset({"same-origin", "none"})  # "none": typed by the person himself
@@ -77,7 +78,7 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     visit, fresh = _visit(request, site)
     if visit is None:
         return await _signed_out(request, site)
-    request["visit"] = visit
+    request[VISIT] = visit
     if request.method == "POST" and not await csrf_fits(request, visit.session.csrf):
         return error_page(request, 403, "csrf")
     response = await handler(request)
@@ -87,7 +88,12 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 async def csrf_fits(request: web.Request, wanted: str) -> bool:
-    given = (await request.post()).get("csrf", "")
+    if request.content_type != FORM:  # nor files: they would be written to a disk
+        raise web.HTTPBadRequest
+    try:
+        given = (await request.post()).get("csrf", "")
+    except (ValueError, LookupError):  # not the encoding that it says, or an encoding that there is none of
+        raise web.HTTPBadRequest from None
     return isinstance(given, str) and hmac.compare_digest(given.encode(), wanted.encode())
 
 

@@ -31,13 +31,13 @@ class Lockout:
         now = self._clock()
         return max(0.0, *(self._counts[key].until - now for key in keys if key in self._counts), 0.0)
 
-    def wrong(self, *keys: tuple[str, str]) -> list[tuple[str, str]]:
-        """Those that are locked by this one."""
+    def guess(self, *keys: tuple[str, str]) -> list[tuple[str, str]]:
+        """Counts as wrong until it turns out to be `right`: so many at once are no more than so many one by one. Those that it locks."""
         now = self._clock()
         self._forget(now)
         locked = []
         for key in keys:
-            count = self._counts.pop(key, None) or _Count()  # put back at the end: the order is that of the last wrong one
+            count = self._counts.pop(key, None) or _Count()  # put back at the end: the order is that of the last guess
             count.wrong = 1 if now - count.last >= FORGOTTEN_AFTER else count.wrong + 1
             count.last = now
             if count.wrong >= FREE:
@@ -46,9 +46,14 @@ class Lockout:
             self._counts[key] = count
         return locked
 
-    def right(self, *keys: tuple[str, str]) -> None:
-        for key in keys:
-            self._counts.pop(key, None)
+    def right(self, account: tuple[str, str], address: tuple[str, str]) -> None:
+        """The account begins anew. The address only gets this one guess back: else a thief of one account could go on guessing others."""
+        self._counts.pop(account, None)
+        count = self._counts.get(address)
+        if count is not None:
+            count.wrong -= 1
+            if count.wrong < FREE:
+                count.until = 0.0
 
     def _forget(self, now: float) -> None:
         """Never what is locked at this moment, unless the memory is full."""

@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from asterisk_privacy.review import texts_en, texts_nl, texts_player
 from asterisk_privacy.review.permission import Page, home, may_open
-from asterisk_privacy.review.site import Visit, site_of
+from asterisk_privacy.review.site import VISIT, Visit, site_of
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -74,7 +74,7 @@ def language_of(request: web.Request) -> str:
 
 
 def page(request: web.Request, template: str, code: int = 200, **values: object) -> web.Response:
-    visit: Visit | None = request.get("visit")
+    visit: Visit | None = request.get(VISIT)
     language = visit.language if visit is not None else language_of(request)
     t = translator(language)
     menu = [] if visit is None else [(p, URLS[p], t(f"menu-{p}")) for p in Page if may_open(visit.viewer, p)]
@@ -95,7 +95,7 @@ def page(request: web.Request, template: str, code: int = 200, **values: object)
 
 def error_page(request: web.Request, status: int, key: str | None = None, **values: object) -> web.Response:
     """`key`: of the sentence, with or without "error-" in front; without it that of the status."""
-    language = request["visit"].language if "visit" in request else language_of(request)
+    language = request[VISIT].language if VISIT in request else language_of(request)
     texts = TEXTS[language]
     sentence = (texts.get(f"error-{key or status}") or texts.get(key or "") or texts["error-other"]).format(**values)
     return page(request, "error.html", status, status=status, sentence=sentence)
@@ -103,9 +103,9 @@ def error_page(request: web.Request, status: int, key: str | None = None, **valu
 
 def notice(request: web.Request, kind: str, sentence: str) -> None:
     """For the next page; `kind` is done or refused."""
-    request["visit"].session.notices.append((kind, sentence))
+    request[VISIT].session.notices.append((kind, sentence))
 
 
 def say(request: web.Request, key: str, **values: object) -> str:
-    language = request["visit"].language if "visit" in request else language_of(request)
+    language = request[VISIT].language if VISIT in request else language_of(request)
     return TEXTS[language][key].format(**values)

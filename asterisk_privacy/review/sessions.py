@@ -51,9 +51,9 @@ class Sessions:
         """A fresh key: what a browser carried before is worth nothing."""
         now = self._clock()
         self._forget_old(now)
-        own = sorted((s.begun, key) for key, s in self._known.items() if s.account == account)
-        for _, key in own[: len(own) - MOST_OF_ONE + 1]:
-            del self._known[key]
+        own = [key for key, session in self._known.items() if session.account == account]  # the oldest first
+        for old in own[: max(0, len(own) + 1 - MOST_OF_ONE)]:
+            del self._known[old]
         key = secrets.token_urlsafe(32)
         session = Session(account, proof, now, now)
         self._known[key] = session

@@ -45,13 +45,14 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
         return _form(request, 429, say(request, "locked", minutes=math.ceil(left / 60)))
     if site.guessing >= MOST_WAITING:
         return _form(request, 503, say(request, "busy"))
+    locked = site.lockout.guess(*keys)
     fits = await site.guess(account, password)
     if account is None or not fits:
-        for kind, _ in site.lockout.wrong(*keys):
+        for kind, _ in locked:
             who = name if account is not None else NOBODY
             await site.ask(partial(_note_lock, who=who, kind=kind))
         return _form(request, 401, say(request, "wrong-password"))
-    site.lockout.right(keys[0])
+    site.lockout.right(*keys)
     key, _ = site.sessions.begin(account.name, proof_of(account))
     await site.ask(lambda registry: registry.audit(f"review:{account.name}", "review.sign-in", account.name, {}))
     response = web.HTTPSeeOther("/")

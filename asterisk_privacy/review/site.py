@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from aiohttp import web
 
@@ -112,8 +112,11 @@ def site_of(request: web.Request) -> Site:
     return request.app[SITE]
 
 
+VISIT: Any = web.RequestKey("visit", Visit) if hasattr(web, "RequestKey") else "visit"  # aiohttp 3.14 warns of a mere text
+
+
 def visit_of(request: web.Request) -> Visit:
-    visit: Visit = request["visit"]
+    visit: Visit = request[VISIT]
     return visit
 
 

@@ -40,6 +40,7 @@ class SealedFlac(io.RawIOBase):
         self._head = patched[:HEAD]
         self.size = start + len(patched) - HEAD
         self._position = 0
+        self._fault: Exception | None = None
 
     @property
     def rate(self) -> int:
@@ -59,8 +60,12 @@ class SealedFlac(io.RawIOBase):
         return self._position
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # the Buffer type is 3.12
+        """An error is remembered for `blocks`: one that is raised within libsndfile's callback gets lost on standard error."""
         target = memoryview(buffer).cast("B")
-        data = self.read_at(self._position, len(target))
+        try:
+            data = self.read_at(self._position, len(target))
+        except (AgeError, OSError) as error:
+            self._fault, data = error, b""
         target[: len(data)] = data
         self._position += len(data)
         return len(data)
@@ -79,10 +84,12 @@ class SealedFlac(io.RawIOBase):
         try:
             with sf.SoundFile(self) as sound:
                 sound.seek(first)
-                while len(block := sound.read(BLOCK, dtype="int16", always_2d=True)):
+                while len(block := sound.read(BLOCK, dtype="int16", always_2d=True)) and self._fault is None:
                     yield block
-        except sf.SoundFileError as error:  # what the callbacks raise stays in them
-            raise AgeError(f"cannot be decoded: {error}") from error
+        except sf.SoundFileError as error:
+            raise AgeError(f"cannot be decoded: {self._fault or error}") from error
+        if self._fault is not None:
+            raise AgeError(f"cannot be read any more: {self._fault}") from self._fault
 
     def _plain(self, start: int, count: int) -> bytes:
         parts = bytearray()

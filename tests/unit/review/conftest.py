@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from review_site import ReviewSite
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[ReviewSite]:
+    with ReviewSite(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReviewSite]:
+    """For tests that change nothing."""
+    with ReviewSite(tmp_path_factory.mktemp("review")) as made:
+        yield made
