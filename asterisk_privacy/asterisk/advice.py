@@ -1,18 +1,39 @@
-"""What in the running Asterisk would hide conversation or holds from the recorder, or keep it from working: asked over ARI.
-
-The dialplan cannot be asked so: DIALPLAN_EXISTS() answers nothing without a channel (seen on 22.10.1)."""
+"""What in the running Asterisk would hide conversation or holds from the recorder, or keep it from working: asked over ARI."""
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import msgspec
 
+from asterisk_privacy.asterisk import names
 from asterisk_privacy.asterisk.ari import Ari, AriRefused
+from asterisk_privacy.asterisk.dialplan_probe import missing_contexts
 
 MODULES = ("app_audiosocket.so", "res_ari_channels.so", "res_stasis_snoop.so", "app_userevent.so", "res_agi.so")
 MOST_ENDPOINTS = 500
 """Asked one by one; beyond this many the rest is not looked at, and said so."""
+OLDEST = 20
+"""Major version: what the recorder relies on was not seen on older ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialled:
+    """Where this recorder can be reached, each as "host:port"."""
+
+    agi: str
+    audio: str
+
+
+class _System(msgspec.Struct):
+    version: str = ""
+
+
+class _Info(msgspec.Struct):
+    system: _System = msgspec.field(default_factory=_System)
 
 
 class _Module(msgspec.Struct):
@@ -29,9 +50,14 @@ class _Attribute(msgspec.Struct):
     value: str
 
 
-async def advice(ari: Ari) -> tuple[str, ...]:
-    """One line each: what is wrong, and what to set. Raises AriRefused or AriUnreachable if Asterisk does not answer."""
-    found = [*_missing_modules(await ari.request("GET", "asterisk/modules"))]
+async def advice(ari: Ari, dialled: Dialled) -> tuple[str, ...]:
+    """One line each: what is wrong, and what to set. The application must be connected. Raises AriRefused or AriUnreachable if Asterisk
+    does not answer."""
+    found = [*_too_old(await ari.request("GET", "asterisk/info", {"only": "system"}))]
+    found += _missing_modules(await ari.request("GET", "asterisk/modules"))
+    found += _dialplan(await missing_contexts(ari))
+    found += await _misdialled(ari, names.AGI_VARIABLE, names.AGI_DEFAULT, dialled.agi, "answers the dialplan")
+    found += await _misdialled(ari, names.AUDIOSOCKET_VARIABLE, names.AUDIOSOCKET_DEFAULT, dialled.audio, "takes audio")
     endpoints = await _endpoints(ari)
     for endpoint in endpoints[:MOST_ENDPOINTS]:
         if (await _settings(ari, endpoint)).get("direct_media") in ("true", "yes"):
@@ -41,6 +67,45 @@ async def advice(ari: Ari) -> tuple[str, ...]:
     if len(endpoints) > MOST_ENDPOINTS:
         found.append(f"pjsip.conf: only {MOST_ENDPOINTS} of {len(endpoints)} endpoints were looked at; set direct_media=no in all")
     return tuple(found)
+
+
+def _too_old(body: bytes) -> Iterable[str]:
+    version = msgspec.json.decode(body, type=_Info).system.version
+    major = re.match(r"(?:certified[/-])?(\d+)\.", version)
+    if major is not None and int(major[1]) < OLDEST:
+        yield f"Asterisk {version} is older than {OLDEST}: holds and moves were never seen to be told as here; upgrade it"
+
+
+def _dialplan(missing: tuple[str, ...]) -> Iterable[str]:
+    if len(missing) == len(names.CONTEXTS):
+        yield (
+            "extensions.conf: the dialplan has none of the recorder's contexts, so that no call is announced or recorded; "
+            "#include extensions_privacy.conf, then: asterisk -rx 'dialplan reload'"
+        )
+    elif missing:
+        yield (
+            f"extensions_privacy.conf: the dialplan lacks [{'], ['.join(missing)}], as an older or a changed include does; "
+            "install the one of this release, then: asterisk -rx 'dialplan reload'"
+        )
+
+
+async def _misdialled(ari: Ari, variable: str, default: str, ours: str, does: str) -> list[str]:
+    told = await ari.global_variable(variable) or default
+    if _may_be_same(told, ours):
+        return []
+    return [f"extensions.conf: [globals] {variable} is {told}, the recorder {does} at {ours}; set {variable}={ours}"]
+
+
+def _may_be_same(told: str, ours: str) -> bool:
+    """A name may be any address; one that listens everywhere listens there too."""
+    (host, _, port), (here, _, at) = told.rpartition(":"), ours.rpartition(":")
+    if port != at:
+        return False
+    try:
+        one, other = ipaddress.ip_address(host.strip("[]")), ipaddress.ip_address(here.strip("[]"))
+    except ValueError:
+        return True
+    return one == other or other.is_unspecified
 
 
 def _missing_modules(body: bytes) -> Iterable[str]:

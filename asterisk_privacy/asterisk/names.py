@@ -7,6 +7,17 @@ ARI_APP = "asterisk-privacy"
 TAP_CONTEXT = "privacy-tap"
 """Dialplan context that sends a snoop's audio to AudioSocket(); the snoop's channel id is the AudioSocket UUID."""
 
+CONTEXTS = (
+    "privacy-start", "privacy-outbound", "privacy-outbound-ask", "privacy-clear", "privacy-notice", "privacy-ask", "privacy-tap",
+    "privacy-key-keep", "privacy-key-pause", "privacy-key-resume", "privacy-key-off", "privacy-key-from", "privacy-key-to",
+    "privacy-key-object",
+)  # fmt: skip
+"""Every context of the include that has an extension s. One that is missing tells of an older include."""
+
+AGI_VARIABLE, AUDIOSOCKET_VARIABLE = "PRIVACY_AGI", "PRIVACY_AUDIOSOCKET"
+"""Global variables of where the dialplan asks and where audio goes; without them the addresses below."""
+AGI_DEFAULT, AUDIOSOCKET_DEFAULT = "127.0.0.1:4573", "127.0.0.1:9092"
+
 MISSED_VARIABLE = "PRIVACY_MISSED"
 """Global variable in which the dialplan counts calls that went on unrecorded since the daemon did not answer."""
 

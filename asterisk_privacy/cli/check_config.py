@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from collections.abc import Iterator
@@ -12,8 +13,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from asterisk_privacy.cli.asking import asked
+from asterisk_privacy.cli.common import CANNOT_NOW, FINE, FOUND_SOMETHING
 from asterisk_privacy.daemon.config import DEFAULT_PATH, Config, load
-from asterisk_privacy.errors import ConfigError
+from asterisk_privacy.daemon.reach import plain_tcp
+from asterisk_privacy.errors import ConfigError, OperatorError
 from asterisk_privacy.policy.purpose import Profile, Purpose, Trigger
 from asterisk_privacy.policy.retention import criterion_to_mapping
 from asterisk_privacy.policy.texts import said_wrongly, untold, untranslated
@@ -32,20 +36,26 @@ WIDTH_IN_A_FILE = 140  # columns, where no terminal sets a width
     show_envvar=True,
     help="The file to check.",
 )
+@click.option("--ask", is_flag=True, help="Ask the running Asterisk too, over ARI, and warn of what it hides from the recorder.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def check_config(path: Path, as_json: bool) -> None:
+def check_config(path: Path, ask: bool, as_json: bool) -> None:
     """Check the configuration; show what each line of telephones promises.
 
     Prints every mistake at once, one a line, with what to write instead, and warns where the text of an announcement does not name
-    its keys or tells another period than the policy. Nothing is changed and no service is asked, so it is safe
-    to run before each restart.
+    its keys or tells another period than the policy, and where voices would cross a network in clear. Nothing is changed and no service
+    is asked, so it is safe to run before each restart.
+
+    With --ask the running Asterisk is asked as well: its version, its modules, whether the dialplan has the recorder's contexts and dials
+    the right addresses, endpoints with direct_media=yes, an ARI user that may only read, an application name that somebody else holds.
+    That changes nothing either, and no caller hears of it.
 
     \b
     Example:
       asterisk-privacy check-config --config ./config.toml && systemctl restart asterisk-privacy
+      asterisk-privacy check-config --ask
 
     \b
-    Exit codes: 0 the file can be used, 2 it cannot.
+    Exit codes: 0 the file can be used; with --ask 1 Asterisk is not set up for it, 3 Asterisk cannot be asked; 2 the file cannot be used.
     """
     try:
         config = load(path)
@@ -55,13 +65,29 @@ def check_config(path: Path, as_json: bool) -> None:
         if as_json:
             click.echo(json.dumps({"config": str(path), "problems": list(error.problems)}, indent=2))
         sys.exit(2)
-    warnings = list(_warnings(config))
-    for warning in warnings:
-        click.echo(f"Warning: {warning}", err=True)
+    warnings = [*_warnings(config), *plain_tcp(config)]
+    found, cannot = _ask(config) if ask else ([], "")
+    for line in (*warnings, *found):
+        click.echo(f"Warning: {line}", err=True)
     if as_json:
-        click.echo(json.dumps({"config": str(path), "problems": [], "warnings": warnings, "profiles": _profiles(config)}, indent=2))
+        result = {"config": str(path), "problems": [], "warnings": warnings, "profiles": _profiles(config)}
+        click.echo(json.dumps({**result, "asterisk": {"error": cannot} if cannot else {"warnings": found}} if ask else result, indent=2))
     else:
         _print_table(config, path)
+    if cannot:
+        click.echo(f"Error: {cannot}", err=True)
+        sys.exit(CANNOT_NOW)
+    if ask and not found and not as_json:
+        click.echo("Asterisk was asked: nothing hides from the recorder.")
+    sys.exit(FOUND_SOMETHING if found else FINE)
+
+
+def _ask(config: Config) -> tuple[list[str], str]:
+    """What is wrong, or why Asterisk cannot be asked."""
+    try:
+        return asyncio.run(asked(config)), ""
+    except OperatorError as error:
+        return [], str(error)
 
 
 def _warnings(config: Config) -> Iterator[str]:

@@ -10,7 +10,8 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from time import monotonic
 
-from asterisk_privacy.asterisk.ari import Ari, AriAccess
+from asterisk_privacy.asterisk.advice import Dialled
+from asterisk_privacy.asterisk.ari import Ari
 from asterisk_privacy.asterisk.audiosocket import AudioSocketServer
 from asterisk_privacy.asterisk.fastagi import FastAgiServer
 from asterisk_privacy.asterisk.link import Link
@@ -22,6 +23,7 @@ from asterisk_privacy.audio.ring import Ring, RingMemory
 from asterisk_privacy.audio.suspense import Suspense
 from asterisk_privacy.call.timing import Timing
 from asterisk_privacy.daemon.aftermath import settle_after_crash
+from asterisk_privacy.daemon.ari_access import ari_access
 from asterisk_privacy.daemon.callers import Callers
 from asterisk_privacy.daemon.control import ControlServer
 from asterisk_privacy.daemon.errands import answers
@@ -56,7 +58,7 @@ async def assemble(config: Config, path: Path, stack: AsyncExitStack) -> Running
     _one_daemon_only(config.registry.path.with_name(config.registry.path.name + ".lock"), "registry.path", stack)
     recipients = Recipients.load(config.store.recipients)
     number_key = load_key(config.registry.number_key)
-    access = AriAccess(config.asterisk.ari_url, config.asterisk.ari_user, _secret(config.asterisk.ari_password_file))
+    access = ari_access(config)
     vault = Vault(config.store.directory, recipients)
     registry = Registry.open(config.registry.path, actor="recorder")
     ledger = Ledger(registry, health)
@@ -69,7 +71,7 @@ async def assemble(config: Config, path: Path, stack: AsyncExitStack) -> Running
     audio = AudioSocketServer(TapNames(load_secret(config.capture.secret_file) if config.capture.secret_file else None))
     waiters = StasisWaiters()
     capture = SnoopCapture(ari, audio, waiters)
-    ears = Ears(ari, capture, health, plain_tcp(config))
+    ears = Ears(ari, capture, health, Dialled(str(config.fastagi.listen), str(config.capture.dialled)), plain_tcp(config))
     quarantine = config.capture.quarantine_ms / 1000
     link = Link(ari, ears, quarantine)
     reminders, on_channels = Reminders(number_key), ChannelReminders(ari)
@@ -162,16 +164,6 @@ def _one_daemon_only(path: Path, setting: str, stack: AsyncExitStack) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise OperatorError(f"another asterisk-privacy runs already ({path} is held): stop it first") from None
-
-
-def _secret(path: Path) -> str:
-    try:
-        secret = path.read_text().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise OperatorError(f"{path}: {error}; write the ARI user's password there, readable by this user only") from error
-    if not secret:
-        raise OperatorError(f"{path}: is empty; write the ARI user's password there")
-    return secret
 
 
 def _readiness(directory: Path) -> Callable[[], str | None]:

@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Any
 
 from asterisk_privacy.asterisk import names
-from asterisk_privacy.asterisk.advice import advice
+from asterisk_privacy.asterisk.advice import Dialled, advice
 from asterisk_privacy.asterisk.ari import Ari, AriRefused, AriUnreachable, Reading
 from asterisk_privacy.asterisk.ari_events import AriEvent, Unavailable
 from asterisk_privacy.asterisk.link import Link
@@ -67,11 +67,12 @@ class Service:
 class Ears:
     """Stands between link and supervisor to do, at each connection, what needs further requests."""
 
-    def __init__(self, ari: Ari, capture: SnoopCapture, health: Health, warnings: Iterable[str] = ()) -> None:
+    def __init__(self, ari: Ari, capture: SnoopCapture, health: Health, dialled: Dialled, warnings: Iterable[str] = ()) -> None:
         """`warnings`: what is known before Asterisk is asked."""
         self._ari = ari
         self._capture = capture
         self._health = health
+        self._dialled = dialled
         self._warnings = health.advice = tuple(warnings)
         for line in self._warnings:
             log.warning("advice: %s", line)
@@ -108,7 +109,7 @@ class Ears:
         """Orphans of a daemon that died are removed; calls that the dialplan counted as missed meanwhile become an alarm."""
         try:
             swept = await self._capture.sweep(reading.channels)
-            asked = await advice(self._ari)
+            asked = await advice(self._ari, self._dialled)
             self._health.advice = (*self._warnings, *asked)
             missed = int(await self._ari.global_variable(names.MISSED_VARIABLE) or "0")
         except (AriRefused, AriUnreachable, ValueError) as error:  # msgspec's are ValueErrors too

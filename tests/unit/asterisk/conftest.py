@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from toy_ari import ToyAri
+from ari_double import ToyAri
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from toy_ari import ToyAri
+from ari_double import ToyAri
 
 from asterisk_privacy.asterisk import ari_events as ae
 from asterisk_privacy.asterisk.ari import Ari, AriAccess, Reading

@@ -6,8 +6,8 @@ import asyncio
 import time
 
 import pytest
+from ari_double import ToyAri, channel, hold
 from link_story import PACE, Story, running, until
-from toy_ari import ToyAri, channel, hold
 
 from asterisk_privacy.asterisk.ari import Ari, AriAccess
 from asterisk_privacy.asterisk.link import Link, Pace

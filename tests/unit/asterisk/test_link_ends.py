@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from ari_double import ToyAri
 from link_story import running, until
-from toy_ari import ToyAri
 
 from asterisk_privacy.errors import OperatorError
 

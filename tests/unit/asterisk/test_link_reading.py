@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from ari_double import ToyAri, channel
 from link_story import running, until
-from toy_ari import ToyAri, channel
 
 from asterisk_privacy.asterisk.ari import Reading
 

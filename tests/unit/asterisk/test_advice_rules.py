@@ -1,0 +1,46 @@
+"""What counts as too old, and as another address. That Asterisk is really asked: tests/asterisk/test_advice.py."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from asterisk_privacy.asterisk import names
+from asterisk_privacy.asterisk.advice import _dialplan, _may_be_same, _too_old
+
+
+@pytest.mark.parametrize(
+    ("version", "old"),
+    [
+        ("22.10.1+dfsg+~cs6.17.60671434-1", False), ("20.0.0", False), ("18.26.4", True), ("certified/18.9-cert5", True),
+        ("certified-20.7-cert2", False), ("GIT-master-1234567", False), ("", False),
+    ],
+)  # fmt: skip
+def test_too_old(version: str, old: bool) -> None:
+    assert bool(list(_too_old(json.dumps({"system": {"version": version}}).encode()))) is old
+
+
+@pytest.mark.parametrize(
+    ("told", "ours", "same"),
+    [
+        ("127.0.0.1:9092", "127.0.0.1:9092", True),
+        ("127.0.0.1:9092", "127.0.0.2:9092", False),
+        ("127.0.0.1:9092", "127.0.0.1:9093", False),
+        ("10.0.0.5:9092", "0.0.0.0:9092", True),
+        ("[2001:db8::1]:9092", "[2001:db8:0::1]:9092", True),
+        ("recorder.example:9092", "10.0.0.5:9092", True),  # who knows
+        ("recorder.example:9092", "10.0.0.5:9093", False),
+        ("nonsense", "10.0.0.5:9093", False),
+    ],
+)
+def test_another_address(told: str, ours: str, same: bool) -> None:
+    assert _may_be_same(told, ours) is same
+
+
+def test_none_of_the_contexts_or_some() -> None:
+    assert list(_dialplan(())) == []
+    (none,) = _dialplan(names.CONTEXTS)
+    assert "none of the recorder's contexts" in none
+    (some,) = _dialplan(("privacy-tap", "privacy-key-to"))
+    assert "[privacy-tap], [privacy-key-to]" in some
