@@ -11,6 +11,7 @@ from pathlib import Path
 from peewee import SqliteDatabase
 
 from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.registry import audit
 from asterisk_privacy.registry.clock import from_ms, to_ms
 from asterisk_privacy.registry.db import RegistryFile, sql
 from asterisk_privacy.registry.migrations import STEPS
@@ -36,15 +37,31 @@ def migrate(file: RegistryFile, steps: Sequence[Sequence[str]] = STEPS) -> None:
         if version == 0:
             sql(db, "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL PRIMARY KEY, applied_at INTEGER NOT NULL)")
         else:
-            backup(file.path, file.path.with_name(f"{file.path.name}.schema-{version}"))
+            copy = _copy_of(file, version)
         for number, statements in enumerate(steps[version:], start=version + 1):
             for statement in statements:
                 sql(db, statement)
             sql(db, "INSERT INTO schema_version (version, applied_at) VALUES (?, ?)", (number, to_ms(file.clock())))
+        if version:
+            audit.append(file, db, "registry.upgrade", "", {"from": str(version), "to": str(len(steps)), "copy": copy.name})
+
+
+def _copy_of(file: RegistryFile, version: int) -> Path:
+    """Named with the schema and the moment, such as registry.sqlite.schema-4-20261122T091500Z. OperatorError if it cannot be written:
+    then nothing is changed."""
+    copy = file.path.with_name(f"{file.path.name}.schema-{version}-{file.clock():%Y%m%dT%H%M%SZ}")
+    try:
+        backup(file.path, copy)
+    except OSError as error:
+        raise OperatorError(
+            f"registry {file.path}: the copy before the upgrade, {copy.name}, cannot be written ({error.strerror}); make room there or mend "
+            "the directory's mode; nothing was changed"
+        ) from error
+    return copy
 
 
 def backup(source: Path, target: Path) -> None:
-    """A whole copy by SQLite's backup API, mode 0600. An older copy of the same schema is replaced: it holds no more than this one."""
+    """A whole copy by SQLite's backup API, mode 0600: under its name it is complete, and safe on the disk."""
     draft = target.with_name(target.name + ".new")
     draft.unlink(missing_ok=True)
     os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
@@ -52,10 +69,18 @@ def backup(source: Path, target: Path) -> None:
     writer = sqlite3.connect(draft)
     try:
         reader.backup(writer)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
     finally:
         writer.close()
         reader.close()
     os.replace(draft, target)
+    directory = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
 
 
 def forget_backups(file: RegistryFile) -> list[str]:
