@@ -17,7 +17,9 @@ from asterisk_privacy.daemon.settings import LogLevel
 
 @click.command("serve")
 @config_option
-@click.option("--log-level", type=click.Choice([level.value for level in LogLevel]), help="How much to write to the journal; in place of [log] level.")
+@click.option(
+    "--log-level", type=click.Choice([level.value for level in LogLevel]), help="How much goes to the journal, in place of [log] level."
+)
 @operator_errors
 def serve(config: Path, log_level: str | None) -> None:
     """Run the recorder. systemd does this; by hand it is the same command.
