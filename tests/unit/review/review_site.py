@@ -12,7 +12,10 @@ Its time of day stands still at NOW (a Wednesday); `site.tick(seconds)` moves th
 from __future__ import annotations
 
 import asyncio
+import atexit
 import hashlib
+import shutil
+import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -146,16 +149,30 @@ def password_hash() -> str:
     return PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
 
 
+_MADE: dict[str, tuple[Path, Identity, dict[str, str]]] = {}
+
+
 class ReviewSite:
     """`review`: more lines for [review]. `identities`: other keys for the page than those that the recordings are sealed to."""
 
     def __init__(self, folder: Path, *, xss: bool = False, review: str = "", identities: Sequence[Identity] | None = None) -> None:
         self.folder = folder
         self.evil = EVIL if xss else ""
-        self.identity = Identity.generate()
-        (folder / "recipients.txt").write_text(self.identity.public + "\n")
-        (folder / "config.toml").write_text(CONFIG.format(folder=folder, review=review))
-        self.config: Config = load(folder / "config.toml")
+        self._open(review)
+        self._identities = tuple(identities) if identities is not None else (self.identity,)
+        self._seconds = 1000.0
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+
+    def _open(self, review: str) -> None:
+        """What there is is made once and copied: sealing files that are safe on a disk takes its time."""
+        made = _MADE.get(self.evil)
+        if made is not None:
+            shutil.copytree(made[0], self.folder, dirs_exist_ok=True)
+        self.identity = Identity.generate() if made is None else made[1]
+        (self.folder / "recipients.txt").write_text(self.identity.public + "\n")
+        (self.folder / "config.toml").write_text(CONFIG.format(folder=self.folder, review=review))
+        self.config: Config = load(self.folder / "config.toml")
         self.accounts = {
             name: Account(
                 name,
@@ -167,14 +184,19 @@ class ReviewSite:
             for name, roles in ACCOUNTS.items()
         }
         self.save_accounts()
-        self.vault = Vault(folder / "recordings", Recipients.load(folder / "recipients.txt"))
-        self.registry = Registry.open(folder / "registry.sqlite", clock=lambda: NOW)
-        self.ids: dict[str, str] = {}
-        self._fill()
-        self._identities = tuple(identities) if identities is not None else (self.identity,)
-        self._seconds = 1000.0
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self.vault = Vault(self.folder / "recordings", Recipients.load(self.folder / "recipients.txt"))
+        self.registry = Registry.open(self.folder / "registry.sqlite", clock=lambda: NOW)
+        self.ids: dict[str, str] = {} if made is None else dict(made[2])
+        if made is None:
+            self._fill()
+            self.registry.close()
+            copy = Path(tempfile.mkdtemp(prefix="review-site-"))
+            atexit.register(shutil.rmtree, copy, ignore_errors=True)
+            for name in ("recordings", "registry.sqlite"):
+                source = self.folder / name
+                (shutil.copytree if source.is_dir() else shutil.copy)(source, copy / name)
+            _MADE[self.evil] = (copy, self.identity, dict(self.ids))
+            self.registry = Registry.open(self.folder / "registry.sqlite", clock=lambda: NOW)
 
     def tick(self, seconds: float) -> None:
         self._seconds += seconds
