@@ -61,6 +61,14 @@ class StasisEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class OutOfSight:
+    """The channel came into a bridge that another ARI application controls: of a hold there Asterisk tells nobody."""
+
+    at: float
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
 class PlaybackDone:
     playback: str
 
@@ -86,8 +94,8 @@ class Malformed:
 
 
 EdgeEvent = (
-    NoticeStage | NoticeKey | AgentPressed | Unavailable | StasisStarted | StasisEnded | PlaybackDone | Replaced | Ignored | Unknown
-    | Malformed
+    NoticeStage | NoticeKey | AgentPressed | Unavailable | StasisStarted | StasisEnded | OutOfSight | PlaybackDone | Replaced | Ignored
+    | Unknown | Malformed
 )  # fmt: skip
 AriEvent = pbx.PbxEvent | EdgeEvent
 
@@ -114,11 +122,18 @@ class Channel(msgspec.Struct):
 class Bridge(msgspec.Struct):
     id: str
     bridge_type: str
+    bridge_class: str = ""
     channels: list[str] = []
 
     @property
+    def out_of_sight(self) -> bool:
+        """Made by an ARI application, which can hold its members (`POST /channels/{id}/hold`) without any event (seen on 22.10.1)."""
+        return self.bridge_class == "stasis"
+
+    @property
     def mixing(self) -> bool:
-        return self.bridge_type == "mixing"
+        """Its members hear each other, and whenever one is held that is told."""
+        return self.bridge_type == "mixing" and not self.out_of_sight
 
 
 class _Playback(msgspec.Struct):
@@ -202,8 +217,9 @@ def _gone(m: _Message, at: float) -> tuple[AriEvent, ...]:
 
 
 def _entered(m: _Message, at: float) -> tuple[AriEvent, ...]:
-    b = _bridge(m)
-    return (*_seen(m, at), pbx.BridgeSeen(at, b.id, b.mixing), pbx.Entered(at, b.id, _channel(m).id))
+    b, channel = _bridge(m), _channel(m).id
+    told = (*_seen(m, at), pbx.BridgeSeen(at, b.id, b.mixing), pbx.Entered(at, b.id, channel))
+    return (*told, OutOfSight(at, channel)) if b.out_of_sight else told
 
 
 def _left(m: _Message, at: float) -> tuple[AriEvent, ...]:

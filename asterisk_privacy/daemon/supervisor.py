@@ -186,6 +186,9 @@ class Supervisor:
                 self._health.alarm(Alarm.MISSED_CALLS, f"a call went on unrecorded: the dialplan got no answer ({event.why})")
             case ae.StasisStarted():
                 self._waiters.started(event.channel)
+            case ae.OutOfSight() if event.channel in self._by_channel:
+                words = "a call is in another ARI application's bridge, of whose holds Asterisk tells nobody: what is said there is not kept"
+                self._health.alarm(Alarm.OUT_OF_SIGHT, words)
             case ae.PlaybackDone():
                 self._tools.tones.playback_done(event.playback)
             case _:

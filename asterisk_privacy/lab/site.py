@@ -30,7 +30,8 @@ POLL_SECONDS = 0.05
 
 class Site:
     """Everything below `workdir`. `policy` is the [purposes.*] and [profiles.*] part of config.toml; `settings` replaces other lines,
-    such as {"keys.grace_seconds": "2"}. The reviewer's key is kept apart, in `identity`: the daemon never sees it."""
+    such as {"keys.grace_seconds": "2"}; `host` is where the daemon listens. The reviewer's key is kept apart, in `identity`: the daemon
+    never sees it."""
 
     def __init__(
         self,
@@ -45,6 +46,7 @@ class Site:
         extra_pjsip: str = "",
         extra: Mapping[str, str] | None = None,
         prompts: bool = False,
+        host: str = "127.0.0.1",
     ) -> None:
         self.workdir = workdir.absolute()
         self.state = self.workdir / "state"
@@ -53,7 +55,7 @@ class Site:
         self.temp = self.workdir / "tmp"  # the daemon's own, so that what it might leave there is found
         for directory in (self.state, self.run, self.etc, self.temp):
             directory.mkdir(parents=True, exist_ok=True)
-        agi, audio = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
+        agi, audio = f"{host}:{free_port()}", f"{host}:{free_port()}"
         self.pbx = Pbx(
             self.workdir / "pbx",
             install,
@@ -125,6 +127,10 @@ class Site:
         except subprocess.TimeoutExpired:
             daemon.kill()
             return daemon.wait()
+
+    @property
+    def daemon_runs(self) -> bool:
+        return self._daemon is not None
 
     @property
     def daemon_pid(self) -> int:

@@ -26,8 +26,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     runs: pytest.TempPathFactory = session.config._tmp_path_factory  # type: ignore[attr-defined]
     for path, lines in search_logs(runs.getbasetemp()).items():
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        for line in lines[:5]:
-            print(f"\nE   private data in {path}: {line}")
+        for found in lines[:5]:
+            print(f"\nE   private data in {path}: {found}")
 
 
 @pytest.fixture(scope="session")

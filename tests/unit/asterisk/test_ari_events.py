@@ -95,6 +95,16 @@ def test_a_parking_bridge_is_no_conversation() -> None:
     assert pbx.BridgeSeen(AT, message["bridge"]["id"], False) in parsed(json.dumps(message))
 
 
+def test_a_bridge_of_another_ari_application_is_no_conversation() -> None:
+    message = sample("ChannelEnteredBridge")
+    message["bridge"]["bridge_class"] = "stasis"
+    told = parsed(json.dumps(message))
+    assert pbx.BridgeSeen(AT, message["bridge"]["id"], False) in told
+    assert told[-1] == ae.OutOfSight(AT, message["channel"]["id"])
+    (read,) = ae.parse_bridges(json.dumps([message["bridge"]]).encode())
+    assert not read.mixing
+
+
 def test_a_feature_hold_is_told_from_a_phone_hold() -> None:
     message = sample("ChannelHold") | {"musicclass": "N/A"}
     assert parsed(json.dumps(message)) == (pbx.Held(AT, AGENT, by_feature=True),)
