@@ -187,7 +187,7 @@ class Supervisor:
             case ae.StasisStarted():
                 self._waiters.started(event.channel)
             case ae.OutOfSight() if event.channel in self._by_channel:
-                words = "a call is in another ARI application's bridge, of whose holds Asterisk tells nobody: what is said there is not kept"
+                words = "a call is in another ARI application's bridge, whose holds Asterisk tells nobody: what is said there is not kept"
                 self._health.alarm(Alarm.OUT_OF_SIGHT, words)
             case ae.PlaybackDone():
                 self._tools.tones.playback_done(event.playback)
