@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+import stat
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -47,7 +48,8 @@ class RegistryFile:
         )
 
     def connect(self, create: bool = True) -> None:
-        """Creates the file, for its owner only, when it does not exist. OperatorError says what stands in the way."""
+        """Creates the file when it does not exist, for its owner only, or for the group too where the directory is the group\'s.
+        OperatorError says what stands in the way."""
         if not self.path.parent.is_dir():
             raise OperatorError(f"registry {self.path}: directory {self.path.parent} does not exist; make it, or set [registry] path")
         try:
@@ -71,7 +73,10 @@ class RegistryFile:
         the WAL under the daemon, whose rows nobody saw until it stopped."""
         if create and not self.path.exists():
             with suppress(FileExistsError):
-                os.close(os.open(self.path, os.O_RDWR | os.O_CLOEXEC | os.O_CREAT | os.O_EXCL, 0o600))
+                made = os.open(self.path, os.O_RDWR | os.O_CLOEXEC | os.O_CREAT | os.O_EXCL, 0o600)
+                if self.path.parent.stat().st_mode & stat.S_IWGRP:  # the review page's user is in our group; SQLite copies the mode
+                    os.fchmod(made, 0o660)
+                os.close(made)
         if not self.path.exists():
             raise FileNotFoundError(str(self.path))
         if self.path.is_dir():

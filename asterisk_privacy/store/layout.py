@@ -1,6 +1,6 @@
 """Names and sizes: where things stand in the recordings directory. Nothing in a name tells who called (R24).
 
-    recordings/           0700
+    recordings/           0700, or 0750 where the review page's user, in our group, may read: then folders are 0750 and files 0640
       ab/ab12...ef.part       being written, or left by a crash
       ab/ab12...ef.flac.age   sealed
       shred/                  on the way out, see shred.py
@@ -58,14 +58,14 @@ def ids(directory: Path, suffix: str) -> Iterator[str]:
 
 
 def prepare(directory: Path) -> None:
-    """Make the directory (0700), or refuse one that others can enter or that we cannot write to. StoreFault."""
+    """Make the directory (0700), or refuse one that others than our group can enter, or that we cannot write to. StoreFault."""
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = directory.stat()
     except OSError as error:
         raise fault(directory, "make the recordings directory", error) from error
     mode = stat.S_IMODE(found.st_mode)
-    if mode & 0o077:
+    if mode & 0o027:
         raise StoreFault(f"{directory}: other users can get at the recordings (mode {mode:04o}); run: chmod 700 {directory}")
     if found.st_uid != os.geteuid():
         raise StoreFault(f"{directory}: belongs to user {found.st_uid}, not to the one that runs this ({os.geteuid()}); chown it, mode 700")
@@ -78,10 +78,17 @@ def prepare(directory: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """A folder of ours, 0700, and its name safe on the disk."""
+    """A folder of ours, and its name safe on the disk."""
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
+        if shared(folder.parent):
+            folder.chmod(0o750)
         sync_folder(folder.parent)
+
+
+def shared(folder: Path) -> bool:
+    """Whether the group may read what is in it: whoever made the recordings directory has said so by its mode, whatever our umask is."""
+    return bool(folder.stat().st_mode & stat.S_IRGRP)
 
 
 def sync_folder(folder: Path) -> None:

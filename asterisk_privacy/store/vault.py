@@ -19,7 +19,7 @@ __all__ = ["Sealed", "ShredEvidence", "Vault", "Writer", "new_recording_id", "op
 
 
 class Vault:
-    """Recordings under `directory` (made 0700; refused with StoreFault when others can get at it or it is not writable).
+    """Recordings under `directory` (made 0700; refused with StoreFault when others than our group can get at it or it is not writable).
 
     Several processes may use it at once. Every method raises BadRecordingId for an id that is not random hexadecimal.
     """

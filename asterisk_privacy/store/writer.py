@@ -125,10 +125,13 @@ class Writer:
 
 
 class _Disk:
-    """The file: unbuffered, 0600, locked while it is open so that nobody settles or shreds it; knows its size and SHA-256."""
+    """The file: unbuffered, 0600 (0640 where its folder is shared), locked while it is open so that nobody settles or shreds it; knows
+    its size and SHA-256."""
 
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        if layout.shared(path.parent):
+            os.fchmod(self._descriptor, 0o640)
         fcntl.flock(self._descriptor, fcntl.LOCK_EX)  # ends with the process, however it dies
         self.size = 0
         self.sha256 = hashlib.sha256()

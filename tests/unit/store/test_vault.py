@@ -132,7 +132,22 @@ def test_modes_keep_others_out_whatever_the_umask(directory: Path, recipients: R
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
 
 
-@pytest.mark.parametrize("mode", (0o750, 0o705, 0o711, 0o770))
+def test_the_group_reads_where_the_directory_says_so(directory: Path, recipients: Recipients, talk: Talk) -> None:
+    """The review page's user; the umask of the unit does not matter."""
+    directory.mkdir()
+    directory.chmod(0o750)
+    before = os.umask(0o077)
+    try:
+        vault = Vault(directory, recipients)
+        vault.create(ID).seal()
+        vault.create(new_recording_id()).write(talk(1))
+    finally:
+        os.umask(before)
+    for path in (directory, *directory.rglob("*")):
+        assert stat.S_IMODE(path.stat().st_mode) == (0o750 if path.is_dir() else 0o640), path
+
+
+@pytest.mark.parametrize("mode", (0o705, 0o711, 0o770, 0o720, 0o751))
 def test_refuses_a_directory_that_others_can_enter(directory: Path, recipients: Recipients, mode: int) -> None:
     directory.mkdir()
     directory.chmod(mode)

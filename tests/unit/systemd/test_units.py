@@ -51,7 +51,7 @@ PROMISES = [
     ("RuntimeDirectory", "asterisk-privacy", "/run/asterisk-privacy: socket and lock"),
     ("RuntimeDirectoryMode", "0750", "others cannot ask the daemon"),
     ("StateDirectory", "asterisk-privacy", "/var/lib/asterisk-privacy: recordings and registry"),
-    ("StateDirectoryMode", "0700", "nobody else lists recordings"),
+    ("StateDirectoryMode", "1770", "nobody else lists recordings; in the group is nobody but the review page's user, who removes nothing"),
     ("ConfigurationDirectory", "asterisk-privacy", "/etc/asterisk-privacy"),
     ("ConfigurationDirectoryMode", "0750", "keys and passwords are not for all"),
     ("LimitCORE", "0", "a core file would hold calls that nobody saved (promise 2)"),
@@ -137,8 +137,10 @@ FILES = [
     ("z", "/etc/asterisk-privacy/number.key", "0640", "root", "with it numbers could be guessed from their hashes"),
     ("z", "/etc/asterisk-privacy/checkpoint.key", "0640", "root", "with it checkpoints of the audit trail could be forged"),
     ("z", "/etc/asterisk-privacy/checkpoint.pub", "0644", "root", "whoever checks the trail may read it"),
-    ("d", "/var/lib/asterisk-privacy", "0700", "asterisk-privacy", "registry and recordings"),
-    ("d", "/var/lib/asterisk-privacy/recordings", "0700", "asterisk-privacy", "the store refuses a wider mode"),
+    ("z", "/etc/asterisk-privacy/review-accounts.json", "0640", "root", "the review page cannot make itself an account"),
+    ("d", "/var/lib/asterisk-privacy", "1770", "asterisk-privacy", "registry and recordings; the review page removes nothing"),
+    ("d", "/var/lib/asterisk-privacy/recordings", "0750", "asterisk-privacy", "the review page reads; the store refuses a wider mode"),
+    ("z", "/var/lib/asterisk-privacy/registry.sqlite", "0660", "asterisk-privacy", "the review page writes its audit rows"),
 ]
 
 
@@ -189,7 +191,7 @@ def test_tmpfiles_takes_every_line(tmp_path: Path) -> None:
     command = ["systemd-tmpfiles", "--create", f"--root={tmp_path}", str(tmp_path / "t.conf")]
     said = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert said.returncode == 0, said.stderr
-    assert (tmp_path / "var/lib/asterisk-privacy/recordings").stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "var/lib/asterisk-privacy/recordings").stat().st_mode & 0o777 == 0o750
 
 
 REFUSED_MEMORY = """
