@@ -21,9 +21,10 @@ from asterisk_privacy.cli.common import (
     print_json,
     print_table,
 )
-from asterisk_privacy.daemon.purging import Rules, make_purger
+from asterisk_privacy.daemon.night import run_night
 from asterisk_privacy.policy.book import LANGUAGES
 from asterisk_privacy.registry.clock import utc_now
+from asterisk_privacy.registry.expiry import Expired
 from asterisk_privacy.retention.plan import Planned
 from asterisk_privacy.retention.purger import PurgeReport
 from asterisk_privacy.store.recipients import Recipients
@@ -65,7 +66,8 @@ def purge(
     """Forget the recordings whose every purpose has ended.
 
     The daemon does this each night; by hand it is the same. Each deletion is evidenced in the registry. Deletions that a crash cut
-    off are finished first, and files and rows are compared both ways. If far more is due than on an ordinary night, nothing is
+    off are finished first, and files and rows are compared both ways. Rows of calls of which nothing is kept go too, and in the end
+    the evidence ([registry] unkept_calls_days, evidence_days). If far more is due than on an ordinary night, nothing is
     deleted until somebody has looked and says --override-brake.
 
     \b
@@ -83,13 +85,15 @@ def purge(
         raise click.UsageError("this deletes recordings that are not due yet; add --dry-run to look, or --yes to delete them")
     with configured(config) as (settings, registry):
         vault = Vault(settings.store.directory, Recipients.load(settings.store.recipients))
-        report = make_purger(registry, vault, settings.purger, Rules.of(settings)).run(at or real_now, dry_run, override_brake, explain)
+        night = run_night(registry, vault, settings, at or real_now, dry_run, override_brake, explain)
+    report = night.purge
     told = report.plan.items if explain else report.plan.deletions
     listed = tuple(dataclasses.replace(planned, language=language or settings.office.language) for planned in told)
     if as_json:
-        print_json(_as_json(report, listed))
+        print_json({**_as_json(report, listed), "rows": dataclasses.asdict(night.rows)})
     else:
         _show(report, listed)
+        _show_rows(night.rows, dry_run)
     alarming = report.brake or report.failed or report.findings or (report.overdue and not (future and dry_run))
     if alarming:
         sys.exit(FOUND_SOMETHING)
@@ -139,6 +143,14 @@ def _show(report: PurgeReport, listed: Sequence[Planned]) -> None:
         click.echo(f"{len(report.plan.deletions)} due, {kept} kept; a dry run, nothing was deleted")
     else:
         click.echo(f"{len(report.deleted) + len(report.finished)} deleted, {len(report.failed)} failed, {kept} kept")
+
+
+def _show_rows(rows: Expired, dry_run: bool) -> None:
+    if rows:
+        click.echo(
+            f"rows {'due' if dry_run else 'deleted'}: {rows.unkept} calls that were not kept, {rows.evidence} calls with the evidence of "
+            f"recordings deleted long ago, {rows.cases} cases; agent and timeline of {rows.reduced} calls"
+        )
 
 
 def _verb(planned: Planned, report: PurgeReport, done: set[str]) -> str:

@@ -36,6 +36,7 @@ from asterisk_privacy.errors import ConfigError
 from asterisk_privacy.policy.book import LANGUAGES, LATEST_DAYS_MAX, Book, Problem, place_of, problems
 from asterisk_privacy.policy.purpose import Basis, Period, Profile, Purpose, Quota, Trigger
 from asterisk_privacy.policy.retention import CRITERIA, AnyOf, Criterion, Days
+from asterisk_privacy.policy.row_life import RowLife
 
 __all__ = [
     "DEFAULT_PATH",
@@ -123,7 +124,9 @@ def parse(text: str, name: str = "config.toml") -> Config:
     findings = Findings()
     unknown_keys(document, [*SECTIONS, "purposes", "profiles"], (), findings)
     sections: dict[str, Any] = {key: read_table(kind, document.get(key, {}), (key,), findings) for key, kind in SECTIONS.items()}
-    config = Config(book=_book(document, findings), **sections)
+    kept = sections["registry"]
+    book = dataclasses.replace(_book(document, findings), rows=RowLife(kept.unkept_calls_days, kept.evidence_days))
+    config = Config(book=book, **sections)
     found = [*findings.problems, *_contradictions(config, findings)]
     if found:
         raise ConfigError([_line(problem) for problem in found])

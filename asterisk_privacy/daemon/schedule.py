@@ -13,7 +13,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from asterisk_privacy.daemon import vouching
 from asterisk_privacy.daemon.health import Alarm, Health
-from asterisk_privacy.daemon.purging import Rules, make_purger
+from asterisk_privacy.daemon.night import Night, run_night
 from asterisk_privacy.daemon.request_watch import EVERY_MINUTES, RequestWatch
 from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.errors import OperatorError
@@ -72,10 +72,11 @@ class PurgeSchedule:
 
     async def run(self) -> None:
         try:
-            report = await asyncio.to_thread(self._purge)
+            night = await asyncio.to_thread(self._purge)
         except OperatorError as error:
             self._health.alarm(Alarm.PURGE_FAILED, str(error))
             return
+        report, rows = night.purge, night.rows
         self.last_run = PurgeRow(report.at, len(report.plan.deletions), len(report.deleted), len(report.failed), False)
         self.overdue = len(report.overdue)
         if report.brake is not None:
@@ -84,7 +85,7 @@ class PurgeSchedule:
             self._health.alarm(Alarm.PURGE_FAILED, f"recording {failure.item_id}: {failure.why}")
         if report.overdue:
             self._health.alarm(Alarm.DELETION_OVERDUE, f"{len(report.overdue)} recordings should have been deleted over a day ago")
-        log.info("purge: %d deleted, %d failed", len(report.deleted), len(report.failed))
+        log.info("purge: %d deleted, %d failed; rows of %d calls", len(report.deleted), len(report.failed), rows.unkept + rows.evidence)
 
     async def remind(self) -> None:
         try:
@@ -96,10 +97,9 @@ class PurgeSchedule:
         with Registry.open(self._config.registry.path, actor="purger") as registry:
             return registry.last_purge()
 
-    def _purge(self) -> PurgeReport:
+    def _purge(self) -> Night:
         with Registry.open(self._config.registry.path, actor="purger") as registry:
             try:
-                purger = make_purger(registry, self._vault, self._config.purger, Rules.of(self._config))
-                return purger.run(datetime.now(UTC), dry_run=False)
+                return run_night(registry, self._vault, self._config, datetime.now(UTC), dry_run=False)
             finally:
                 vouching.nightly(registry, self._config.registry, self._health)

@@ -15,6 +15,7 @@ from asterisk_privacy.daemon.review_settings import ADDRESSES, ROLES, Header, Re
 from asterisk_privacy.policy.book import Book
 from asterisk_privacy.policy.evaluations import Calendar, Rhythm
 from asterisk_privacy.policy.phrases import Office
+from asterisk_privacy.policy.row_life import RowLife
 
 Text = Annotated[str, Meta(min_length=1, description="text of at least one character")]
 AGENTS = Meta(description="a table of agents, each with a list of dates", examples=['{ "PJSIP/anna" = ["2027-02-15"] }'])
@@ -115,6 +116,8 @@ class RegistrySettings:
     path: Path = Path("/var/lib/asterisk-privacy/registry.sqlite")
     number_key: Path = Path("/etc/asterisk-privacy/number.key")  # 32 random bytes in hex
     country_code: CountryCode = ""  # empty: national numbers stay national
+    unkept_calls_days: Annotated[int, Meta(ge=1, le=3650)] = RowLife().unkept_calls_days
+    evidence_days: Annotated[int, Meta(ge=30, le=7300)] = RowLife().evidence_days
     checkpoints: Path = Path("/var/lib/asterisk-privacy/checkpoints.jsonl")
     checkpoint_key: Path = Path("/etc/asterisk-privacy/checkpoint.key")  # private; only the nightly run reads it
     checkpoint_public_key: Path = Path("/etc/asterisk-privacy/checkpoint.pub")

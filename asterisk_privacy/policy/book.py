@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from asterisk_privacy.policy.purpose import Basis, Period, Profile, Purpose, Trigger
 from asterisk_privacy.policy.retention import (
@@ -16,6 +16,7 @@ from asterisk_privacy.policy.retention import (
     UntilEvaluation,
     UntilReviewed,
 )
+from asterisk_privacy.policy.row_life import RowLife
 
 LANGUAGES = ("nl", "en", "de")
 LATEST_DAYS_MAX = 3650  # ten years; whoever needs more has a case or a legal hold, not a rule
@@ -32,6 +33,7 @@ class Book:
 
     profiles: Mapping[str, Profile]
     purposes: Mapping[str, Purpose]
+    rows: RowLife = field(default_factory=RowLife)
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,7 @@ class Papers:
     transfers: str
     security: str
     steps: tuple[str, str, str, str, str, str, str]  # announced, chosen, never recorded, stored, heard, ends, deleted
+    rows: str  # what becomes of rows without a recording; {unkept}, {evidence} are periods
     unknown: str  # where the office said nothing
 
 

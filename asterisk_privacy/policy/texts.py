@@ -13,6 +13,7 @@ from asterisk_privacy.policy.book import Book
 from asterisk_privacy.policy.phrases import Notice, Office, Phrases
 from asterisk_privacy.policy.purpose import Basis, Profile, Purpose, Trigger
 from asterisk_privacy.policy.retention import Criterion, Days
+from asterisk_privacy.policy.row_life import RowLife
 from asterisk_privacy.policy.texts_de import PHRASES as DE
 from asterisk_privacy.policy.texts_en import PHRASES as EN
 from asterisk_privacy.policy.texts_nl import PHRASES as NL
@@ -60,6 +61,7 @@ def announcements(book: Book, office: Office, language: str | None, only: str | 
 def document(kind: str, book: Book, office: Office, language: str, only: str | None = None) -> Document:
     """One of DOCUMENTS, about every purpose of the book, or those of the profile `only`."""
     papers = LANGUAGES[language].papers
+    rows_too = () if kind == "record" else (rows(book.rows, language),)  # there it stands with each time limit, so that CSV has it
     parts = {name: getattr(office, name) or papers.unknown for name in ("name", "contact", "dpo")}
     purposes = [p for p in book.purposes.values() if only is None or p in book.profiles[only].purposes]
     return Document(
@@ -67,8 +69,14 @@ def document(kind: str, book: Book, office: Office, language: str, only: str | N
         intro=tuple(line.format(**parts) for line in papers.intro[kind]),
         headings=papers.columns[kind],
         rows=tuple(_row(kind, purpose, book, language) for purpose in purposes),
-        closing=tuple(line.format(**parts) for line in papers.closing[kind]),
+        closing=(*(line.format(**parts) for line in papers.closing[kind]), *rows_too),
     )
+
+
+def rows(life: RowLife, language: str) -> str:
+    """What becomes of the rows of calls without a recording; the nightly run obeys the same numbers."""
+    unkept, evidence = days(life.unkept_calls_days, language), days(life.evidence_days, language)
+    return LANGUAGES[language].papers.rows.format(unkept=unkept, evidence=evidence)
 
 
 def period(criterion: Criterion, language: str) -> str:
@@ -163,7 +171,8 @@ def _row(kind: str, purpose: Purpose, book: Book, language: str) -> tuple[str, .
     if kind == "statement":
         return (title, basis, chosen, until, latest, _choice(purpose, profiles, language))
     if kind == "record":
-        return (title, basis, why, papers.people, papers.data, papers.receivers, papers.transfers, erased, papers.security)
+        limit = f"{erased}. {rows(book.rows, language)}"  # art. 30(1)(f)
+        return (title, basis, why, papers.people, papers.data, papers.receivers, papers.transfers, limit, papers.security)
     if kind == "council":
         return (title, chosen, papers.noticed[purpose.trigger.value], until, latest)
     if kind == "dpia":

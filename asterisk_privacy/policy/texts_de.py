@@ -138,6 +138,7 @@ PHRASES = Phrases(
             "bis {until}",
             "spätestens {latest} nach dem Gespräch; jede Nacht, mit Nachweis",
         ),
+        rows="Von einem Gespräch, von dem nichts bleibt, werden Leitung, Mitarbeiter und Verlauf gelöscht (Frist: {unkept}). Mitarbeiter und Verlauf einer gelöschten Aufnahme folgen ihr (Frist: {unkept}); ihre Zeitpunkte, Zwecke, die Ansage und der Löschnachweis bleiben als Nachweis (Frist: {evidence}). Das Protokoll bleibt; kein Anrufer wird darin genannt.",
         unknown="(auszufüllen)",
     ),
 )

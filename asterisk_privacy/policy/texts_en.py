@@ -140,6 +140,7 @@ PHRASES = Phrases(
             "until {until}",
             "{latest} after the call at the latest; every night, with evidence",
         ),
+        rows="Of a call of which nothing is kept, line, agent and course are deleted {unkept} after it. Agent and course of a deleted recording go {unkept} after the deletion; its times, its purposes, the notice and the proof of deletion stay {evidence} as evidence. The audit trail stays; no caller is named in it.",
         unknown="(to be filled in)",
     ),
 )

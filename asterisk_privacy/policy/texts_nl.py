@@ -140,6 +140,7 @@ PHRASES = Phrases(
             "tot {until}",
             "uiterlijk {latest} na het gesprek; elke nacht, met bewijs",
         ),
+        rows="Van een gesprek waarvan niets bewaard blijft, worden lijn, medewerker en verloop {unkept} erna gewist. Medewerker en verloop van een gewiste opname gaan {unkept} na het wissen; haar tijdstippen, doelen, de melding en het bewijs van wissen blijven {evidence} als bewijs. Het logboek blijft; er staat geen beller in.",
         unknown="(in te vullen)",
     ),
 )

@@ -17,6 +17,7 @@ from asterisk_privacy.call.timeline import Mark, Span
 from asterisk_privacy.policy.cases import CaseKind, Step
 from asterisk_privacy.policy.purpose import Purpose
 from asterisk_privacy.policy.retention import Milestone
+from asterisk_privacy.policy.row_life import RowLife
 from asterisk_privacy.registry import (
     audit,
     calls,
@@ -25,6 +26,7 @@ from asterisk_privacy.registry import (
     checkpoints,
     draws,
     due,
+    expiry,
     holds,
     purges,
     queue,
@@ -261,6 +263,13 @@ class Registry:
 
     def note_purge(self, at: datetime, planned: int, deleted: int, failed: int, dry_run: bool) -> None:
         purges.note(self._file, at, planned, deleted, failed, dry_run)
+
+    def expire(self, now: datetime, life: RowLife) -> expiry.Expired:
+        """Deletes rows that are about no recording any more, or never were: see expiry.py."""
+        return expiry.expire(self._file, now, life)
+
+    def would_expire(self, now: datetime, life: RowLife) -> expiry.Expired:
+        return expiry.would_expire(self._file, now, life)
 
     # cases, legal holds, lessons
 

@@ -65,3 +65,30 @@ def test_what_cannot_work_now_is_one_line_and_exit_code_3(place: Place) -> None:
     (place.folder / "config.toml").write_text("[purger]\nbreak = 1\n")
     result = place.run(purge)
     assert result.exit_code == 2 and result.stderr.count("\n") >= 1
+
+
+def test_rows_of_calls_that_were_not_kept_are_counted_and_go(place: Place) -> None:
+    old, new = NOW - timedelta(days=31), NOW - timedelta(days=29)
+    for name, at in (("old", old), ("new", new)):
+        place.registry.begin_call(name, "sales", at, None, None, "in")
+        place.registry.end_call(name, at, "not-kept", "PJSIP/anna", (), ())
+    told = place.json(purge, "--dry-run")
+    assert told["rows"] == {"unkept": 1, "reduced": 0, "evidence": 0, "cases": 0} and place.registry.call("old") is not None
+    assert "rows due: 1 calls that were not kept" in place.run(purge, "--dry-run").stdout
+    config = (place.folder / "config.toml").read_text()
+    (place.folder / "config.toml").write_text(config.replace("[registry]", "[registry]\nunkept_calls_days = 7"))
+    assert place.json(purge, "--dry-run")["rows"]["unkept"] == 2
+    (place.folder / "config.toml").write_text(config)
+    assert "rows deleted: 1 calls that were not kept" in place.run(purge).stdout
+    assert place.registry.call("old") is None and place.registry.call("new") is not None
+
+
+def test_when_the_brake_holds_rows_stay_too(place: Place) -> None:
+    """A clock that is years ahead must not take the evidence."""
+    for _ in range(3):
+        place.record(1, Days(30))
+    place.registry.begin_call("c", "sales", NOW, None, None, "in")
+    place.registry.end_call("c", NOW, "not-kept", None, (), ())
+    later = (NOW + timedelta(days=1000)).isoformat()
+    assert place.json(purge, "--at", later, "--yes", code=1)["rows"]["unkept"] == 0
+    assert place.registry.call("c") is not None

@@ -1,0 +1,29 @@
+"""What a night does, by the daemon or by hand: the purge, then the rows that are about no recording any more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from asterisk_privacy.daemon.purging import Rules, make_purger
+from asterisk_privacy.daemon.settings import Config
+from asterisk_privacy.registry.expiry import Expired
+from asterisk_privacy.registry.registry import Registry
+from asterisk_privacy.retention.purger import PurgeReport
+from asterisk_privacy.store.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    purge: PurgeReport
+    rows: Expired  # that went; in a dry run: that would go
+
+
+def run_night(
+    registry: Registry, vault: Vault, config: Config, now: datetime, dry_run: bool, override_brake: bool = False, explain: bool = False
+) -> Night:
+    """OperatorError as the purger's. When its brake holds, rows stay too: the clock or the policy may be wrong."""
+    purge = make_purger(registry, vault, config.purger, Rules.of(config)).run(now, dry_run, override_brake, explain)
+    if purge.brake is not None:
+        return Night(purge, Expired())
+    return Night(purge, registry.would_expire(now, config.book.rows) if dry_run else registry.expire(now, config.book.rows))
