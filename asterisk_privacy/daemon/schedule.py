@@ -19,7 +19,6 @@ from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import PurgeRow
-from asterisk_privacy.retention.purger import PurgeReport
 from asterisk_privacy.store.vault import Vault
 
 log = logging.getLogger(__name__)
