@@ -33,6 +33,7 @@ class Alarm(StrEnum):
     CHECKPOINT_FAILED = "checkpoint_failed"  # the night ended without a signed checkpoint, though there is a key
     REQUEST_OVERDUE = "request_overdue"  # of a person, GDPR art. 12(3)
     TONE_FAILED = "tone_failed"
+    GHOST_CALL = "ghost_call"  # the dialplan, or somebody else, asked about a channel that Asterisk does not have
     OUT_OF_SIGHT = "out_of_sight"  # a call is in a bridge of another ARI application, of whose holds nobody tells
     SILENT_HOLD = "silent_hold"  # a phone holds without telling the PBX; the agent may hear a held caller (R15)
     CONFIG_REFUSED = "config_refused"  # a changed configuration has mistakes; the one before it still holds

@@ -89,6 +89,7 @@ class CallRunner:
         self._retelling = False
         self._leaving = False
         self._broken = False
+        self._failed = False
         self._file: RecordingFile | None = None
         self._marked_file: RecordingFile | None = None
         self._places: tuple[Place, ...] = ()  # of quotas
@@ -223,9 +224,7 @@ class CallRunner:
             case cmd.Play():
                 self._tools.tones.play(command.channel, command.tone.value)
             case cmd.WakeAt():
-                self._timers.append(
-                    asyncio.get_running_loop().call_later(max(0.0, command.at - monotonic()), self._wake, command.at)
-                )
+                self._timers.append(asyncio.get_running_loop().call_later(max(0.0, command.at - monotonic()), self._wake, command.at))
             case cmd.Finish():
                 self._next(partial(self._finish, command))
             case _:
@@ -288,6 +287,7 @@ class CallRunner:
             self.receive(ev.AudioLost(monotonic(), lost_ms))
 
     def _file_failed(self) -> None:
+        self._failed = True  # the recorder hears nothing after its end, and sealing comes after that
         self.receive(ev.FileFailed(monotonic()))
 
     def _next(self, job: Callable[[], Awaitable[None]]) -> None:
@@ -346,6 +346,8 @@ class CallRunner:
         self._tools.health.tally.kept_seconds += self.media.kept_seconds
         self._tools.health.tally.dropped_frames += self.media.dropped_frames
         agent, outcome = self._agent, self._before.outcome(command.outcome)
+        if self._failed and outcome is cmd.Outcome.KEPT:
+            outcome = cmd.Outcome.FAILED
         spans, marks = self._story(command.spans, command.marks)
         if self._leaving:
             marks = tuple(m for m in marks if m.kind is not MarkKind.HANGUP)

@@ -32,6 +32,9 @@ from asterisk_privacy.policy.sampling import sampled_purposes
 
 log = logging.getLogger(__name__)
 
+APPEAR_SECONDS = 10.0
+"""In which Asterisk has told over ARI of a channel whose dialplan asked: it tells before it asks, and is late by less than this."""
+
 _PBX_EVENTS = pbx.PbxEvent.__args__
 
 
@@ -92,12 +95,28 @@ class Supervisor:
             return self._moved_to(present, profile)
         runner = CallRunner(request.channel, profile, sampled_purposes(profile, secrets.randbelow), self._tools, self._over)
         self._enter(runner)
+        self._expect(runner)
         self._health.calls_begun += 1
         self._health.tally.decisions[Decision.ANNOUNCE] += 1
         self._callers.begin(runner.call_id, profile.name, request.caller, request.parameters.get("direction", "in"))
         log.info("call %s begun on profile %s", runner.call_id, profile.name, extra=about("call.begun", runner.call_id, profile.name))
         state = self._reminders.write(request.channel, runner.memory)
         return announcement(profile, runner.call_id, str(self._config.dialplan.sounds), state)
+
+    def _expect(self, runner: CallRunner) -> None:
+        asyncio.get_running_loop().call_later(APPEAR_SECONDS, self._must_be_there, runner)
+
+    def _must_be_there(self, runner: CallRunner) -> None:
+        """Whoever reaches FastAGI can name any channel. One that Asterisk has not told of by now is nobody's call."""
+        mine = self._by_channel.get(runner.channel) is runner and runner.recorder.situation.life is not Life.GRACE
+        if not mine or self.closing or runner.channel in self._board:
+            return
+        if not self._linked:
+            self._expect(runner)
+            return
+        words = "FastAGI was asked about a channel that Asterisk does not have: who but Asterisk reaches fastagi.listen?"
+        self._health.alarm(Alarm.GHOST_CALL, words)
+        runner.receive(ev.HungUp(monotonic()))
 
     def _moved_to(self, runner: CallRunner, profile: Profile) -> Mapping[str, str]:
         """One call stays one recording (R17); what the first notice did not tell is told by a second one (R5)."""

@@ -4,121 +4,27 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
+from stage import TIMING, Stage
 
-from asterisk_privacy.audio.frames import FRAME_SAMPLES
-from asterisk_privacy.audio.ring import Ring, RingMemory
-from asterisk_privacy.call import events as ev
-from asterisk_privacy.call.recorder import Timing
-from asterisk_privacy.call.timeline import passages
 from asterisk_privacy.daemon.control import Report
-from asterisk_privacy.daemon.health import Alarm, Health
-from asterisk_privacy.daemon.ledger import Ledger
+from asterisk_privacy.daemon.health import Alarm
 from asterisk_privacy.daemon.report import Disk, Running, status_report
-from asterisk_privacy.daemon.runner import CallRunner, Tools
-from asterisk_privacy.policy.purpose import Basis, Period, Profile, Purpose, Quota, Trigger
+from asterisk_privacy.daemon.runner import CallRunner
+from asterisk_privacy.policy.purpose import Basis, Period, Purpose, Quota, Trigger
 from asterisk_privacy.policy.retention import Days
-from asterisk_privacy.registry.registry import Registry
-from asterisk_privacy.registry.rows import RecordingRow, State
-from asterisk_privacy.store.identity import Identity
-from asterisk_privacy.store.recipients import Recipients
-from asterisk_privacy.store.vault import Vault, open_recording
+from asterisk_privacy.registry.rows import State
 
 SAMPLED = Purpose("training", "t", Basis.LEGITIMATE_INTEREST, "r", Trigger.SAMPLE, Days(35), one_in=20)
 BY_QUOTA = replace(SAMPLED, one_in=None, quota=Quota(1, Period.MONTH))
 PROOF = Purpose("proof", "p", Basis.CONTRACT, "r", Trigger.MARKED, Days(30))
 COMPLAINT = Purpose("complaint", "c", Basis.LEGITIMATE_INTEREST, "r", Trigger.FLAG, Days(30))
-TIMING = Timing(settle=0.0, quarantine=0.2, grace=5.0)
-
-
-class Tap:
-    """Both microphones; each frame carries its number."""
-
-    def __init__(self, taps: list[Tap], sink: Callable[[float, bytes], None]) -> None:
-        self.sink = sink
-        taps.append(self)
-        self._taps = taps
-
-    def stop(self) -> None:
-        if self in self._taps:
-            self._taps.remove(self)
-
-
-class Stage:
-    """A call in made-up time, which is ahead of the real one; what the runner asks of the registry and the disk is real."""
-
-    def __init__(self, folder: Path) -> None:
-        self.identity = Identity.generate()
-        self.vault = Vault(folder / "recordings", Recipients.of([self.identity.public]))
-        self.health = Health()
-        self.registry = Registry.open(folder / "registry.sqlite")
-        self.ledger = Ledger(self.registry, self.health)
-        self.memory = RingMemory(1 << 30)
-        self.taps: list[Tap] = []
-        self.tones: list[str] = []
-        self.now = 0.0
-
-    def attach(self, _channel: str, sink: Callable[[float, bytes], None], _ended: Callable[[], None]) -> Tap:
-        return Tap(self.taps, sink)
-
-    def play(self, _channel: str, name: str) -> None:
-        self.tones.append(name)
-
-    async def call(
-        self, purposes: tuple[Purpose, ...], keys: dict[int, str], drawn: frozenset[str] = frozenset(), stop_at: int | None = None
-    ) -> CallRunner:
-        """Three seconds of talk; `keys` are pressed after so many frames of 20 ms. `stop_at`: leave it there, in mid-call."""
-        tools = Tools(
-            self, self, self.vault, self.ledger, self.health, lambda: Ring(600, self.memory), lambda: self.now, TIMING, 60.0,  # type: ignore[arg-type]
-            remember=lambda _channel, _memory: None,
-        )  # fmt: skip
-        self.tones.clear()
-        runner = CallRunner("caller", Profile("line", "Line", "nl", "notice", purposes, "3"), drawn, tools, lambda _runner: None)
-        began = self.now = runner.began_at
-        self.ledger.post(lambda r: r.begin_call(runner.call_id, "line", datetime.now(UTC), None, None, "in"))
-        runner.receive(ev.NoticeBegun(began))
-        runner.receive(ev.NoticeEnded(began + 0.1, True))
-        runner.met("PJSIP/anna")
-        runner.receive(ev.Surroundings(began + 0.2, frozenset({"anna"})))
-        if runner._lot is not None:
-            await runner._lot
-        for n in range(150):
-            at = began + 0.2 + 0.02 * n
-            if n == stop_at:
-                return runner
-            if n in keys:
-                runner.receive(ev.KeyPressed(at, ev.AgentKey(keys[n]), "anna"))
-            for tap in tuple(self.taps):
-                tap.sink(at + 0.02, np.full(FRAME_SAMPLES, 100 + 100 * n, dtype="<i2").tobytes())
-            self.now = at - 0.2
-            runner.media.release(self.now)
-        runner.receive(ev.HungUp(began + 3.2))
-        self.now = began + 60
-        runner.receive(ev.Tick(began + 3.2 + TIMING.quarantine))
-        await runner.finished()  # sealed, in the grace time
-        for later, key in sorted((n, k) for n, k in keys.items() if n >= 150):
-            runner.receive(ev.KeyPressed(began + 0.2 + 0.02 * later, ev.AgentKey(key), "anna"))
-        runner.receive(ev.Tick(began + 3.2 + TIMING.quarantine + TIMING.grace))
-        await runner.finished()
-        await self.ledger.drained()
-        assert self.memory.used == 0 and not self.taps
-        return runner
-
-    def heard(self, row: RecordingRow) -> list[int]:
-        """The numbers of the frames that a reviewer hears."""
-        audio, _ = open_recording(self.vault.path(row.id), [self.identity])
-        assert len(audio) * 1000 // 8000 == row.duration_ms == passages(row.spans)[-1].audio_to_ms
-        return [round((int(v) - 100) / 100) for v in audio[FRAME_SAMPLES // 2 :: FRAME_SAMPLES, 0] if v]
-
-    def rows(self, runner: CallRunner) -> dict[int, RecordingRow]:
-        return {row.part: row for row in self.registry.recordings(call_id=runner.call_id)}
 
 
 @pytest.fixture

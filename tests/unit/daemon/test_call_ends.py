@@ -1,0 +1,81 @@
+"""How a call ends that nobody has, and one whose recording could not be sealed."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import time
+from pathlib import Path
+
+import pytest
+from stage import Stage
+from whole_daemon import Somebody, installed, linked, whole_daemon
+
+from asterisk_privacy.call import pbx
+from asterisk_privacy.daemon import supervisor
+from asterisk_privacy.daemon.health import Alarm
+from asterisk_privacy.daemon.report import Running
+from asterisk_privacy.policy.purpose import Basis, Purpose, Trigger
+from asterisk_privacy.policy.retention import Days
+
+ORDER = Purpose("order", "o", Basis.CONTRACT, "r", Trigger.ALWAYS, Days(30))
+
+
+@pytest.mark.parametrize(("function", "why"), [("fdatasync", errno.ENOSPC), ("rename", errno.EIO)])
+async def test_what_could_not_be_sealed_is_not_told_as_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, function: str, why: int
+) -> None:
+    """Nothing but the end is left to be written: the recorder has finished with the call when the disk refuses it."""
+    stage = Stage(tmp_path)
+    real = getattr(os, function)
+
+    def at_the_end(*arguments: object) -> None:
+        if stage.now - began > 10:
+            raise OSError(why, os.strerror(why))
+        real(*arguments)
+
+    began = time.monotonic()
+    monkeypatch.setattr(os, function, at_the_end)
+    runner = await stage.call((ORDER,), {})
+    call = await stage.ledger.ask(lambda registry: registry.call(runner.call_id))
+    assert call is not None and call.outcome == "failed"
+    assert stage.health.outcomes == {"failed": 1}
+    assert stage.health.alarms[Alarm.STORE_FAILED] >= 1
+
+
+async def test_without_a_fault_it_is_kept(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    await stage.call((ORDER,), {})
+    assert stage.health.outcomes == {"kept": 1}
+
+
+async def ghost(folder: Path, seen: bool) -> tuple[Running, int]:
+    """A call that the dialplan, or somebody else, asked about; `seen`: Asterisk tells of its channel. How many are left a little later."""
+    path = installed(folder)
+    path.write_text(path.read_text().replace("[capture]\n", "[capture]\nquarantine_ms = 200\n"))
+    async with whole_daemon(path) as running:
+        linked(running)
+        caller = Somebody(running)
+        if seen:
+            caller.tell(pbx.ChannelSeen(time.monotonic(), caller.channel, f"PJSIP/trunk-{caller.channel}", False))
+        assert len(running.service.supervisor.runners) == 1
+        deadline = time.monotonic() + (1.0 if seen else 5.0)
+        while running.service.supervisor.runners and time.monotonic() < deadline:
+            await asyncio.sleep(0.02)
+        return running, len(running.service.supervisor.runners)
+
+
+async def test_a_call_that_asterisk_does_not_have_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "APPEAR_SECONDS", 0.2)
+    running, left = await ghost(tmp_path, seen=False)
+    assert left == 0
+    assert running.service.health.alarms == {Alarm.GHOST_CALL: 1}
+    assert running.service.health.outcomes == {"unannounced": 1}
+
+
+async def test_a_call_that_asterisk_has_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "APPEAR_SECONDS", 0.2)
+    running, left = await ghost(tmp_path, seen=True)
+    assert left == 1
+    assert not running.service.health.alarms
