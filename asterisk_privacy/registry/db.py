@@ -48,7 +48,7 @@ class RegistryFile:
         )
 
     def connect(self, create: bool = True) -> None:
-        """Creates the file when it does not exist, for its owner only, or for the group too where the directory is the group\'s.
+        """Creates the file when it does not exist, for its owner only, or for the group too where the directory is the group's.
         OperatorError says what stands in the way."""
         if not self.path.parent.is_dir():
             raise OperatorError(f"registry {self.path}: directory {self.path.parent} does not exist; make it, or set [registry] path")

@@ -153,10 +153,14 @@ _MADE: dict[str, tuple[Path, Identity, dict[str, str]]] = {}
 
 
 class ReviewSite:
-    """`review`: more lines for [review]. `identities`: other keys for the page than those that the recordings are sealed to."""
+    """`review`: more lines for [review]. `identities`: other keys for the page than those that the recordings are sealed to.
+    `bare`: an office on its first day, with nothing in it."""
 
-    def __init__(self, folder: Path, *, xss: bool = False, review: str = "", identities: Sequence[Identity] | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, xss: bool = False, review: str = "", identities: Sequence[Identity] | None = None, bare: bool = False
+    ) -> None:
         self.folder = folder
+        self.bare = bare
         self.evil = EVIL if xss else ""
         self._open(review)
         self._identities = tuple(identities) if identities is not None else (self.identity,)
@@ -166,7 +170,7 @@ class ReviewSite:
 
     def _open(self, review: str) -> None:
         """What there is is made once and copied: sealing files that are safe on a disk takes its time."""
-        made = _MADE.get(self.evil)
+        made = None if self.bare else _MADE.get(self.evil)
         if made is not None:
             shutil.copytree(made[0], self.folder, dirs_exist_ok=True)
         self.identity = Identity.generate() if made is None else made[1]
@@ -187,7 +191,7 @@ class ReviewSite:
         self.vault = Vault(self.folder / "recordings", Recipients.load(self.folder / "recipients.txt"))
         self.registry = Registry.open(self.folder / "registry.sqlite", clock=lambda: NOW)
         self.ids: dict[str, str] = {} if made is None else dict(made[2])
-        if made is None:
+        if made is None and not self.bare:
             self._fill()
             self.registry.close()
             copy = Path(tempfile.mkdtemp(prefix="review-site-"))
