@@ -22,6 +22,10 @@ PARTY_TECHNOLOGIES = frozenset({
 """Channel technologies behind which a person can be. What is not listed (announcers, recorders, snoops, bots) is no party, so that
 an unknown kind of channel shuts the gate rather than opens it."""
 
+SELFTEST_CUSTOMER = "Local/customer@privacy-selftest-"
+SELFTEST_AGENT = "Local/agent@privacy-selftest-"
+"""The two sides of `asterisk-privacy selftest`: in that call, and in no other, a tone behind a Local channel is a party."""
+
 
 @dataclass(frozen=True, slots=True)
 class Company:
@@ -146,11 +150,10 @@ class Switchboard:
 
     def _parties_of(self, customer: str) -> frozenset[str]:
         """Answered parties in the customer's mixing bridge, looking through Local channels (their two halves are one wire)."""
-        return frozenset(
-            c
-            for c in self._connected({customer}, mixing_only=True) - {customer}
-            if self._channels[c].up and self._technology(c) in PARTY_TECHNOLOGIES
-        )
+        others = [c for c in self._connected({customer}, mixing_only=True) - {customer} if self._channels[c].up]
+        if self._channels[customer].name.startswith(SELFTEST_CUSTOMER):
+            return frozenset(c for c in others if self._channels[c].name.startswith(SELFTEST_AGENT) and self._channels[c].bridge)
+        return frozenset(c for c in others if self._technology(c) in PARTY_TECHNOLOGIES)
 
     def _holds(self, channel: str) -> bool:
         known = self._channels[channel]

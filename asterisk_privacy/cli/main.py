@@ -16,6 +16,7 @@ COMMANDS: Mapping[str, str] = {
     "demo": "asterisk_privacy.cli.demo:demo",
     "setup": "asterisk_privacy.cli.setup:setup",
     "check-config": "asterisk_privacy.cli.check_config:check_config",
+    "selftest": "asterisk_privacy.cli.selftest:selftest",
     "status": "asterisk_privacy.cli.status:status",
     "reload": "asterisk_privacy.cli.reload:reload_",
     "log-level": "asterisk_privacy.cli.reload:log_level",

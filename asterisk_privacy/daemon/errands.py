@@ -1,4 +1,4 @@
-"""What the control socket answers: status, reload, log-level."""
+"""What the control socket answers: status, reload, log-level, selftest."""
 
 from __future__ import annotations
 
@@ -32,4 +32,14 @@ def answers(running: Running) -> Mapping[str, Answer]:
             log.warning("log level %s, it was %s", wanted, before, extra=about("log.level"))
         return {"level": current_level(), "before": before}
 
-    return {"status": status, "reload": reload, "log-level": log_level}
+    async def selftest(rest: str) -> Report:
+        """`rest`: a public key, and perhaps the profile whose announcement is to be played."""
+        key, _, like = rest.partition(" ")
+        try:
+            profile = running.service.supervisor.arm_selftest(key, like)
+        except ValueError as error:
+            return {"refused": str(error)}
+        log.info("a test call is expected", extra=about("selftest"))
+        return {"announcement": profile.announcement, "language": profile.language}
+
+    return {"status": status, "reload": reload, "log-level": log_level, "selftest": selftest}

@@ -24,6 +24,7 @@ from asterisk_privacy.daemon.health import Alarm, Health
 from asterisk_privacy.daemon.logs import about
 from asterisk_privacy.daemon.remembered import Reminders
 from asterisk_privacy.daemon.runner import CallRunner, Tools
+from asterisk_privacy.daemon.selftest import SelftestLine
 from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.daemon.tally import Decision
 from asterisk_privacy.policy.book import Book
@@ -65,6 +66,7 @@ class Supervisor:
         self._began_with: dict[str, Book] = {}  # by channel
         self._linked = False
         self.closing = False
+        self.selftest = SelftestLine()
 
     @property
     def runners(self) -> tuple[CallRunner, ...]:
@@ -74,13 +76,19 @@ class Supervisor:
         """Calls that begin from now on; those that go on keep what they began with."""
         self._config, self._tools, self._callers = config, tools, callers
 
+    def arm_selftest(self, public_key: str, like: str) -> Profile:
+        """ValueError: the key or the profile is none."""
+        return self.selftest.arm(self._config, self._tools, public_key, like)
+
     # ---- the dialplan asks (FastAGI)
 
     def answer(self, request: AgiRequest) -> Mapping[str, str]:
         """Channel variables for the dialplan: announce, or go on unrecorded."""
         wanted = request.parameters.get("profile", "")
         now = self._config.book.profiles
+        test = self.selftest.take(wanted, self._board.name_of(request.channel))
         profile = self._began_with.get(request.channel, self._config.book).profiles.get(wanted) or now.get(wanted)
+        profile, tools = (test.profile, test.tools) if test is not None else (profile, self._tools)
         why = self._ready() if self._linked else "Asterisk's ARI is not connected"
         if request.script != "start" or profile is None:
             why = f"the dialplan asks for profile '{wanted}'; config.toml has {', '.join(sorted(now))}"
@@ -93,7 +101,7 @@ class Supervisor:
         present = self._by_channel.get(request.channel)
         if present is not None:
             return self._moved_to(present, profile)
-        runner = CallRunner(request.channel, profile, sampled_purposes(profile, secrets.randbelow), self._tools, self._over)
+        runner = CallRunner(request.channel, profile, sampled_purposes(profile, secrets.randbelow), tools, self._over)
         self._enter(runner)
         self._expect(runner)
         self._health.calls_begun += 1
