@@ -11,6 +11,7 @@ import click
 
 from asterisk_privacy.cli.common import config_option, operator_errors
 from asterisk_privacy.cli.review_account import account
+from asterisk_privacy.cli.review_play import play_next, play_one
 from asterisk_privacy.daemon.config import load
 from asterisk_privacy.review.serve import serve as run_page
 
@@ -29,6 +30,8 @@ def review() -> None:
 
 
 review.add_command(account)
+review.add_command(play_next)
+review.add_command(play_one)
 
 
 @review.command("serve")
