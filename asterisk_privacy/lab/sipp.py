@@ -93,10 +93,14 @@ def _fragment(kind: str, **values: object) -> str:
     return _Xml(text).substitute(values)
 
 
+Sound = float | Path
+"""A tone in Hz, or a file of G.711 mu-law at 8 kHz, played over and over."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Voice:
-    talk: float
-    waiting: float
+    talk: Sound
+    waiting: Sound
     """What this party says while somebody holds."""
 
 
@@ -115,12 +119,14 @@ class _Sipp(ABC):
         voice: _Voice,
         calls: int,
         rate: float,
+        at_once: int = 0,
     ) -> None:
         self.name = name
         self.port = port
         self.work = work / f"sipp-{name}"
         self._argv = [*install.sipp, f"127.0.0.1:{server_port}", "-nostdin", "-i", "127.0.0.1", "-mi", "127.0.0.1", "-m", str(calls)]
         self._argv += ["-r", str(rate), "-timeout_error", "-trace_msg", "-trace_err", *(["-p", str(port)] if port else [])]
+        self._argv += ["-l", str(at_once)] if at_once else []
         self._steps = steps
         self._voice = voice
         self._process: subprocess.Popen[bytes] | None = None
@@ -185,11 +191,11 @@ class _Sipp(ABC):
         body, cseq, label = [opening, self._sound(self._voice.talk)], 10, 0
         playing = self._voice.talk
 
-        def play(freq: float) -> None:
+        def play(sound: Sound) -> None:
             nonlocal playing
-            if freq != playing:
-                body.append(self._sound(freq))
-                playing = freq
+            if sound != playing:
+                body.append(self._sound(sound))
+                playing = sound
 
         def wait(seconds: float) -> None:
             nonlocal label
@@ -227,11 +233,11 @@ class _Sipp(ABC):
             ['<?xml version="1.0" encoding="UTF-8"?>', f'<scenario name="{self.name}">', *body, _fragment("end"), "</scenario>", ""]
         )
 
-    def _sound(self, freq: float) -> str:
-        path = self.work / f"{freq:g}.ul"
-        if not path.exists():
+    def _sound(self, sound: Sound) -> str:
+        path = sound if isinstance(sound, Path) else self.work / f"{sound:g}.ul"
+        if not isinstance(sound, Path) and not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(ulaw.encode(tones.tone(freq, _SOUND_SECONDS)).tobytes())
+            path.write_bytes(ulaw.encode(tones.tone(sound, _SOUND_SECONDS)).tobytes())
         return _fragment("sound", file=path)
 
 
@@ -250,11 +256,15 @@ class SippCaller(_Sipp):
         port: int = 0,
         calls: int = 1,
         rate: float = 1.0,
-        talk: float = tones.CUSTOMER,
-        waiting: float = tones.CUSTOMER_HELD,
+        at_once: int = 0,
+        talk: Sound = tones.CUSTOMER,
+        waiting: Sound = tones.CUSTOMER_HELD,
     ) -> None:
+        """`at_once`: how many calls may go on at the same time; 0 leaves it to sipp."""
         voice = _Voice(talk, waiting)
-        super().__init__(name, work, install, port=port, server_port=server_port, steps=steps, voice=voice, calls=calls, rate=rate)
+        super().__init__(
+            name, work, install, port=port, server_port=server_port, steps=steps, voice=voice, calls=calls, rate=rate, at_once=at_once
+        )
         self._argv += ["-s", extension]
 
     def _opening(self) -> tuple[str, str]:
@@ -276,8 +286,8 @@ class SippAgent(_Sipp):
         steps: Sequence[Step],
         answer_after: float = 0.5,
         calls: int = 1,
-        talk: float = tones.AGENT,
-        waiting: float = tones.AGENT_HOLDING,
+        talk: Sound = tones.AGENT,
+        waiting: Sound = tones.AGENT_HOLDING,
     ) -> None:
         voice = _Voice(talk, waiting)
         super().__init__(name, work, install, port=port, server_port=server_port, steps=steps, voice=voice, calls=calls, rate=1.0)
