@@ -12,8 +12,8 @@ from typing import TypeVar
 
 from aiohttp import web
 
-from asterisk_privacy.call.timeline import passages
 from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.registry.parts import audio_of
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import RecordingRow
 from asterisk_privacy.review import ranges
@@ -90,7 +90,8 @@ async def timeline(request: web.Request) -> web.StreamResponse:
     row = await site.ask(lambda registry: registry.recording(request.match_info["id"]))
     if row is None or why_not_see(visit.viewer, facts_of(row)) is not None:
         return error_page(request, 404, "no-recording")
-    found = passages(row.spans)
+    call_id = row.call_id
+    found = audio_of(row, await site.ask(lambda registry: registry.recordings(call_id=call_id)))
     told: dict[str, object] = {
         "duration_ms": max((span.end_ms for span in row.spans), default=0),
         "audio_ms": row.duration_ms or 0,
@@ -152,7 +153,7 @@ def _refused(request: web.Request, refusal: Refusal) -> web.StreamResponse:
 
 
 async def _send(request: web.Request, sound: SealedFlac | SealedWav, kind: str) -> web.StreamResponse:
-    headers = {"Accept-Ranges": "bytes", "Content-Disposition": "inline"}
+    headers = {"Accept-Ranges": "bytes", "Content-Disposition": "inline", "X-Accel-Buffering": "no"}  # nginx buffers on its disk
     try:
         # without a validator nobody can know whether a part still fits (If-Range): then all of it
         part = None if "If-Range" in request.headers else ranges.wanted(request.headers.get("Range"), sound.size)

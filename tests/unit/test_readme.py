@@ -69,7 +69,7 @@ def test_make_targets_exist() -> None:
 def test_files_exist(manual: Path) -> None:
     """Those in the checkout; places that are patterns (<language>) or on the PBX are passed over. The picture is the demo's to make."""
     text = manual.read_text()
-    rooms = "policy|call|audio|asterisk|store|registry|retention|rights|daemon|cli|lab"
+    rooms = "policy|call|audio|asterisk|store|registry|retention|rights|review|daemon|cli|lab"
     named = set(re.findall(r"(?<![\w/-])(?:dialplan|systemd|examples|tests|tools)/[\w./-]+\w", text))
     named |= {f"asterisk_privacy/{path}" for path in re.findall(rf"`((?:{rooms})/\w+\.py)`", text)}
     missing = {path for path in named if not (ROOT / path).exists()}

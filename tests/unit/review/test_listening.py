@@ -37,6 +37,7 @@ async def test_purpose_and_reason_then_the_row_then_the_audio(site: ReviewSite) 
         assert audio and trail(site, "noise") == [("review:rita", "", "training", "weekly review")]
         answer = await rita.get(audio)
         assert (answer.status, answer.headers["Content-Type"], answer.headers["Accept-Ranges"]) == (200, "audio/flac", "bytes")
+        assert answer.headers["X-Accel-Buffering"] == "no" and answer.headers["Cache-Control"] == "no-store"
         samples, rate = soundfile.read(io.BytesIO(answer.body), dtype="int16")
         assert rate == RATE and np.array_equal(samples, sound(noise=True))
         wav = await rita.get(audio + "&as=wav")
