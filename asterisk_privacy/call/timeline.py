@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import ceil, floor, inf
@@ -82,6 +82,32 @@ def passages(spans: Iterable[Span]) -> tuple[Passage, ...]:
             found.append(Passage(span, position, position + length))
             position += length
     return tuple(found)
+
+
+def passages_of_parts(spans: Iterable[Span], lengths_ms: Sequence[int]) -> tuple[tuple[Passage, ...], ...]:
+    """The same for a call whose recording has several parts, one after the other, of which the timeline is one. `lengths_ms`: of the audio
+    of each part, the oldest first; 0 where it is not known (nobody on the recorder's machine can measure what a crash left).
+
+    Each part ends where the next one begins, and the last one with the last talk: so what an earlier part lost at its end, or all of it if
+    it was wiped and its talk is none any more, moves nothing that comes later."""
+    whole = passages(spans)
+    ends = [whole[-1].audio_to_ms if whole else 0]
+    for length in reversed(lengths_ms[1:]):
+        ends.append(max(0, ends[-1] - length))
+    ends.reverse()
+    begins = [0, *ends[:-1]][: len(lengths_ms)]
+    lasts = [min(end, begin + length) if length else end for begin, end, length in zip(begins, ends, lengths_ms, strict=True)]
+    return tuple(tuple(_cut(whole, begin, last)) for begin, last in zip(begins, lasts, strict=True))
+
+
+def _cut(whole: Iterable[Passage], begin: int, end: int) -> Iterator[Passage]:
+    """What of these lies from `begin` to `end`, in milliseconds of their audio, which is counted from `begin` on."""
+    for passage in whole:
+        first, last = max(begin, passage.audio_from_ms), min(end, passage.audio_to_ms)
+        if first < last:
+            start = passage.span.start_ms + first - passage.audio_from_ms
+            until = passage.span.end_ms if last == passage.audio_to_ms else start + last - first
+            yield Passage(Span(passage.span.kind, start, until), first - begin, last - begin)
 
 
 SPOKEN = (SpanKind.TALK, SpanKind.ERASED)

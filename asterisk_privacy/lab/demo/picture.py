@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from asterisk_privacy.audio.levels import FLOOR_DB, levels_db
 from asterisk_privacy.audio.quarantine import Block
-from asterisk_privacy.call.timeline import Mark, MarkKind, Span, SpanKind, passages
+from asterisk_privacy.call.timeline import Mark, MarkKind, Span, SpanKind, passages_of_parts
 from asterisk_privacy.errors import OperatorError
 
 SHADES = {
@@ -25,11 +26,22 @@ SHADES = {
 }
 MARKED = {MarkKind.KEEP: "keep key", MarkKind.PAUSE: "pause", MarkKind.RESUME: "resume", MarkKind.OFF_RECORD: "off record"}
 MARKED |= {MarkKind.FROM: "from here", MarkKind.TO: "to here", MarkKind.OBJECTED: "objection"}
+SAMPLES_PER_MS = 8
 WINDOW = 400  # samples: 50 ms
 
 
-def draw(path: Path, title: str, audio: Block, spans: Sequence[Span], marks: Sequence[Mark]) -> None:
-    """Writes a PNG. `audio`: int16, shape (n, 2), 8 kHz, the conversation only; it is put where it belongs in the call."""
+def curves(parts: Sequence[Block], spans: Sequence[Span], leg: int) -> Iterator[tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]:
+    """The level of one leg, in dBFS, where it belongs in the call: seconds since the call began, and as many levels."""
+    lengths = [len(audio) // SAMPLES_PER_MS for audio in parts]
+    for audio, found in zip(parts, passages_of_parts(spans, lengths), strict=True):
+        for passage in found:
+            part = audio[passage.audio_from_ms * SAMPLES_PER_MS : passage.audio_to_ms * SAMPLES_PER_MS, leg]
+            level = levels_db(part, WINDOW)
+            yield (passage.span.start_ms + (np.arange(len(level)) + 0.5) * WINDOW / SAMPLES_PER_MS) / 1000, level
+
+
+def draw(path: Path, title: str, parts: Sequence[Block], spans: Sequence[Span], marks: Sequence[Mark]) -> None:
+    """Writes a PNG. `parts`: each int16, shape (n, 2), 8 kHz, the conversation only; most calls have one."""
     try:
         import matplotlib as mpl  # noqa: PLC0415 - an extra
     except ImportError as error:
@@ -44,10 +56,7 @@ def draw(path: Path, title: str, audio: Block, spans: Sequence[Span], marks: Seq
             shade, words = SHADES[span.kind]
             axis.axvspan(span.start_ms / 1000, span.end_ms / 1000, color=shade, lw=0, label=None if words in seen else words)
             seen.add(words)
-        for passage in passages(spans):
-            part = audio[passage.audio_from_ms * 8 : passage.audio_to_ms * 8, leg]
-            level = levels_db(part, WINDOW)
-            at = passage.span.start_ms / 1000 + (np.arange(len(level)) + 0.5) * WINDOW / 8000
+        for at, level in curves(parts, spans, leg):
             axis.fill_between(at, FLOOR_DB, level, color=colour, lw=0, alpha=0.85)
         for mark in marks:
             if mark.kind in MARKED:

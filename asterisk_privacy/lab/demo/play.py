@@ -17,7 +17,7 @@ LONGEST_CALL_SECONDS = 90.0
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What came of one call. `memory`: bytes that all rings held when it was over."""
+    """What came of one call; `recordings`: its parts in order. `memory`: bytes that all rings held when it was over."""
 
     script: DemoCall
     call: CallRow
@@ -45,7 +45,8 @@ def play(site: Site, script: DemoCall, agent_port: int, number: int) -> Played:
     memory = site.status()["ring"]
     assert isinstance(memory, dict)
     with site.registry() as registry:
-        return Played(script, call, tuple(registry.recordings(call_id=call.id)), int(memory["bytes"]))
+        parts = sorted(registry.recordings(call_id=call.id), key=lambda row: row.part)
+        return Played(script, call, tuple(parts), int(memory["bytes"]))
 
 
 def files_of(site: Site) -> list[Path]:

@@ -11,6 +11,7 @@ import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -66,14 +67,15 @@ def _calls(site: Site, agent_port: int, output: Path, console: Console) -> bool:
             played = play(site, script, agent_port, number)
         known = {row.id for row in site.recordings()}
         stray = sum(1 for path in files_of(site) if path.name.partition(".")[0] not in known)
-        audio = site.listen(played.recordings[0].id) if played.recordings else None
+        parts = [site.listen(row.id) for row in played.recordings]
+        audio = np.concatenate(parts) if parts else None
         verdicts.append((played, judge(played, audio, stray)))
         console.rule(f"[bold]Call {number}. {script.title}", align="left")
         for at, words in tell(played):
             console.print(f"  {at:6.2f} s  {words}", highlight=False)
         if audio is not None:
             picture = output / f"{script.slug}.png"
-            draw(picture, script.title, audio, played.call.spans, played.call.marks)
+            draw(picture, script.title, parts, played.call.spans, played.call.marks)
             console.print(f"  picture: {picture}", highlight=False)
         console.print()
     console.print(_table(verdicts))

@@ -45,7 +45,8 @@ def measure(audio: Block, talk_seconds: float) -> Heard:
 
 
 def judge(played: Played, audio: Block | None, stray_files: int) -> Verdict:
-    """Holds one call against its script. `audio` is None if it was not kept; `stray_files`: files that belong to no recording."""
+    """Holds one call against its script. `audio`: of all its parts, one after the other, or None if it was not kept; `stray_files`: files
+    that belong to no recording."""
     broken: list[str] = []
     script = played.script
     if str(played.call.outcome) != script.outcome:
@@ -58,7 +59,7 @@ def judge(played: Played, audio: Block | None, stray_files: int) -> Verdict:
         broken.append(f"{stray_files} files belong to no recording")
     if audio is None:
         return Verdict(None, tuple(broken))
-    purposes = tuple(p.name for row in played.recordings for p in row.purposes)
+    purposes = tuple(dict.fromkeys(p.name for row in played.recordings for p in row.purposes))
     if purposes != script.purposes:
         broken.append(f"kept for {purposes}, expected {script.purposes}")
     stretches = passages(played.call.spans)
