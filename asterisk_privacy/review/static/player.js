@@ -18,7 +18,8 @@ class Player {
     this.at = 0; // audio time, milliseconds
     this.halt = null; // the timer of a gap at which the playing stops
     this.#chooseFormat();
-    root.querySelector(".stage").hidden = false;
+    root.querySelector(".without").hidden = true;
+    root.querySelector(".with").hidden = false;
     this.audio.controls = false;
     this.picture = new Picture(root.querySelector("svg.call"), this.map, timeline, this.words);
     this.#listen();
