@@ -90,7 +90,7 @@ def _rows(report: Report) -> Iterator[tuple[str, str]]:
     hidden = capture.get("silent_holds")
     if hidden:
         yield "Holds that only a phone knew of", escape(_pairs(hidden))
-    yield "Memory of rings", f"{_mib(ring.get('bytes'))} of {_mib(ring.get('limit'))}"
+    yield "Memory of rings", f"{_size(ring.get('bytes'))} of {_size(ring.get('limit'))}"
     overdue = number(report, "purge", "overdue")
     late = _bad(f"{overdue} overdue") if overdue else "none overdue"
     yield "Purge", f"last {_when(purge.get('last')) or 'never'}, next {_when(purge.get('next')) or 'not planned'}, {late}"
@@ -99,7 +99,7 @@ def _rows(report: Report) -> Iterator[tuple[str, str]]:
     yield "Requests of persons", f"{asked.get('open', '?')} open, {asked.get('due_soon', '?')} due within 7 days{late}"
     disk = part(report, "disk")
     if disk:
-        free = f"{_mib(disk.get('free'))} of {_mib(disk.get('size'))} free"
+        free = f"{_size(disk.get('free'))} of {_size(disk.get('size'))} free"
         yield "Disk", free if number(report, "disk", "free") >= nagios.LEAST_FREE_BYTES else _bad(free + ": no call is recorded")
     keys = report.get("keys")
     if isinstance(keys, list):
@@ -135,5 +135,7 @@ def _pairs(of: object) -> str:
     return ", ".join(f"{name} {count}" for name, count in of.items()) if isinstance(of, dict) else ""
 
 
-def _mib(amount: object) -> str:
-    return f"{amount / 1048576:.1f} MiB" if isinstance(amount, int | float) else "?"
+def _size(amount: object) -> str:
+    if not isinstance(amount, int | float):
+        return "?"
+    return f"{amount / (1 << 30):.1f} GiB" if amount >= 1 << 30 else f"{amount / (1 << 20):.1f} MiB"
