@@ -13,7 +13,7 @@ STAMP := $(VENV)/.installed
 FAST = TMPDIR=$$(test -w /dev/shm && echo /dev/shm || echo /tmp) $(BIN)/python -m pytest -q -m 'not asterisk' --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help venv lab demo lint unit core test-asterisk matrix test bench sounds clean
+.PHONY: help venv lab demo lint unit core test-browser screenshots test-asterisk matrix test bench sounds clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,13 @@ core: venv  ## the stories that a lawyer can read, random calls, and planted bug
 	@echo "== scenarios and properties"
 	@$(FAST) tests/scenarios tests/properties -n 2
 
+test-browser: venv  ## the review page in a real Chromium (apt install chromium; without it they are skipped)
+	@echo "== tests in a browser"
+	@$(BIN)/python -m pytest -q tests/browser -n 2 --dist worksteal
+
+screenshots: venv  ## docs/pictures/review-*.png, taken anew from the review page (needs chromium)
+	@$(BIN)/python tests/browser/screenshots.py
+
 test-asterisk: venv lab  ## the tests on real calls
 	@echo "== tests with the age program"
 	@$(BIN)/python -m pytest -q -m asterisk tests/unit
@@ -61,7 +68,7 @@ test-asterisk: venv lab  ## the tests on real calls
 matrix: venv lab  ## every kind of waiting and moving, and random schedules, on real calls (three minutes; docs/waiting.md)
 	@$(BIN)/python -m pytest -v tests/asterisk/matrix
 
-test: lint unit core lab test-asterisk  ## all of it
+test: lint unit core test-browser lab test-asterisk  ## all of it
 
 bench: venv  ## planning a purge of a million recordings, and the time from key to sealed after half an hour of talk
 	@$(BIN)/python tools/bench.py

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "review"))
 
 from review_site import ReviewSite
 from visitor import Visitor, visiting
 
+expect.set_options(timeout=15_000)  # for a busy machine; who passes does not wait
 CHROMIUM = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
 ARGUMENTS = [
     "--headless=new",
@@ -27,6 +28,7 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--disable-dev-shm-usage",  # a container's is too small for it
     *(["--no-sandbox"] if os.geteuid() == 0 else []),  # root gets no Chromium otherwise
 ]
 
