@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
+import pytest
+from whole_daemon import installed, whole_daemon
+
+from asterisk_privacy.asterisk.tap_names import TapNames
 from asterisk_privacy.daemon.config import parse
 from asterisk_privacy.daemon.reach import is_loopback, plain_tcp
+from asterisk_privacy.errors import OperatorError
 
 POLICY = """
 [purposes.proof]
@@ -65,3 +70,20 @@ def test_all_addresses_are_named_so() -> None:
 )
 def test_loopback(host: str, own: bool) -> None:
     assert is_loopback(host) is own
+
+
+async def test_the_daemon_takes_the_secret_of_the_file_and_warns_at_its_start(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    secret = tmp_path / "tap.secret"
+    secret.write_text("s" * 40)
+    secret.chmod(0o600)
+    path = installed(tmp_path)
+    more = f'[capture]\nadvertise = "192.0.2.7:9092"\nsecret_file = "{secret}"\n'
+    path.write_text(path.read_text().replace("[capture]\n", more))
+    async with whole_daemon(path) as running:
+        assert running.audio.names.is_ours(TapNames(b"s" * 40).new())
+        assert [line.partition(":")[0] for line in running.service.health.advice] == ["[capture] advertise"]
+    assert "advice: [capture] advertise: 192.0.2.7:9092: the voices" in caplog.text
+    secret.unlink()
+    with pytest.raises(OperatorError, match="no such file"):
+        async with whole_daemon(path):
+            pass
