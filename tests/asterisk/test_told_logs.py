@@ -30,7 +30,7 @@ def test_a_planted_line_is_seen(tmp_path: Path, line: str) -> None:
 
 def test_what_a_daemon_writes_is_none_of_it() -> None:
     fine = """2026-11-22 09:48:30,123 INFO asterisk_privacy.daemon.supervisor: call 0f1e2d3c4b5a69788796a5b4c3d2e1f0 begun on profile sales
-2026-11-22 09:48:30,123 WARNING asterisk_privacy.asterisk.link: ARI: GET asterisk: Cannot connect to host 127.0.0.1:41397; trying again in 0.2 s
+2026-11-22 09:48:30,123 WARNING asterisk_privacy.asterisk.link: ARI: GET asterisk: Cannot connect to host 127.0.0.1:41397; trying again
 alarm unknown_call: an agent's key belongs to no call that is known here
 /tmp/pytest-of-x/pytest-0/test_the_customers_keys0/site/run/control.sock
 SYSLOG_PID=00123

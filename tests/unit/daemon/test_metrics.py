@@ -10,7 +10,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from whole_daemon import Somebody, installed, linked, whole_daemon
 
 from asterisk_privacy.daemon.health import Alarm
+from asterisk_privacy.daemon.metrics import histogram
 from asterisk_privacy.daemon.report import Running
+from asterisk_privacy.daemon.tally import Buckets
 
 Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 CALLS = 1000
@@ -79,6 +81,15 @@ async def test_a_call_without_the_link_is_told_to_go_on_and_counted(tmp_path: Pa
         found = series(await scrape(running))
     assert total(found, "agi_decisions_total", decision="unrecorded") == 1
     assert total(found, "alarms_total", kind=Alarm.NOT_READY) == 1
+
+
+def test_a_histogram_counts_all_up_to_each_bound() -> None:
+    buckets = Buckets((0.1, 0.5))
+    for seconds in (0.05, 0.1, 0.3, 2.0):
+        buckets.observe(seconds)
+    told = {(s.name.removeprefix("asterisk_privacy_x"), s.labels.get("le")): s.value for s in histogram("x", "", buckets).samples}
+    assert [told["_bucket", le] for le in ("0.1", "0.5", "+Inf")] == [2, 3, 4]
+    assert told["_count", None] == 4 and told["_sum", None] == pytest.approx(2.45)
 
 
 async def test_nothing_else_is_answered(tmp_path: Path) -> None:
