@@ -65,7 +65,7 @@ async def overdue(request: web.Request) -> web.StreamResponse:
         begun = [(row.id, row.state_at, row.state_reason) for row in registry.recordings(state=State.PURGING)]
         return late, begun, registry.last_purge()
 
-    late, begun, last = await site.ask(look)
+    late, begun, last = await site.read(look)
     lines = [OverdueLine(one.item_id, one.due, one.reason) for one in late]
     return page(request, "overdue.html", overdue=lines, unfinished=[OverdueLine(*one) for one in begun], last_purge=last)
 
@@ -86,7 +86,7 @@ async def audit(request: web.Request) -> web.StreamResponse:
     def look(registry: Registry) -> tuple[list[AuditRow], AuditReport]:
         return registry.audit_entries(LAST_ENTRIES), registry.verify_audit()
 
-    entries, report = await site_of(request).ask(look)
+    entries, report = await site_of(request).read(look)
     return page(request, "audit.html", entries=entries, report=report)
 
 

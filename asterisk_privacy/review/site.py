@@ -84,6 +84,14 @@ class Site:
         """Raises what the registry raises: OperatorError."""
         return await asyncio.get_running_loop().run_in_executor(self._desk, self._as, actor, work)
 
+    async def read(self, work: Callable[[Registry], T]) -> T:
+        """For what may take long over a large registry: a connection and a thread of its own. Raises OperatorError."""
+        return await asyncio.to_thread(self._read, work)
+
+    def _read(self, work: Callable[[Registry], T]) -> T:
+        with Registry.open(self.config.registry.path, actor="review", create=False) as registry:
+            return work(registry)
+
     async def guess(self, account: Account | None, password: str) -> bool:
         """Slow on purpose, so not on the loop."""
         self.guessing += 1

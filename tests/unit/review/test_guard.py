@@ -157,6 +157,21 @@ async def test_paths_that_lead_nowhere(shared: ReviewSite, trick: str) -> None:
     assert "root:" not in body and "import annotations" not in body and "Traceback" not in body
 
 
+WAYS_ROUND = ("/static/../", "/static/%2e%2e/", "/static/..%2f", "/static//../", "/sign-in/../", "/healthz/..%2f", "//", "/./")
+
+
+@pytest.mark.parametrize("prefix", WAYS_ROUND)
+async def test_no_way_past_the_sign_in(shared: ReviewSite, prefix: str) -> None:
+    _, _, port = shared.url.rpartition(":")
+    for where in (f"recordings/{shared.ids['sample']}", f"recordings/{shared.ids['sample']}/timeline.json", "audit", "requests", ""):
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(port))
+        writer.write(f"GET {prefix}{where} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+        writer.close()
+        assert head.split()[1] in (b"303", b"401", b"403", b"404"), head
+        assert b"spans" not in body and b"training our staff" not in body
+
+
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT"])
 async def test_other_methods(shared: ReviewSite, method: str) -> None:
     if method == "CONNECT":
