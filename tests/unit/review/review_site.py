@@ -249,6 +249,8 @@ class ReviewSite:
         samples: Stereo | None = None,
         vault: Vault | None = None,
         seal: bool = True,
+        spans: Sequence[Span] = SPANS,
+        marks: Sequence[Mark] = MARKS,
     ) -> str:
         """A sealed recording, made so many days ago."""
         recording_id = hashlib.sha256(name.encode()).hexdigest()[:32]
@@ -267,7 +269,7 @@ class ReviewSite:
         sealed = writer.seal()
         length = len(samples) * 1000 // RATE
         self.registry.seal_recording(recording_id, at, sealed.size, sealed.sha256, length, sealed.truncated)
-        self.registry.end_call(recording_id, at + timedelta(seconds=26), "kept", agent, SPANS, MARKS)
+        self.registry.end_call(recording_id, at + timedelta(milliseconds=spans[-1].end_ms), "kept", agent, spans, marks)
         return recording_id
 
     def purpose(self, name: str) -> Purpose:
