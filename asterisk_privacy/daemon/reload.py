@@ -106,13 +106,24 @@ class Reloader:
         async with self._one:
             # the protocol of Type=notify-reload (sd_notify(3)); with Type=notify it shows in `systemctl status`
             notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+            status = "a mistake in the recorder itself; see the journal"
             try:
-                config, recipients = await asyncio.to_thread(self._read)
-            except ConfigError as error:
-                return self._refused(error.problems)
-            except OperatorError as error:
-                return self._refused((str(error),))
-            return self._take(merged(self._config, config), recipients)
+                result = await self._reread()
+                status = f"configuration read again: {in_words(result)}"
+                if result.problems:
+                    status = "the configuration has mistakes; what was read before still holds"
+            finally:
+                notify(f"READY=1\nSTATUS={status}")
+        return result
+
+    async def _reread(self) -> Reloaded:
+        try:
+            config, recipients = await asyncio.to_thread(self._read)
+        except ConfigError as error:
+            return self._refused(error.problems)
+        except OperatorError as error:
+            return self._refused((str(error),))
+        return self._take(merged(self._config, config), recipients)
 
     def _read(self) -> tuple[Config, Recipients]:
         config = load(self._path)
@@ -123,7 +134,6 @@ class Reloader:
         self._health.alarm(Alarm.CONFIG_REFUSED, f"{len(problems)} mistakes in {self._path}: what was read before still holds")
         for problem in problems:
             log.error("configuration: %s", problem, extra=about("config.problem"))
-        notify("READY=1\nSTATUS=the configuration has mistakes; what was read before still holds")
         return Reloaded(problems)
 
     def _take(self, new: Merged, recipients: Recipients) -> Reloaded:
@@ -133,7 +143,6 @@ class Reloader:
         self._apply(new.config, recipients)
         self.ok, self.read_at, self.restart = True, datetime.now(UTC), new.restart
         log.info("configuration read again: %s", in_words(result), extra=about("config.reloaded"))
-        notify(f"READY=1\nSTATUS=configuration read again: {in_words(result)}")
         return result
 
 
