@@ -2,41 +2,70 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 import click
+from rich.console import Console
 
+from asterisk_privacy.audio.deidentify import How
 from asterisk_privacy.cli.common import actor, config_option, configured, iso, json_option, operator_errors, print_json
 from asterisk_privacy.cli.purge import Moment
-from asterisk_privacy.daemon.purging import Rules, latest_lesson, to_item
+from asterisk_privacy.daemon.config import Config
+from asterisk_privacy.daemon.deidentifying import deidentify as take_out
+from asterisk_privacy.daemon.purging import Rules, latest_lesson, only_one, to_item
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.clock import utc_now
+from asterisk_privacy.registry.registry import Registry
+from asterisk_privacy.registry.rows import RecordingRow
 from asterisk_privacy.retention.plan import judge
+from asterisk_privacy.store.identity import Identity
+from asterisk_privacy.store.recipients import Recipients
+from asterisk_privacy.store.vault import Vault
 
 
 @click.command("lesson")
 @click.argument("recording_id", metavar="ID")
 @click.option("--until", type=Moment(), required=True, metavar="DATE", help="The new date.")
 @click.option("--reason", required=True, help="Why others should learn from it; it goes when the recording goes.")
+@click.option("--deidentify", type=click.Choice([how.value for how in How]), help="Take the customer out of it, for good.")
+@click.option("--identity", type=click.Path(path_type=Path), help="The reviewer's secret key file, for --deidentify; - is standard input.")
 @config_option
 @json_option
 @operator_errors
-def lesson(recording_id: str, until: datetime, reason: str, config: Path, as_json: bool) -> None:
+def lesson(
+    recording_id: str, until: datetime, reason: str, deidentify: str | None, identity: Path | None, config: Path, as_json: bool
+) -> None:
     """Keep a recording as a lesson, until a date of your choice.
 
     Possible for purposes that end with a review or an evaluation, up to their latest date, or up to their lesson_days where the policy
     gives lessons more time. The last decision counts, so an earlier date takes a decision back.
 
-    \b
-    Example:
-      asterisk-privacy recordings lesson 0123456789abcdef --until 2026-12-31 --reason "how to calm an angry caller"
+    Who learns from it need not know who called. With --deidentify a version without the customer takes the recording's place, and the
+    old one is shredded; there is no way back. The caller's number is forgotten, unless he is heard in another recording of the call.
 
     \b
-    Exit codes: 0 fine, 2 usage or configuration, 3 the policy does not allow it, or the recording is gone.
+      customer-removed  the customer's side is silent. The sure way
+      voice-masked      the customer whispers in nobody's voice: his words, tempo and accent stay, and who knows him
+                        may know him by them. Weaker than removing; for a lesson that needs both sides
+
+    Either way the agent's side stays as it is: what he says about the customer, his name too. Listen to it before others do.
+    Copies that were exported before still have the voice.
+
+    \b
+    Examples:
+      asterisk-privacy recordings lesson 0123456789abcdef --until 2026-12-31 --reason "how to calm an angry caller"
+      ssh root@pbx sudo -u asterisk-privacy asterisk-privacy recordings lesson 0123456789abcdef --until 2026-12-31 \\
+          --reason "'calm caller'" --deidentify customer-removed --identity - < identity.txt
+
+    \b
+    Exit codes: 0 fine, 2 usage or configuration, 3 the policy does not allow it, the key does not fit, or the recording is gone.
     """
     if not reason.strip():
         raise click.UsageError("--reason: say why")
+    if (deidentify is None) != (identity is None):
+        raise click.UsageError("--deidentify and --identity go together: without the secret key nobody can take a voice out of it")
     with configured(config) as (settings, registry):
         row = registry.recording(recording_id)
         if row is None:
@@ -49,9 +78,24 @@ def lesson(recording_id: str, until: datetime, reason: str, config: Path, as_jso
                 f"recording {recording_id}: may be a lesson until {limit:%Y-%m-%d} at the latest; write an earlier date, or "
                 "set lesson_days in the policy for recordings to come"
             )
+        identities = Identity.load_all(identity) if identity is not None else ()
+        if until > utc_now() and deidentify is not None:  # else the registry refuses it below, and nothing must have been changed
+            _deidentify(settings, registry, row, How(deidentify), identities)
         registry.lesson(recording_id, until, utc_now(), actor(), reason)
         judged = judge(to_item(registry.recording(recording_id) or row, Rules.of(settings)), utc_now(), settings.office.language)
     if as_json:
-        print_json({"id": recording_id, "until": iso(until), "ends_at": iso(judged.due), "reason": judged.reason})
+        told = {"id": recording_id, "until": iso(until), "ends_at": iso(judged.due), "reason": judged.reason, "deidentified": deidentify}
+        print_json(told)
     else:
         click.echo(f"{recording_id}: {'due' if judged.delete else 'kept'}: {judged.reason}")
+        if deidentify is not None:
+            click.echo(f"{recording_id}: {deidentify}; the version with the customer's voice was shredded")
+
+
+def _deidentify(settings: Config, registry: Registry, row: RecordingRow, how: How, identities: Sequence[Identity]) -> None:
+    vault = Vault(settings.store.directory, Recipients.load(settings.store.recipients))
+    with only_one(registry.path), Console(stderr=True).status("taking the customer out of it ..."):
+        take_out(registry, vault, row, how, identities, utc_now())
+    copies = sum(listen.what == "copy made" for listen in registry.listens(row.id))
+    if copies:
+        click.echo(f"{row.id}: {copies} copies were exported before and still have the voice; see: recordings show", err=True)

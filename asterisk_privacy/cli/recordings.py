@@ -104,6 +104,8 @@ def show(recording_id: str, config: Path, language: str | None, as_json: bool) -
     ]
     if row.duration_ms is not None:
         facts.append(("length", clock(row.duration_ms) + (" (truncated: a crash cut it off)" if row.truncated else "")))
+    if row.deidentified is not None:
+        facts.append(("de-identified", row.deidentified))
     facts += _around(row)
     if judged is not None and not judged.blocked:
         facts.append(("due" if judged.delete else "kept until", f"{local(judged.due)}{'' if judged.delete else ' at the latest'}"))
@@ -216,6 +218,7 @@ def _as_json(row: RecordingRow, judged: Planned | None) -> dict[str, object]:
         "size": row.size,
         "sha256": row.sha256,
         "truncated": row.truncated,
+        "deidentified": row.deidentified,
         "due": None if judged is None else judged.delete,
         "ends_at": None if judged is None else iso(judged.due),
         "reason": None if judged is None else judged.reason,

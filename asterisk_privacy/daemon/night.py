@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from asterisk_privacy.daemon.purging import Rules, make_purger
+from asterisk_privacy.daemon.deidentifying import settle_versions
+from asterisk_privacy.daemon.purging import Rules, make_purger, only_one
 from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.registry.expiry import Expired
 from asterisk_privacy.registry.registry import Registry
@@ -23,6 +24,9 @@ def run_night(
     registry: Registry, vault: Vault, config: Config, now: datetime, dry_run: bool, override_brake: bool = False, explain: bool = False
 ) -> Night:
     """OperatorError as the purger's. When its brake holds, rows stay too: the clock or the policy may be wrong."""
+    if not dry_run:
+        with only_one(registry.path):
+            settle_versions(registry, vault)
     purge = make_purger(registry, vault, config.purger, Rules.of(config)).run(now, dry_run, override_brake, explain)
     if purge.brake is not None:
         return Night(purge, Expired())

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
+from asterisk_privacy.daemon.deidentifying import settle_version
 from asterisk_privacy.daemon.purging import RegistryRows, make_purger
 from asterisk_privacy.daemon.settings import Config, Unfinished
 from asterisk_privacy.errors import OperatorError
@@ -45,6 +46,9 @@ class Reconciler:
         for recording_id in self._vault.half_shredded():
             if recording_id not in purging:
                 yield Finding(Kind.HALF_DELETED, recording_id, f"{recording_id}: its shredding was cut off; the next purge finishes it")
+        for recording_id in self._vault.versions():
+            what = f"{recording_id}: a version of it without the customer is not in its place; the next purge settles it"
+            yield Finding(Kind.HALF_REPLACED, recording_id, what)
         yield from self._keys()
 
     def brake(self, counts: Counter[Kind]) -> str | None:
@@ -71,6 +75,7 @@ class Reconciler:
             Kind.ROW_BEHIND: lambda recording_id, now: self._seal(recording_id, now, True),
             Kind.UNFINISHED: lambda recording_id, now: self._seal(recording_id, now, self._config.store.unfinished is Unfinished.SEAL),
             Kind.ROW_OF_NOTHING: self._erase_row,
+            Kind.HALF_REPLACED: lambda recording_id, _: settle_version(self._registry, self._vault, recording_id) or recording_id,
             Kind.NO_KNOWN_KEY: self._leave_keys,
         }
 

@@ -69,10 +69,11 @@ def end(
 
 
 def forget_customer_if_unneeded(file: RegistryFile, db: SqliteDatabase, call_id: str) -> None:
-    """Once a call is over and nothing of it is kept, who called is nobody's business any more."""
+    """Once a call is over and nothing of it is kept in which the customer is heard, who called is nobody's business any more."""
     query = f"""UPDATE calls SET customer_hash = NULL, customer_sealed = NULL WHERE id = ? AND ended_at IS NOT NULL
         AND (customer_hash IS NOT NULL OR customer_sealed IS NOT NULL)
-        AND NOT EXISTS (SELECT 1 FROM recordings r WHERE r.call_id = calls.id AND r.state IN ({", ".join("?" * len(LIVING))}))"""
+        AND NOT EXISTS (SELECT 1 FROM recordings r WHERE r.call_id = calls.id AND r.deidentified IS NULL
+            AND r.state IN ({", ".join("?" * len(LIVING))}))"""
     if sql(db, query, (call_id, *(state.value for state in LIVING))).rowcount:
         audit.append(file, db, "call.forget-customer", call_id, {})
 

@@ -37,7 +37,8 @@ _FREE = """NOT EXISTS (SELECT 1 FROM recordings r WHERE r.call_id = c.id AND (
 _NONE_KEPT = "NOT EXISTS (SELECT 1 FROM recordings r WHERE r.call_id = c.id AND r.state != 'erased')"
 _NONE_LEFT = """NOT EXISTS (SELECT 1 FROM recordings r
     WHERE r.call_id = c.id AND (r.state NOT IN ('purged', 'erased') OR r.state_at > :before))"""
-_WAS_KEPT = "EXISTS (SELECT 1 FROM recordings r WHERE r.call_id = c.id AND +r.state = 'purged')"  # + keeps SQLite from an index over all purged
+# "+" keeps SQLite from taking the index over all that is purged, once for each call
+_WAS_KEPT = "EXISTS (SELECT 1 FROM recordings r WHERE r.call_id = c.id AND +r.state = 'purged')"
 _TELLS = "(c.agent IS NOT NULL OR c.spans != '[]' OR c.marks != '[]')"
 
 # Each takes the moment as :before.

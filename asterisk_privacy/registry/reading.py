@@ -25,7 +25,7 @@ PAGE = 2000
 
 # Plain SQL and tuples: the purger reads every kept recording each night, and model instances cost five times as much.
 _RECORDINGS = """SELECT r.id, r.call_id, c.profile, c.agent, r.state, r.recorded_at, r.sealed_at, r.duration_ms, r.size, r.sha256,
-    r.truncated, r.marked, r.part, c.spans, c.marks, r.state_at, r.state_reason, r.evidence
+    r.truncated, r.marked, r.part, c.spans, c.marks, r.state_at, r.state_reason, r.evidence, r.deidentified
     FROM recordings r JOIN calls c ON c.id = r.call_id {where} ORDER BY r.recorded_at, r.id"""
 _PURPOSES = """SELECT p.recording_id, p.name, p.title, p.basis, p.reasoning, p.criterion, p.added_at
     FROM recording_purposes p JOIN recordings r ON r.id = p.recording_id {where} ORDER BY p.rowid"""
@@ -82,6 +82,7 @@ def select(
             evidence=evidence,
             restriction=restrictions.get(id_),
             circumstances=around.get(id_, NOTHING),
+            deidentified=deidentified,
         )
         for (
             id_,
@@ -102,6 +103,7 @@ def select(
             state_at,
             state_reason,
             evidence,
+            deidentified,
         ) in rows
     ]
 

@@ -72,6 +72,29 @@ def erase(file: RegistryFile, recording_id: str, at: datetime, reason: str) -> N
         _leave_no_words(file, db, recording_id)
 
 
+def deidentify(
+    file: RegistryFile, recording_id: str, at: datetime, how: str, was: str, size: int, sha256: str, sealed_to: str | None
+) -> None:
+    """The row takes the hash of the new version (`was`: of the old one), and the caller is forgotten unless he is heard in another
+    recording of the call. Protected under a legal hold: what is evidence is not changed."""
+    with file.change() as db:
+        if state_of(db, recording_id) is not State.SEALED:
+            raise WrongState(f"recording {recording_id}: is {state_of(db, recording_id)}; only a sealed recording can be de-identified")
+        hold = consequences.held(db, recording_id)
+        if hold is not None:
+            raise Protected(f"recording {recording_id}: is under legal hold {hold}, so it is not changed; first: hold release {hold}")
+        if sql(db, "SELECT 1 FROM restrictions WHERE recording_id = ? AND lifted_at IS NULL", (recording_id,)).fetchone():
+            raise Protected(f"recording {recording_id}: is restricted, so it is not changed; first: subject restrict --lift")
+        call_id, known, old_size = sql(db, "SELECT call_id, sha256, size FROM recordings WHERE id = ?", (recording_id,)).fetchone()
+        if known != was:
+            raise WrongState(f"recording {recording_id}: the file is not the one of which the row tells; see: asterisk-privacy reconcile")
+        values = (size, sha256, sealed_to, how, recording_id)
+        sql(db, "UPDATE recordings SET size = ?, sha256 = ?, sealed_to = ?, deidentified = ? WHERE id = ?", values)
+        detail = {"how": how, "sha256_before": was, "size_before": str(old_size), "sha256": sha256, "size": str(size)}
+        audit.append(file, db, "recording.deidentify", recording_id, {"at": at.isoformat(), **detail})
+        forget_customer_if_unneeded(file, db, call_id)
+
+
 def mark_purging(file: RegistryFile, recording_id: str, at: datetime, reason: str) -> None:
     """Protected while a legal hold or a restriction is in force: what is only stored is also not deleted (GDPR art. 18(2))."""
     with file.change() as db:

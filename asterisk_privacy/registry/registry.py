@@ -152,6 +152,10 @@ class Registry:
         """`sealed_to`: fingerprints of the keys that open it, with a space between; None: not known."""
         recordings.seal(self._file, recording_id, at, size, sha256, duration_ms, truncated, sealed_to)
 
+    def deidentify(self, recording_id: str, at: datetime, how: str, was: str, size: int, sha256: str, sealed_to: str | None) -> None:
+        """A version without a person in it takes the place of the file: `was` is the hash of that, `sha256` of the new one."""
+        recordings.deidentify(self._file, recording_id, at, how, was, size, sha256, sealed_to)
+
     def add_purpose(self, recording_id: str, purpose: Purpose, at: datetime) -> None:
         recordings.add_purpose(self._file, recording_id, purpose, at)
 

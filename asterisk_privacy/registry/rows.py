@@ -98,6 +98,7 @@ class RecordingRow:
     marked: bool = False  # it holds only what the agent marked; `spans` say so
     restriction: RestrictionRow | None = None  # the one in force
     circumstances: Circumstances = NOTHING  # its cases, legal holds, and whether it is a lesson
+    deidentified: str | None = None  # how a person was taken out of it: customer-removed, voice-masked
 
 
 @dataclass(frozen=True, slots=True)

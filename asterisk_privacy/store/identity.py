@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from asterisk_privacy.store import bech32
 
 PUBLIC_PREFIX = "age"
 SECRET_PREFIX = "age-secret-key-"
+STANDARD_INPUT = ("-", "/dev/stdin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,9 @@ class Identity:
     def load_all(cls, path: Path) -> tuple[Identity, ...]:
         """Every key of an identity file as `age-keygen` and `keys generate` write it; OperatorError when there is none."""
         try:
-            lines = path.read_text("utf-8").splitlines()
+            # not opened anew: under sudo it may be somebody else's pipe
+            text_of_all = sys.stdin.read() if str(path) in STANDARD_INPUT else path.read_text("utf-8")
+            lines = text_of_all.splitlines()
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "not a text file"
             raise OperatorError(f"{path}: cannot read the identity file ({why}); give the file that 'keys generate' wrote") from error

@@ -3,6 +3,7 @@
     recordings/           0700, or 0750 where the review page's user, in our group, may read: then folders are 0750 and files 0640
       ab/ab12...ef.part       being written, or left by a crash
       ab/ab12...ef.flac.age   sealed
+      ab/ab12...ef.next       sealed anew without a person in it, about to take its place; .next.part while it is written
       shred/                  on the way out, see shred.py
 """
 
@@ -26,6 +27,8 @@ HEADER_MAX = 64 * 1024  # ours; the format sets no limit. Shredding overwrites t
 
 WRITING = ".part"
 SEALED = ".flac.age"
+NEXT_WRITING = ".next.part"
+NEXT = ".next"
 SHRED = "shred"
 
 # Longer than any phone number (15 digits, E.164), so that none can be used by mistake.

@@ -57,7 +57,8 @@ def shred(directory: Path, recording_id: str) -> ShredEvidence:
 def steps(directory: Path, recording_id: str) -> Iterator[str | ShredEvidence]:
     """The same, pausing after each step under its name; evidence follows each file that went. OSError if the disk refuses."""
     folder = directory / layout.SHRED
-    sources = [layout.place(directory, recording_id, suffix) for suffix in (layout.SEALED, layout.WRITING)]
+    suffixes = (layout.SEALED, layout.WRITING, layout.NEXT, layout.NEXT_WRITING)
+    sources = [layout.place(directory, recording_id, suffix) for suffix in suffixes]
     layout.make_folder(folder)
     with _only_one(folder):
         yield from _destroy(folder, recording_id)

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from asterisk_privacy.store import layout
+from asterisk_privacy.store import layout, version
+from asterisk_privacy.store.flac import Stereo
 from asterisk_privacy.store.layout import new_recording_id
 from asterisk_privacy.store.opening import open_recording
 from asterisk_privacy.store.recipients import Recipients
@@ -71,6 +72,24 @@ class Vault:
     def half_shredded(self) -> list[str]:
         """Ids whose shredding a crash cut off: call `shred` for each."""
         return waiting(self._directory)
+
+    def seal_version(self, recording_id: str, samples: Stereo, rate: int) -> Sealed:
+        """The same recording with other samples, beside the one that is there: see version.py for what must follow."""
+        return version.seal(self._directory, recording_id, self._recipients, samples, rate)
+
+    def place_version(self, recording_id: str) -> None:
+        """Once the row knows its hash: it takes the place of the recording, which is shredded. May be cut off and run again."""
+        version.place(self._directory, recording_id)
+
+    def discard_version(self, recording_id: str) -> None:
+        version.discard(self._directory, recording_id)
+
+    def versions(self) -> list[str]:
+        """Ids of recordings beside which a version waits that a crash left there."""
+        return version.waiting(self._directory)
+
+    def version_digest(self, recording_id: str) -> str | None:
+        return version.digest(self._directory, recording_id)
 
     def sealed(self) -> Iterator[str]:
         """Ids of all sealed recordings, sorted."""

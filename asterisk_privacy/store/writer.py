@@ -41,11 +41,18 @@ class Writer:
     """Made by `Vault.create`. For one thread at a time; any may call. After a StoreFault nothing more can be written:
     `abandon` it, or keep what is on the disk with `Vault.settle`."""
 
-    def __init__(self, directory: Path, recording_id: str, recipients: Recipients, rate: int) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        recording_id: str,
+        recipients: Recipients,
+        rate: int,
+        suffixes: tuple[str, str] = (layout.WRITING, layout.SEALED),
+    ) -> None:
         self._directory = directory
         self._id = recording_id
-        self._path = layout.place(directory, recording_id, layout.WRITING)
-        self._target = layout.place(directory, recording_id, layout.SEALED)
+        self._path = layout.place(directory, recording_id, suffixes[0])
+        self._target = layout.place(directory, recording_id, suffixes[1])
         self._frames = 0
         self._sealed_to = recipients.fingerprints
         try:

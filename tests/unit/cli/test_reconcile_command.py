@@ -15,6 +15,7 @@ from cli_samples import NOW, Days, Place
 from asterisk_privacy.cli.reconcile import reconcile
 from asterisk_privacy.daemon.purging import only_one
 from asterisk_privacy.policy.purpose import Basis, Purpose, Trigger
+from asterisk_privacy.registry.clock import utc_now
 from asterisk_privacy.store import layout, shred
 from asterisk_privacy.store.identity import Identity
 from asterisk_privacy.store.vault import open_recording
@@ -145,9 +146,10 @@ def test_all_of_them_at_once_and_nothing_else(place: Place) -> None:
 
 
 def test_what_goes_on_at_this_moment_is_no_finding(place: Place) -> None:
+    now = utc_now()
     writing = secrets.token_hex(16)
-    place.registry.begin_call(writing, "sales", NOW, None, None, "in")
-    place.registry.begin_recording(writing, writing, NOW, [PURPOSE], 1)
+    place.registry.begin_call(writing, "sales", now, None, None, "in")
+    place.registry.begin_recording(writing, writing, now, [PURPOSE], 1)
     assert place.json(reconcile)["findings"] == 0  # its file is about to be made
     writer = place.vault.create(writing)
     writer.write(np.zeros((8000, 2), np.int16))
@@ -155,7 +157,7 @@ def test_what_goes_on_at_this_moment_is_no_finding(place: Place) -> None:
     writer.seal()
     assert place.json(reconcile, "--settle")["findings"] == 0  # its row is about to be sealed
     purging = place.record(1)
-    place.registry.mark_purging(purging, NOW, "off the record")
+    place.registry.mark_purging(purging, now, "off the record")
     assert place.json(reconcile, "--settle")["findings"] == 0 and place.registry.state(purging) == "purging"
 
 

@@ -1,0 +1,65 @@
+"""Takes the customer out of a sealed recording, where somebody holds the secret key for a moment; and settles what a crash left of that.
+
+Decrypted in memory only. The order is in store/version.py: the new version is safe before the row tells of it, and the row tells of it
+before the old one is shredded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from asterisk_privacy.audio.deidentify import How, deidentified
+from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.registry.registry import Registry
+from asterisk_privacy.registry.rows import RecordingRow, State
+from asterisk_privacy.store.faults import fault
+from asterisk_privacy.store.identity import Identity
+from asterisk_privacy.store.vault import Vault, open_recording
+
+
+def deidentify(registry: Registry, vault: Vault, row: RecordingRow, how: How, identities: Sequence[Identity], now: datetime) -> None:
+    """The caller holds `only_one`. OperatorError: wrong key, a legal hold, a file that is not the row's; then all is as it was."""
+    settle_version(registry, vault, row.id)
+    was = _digest(vault.path(row.id))
+    samples, rate = open_recording(vault.path(row.id), identities, allow_truncated=row.truncated)
+    chance = np.random.default_rng(secrets.randbits(256))  # kept nowhere: whoever has the file cannot draw the same again
+    new = vault.seal_version(row.id, deidentified(samples, rate, how, chance), rate)
+    try:
+        registry.deidentify(row.id, now, how.value, was, new.size, new.sha256, new.sealed_to)
+    except OperatorError:
+        vault.discard_version(row.id)
+        raise
+    vault.place_version(row.id)
+
+
+def settle_version(registry: Registry, vault: Vault, recording_id: str) -> str | None:
+    """What a crash left beside a recording: put in place if its row tells of it, else shredded. In words; None: there was nothing."""
+    if recording_id not in vault.versions():
+        return None
+    row = registry.recording(recording_id)
+    digest = vault.version_digest(recording_id)
+    if row is not None and row.state is State.SEALED and digest is not None and row.sha256 == digest:
+        vault.place_version(recording_id)
+        return f"{recording_id}: the version without the customer was put in its place, the old one shredded"
+    vault.discard_version(recording_id)
+    return f"{recording_id}: a version without the customer that was not finished was shredded; the recording is as it was"
+
+
+def settle_versions(registry: Registry, vault: Vault) -> None:
+    """The caller holds `only_one`: else one that is being made would be taken for what a crash left."""
+    for recording_id in vault.versions():
+        settle_version(registry, vault, recording_id)
+
+
+def _digest(path: Path) -> str:
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise fault(path, "read the recording", error) from error
