@@ -149,6 +149,8 @@ def withdraw_purpose(file: RegistryFile, recording_id: str, name: str, at: datet
 
 def milestone(file: RegistryFile, recording_id: str, kind: Milestone, at: datetime, by: str, note: str) -> None:
     """The note stays out of the audit trail, which cannot forget; a digest of it shows whether it was changed."""
+    if kind is not Milestone.REVIEWED:
+        raise WrongState(f"recording {recording_id}: {kind} is an event of its case; write it down with: asterisk-privacy case")
     with file.change() as db:
         state = state_of(db, recording_id)
         if state is not State.SEALED:

@@ -167,7 +167,7 @@ class Registry:
         recordings.erase(self._file, recording_id, at, reason)
 
     def milestone(self, recording_id: str, kind: Milestone, at: datetime, by: str, note: str = "") -> None:
-        """For the case kinds `note` is the reference of the case."""
+        """A review. All other kinds are events of a case: see case_step."""
         recordings.milestone(self._file, recording_id, Milestone(kind), at, by, note)
 
     def mark_purging(self, recording_id: str, at: datetime, reason: str) -> None:

@@ -59,7 +59,7 @@ class MilestoneNote:
     kind: Milestone
     at: datetime
     by: str
-    note: str  # for the case kinds: the reference of the case; emptied when the recording is purged
+    note: str  # emptied when the recording is purged
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,35 +159,8 @@ class AuditReport:
 NO_MILESTONES: Mapping[Milestone, datetime] = {}
 
 
-def open_cases(history: Iterable[MilestoneNote]) -> dict[str, datetime]:
-    """References of the cases that are open, with the moment of opening. Closing without a reference closes them all."""
-    opened: dict[str, datetime] = {}
-    for note in sorted(history, key=lambda n: n.at):
-        if note.kind is Milestone.CASE_OPENED:
-            opened[note.note] = note.at
-        elif note.kind is Milestone.CASE_CLOSED:
-            if note.note:
-                opened.pop(note.note, None)
-            else:
-                opened.clear()
-    return opened
-
-
 def effective_milestones(
     history: Iterable[MilestoneNote], of_cases: Mapping[Milestone, datetime] = NO_MILESTONES
 ) -> dict[Milestone, datetime]:
-    """The latest of each kind; but as long as one of several cases is open, no case counts as closed. `of_cases` are those that the
-    cases of the recording give (policy.cases)."""
-    notes = tuple(history)
-    latest: dict[Milestone, datetime] = {}
-    for note in notes:
-        if note.kind not in latest or note.at > latest[note.kind]:
-            latest[note.kind] = note.at
-    if open_cases(notes):
-        latest.pop(Milestone.CASE_CLOSED, None)
-    if of_cases:
-        still_open = any(Milestone.CASE_CLOSED not in one for one in (latest, of_cases) if Milestone.CASE_OPENED in one)
-        latest = {kind: max(one[kind] for one in (latest, of_cases) if kind in one) for kind in latest.keys() | of_cases.keys()}
-        if still_open:
-            latest.pop(Milestone.CASE_CLOSED, None)
-    return latest
+    """The latest review of a recording, and what its cases give (policy.cases)."""
+    return {**{note.kind: note.at for note in sorted(history, key=lambda n: n.at)}, **of_cases}

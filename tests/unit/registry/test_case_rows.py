@@ -47,11 +47,27 @@ def test_a_case_decides_for_all_its_recordings(registry: Registry, sealed: Seale
     [case] = registry.cases(recording_id="r1")
     assert (case.closed_at, case.reopened_at, case.opened_at) == (None, LATER + DAY, T0)
     assert Milestone.CASE_CLOSED not in row(registry, "r1").milestones
-    registry.milestone("r1", Milestone.CASE_OPENED, LATER, "anna", "old way")
-    registry.milestone("r1", Milestone.CASE_CLOSED, LATER + 2 * DAY, "anna", "old way")
+    registry.open_case("complaint", "K-2", T0, "anna")
+    registry.link_case("K-2", "r1", LATER, "anna")
+    registry.case_step("K-2", Step.CLOSED, LATER + 2 * DAY, "anna")
     assert Milestone.CASE_CLOSED not in row(registry, "r1").milestones  # K-1 is still open
     registry.case_step("K-1", Step.CLOSED, LATER + DAY, "anna")
     assert row(registry, "r1").milestones[Milestone.CASE_CLOSED] == LATER + 2 * DAY
+
+
+@pytest.mark.parametrize("kind", sorted(set(Milestone) - {Milestone.REVIEWED}))
+def test_what_happens_in_a_case_is_no_milestone_of_a_recording(registry: Registry, sealed: Sealed, kind: Milestone) -> None:
+    sealed("r1")
+    with pytest.raises(WrongState, match="asterisk-privacy case"):
+        registry.milestone("r1", kind, LATER, "anna", "K-1")
+    assert row(registry, "r1").history == ()
+
+
+def test_of_several_reviews_the_last_counts(registry: Registry, sealed: Sealed) -> None:
+    sealed("r1")
+    for day in (3, 1, 2):
+        registry.milestone("r1", Milestone.REVIEWED, LATER + day * DAY, "anna")
+    assert row(registry, "r1").milestones == {Milestone.REVIEWED: LATER + 3 * DAY}
 
 
 def test_a_change_and_its_audit_row_live_or_die_together(registry: Registry, sealed: Sealed, raw: Raw) -> None:

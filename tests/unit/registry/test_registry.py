@@ -104,7 +104,7 @@ def test_every_change_writes_its_audit_row(registry: Registry, sealed: Sealed) -
     sealed("r1", purposes=(COMPLAINT, TRAINING))
     registry.add_purpose("r1", PROOF, LATER)
     registry.withdraw_purpose("r1", "training", LATER, "asked")
-    registry.milestone("r1", Milestone.CASE_OPENED, LATER, "anna", "K-7")
+    registry.milestone("r1", Milestone.REVIEWED, LATER, "anna", "K-7")
     registry.mark_purging("r1", LATER, "why")
     registry.mark_purged("r1", LATER, "why", "{}")
     registry.note_purge(LATER, 1, 1, 0, False)
@@ -113,7 +113,7 @@ def test_every_change_writes_its_audit_row(registry: Registry, sealed: Sealed) -
     assert actions == [
         *("call.begin", "consent.refused", "recording.begin", "recording.erase", "call.end"),
         *("call.begin", "recording.begin", "recording.seal", "call.end", "recording.add-purpose", "recording.withdraw-purpose"),
-        *("milestone.case-opened", "recording.purging", "recording.purged", "call.forget-customer", "purge", "listen"),
+        *("milestone.reviewed", "recording.purging", "recording.purged", "call.forget-customer", "purge", "listen"),
     ]
     newest = registry.audit_entries(limit=1)[0]
     assert (newest.seq, newest.actor, newest.subject, newest.detail) == (len(actions), "anna", "r1", {"purpose": "complaint"})
@@ -176,21 +176,6 @@ def test_the_customer_is_forgotten_with_the_last_recording_of_the_call(registry:
     row = registry.recording("r1")
     assert row is not None and (row.state, row.state_reason, row.evidence) == ("purged", "due", '{"found": true}')
     assert [(m.kind, m.by, m.note) for m in row.history] == [(Milestone.REVIEWED, "anna", "")]
-
-
-def test_a_case_counts_as_closed_when_the_last_one_is(registry: Registry, sealed: Sealed) -> None:
-    sealed("r1")
-
-    def milestones() -> set[Milestone]:
-        return set((registry.recording("r1") or pytest.fail()).milestones)
-
-    steps = [("opened", "K-1"), ("opened", "K-2"), ("closed", "K-1")]
-    for day, (step, reference) in enumerate(steps):
-        registry.milestone("r1", Milestone(f"case-{step}"), LATER + timedelta(days=day), "anna", reference)
-    assert milestones() == {Milestone.CASE_OPENED}
-    registry.milestone("r1", Milestone.CASE_CLOSED, LATER + timedelta(days=9), "anna", "K-2")
-    assert milestones() == {Milestone.CASE_OPENED, Milestone.CASE_CLOSED}
-    assert (registry.recording("r1") or pytest.fail()).milestones[Milestone.CASE_CLOSED] == LATER + timedelta(days=9)
 
 
 def test_last_purge_is_the_last_real_one(registry: Registry) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from asterisk_privacy.daemon.purging import make_purger
 from asterisk_privacy.policy.purpose import Basis, Purpose, Trigger
 from asterisk_privacy.policy.retention import Criterion, Days, UntilCaseClosed
+from asterisk_privacy.registry.clock import utc_now
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.retention.purger import Purger
 from asterisk_privacy.store.identity import Identity
@@ -24,13 +26,13 @@ def purpose(criterion: Criterion) -> Purpose:
 
 
 class Place:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, clock: Callable[[], datetime] = utc_now) -> None:
         self.folder = folder
         recipients = folder / "recipients.txt"
         if not recipients.exists():
             recipients.write_text(Identity.generate().public + "\n")
         self.vault = Vault(folder / "recordings", Recipients.load(recipients))
-        self.registry = Registry.open(folder / "registry.sqlite")
+        self.registry = Registry.open(folder / "registry.sqlite", clock=clock)
 
     def record(self, criterion: Criterion | None = None, file: bool = True, row: bool = True) -> str:
         """A sealed recording of T0, due after 30 days unless said otherwise."""

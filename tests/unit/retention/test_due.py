@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from asterisk_privacy.policy.retention import (
 )
 from asterisk_privacy.registry import due
 from asterisk_privacy.registry.registry import Registry
-from asterisk_privacy.registry.rows import State
+from asterisk_privacy.registry.rows import State, WrongState
 from asterisk_privacy.retention.border import MILLISECOND, border
 from asterisk_privacy.retention.plan import plan
 
@@ -89,20 +90,27 @@ def test_the_quick_plan_is_the_full_plan(
     tmp_path_factory: pytest.TempPathFactory, recordings: list[tuple[int, list[Criterion], list[tuple[str, int]]]], nights: list[int]
 ) -> None:
     """Random promises, reviews, cases in time and late, objections."""
-    place = Place(tmp_path_factory.mktemp("due"))
-    kinds = {"reviewed": Milestone.REVIEWED, "opened": Milestone.CASE_OPENED, "closed": Milestone.CASE_CLOSED}
+    place = Place(tmp_path_factory.mktemp("due"), clock=lambda: T0 + timedelta(days=3000))
     for number, (day, promises, events) in enumerate(recordings):
         name, at = f"{number:032x}", T0 + timedelta(days=day)
         place.registry.begin_call(name, "sales", at, None, None, "in")
         place.registry.begin_recording(name, name, at, [a_purpose(f"p{n}", c) for n, c in enumerate(promises)], 1)
         place.registry.seal_recording(name, at, 11, "ab" * 32, 1000, False)
-        for what, later in events:
+        for n, (what, later) in enumerate(events):
+            case, when = f"{number}-{n}", at + timedelta(days=later)
             if what == "withdraw":
                 left = place.registry.recording(name)
                 if left is not None and left.purposes:
                     place.registry.withdraw_purpose(name, left.purposes[0].name, at + timedelta(days=later), "asked")
-            elif what in kinds:
-                place.registry.milestone(name, kinds[what], at + timedelta(days=later), "anna")
+            elif what == "reviewed":
+                place.registry.milestone(name, Milestone.REVIEWED, when, "anna")
+            elif what == "opened":
+                place.registry.open_case("complaint", case, when, "anna")
+                place.registry.link_case(case, name, when, "anna")
+            elif what == "closed":
+                for row in place.registry.cases(recording_id=name):
+                    with suppress(WrongState):  # before it was opened, or twice
+                        place.registry.case_step(row.reference, "closed", when, "anna")
     for night in nights:
         both(place, T0 + timedelta(days=night, hours=3))
     place.registry.close()
@@ -118,7 +126,8 @@ def test_an_event_makes_the_young_due_and_a_late_case_keeps_the_old(place: Place
     reviewed, late, all_objected = (place.record(c) for c in (UntilReviewed(300), UntilCaseClosed(300, 0, 30), Days(300)))
     now = T0 + timedelta(days=31)
     place.registry.milestone(reviewed, Milestone.REVIEWED, T0 + timedelta(days=1), "anna")
-    place.registry.milestone(late, Milestone.CASE_OPENED, now - timedelta(hours=1), "anna", "C-1")
+    place.registry.open_case("complaint", "C-1", now - timedelta(hours=1), "anna")
+    place.registry.link_case("C-1", late, now - timedelta(hours=1), "anna")
     place.registry.withdraw_purpose(all_objected, "p", now, "asked")
     assert sorted(both(place, now)[0]) == sorted([reviewed, all_objected])
 
