@@ -167,8 +167,15 @@ async def _send(request: web.Request, sound: SealedFlac | SealedWav, kind: str) 
     response.content_length = end - first
     if part is not None:
         response.headers["Content-Range"] = f"bytes {first}-{end - 1}/{sound.size}"
-    await response.prepare(request)
-    at = first
+    try:
+        await response.prepare(request)
+        await _pour(request, response, sound, first, end)
+    except ConnectionResetError:
+        pass  # the player has what it wants, or its page was closed: players do that all the time
+    return response
+
+
+async def _pour(request: web.Request, response: web.StreamResponse, sound: SealedFlac | SealedWav, at: int, end: int) -> None:
     while at < end:
         try:
             piece = await asyncio.to_thread(sound.read_at, at, min(PIECE, end - at))
@@ -181,7 +188,6 @@ async def _send(request: web.Request, sound: SealedFlac | SealedWav, kind: str) 
             break
         await response.write(piece)
         at += len(piece)
-    return response
 
 
 def _open(site: Site, row: RecordingRow) -> SealedFlac:

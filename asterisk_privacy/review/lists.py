@@ -31,6 +31,7 @@ class Line:
     purposes: tuple[str, ...]  # titles, of those that are the viewer's
     until: datetime  # at the latest, as things stand
     soon: bool  # within three days
+    over: bool  # the purger takes it at its next run
     hearable: bool
 
 
@@ -106,7 +107,6 @@ def lines_of(site: Site, visit: Visit, rows: Sequence[RecordingRow]) -> list[Lin
         due = judge(to_item(row, site.rules), now, visit.language).due
         titles = tuple(p.title for p in row.purposes if p.name in visit.viewer.listens_for)
         hearable = bool(purposes_to_hear(visit.viewer, facts))
-        lines.append(
-            Line(row.id, row.profile, row.agent or "", row.recorded_at, row.duration_ms, titles, due, due - now < SOON, hearable)
-        )
+        soon, over = now <= due < now + SOON, due < now
+        lines.append(Line(row.id, row.profile, row.agent or "", row.recorded_at, row.duration_ms, titles, due, soon, over, hearable))
     return lines

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
 
 from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from asterisk_privacy.review import texts_en, texts_nl, texts_player
 from asterisk_privacy.review.permission import Page, home, may_open
@@ -16,6 +18,7 @@ from asterisk_privacy.review.site import VISIT, Visit, site_of
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
 TEXTS = {"en": {**texts_en.TEXTS, **texts_player.EN}, "nl": {**texts_nl.TEXTS, **texts_player.NL}}
+_DATE = re.compile(r"\b\d{4}-\d\d-\d\d\b", re.ASCII)
 URLS = {page: f"/{page.value}" for page in Page} | {Page.QUEUE: "/"}
 
 
@@ -35,6 +38,11 @@ def iso(moment: datetime | date | None) -> str:
     return "" if moment is None else moment.isoformat()
 
 
+def dates(text: str) -> Markup:
+    """A sentence whose dates are not torn at the end of a line."""
+    return Markup(_DATE.sub(r"<time>\g<0></time>", str(escape(text))))
+
+
 def clock(ms: int | None) -> str:
     """m:ss, or h:mm:ss."""
     if ms is None:
@@ -47,7 +55,7 @@ def _environment() -> Environment:
     made = Environment(
         loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    made.filters.update(at=at, day=day, iso=iso, clock=clock)
+    made.filters.update(at=at, day=day, iso=iso, clock=clock, dates=dates)
     return made
 
 

@@ -46,6 +46,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "until": "Kept until",
     "at-the-latest": "at the latest",
     "soon": "ends soon",
+    "over": "due",
     "not-hearable": "not to be heard now",
     "open-recording": "Open the recording of {at}",
     # a recording
@@ -63,6 +64,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "due-now": "It is due: the purger takes it at its next run.",
     "held-now": "Something keeps it, whatever is due.",
     "others": "It also serves {n} purposes of other roles.",
+    "others-1": "It also serves a purpose of another role.",
     "basis": "Legal basis",
     "because": "Because",
     "basis-consent": "consent",

@@ -46,6 +46,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "until": "Bewaard tot",
     "at-the-latest": "uiterlijk",
     "soon": "eindigt binnenkort",
+    "over": "afgelopen",
     "not-hearable": "nu niet te beluisteren",
     "open-recording": "Open de opname van {at}",
     # a recording
@@ -63,6 +64,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "due-now": "De tijd is om: bij de volgende ronde wordt de opname verwijderd.",
     "held-now": "Iets houdt de opname vast, wat er ook verlopen is.",
     "others": "De opname dient ook {n} doelen van andere rollen.",
+    "others-1": "De opname dient ook een doel van een andere rol.",
     "basis": "Grondslag",
     "because": "Want",
     "basis-consent": "toestemming",

@@ -69,6 +69,7 @@ export class Picture {
   #waves(lane) {
     const { peaks } = this.timeline;
     if (!peaks) return [];
+    this.loudest = Math.max(10, ...peaks.customer, ...peaks.agents);
     const legs = [["customer", peaks.customer, TOP + lane / 2], ["agent", peaks.agents, TOP + lane * 1.5]];
     return legs.flatMap(([leg, values, middle]) => this.map.passages.map((passage) => this.#wave(values, passage, middle, lane / 2 - 5, leg)));
   }
@@ -82,7 +83,7 @@ export class Picture {
       const begin = Math.floor((this.callAt(x) - passage.start_ms + passage.audio_from_ms) / slot);
       const end = Math.ceil((this.callAt(Math.min(x + STEP, to)) - passage.start_ms + passage.audio_from_ms) / slot);
       const loudest = Math.max(0, ...values.slice(begin, Math.max(end, begin + 1)));
-      const size = Math.max(0.6, Math.sqrt(loudest / 100) * reach); // half as loud to the ear is less than half
+      const size = Math.max(0.6, Math.sqrt(loudest / this.loudest) * reach); // half as loud to the ear is less than half
       upper.push(`${x.toFixed(1)} ${(middle - size).toFixed(1)}`);
       lower.unshift(`${x.toFixed(1)} ${(middle + size).toFixed(1)}`);
     }

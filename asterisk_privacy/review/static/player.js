@@ -143,8 +143,11 @@ class Player {
     this.slider.setAttribute("aria-valuetext", this.#where());
   }
 
+  // What only repeats the position is for screen readers: everybody else sees it move.
   #say(words) {
-    this.root.querySelector(".said").textContent = words;
+    const said = this.root.querySelector(".said");
+    said.textContent = words;
+    said.classList.toggle("quiet", words === this.#where());
   }
 
   #failed() {
