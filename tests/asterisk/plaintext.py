@@ -52,13 +52,13 @@ def search_process(pid: int) -> list[Found]:
 def search_file(path: Path) -> list[Found]:
     data = path.read_bytes()[:MOST_BYTES]
     found: list[Found] = []
-    for how, samples in _readings(data):
+    for how, samples in readings(data):
         heard = tones.seconds_of(samples, VOICES, window=WINDOW)
         found += [Found(path, how, voice, heard[voice]) for voice in VOICES if voice in heard]
     return found
 
 
-def _readings(data: bytes) -> Iterator[tuple[str, Pcm]]:
+def readings(data: bytes) -> Iterator[tuple[str, Pcm]]:
     for start in (0, 1):
         raw = np.frombuffer(data[start : start + (len(data) - start) // 2 * 2], "<i2")
         yield from _columns(f"16-bit at {start}", raw)

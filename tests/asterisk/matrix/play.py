@@ -42,7 +42,9 @@ class Played:
 class House:
     """The site, the phones' ports, and which calls are over."""
 
-    def __init__(self, site: Site, ports: dict[str, int]) -> None:
+    def __init__(self, site: Site, ports: dict[str, int], over_seconds: float = OVER_SECONDS) -> None:
+        """`over_seconds`: how long a call may take until its row says how it ended."""
+        self._over_seconds = over_seconds
         self.site = site
         self.ports = ports
         self.free = deque(range(LANES))
@@ -103,7 +105,7 @@ class House:
 
     async def _over_with(self, profile: str, before: set[str], lane: int) -> tuple[str | None, str]:
         call, left = None, "?"
-        deadline = asyncio.get_running_loop().time() + OVER_SECONDS
+        deadline = asyncio.get_running_loop().time() + self._over_seconds
         while asyncio.get_running_loop().time() < deadline:
             call = next((call for call, of in self._over.items() if of == profile and call not in before), None)
             channels = [c for c in await asyncio.to_thread(self._names) if any(f"/{name}{lane}-" in c for name in PEOPLE)]

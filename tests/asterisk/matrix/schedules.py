@@ -16,23 +16,26 @@ SEED = 20261122
 MOVES = ("hold", "hold", "hold", "customer-hold", "park", "blind", "attended")
 
 
-def rows(count: int) -> list[Row]:
+def rows(count: int, slower: float = 1.0) -> list[Row]:
+    """`slower`: by how much longer the conversations are."""
     rng = random.Random(SEED)
-    return [_row(number, rng.randrange(2**32)) for number in range(count)]
+    return [_row(number, rng.randrange(2**32), slower) for number in range(count)]
 
 
-def _row(number: int, seed: int) -> Row:
+def _row(number: int, seed: int, slower: float) -> Row:
     told = random.Random(seed)
     plan = [told.choice(MOVES) for _ in range(told.randint(2, 3))]
     # one colleague for consultations; and a parking lot that was left a moment ago may give another slot than the first
     plan = ["hold" if move in ("attended", "park") and move in plan[:index] else move for index, move in enumerate(plan)]
-    return Row(f"random-{number}", "Random", ", ".join(plan), "talk", "the rest", _script(plan, seed), bounds={**CURED, "timeline": 0.15})
+    return Row(
+        f"random-{number}", "Random", ", ".join(plan), "talk", "the rest", _script(plan, seed, slower), bounds={**CURED, "timeline": 0.15}
+    )
 
 
-def _script(plan: list[str], seed: int) -> Callable[[Scene], Awaitable[None]]:
+def _script(plan: list[str], seed: int, slower: float) -> Callable[[Scene], Awaitable[None]]:
     async def play(s: Scene) -> None:
         rng = random.Random(seed)
-        await s.connected(seconds=rng.uniform(0.3, 0.8))
+        await s.connected(seconds=slower * rng.uniform(0.3, 0.8))
         agent = s.anna
         for move in plan:
             other = next(p for p in (s.anna, s.ben, s.dora) if p is not agent)
@@ -51,7 +54,7 @@ def _script(plan: list[str], seed: int) -> Callable[[Scene], Awaitable[None]]:
             else:
                 await moves.consult_refer(s, seconds=rng.uniform(0.1, 0.4))
                 agent = s.ben
-            await s.talk(rng.uniform(0.3, 0.9))
+            await s.talk(slower * rng.uniform(0.3, 0.9))
         await s.bye()
 
     return play
