@@ -17,7 +17,7 @@ from asterisk_privacy.policy.evaluations import Calendar
 from asterisk_privacy.policy.retention import Criterion
 from asterisk_privacy.policy.words import Clause
 from asterisk_privacy.registry.case_rows import Circumstances
-from asterisk_privacy.registry.due import AGE_ONLY, Candidate, Promised, PromiseSet
+from asterisk_privacy.registry.due import AGE_ONLY, NO_BORDERS, Borders, Candidate, Promised, PromiseSet
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import KeptPurpose, Protected, RecordingRow, State
 from asterisk_privacy.retention.border import border
@@ -97,13 +97,13 @@ class RegistryRows:
         self._own_calendar = rules.calendar != Calendar()
 
     def items(self) -> Iterator[Item]:
-        return self._read({one.number: None for one in self._registry.promise_sets()})
+        return self._read({one.number: NO_BORDERS for one in self._registry.promise_sets()})
 
     def maybe_due(self, now: datetime) -> Iterator[Item]:
         borders: dict[Criterion, datetime] = {}
-        return self._read({one.number: self._border(one, now, borders) for one in self._registry.promise_sets()})
+        return self._read({one.number: self._borders(one, now, borders) for one in self._registry.promise_sets()})
 
-    def _read(self, borders: Mapping[int, datetime | None]) -> Iterator[Item]:
+    def _read(self, borders: Mapping[int, Borders]) -> Iterator[Item]:
         """A chunk at a time, so that memory does not grow with the registry."""
         promises: dict[PromiseSet, tuple[Promise, ...]] = {}
         for candidate in self._registry.maybe_due(borders, with_agents=self._own_calendar):
@@ -136,18 +136,20 @@ class RegistryRows:
             None if own.circumstances.lesson is None else own.circumstances.lesson.until,
         )
 
-    def _border(self, promised: PromiseSet, now: datetime, known: dict[Criterion, datetime]) -> datetime | None:
-        """Of each promise the youngest of what was promised and what the policy says today; of all promises the oldest. None if one cannot
-        be read. `known` are borders of this night."""
-        ends = []
+    def _borders(self, promised: PromiseSet, now: datetime, known: dict[Criterion, datetime]) -> Borders:
+        """Of each promise the youngest of what was promised and what the policy says today; of all promises the oldest. `known` are borders
+        of this night."""
+        by_age, whatever = [], []
         for one in promised.promises:
             if one.criterion is None:
-                return None
+                return NO_BORDERS
             wordings = {one.criterion, self._rules.today(one) or one.criterion}
             for criterion in wordings - known.keys():
                 known[criterion] = self._youngest(criterion, now)
-            ends.append(max(known[criterion] for criterion in wordings))
-        return min(ends, default=None)
+            by_age.append(max(known[criterion] for criterion in wordings))
+            if all(criterion.by_age_alone() for criterion in wordings):
+                whatever.append(by_age[-1])
+        return Borders(min(by_age, default=None), min(whatever, default=None))
 
     def _youngest(self, criterion: Criterion, now: datetime) -> datetime:
         """For every agent with dates of his own."""

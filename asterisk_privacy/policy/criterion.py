@@ -50,6 +50,10 @@ class Criterion(ABC):
     def rule(self) -> Clause:
         """The rule itself, without its latest date."""
 
+    def by_age_alone(self) -> bool:
+        """Whether no event ends it sooner than the age of the recording does. A lesson may still keep it longer."""
+        return False
+
     def lesson_time(self) -> int | None:
         """Days after the call that the policy gives to lessons; None where lessons are no matter of this purpose."""
         return None

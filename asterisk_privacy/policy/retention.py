@@ -48,6 +48,9 @@ class Days(Criterion):
         end = facts.recorded_at + timedelta(days=self.latest_days)
         return Outlook(end, ("days", self.latest_days), ("kept-days", self.latest_days))
 
+    def by_age_alone(self) -> bool:
+        return True
+
     def rule(self) -> Clause:
         return ("days", self.latest_days)
 
@@ -88,6 +91,9 @@ class UntilEvaluation(Criterion):
             turn = next_turn(facts.recorded_at.date())
             day = datetime(turn.year, turn.month, turn.day, tzinfo=UTC)
         return _outlook_after(facts, day, self.plus_days, "was-evaluated", "its-evaluation", lasts=DAY)
+
+    def by_age_alone(self) -> bool:
+        return True
 
     def rule(self) -> Clause:
         return _with_lesson(("evaluation-plus", self.plus_days) if self.plus_days else ("evaluation",), self.lesson_days)
@@ -186,6 +192,9 @@ class AnyOf(Criterion):
         if first.end is None:  # nothing happened yet: some part's own latest date
             return Outlook(end, first.why, ("kept-until", self._either()), first.tail)
         return Outlook(end, first.why, first.meanwhile, first.tail)
+
+    def by_age_alone(self) -> bool:
+        return all(part.by_age_alone() for part in self.parts)
 
     def rule(self) -> Clause:
         return ("first-of", self._either())

@@ -2,7 +2,8 @@
 
 Without events a promise ends by the age of its recording alone: for each set of promises there is a border, and what was recorded after
 it is not due (`retention.border`). An index finds what was recorded before it, without a look at the rest. Recordings with something of
-their own (an event, a hold, a purpose that came or went later: column `eventful`) are all handed out; whoever asks judges each in full.
+their own (an event, a hold, a purpose that came or went later: column `eventful`) are handed out too, but for those that a promise keeps
+which no event can end; whoever asks judges each in full.
 """
 
 from __future__ import annotations
@@ -32,8 +33,7 @@ CHUNK = 1000  # recordings read at once: memory does not grow with the registry
 _FOR_EVER = 1 << 62
 
 _COUNT = "SELECT count(*) FROM recordings WHERE state = 'sealed'"
-_BY_AGE = "SELECT rowid FROM recordings WHERE state = 'sealed' AND eventful = 0 AND promise_set IS ? AND recorded_at <= ?"
-_EVENTFUL = "SELECT rowid FROM recordings WHERE state = 'sealed' AND eventful = 1"
+_UPTO = "SELECT rowid FROM recordings WHERE state = 'sealed' AND eventful = ? AND promise_set IS ? AND recorded_at <= ?"
 _ROWS = """SELECT r.id, r.recorded_at, r.promise_set, r.eventful, {agent} FROM recordings r {calls}
     WHERE r.rowid IN ({among}) AND +r.state = 'sealed'"""  # +: no index of states, the ids are few
 
@@ -64,6 +64,15 @@ class Own:
     added: Mapping[str, datetime] = field(default_factory=dict)  # when each purpose came, by name; where not told, with the recording
 
 
+@dataclass(frozen=True, slots=True)
+class Borders:
+    """Recorded later: not due. None where nothing says so, and all are candidates."""
+
+    by_age: datetime | None  # when nothing happened
+    whatever: datetime | None  # whatever happened
+
+
+NO_BORDERS = Borders(None, None)
 AGE_ONLY = Own()
 NO_PROMISE = PromiseSet(0, ())
 
@@ -89,18 +98,17 @@ def sealed_count(file: RegistryFile) -> int:
         return int(sql(db, _COUNT).fetchone()[0])
 
 
-def maybe_due(file: RegistryFile, borders: Mapping[int, datetime | None], with_agents: bool) -> Iterator[Candidate]:
-    """What is sealed and not younger than the border of its set of promises, or eventful, or without a promise; in no order.
+def maybe_due(file: RegistryFile, borders: Mapping[int, Borders], with_agents: bool) -> Iterator[Candidate]:
+    """What is sealed and not younger than the borders of its set of promises (by its number), or without a promise; in no order.
 
-    `borders`: by the number of the set; None where age says nothing, so that all its recordings are candidates. OperatorError for a
-    candidate whose promise cannot be read.
+    OperatorError for a candidate whose promise cannot be read.
     """
     found: array[int] = array("q")
     with file.read() as db:
-        for number, border in (*borders.items(), (None, None)):
-            upto = _FOR_EVER if border is None else to_ms(border)
-            found.extend(rowid for (rowid,) in sql(db, _BY_AGE, (number, upto)))
-        found.extend(rowid for (rowid,) in sql(db, _EVENTFUL))
+        for number, of_set in (*borders.items(), (None, NO_BORDERS)):
+            for eventful, border in ((0, of_set.by_age), (1, of_set.whatever)):
+                upto = _FOR_EVER if border is None else to_ms(border)
+                found.extend(rowid for (rowid,) in sql(db, _UPTO, (eventful, number, upto)))
     found = array("q", sorted(found))  # neighbours in the file are read together
     sets: dict[int, PromiseSet] = {}
     for start in range(0, len(found), CHUNK):
@@ -133,8 +141,8 @@ def _own(db: SqliteDatabase, ids: Sequence[str]) -> dict[str, Own]:
     around = circumstances(db, ids)
     restrictions = load_restrictions(db, among, tuple(ids))
     added: dict[str, dict[str, datetime]] = defaultdict(dict)
-    came = "SELECT r.recording_id, r.name, r.added_at FROM recording_purposes r WHERE r.withdrawn_at IS NULL AND r.recording_id IN"
-    for id_, name, at in sql(db, f"{came} ({', '.join('?' * len(ids))})", tuple(ids)):
+    came = "SELECT r.id, p.name, p.added_at FROM recordings r JOIN recording_purposes p ON p.recording_id = r.id AND p.added_at != r.recorded_at"
+    for id_, name, at in sql(db, f"{came} WHERE {among}", tuple(ids)):
         added[id_][name] = from_ms(at)
     return {
         id_: Own(

@@ -19,6 +19,9 @@ from asterisk_privacy.registry.rows import State, WrongState
 
 _HOLDS = """SELECT h.id, h.recording_id, c.reference, h.placed_at, h.placed_by, h.reason, h.listeners, h.released_at, h.released_by,
     h.release_reason FROM legal_holds h LEFT JOIN cases c ON c.id = h.case_id"""
+_IN_FORCE = "WHERE h.released_at IS NULL"
+_IN_FORCE_AMONG = f"""{_IN_FORCE} AND (h.recording_id IN ({{ids}})
+    OR h.case_id IN (SELECT case_id FROM case_links WHERE recording_id IN ({{ids}})))"""
 
 
 def place(
@@ -68,7 +71,7 @@ def release(file: RegistryFile, hold_id: int, at: datetime, by: str, reason: str
 
 def select(file: RegistryFile, only_active: bool) -> list[HoldRow]:
     with file.read() as db:
-        return _select(db, "WHERE h.released_at IS NULL" if only_active else "")
+        return _select(db, _IN_FORCE if only_active else "")
 
 
 def lesson(file: RegistryFile, recording_id: str, until: datetime, at: datetime, by: str, reason: str) -> None:
@@ -94,7 +97,7 @@ def circumstances(db: SqliteDatabase, among: Sequence[str] | None = None) -> Map
     known: dict[int, CaseRow] = {row.id: row for row in cases.select(db, among=among)} if linked else {}
     holds: dict[str, list[HoldRow]] = defaultdict(list)
     by_reference: dict[str, list[HoldRow]] = defaultdict(list)
-    for hold in _select(db, "WHERE h.released_at IS NULL"):
+    for hold in _select(db, _IN_FORCE if among is None else _IN_FORCE_AMONG.format(ids=", ".join("?" * len(among))), (*values, *values)):
         if hold.recording_id is not None:
             holds[hold.recording_id].append(hold)
         else:
@@ -118,8 +121,8 @@ def _circumstances(rows: Sequence[CaseRow], holds: Sequence[HoldRow], lesson_: L
     return Circumstances(tuple(row.reference for row in rows), milestones_of(pure), court_of(pure), in_force, lesson_)
 
 
-def _select(db: SqliteDatabase, where: str = "") -> list[HoldRow]:
+def _select(db: SqliteDatabase, where: str = "", values: Sequence[object] = ()) -> list[HoldRow]:
     return [
         HoldRow(id_, recording, case, from_ms(at), by, why, tuple(json.loads(listeners)), from_ms_or_none(until), who, words)
-        for id_, recording, case, at, by, why, listeners, until, who, words in sql(db, f"{_HOLDS} {where} ORDER BY h.id").fetchall()
+        for id_, recording, case, at, by, why, listeners, until, who, words in sql(db, f"{_HOLDS} {where} ORDER BY h.id", values).fetchall()
     ]

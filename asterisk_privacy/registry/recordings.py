@@ -16,7 +16,7 @@ from asterisk_privacy.registry import audit, consequences, copies
 from asterisk_privacy.registry.calls import forget_customer_if_unneeded
 from asterisk_privacy.registry.clock import to_ms
 from asterisk_privacy.registry.db import RegistryFile, sql
-from asterisk_privacy.registry.models import Call, MilestoneEntry, Recording, RecordingPurpose
+from asterisk_privacy.registry.models import Call, Recording, RecordingPurpose
 from asterisk_privacy.registry.rows import MAY_FOLLOW, Protected, State, WrongState
 
 NEVER_RECORDED = (Outcome.REFUSED.value, Outcome.UNANNOUNCED.value)
@@ -155,7 +155,8 @@ def milestone(file: RegistryFile, recording_id: str, kind: Milestone, at: dateti
         state = state_of(db, recording_id)
         if state is not State.SEALED:
             raise WrongState(f"recording {recording_id}: is {state}; only a sealed recording can be {kind}")
-        MilestoneEntry.insert(recording_id=recording_id, kind=kind.value, at=to_ms(at), by=by, note=note).execute(db)
+        values = (recording_id, kind.value, to_ms(at), by, note)
+        sql(db, "INSERT INTO milestones (recording_id, kind, at, by, note) VALUES (?, ?, ?, ?, ?)", values)
         digest = hashlib.sha256(note.encode()).hexdigest()
         audit.append(file, db, f"milestone.{kind}", recording_id, {"at": at.isoformat(), "note_sha256": digest}, actor=by)
 

@@ -205,7 +205,7 @@ class Registry:
         """Every combination of promises that a recording was ever under."""
         return due.promise_sets(self._file)
 
-    def maybe_due(self, borders: Mapping[int, datetime | None], with_agents: bool) -> Iterator[due.Candidate]:
+    def maybe_due(self, borders: Mapping[int, due.Borders], with_agents: bool) -> Iterator[due.Candidate]:
         """All that is sealed and can be due, and perhaps more; see registry/due.py."""
         return due.maybe_due(self._file, borders, with_agents)
 

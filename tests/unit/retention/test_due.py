@@ -18,6 +18,7 @@ from asterisk_privacy.policy.purpose import Basis, Purpose, Trigger
 from asterisk_privacy.policy.retention import (
     CRITERIA,
     AnyOf,
+    CourtCase,
     Criterion,
     Days,
     Facts,
@@ -42,6 +43,7 @@ criteria: st.SearchStrategy[Criterion] = simple | st.builds(
     lambda latest, parts: AnyOf(latest, tuple(parts)), spans, st.lists(simple, min_size=2, max_size=3)
 )
 moments = st.datetimes(datetime(2026, 1, 1), datetime(2027, 6, 1), timezones=st.just(UTC))
+events_of_one = st.dictionaries(st.sampled_from(Milestone), st.timedeltas(timedelta(0), timedelta(days=450)))
 calendars = st.dictionaries(st.just("PJSIP/anna"), st.lists(st.dates(datetime(2025, 6, 1).date(), datetime(2027, 6, 1).date()), max_size=3))
 
 
@@ -171,3 +173,19 @@ def test_the_purger_plans_the_quick_way_and_explains_the_full_way(place: Place) 
     assert [p.item_id for p in quick.plan.items] == [due] and quick.plan.total == 2
     full = place.purger().run(now, dry_run=True, explain=True)
     assert {p.item_id for p in full.plan.items} == {due, kept} and full.plan.total == 2
+
+
+@settings(max_examples=150, deadline=None)
+@given(criterion=criteria, now=moments, age=st.timedeltas(timedelta(0), timedelta(days=450)), events=events_of_one, dates=calendars)
+def test_what_age_alone_ends_no_event_ends_sooner(
+    criterion: Criterion, now: datetime, age: timedelta, events: dict[Milestone, timedelta], dates: dict[str, list[object]]
+) -> None:
+    """What keeps eventful recordings off the list; and each criterion that says so is a Days or an evaluation, or made of such."""
+    at = now - age
+    evaluation = Calendar(agents=dates).after(at, "PJSIP/anna")  # type: ignore[arg-type]
+    milestones = {kind: at + later for kind, later in events.items()}
+    court = (CourtCase(tuple(milestones.items())),)
+    alone = criterion.verdict(Facts(at, {}, evaluation=evaluation), now).ends_at
+    for lesson in (None, now):
+        eventful = criterion.verdict(Facts(at, milestones, court, evaluation, lesson), now).ends_at
+        assert not criterion.by_age_alone() or eventful >= alone
