@@ -37,7 +37,7 @@ def kept(rows: int, chance: Random) -> list[Kept]:
     for number in range(rows):
         purpose, oldest = chance.choice(KINDS)
         at = NOW - timedelta(milliseconds=chance.randrange(int(oldest * 86_400_000)))
-        made.append(Kept(f"{number:032x}", "sales", f"PJSIP/agent{number % 50}", at, (purpose,)))
+        made.append(Kept(f"{number:032x}", "sales", f"PJSIP/agent{number % 50}", f"customer{number % 9999}", at, (purpose,)))
     return made
 
 

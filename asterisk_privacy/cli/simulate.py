@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from asterisk_privacy.cli.common import FOUND_SOMETHING, json_option, operator_errors, print_json, print_table
 from asterisk_privacy.daemon.config import load
@@ -17,6 +18,8 @@ from asterisk_privacy.lab.timemachine.picture import draw
 from asterisk_privacy.lab.timemachine.run import Outcome, days, simulate
 from asterisk_privacy.lab.timemachine.sample import BOOK
 from asterisk_privacy.policy.book import Book
+
+EVERY_SECONDS = 30.0
 
 
 @click.command("simulate")
@@ -30,7 +33,8 @@ from asterisk_privacy.policy.book import Book
 @json_option
 @operator_errors
 def simulate_(config: Path | None, years: float, calls: int, seed: int, output: Path | None, as_json: bool) -> None:
-    """Run years of calls, reviews, cases, court cases, legal holds, restrictions and objections on a virtual clock.
+    """Run years of calls, reviews, lessons, cases, court cases, legal holds and persons' requests (access, erasure, restriction,
+    objection) on a virtual clock.
 
     Policy, registry and purger are the real ones; there is no audio. A call that nothing keeps leaves no row, as on a real PBX. After
     each night it is checked, by other rules than the purger's, that nothing outlived its latest date, that nothing was deleted under
@@ -51,7 +55,7 @@ def simulate_(config: Path | None, years: float, calls: int, seed: int, output: 
         outcome = _run(book, folder / "simulation.sqlite", years, calls, seed)
         limits = _limits(book)
         if output:
-            draw(outcome.watch.samples, limits, folder / "simulation.png")
+            draw(outcome.watch.samples, limits, _in_a_line(outcome), folder / "simulation.png")
     if as_json:
         print_json(_as_json(outcome, limits))
     else:
@@ -73,10 +77,28 @@ def _folder(output: Path) -> Path:
 
 
 def _run(book: Book, path: Path, years: float, calls: int, seed: int) -> Outcome:
-    columns = (TextColumn("{task.completed} of {task.total} nights"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+    if not sys.stderr.isatty():
+        return simulate(book, path, years, calls, seed, tick=_Lines(days(years)))
+    columns = (TextColumn("{task.completed} of {task.total} nights"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("", total=days(years))
         return simulate(book, path, years, calls, seed, tick=lambda: progress.advance(task))
+
+
+class _Lines:
+    """For a log: a line each half minute."""
+
+    def __init__(self, nights: int) -> None:
+        self._nights, self._done = nights, 0
+        self._began = self._told = time.monotonic()
+
+    def __call__(self) -> None:
+        self._done += 1
+        now = time.monotonic()
+        if now - self._told >= EVERY_SECONDS:
+            self._told = now
+            left = (now - self._began) / self._done * (self._nights - self._done)
+            click.echo(f"{self._done} of {self._nights} nights, {left / 60:.0f} min left", err=True)
 
 
 def _limits(book: Book) -> dict[str, int]:
@@ -102,31 +124,52 @@ def _purposes(outcome: Outcome, limits: dict[str, int]) -> list[tuple[str, int, 
     ]
 
 
+def _in_a_line(outcome: Outcome) -> str:
+    watch = outcome.watch
+    return (
+        f"{outcome.calls:,} calls: {outcome.recorded:,} recorded, {outcome.calls - outcome.recorded:,} left nothing behind. "
+        f"Of the recordings {watch.deleted:,} deleted when due, {watch.erased_on_request:,} erased at a person's request, "
+        f"{len(watch.living):,} stored; {watch.broken:,} promises broken."
+    )
+
+
 def _as_json(outcome: Outcome, limits: dict[str, int]) -> dict[str, object]:
     keys = ("purpose", "kept", "most_at_once", "at_the_end", "oldest_days", "limit_days")
     return {
         "calls": outcome.calls,
         "nights": outcome.nights,
         "refused": outcome.refused,
+        "recorded": outcome.recorded,
+        "happened": dict(outcome.happened),
         "deleted": outcome.watch.deleted,
+        "erased_on_request": outcome.watch.erased_on_request,
         "stored": len(outcome.watch.living),
+        "promises_checked": outcome.watch.checked,
         "broken": outcome.watch.broken,
         "told": outcome.watch.told,
         "audit_ok": outcome.audit_ok,
+        "audit_entries": outcome.audit_entries,
         "seconds": round(outcome.seconds, 1),
+        "cpu_seconds": round(outcome.cpu_seconds, 1),
+        "peak_mib": outcome.peak_mib,
         "purposes": [dict(zip(keys, row, strict=True)) for row in _purposes(outcome, limits)],
     }
 
 
 def _show(outcome: Outcome, limits: dict[str, int]) -> None:
     watch = outcome.watch
-    rows = [tuple(str(cell) for cell in row) for row in _purposes(outcome, limits)]
-    title = f"{outcome.calls} calls in {outcome.nights} days, simulated in {outcome.seconds:.0f} s"
-    print_table(("purpose", "kept in all", "most at once", "at the end", "oldest (days)*", "limit (days)"), rows, title)
+    rows = [(name, *(f"{number:,}" for number in numbers)) for name, *numbers in _purposes(outcome, limits)]
+    title = f"{outcome.calls:,} calls in {outcome.nights:,} days"
+    headings = ("purpose", "recordings kept in all", "most at once", "at the end", "oldest (days)*", "limit (days)")
+    print_table(headings, rows, title)
     click.echo("* at a week's end, of those that no other purpose, legal hold or restriction keeps")
-    kept = watch.deleted + len(watch.living)
-    click.echo(f"{kept} recordings kept ({outcome.calls - kept} calls left nothing behind, {outcome.refused} of them refused)")
-    click.echo(f"{watch.deleted} deleted, {len(watch.living)} stored, {watch.samples[-1].kept_back} of them held or restricted")
+    print_table(("what happened", "times"), [(what, f"{times:,}") for what, times in outcome.happened.items()], "To these recordings")
+    click.echo(_in_a_line(outcome))
+    click.echo(f"{outcome.refused:,} callers refused. At the end {watch.samples[-1].kept_back:,} recordings are held or restricted.")
+    click.echo(
+        f"{outcome.seconds:,.0f} s ({outcome.cpu_seconds:,.0f} s of CPU), at most {outcome.peak_mib or '?'} MiB of memory; "
+        f"{outcome.audit_entries:,} entries in the audit trail, checked"
+    )
     for what in watch.told:
         click.echo(f"BROKEN: {what}", err=True)
     if not outcome.audit_ok:
@@ -134,4 +177,5 @@ def _show(outcome: Outcome, limits: dict[str, int]) -> None:
     if watch.broken:
         click.echo(f"{watch.broken} promises broken", err=True)
     else:
-        click.echo("Every promise was kept: nothing outlived its latest date, nothing went under legal hold or while it was needed.")
+        what = "nothing outlived its latest date, nothing went under legal hold or while it was needed"
+        click.echo(f"Every promise was kept ({watch.checked:,} looks at one recording in one night): {what}.")

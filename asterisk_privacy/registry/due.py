@@ -141,8 +141,8 @@ def _own(db: SqliteDatabase, ids: Sequence[str]) -> dict[str, Own]:
     around = circumstances(db, ids)
     restrictions = load_restrictions(db, among, tuple(ids))
     added: dict[str, dict[str, datetime]] = defaultdict(dict)
-    came = "SELECT r.id, p.name, p.added_at FROM recordings r JOIN recording_purposes p ON p.recording_id = r.id AND p.added_at != r.recorded_at"
-    for id_, name, at in sql(db, f"{came} WHERE {among}", tuple(ids)):
+    came = "SELECT r.id, p.name, p.added_at FROM recordings r JOIN recording_purposes p ON p.recording_id = r.id"
+    for id_, name, at in sql(db, f"{came} WHERE p.added_at != r.recorded_at AND {among}", tuple(ids)):
         added[id_][name] = from_ms(at)
     return {
         id_: Own(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ from asterisk_privacy.registry.clock import to_ms
 from asterisk_privacy.registry.db import RegistryFile, sql
 from asterisk_privacy.registry.migrate import migrate
 from asterisk_privacy.registry.registry import Registry
+from asterisk_privacy.store.shred import ShredEvidence
 
 _CALL = """INSERT INTO calls (id, profile, direction, begun_at, ended_at, outcome, agent, customer_hash)
     VALUES (?, ?, 'in', ?, ?, 'kept', ?, ?)"""
@@ -36,8 +37,31 @@ class Kept:
     id: str
     profile: str
     agent: str
+    customer: str  # in place of the hash of a number
     at: datetime
     purposes: tuple[Purpose, ...]
+
+
+class NoFiles:
+    """In place of the store."""
+
+    def shred(self, recording_id: str) -> ShredEvidence:
+        return ShredEvidence(found=False)
+
+    def path(self, recording_id: str) -> Path:
+        return Path("/nonexistent", recording_id)
+
+    def sealed(self) -> Iterator[str]:
+        return iter(())
+
+    def unfinished(self) -> Sequence[str]:
+        return ()
+
+    def is_unfinished(self, recording_id: str) -> bool:
+        return False
+
+    def half_shredded(self) -> Sequence[str]:
+        return ()
 
 
 def registry_of_a_simulation(path: Path, clock: Clock) -> tuple[RegistryFile, Registry]:
@@ -56,7 +80,7 @@ def insert(file: RegistryFile, calls: Sequence[Kept], texts: dict[Criterion, str
         for call in calls:
             at = to_ms(call.at)
             end = at + DURATION_MS
-            sql(db, _CALL, (call.id, call.profile, at, end, call.agent, call.id))
+            sql(db, _CALL, (call.id, call.profile, at, end, call.agent, call.customer))
             sql(db, _RECORDING, (call.id, call.id, at, end, DURATION_MS, DURATION_MS * 8, "0" * 64, end))
             for purpose in call.purposes:
                 if purpose.retention not in texts:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
 from asterisk_privacy.daemon.purging import RegistryRows
-from asterisk_privacy.lab.timemachine.bulk import Clock, insert, registry_of_a_simulation
+from asterisk_privacy.lab.timemachine.bulk import Clock, NoFiles, insert, registry_of_a_simulation
 from asterisk_privacy.lab.timemachine.office import Office
 from asterisk_privacy.lab.timemachine.watch import Watch
 from asterisk_privacy.policy.book import Book
 from asterisk_privacy.policy.retention import Criterion
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.retention.purger import Purger
-from asterisk_privacy.store.shred import ShredEvidence
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 NIGHT = timedelta(days=1, hours=3, minutes=30)  # after the begin of the day whose calls it follows
@@ -34,34 +34,22 @@ class Rows(RegistryRows):
         pass
 
 
-class NoFiles:
-    def shred(self, recording_id: str) -> ShredEvidence:
-        return ShredEvidence(found=False)
-
-    def path(self, recording_id: str) -> Path:
-        return Path("/nonexistent", recording_id)
-
-    def sealed(self) -> Iterator[str]:
-        return iter(())
-
-    def unfinished(self) -> Sequence[str]:
-        return ()
-
-    def is_unfinished(self, recording_id: str) -> bool:
-        return False
-
-    def half_shredded(self) -> Sequence[str]:
-        return ()
-
-
 @dataclass(frozen=True, slots=True)
 class Outcome:
     calls: int
     refused: int
+    happened: Mapping[str, int]  # how often each kind of thing
     watch: Watch
     nights: int
     seconds: float
+    cpu_seconds: float
+    peak_mib: int | None  # the most that this process ever had in memory; None where the system does not tell
     audit_ok: bool
+    audit_entries: int
+
+    @property
+    def recorded(self) -> int:
+        return self.watch.deleted + self.watch.erased_on_request + len(self.watch.living)
 
 
 def simulate(
@@ -74,7 +62,7 @@ def simulate(
     rows: Callable[[Registry], RegistryRows] = Rows,
 ) -> Outcome:
     """`path`: a new SQLite file. `tick` is called after each night. OperatorError if the file cannot be written."""
-    began = time.monotonic()
+    began, worked = time.monotonic(), time.process_time()
     clock, watch, chance = Clock(BEGIN), Watch(), Random(seed)
     file, registry = registry_of_a_simulation(path, clock)
     try:
@@ -101,10 +89,31 @@ def simulate(
             if number % A_WEEK == 0 or number == nights - 1:
                 watch.sample(clock.now)
             tick()
-        return Outcome(calls, office.refused, watch, nights, time.monotonic() - began, registry.verify_audit().ok)
+        trail = registry.verify_audit()
+        return Outcome(
+            calls=calls,
+            refused=office.refused,
+            happened=dict(sorted(office.happened.items())),
+            watch=watch,
+            nights=nights,
+            seconds=time.monotonic() - began,
+            cpu_seconds=time.process_time() - worked,
+            peak_mib=_peak_mib(),
+            audit_ok=trail.ok,
+            audit_entries=trail.entries,
+        )
     finally:
         file.close()
 
 
 def days(years: float) -> int:
     return max(1, round(years * 365.25))
+
+
+def _peak_mib() -> int | None:
+    """Not ru_maxrss: that one remembers the process that started this one."""
+    try:
+        found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    except OSError:
+        return None
+    return None if found is None else int(found[1]) // 1024

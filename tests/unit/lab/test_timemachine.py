@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,10 +13,13 @@ import pytest
 from click.testing import CliRunner
 
 from asterisk_privacy.cli.simulate import simulate_
-from asterisk_privacy.lab.timemachine import office
+from asterisk_privacy.daemon import rights
+from asterisk_privacy.lab.timemachine import office, persons
+from asterisk_privacy.lab.timemachine.agenda import Agenda
 from asterisk_privacy.lab.timemachine.run import Rows, simulate
 from asterisk_privacy.lab.timemachine.sample import BOOK
 from asterisk_privacy.registry import recordings
+from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.retention.plan import Item
 
 MONTHS = 0.22  # of a year: longer than half of the limits of the sample
@@ -68,6 +72,8 @@ def test_a_year_with_the_real_purger_breaks_no_promise(tmp_path: Path) -> None:
     assert {row["purpose"] for row in told["purposes"] if row["kept"]} == set(BOOK.purposes)
     assert all(row["oldest_days"] <= row["limit_days"] for row in told["purposes"])
     assert told["deleted"] > 100 and told["stored"] > 5
+    assert told["recorded"] == told["deleted"] + told["erased_on_request"] + told["stored"]
+    assert told["promises_checked"] > 10 * told["recorded"] and 10 < told["peak_mib"] < 500
     assert (tmp_path / "o/simulation.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -76,11 +82,13 @@ def eventful(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few calls, and much happens to them."""
     monkeypatch.setattr(office, "FLAGGED", 0.4)
     monkeypatch.setattr(office, "HELD", 0.4)
-    monkeypatch.setattr(office, "RESTRICTED", 0.2)
+    monkeypatch.setattr(office, "REVIEWED", 0.5)
+    monkeypatch.setattr(office, "ASKS", 0.5)
+    monkeypatch.setattr(persons, "CLAIMED", 0.3)
 
 
 def seen(tmp_path: Path, rows: type[Rows]) -> str:
-    outcome = simulate(BOOK, tmp_path / "r.sqlite", MONTHS, 200, 7, rows=rows)
+    outcome = simulate(BOOK, tmp_path / "r.sqlite", MONTHS, 300, 7, rows=rows)
     assert bool(outcome.watch.broken) == bool(outcome.watch.told)
     return "\n".join(outcome.watch.told)
 
@@ -106,6 +114,34 @@ def test_with_both_nets_gone_the_watch_sees_it(tmp_path: Path, eventful: None, m
     assert "under legal hold" in seen(tmp_path, Blind)
 
 
+def test_a_request_that_passes_a_hold_is_seen(tmp_path: Path, eventful: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rights, "held", lambda row: False)
+    monkeypatch.setattr(recordings.consequences, "held", lambda db, recording_id: None)
+    assert "at a person's request under legal hold" in seen(tmp_path, Rows)
+
+
+def test_all_that_can_happen_happens_and_is_counted(tmp_path: Path, eventful: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    slowly = Agenda.days
+    monkeypatch.setattr(Agenda, "days", lambda self, least, most: slowly(self, least, most) / 5)
+    outcome = simulate(BOOK, tmp_path / "r.sqlite", 0.5, 400, 7)
+    assert outcome.watch.told == []
+    kinds = ("complaint", "escalation", "court")
+    steps = ("discussed", "closed", "reopened", "judgment", "appeal", "final")
+    requests = ("access", "erasure", "restriction", "objection", "extended", "answered")
+    wanted = {"reviews", "lessons", "legal holds placed", "legal holds released", "recordings copied for the person"}
+    wanted |= {f"cases opened: {kind}" for kind in kinds} | {f"cases: {step}" for step in steps} | {f"requests: {one}" for one in requests}
+    wanted |= {"erasure: recordings erased", "erasure: recordings refused", "objection: recordings refused"}
+    wanted |= {"objection: recordings purposes ended", "restriction: recordings restricted", "restriction: lifted again"}
+    assert wanted - outcome.happened.keys() == set()
+    with Registry.open(tmp_path / "r.sqlite") as registry:  # what was counted is what stands there
+        told = Counter(entry.action for entry in registry.audit_entries(None))
+        assert told["hold.place"] == outcome.happened["legal holds placed"] and told["milestone.reviewed"] == outcome.happened["reviews"]
+        assert told["request.open"] == sum(outcome.happened[f"requests: {kind}"] for kind in requests[:4])
+        assert told["case.reopened"] == outcome.happened["cases: reopened"] and told["case.final"] == outcome.happened["cases: final"]
+        assert told["recording.purged"] == outcome.watch.deleted + outcome.watch.erased_on_request
+        assert registry.sealed_count() == len(outcome.watch.living)
+
+
 def test_the_same_seed_gives_the_same_years(tmp_path: Path) -> None:
     one, two, three = (simulate(BOOK, tmp_path / f"{n}.sqlite", 0.1, 300, seed).watch for n, seed in enumerate((5, 5, 6)))
     assert one.samples == two.samples != three.samples
@@ -113,5 +149,5 @@ def test_the_same_seed_gives_the_same_years(tmp_path: Path) -> None:
 
 def test_a_broken_promise_ends_with_exit_code_1(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("asterisk_privacy.cli.simulate.simulate", lambda *a, **k: simulate(*a, **k, rows=Late))
-    result = CliRunner().invoke(simulate_, ["--years", "0.15", "--calls", "300"])
+    result = CliRunner().invoke(simulate_, ["--years", "0.15", "--calls", "900"])
     assert result.exit_code == 1 and "BROKEN" in result.stderr and "promises broken" in result.stderr
