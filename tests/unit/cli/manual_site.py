@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import socket
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -53,6 +54,7 @@ def run_main(words: list[str], folder: str, environment: Mapping[str, str], read
     os.chdir(folder)
     os.environ.update(environment)
     os.dup2(os.open(read_from or os.devnull, os.O_RDONLY), 0)
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115 - multiprocessing put another in its place
     for descriptor in (1, 2):
         os.dup2(os.open(write_to, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), descriptor)
     main(words, prog_name="asterisk-privacy")
@@ -110,7 +112,11 @@ class ManualSite:
             "path": self.folder / "registry.sqlite",
             "number_key": self.etc / "number.key",
             "country_code": "31",
+            "checkpoints": self.folder / "checkpoints.jsonl",
+            "checkpoint_key": self.etc / "checkpoint.key",
+            "checkpoint_public_key": self.etc / "checkpoint.pub",
             "socket": self.folder / "run/control.sock",
+            "accounts": self.etc / "review-accounts.json",
         }
         for key, value in places.items():
             text, found = re.subn(rf"^#{key} = .*$", f'{key} = "{value}"', text, flags=re.MULTILINE)
@@ -152,7 +158,9 @@ class ManualSite:
         recording = self.of_campaign if "hand-over" in line.words else self.recording
         named = {"ID": recording, "0123456789abcdef": self.of_campaign, "DISPUTED": self.disputed}
         words = [named.get(word, self._here(word)) for word in line.words[1:]]
-        process = self._start(words, out, self._here(line.read_from) if line.read_from else None)
+        typed = self.folder / "typed.txt"  # where a password is asked for, twice
+        typed.write_text("correct horse battery\n" * 2)
+        process = self._start(words, out, self._here(line.read_from or ("typed.txt" if "account" in line.words else "/dev/null")))
         process.join(SECONDS)
         if process.is_alive():
             process.kill()

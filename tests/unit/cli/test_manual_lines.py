@@ -29,6 +29,8 @@ NOT_OURS = {
     "/opt/asterisk-privacy/bin/pip": "pip's",
     "asterisk": "Asterisk's console",
     "systemctl": "systemd's",
+    "shred": "coreutils",
+    "systemd-creds": "systemd's",
     "systemd-sysusers": "systemd's",
     "systemd-tmpfiles": "systemd's",
 }
@@ -36,6 +38,7 @@ EXITS = {"status": 1, "--ask": 3}  # not connected, cannot be asked: no Asterisk
 BEFORE = {  # what the reader of the page has done before
     "privacy-officer.md": [
         "case open 2026-17 --kind complaint --recording DISPUTED",
+        "keys generate-checkpoint-key /etc/asterisk-privacy/checkpoint.key",
         *["subject request open --kind access --received 2026-11-20 --number 06-12345678"] * 7,
     ]
 }
