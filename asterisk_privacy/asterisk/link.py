@@ -27,19 +27,21 @@ from asterisk_privacy.errors import OperatorError
 
 log = logging.getLogger(__name__)
 
+LOOKS = 10
+"""Five seconds of them, then another daemon lives."""
 _ENDED = (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.ERROR)
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
     """Seconds. `silence`: without an answer to a ping for this long the link counts as lost. `stable`: a link that was up this long
-    starts again at the first of `backoff`. `second_look`: how long a daemon that died a moment ago may still be listed."""
+    starts again at the first of `backoff`. `next_look`: between looks whether a daemon that died a moment ago is still listed."""
 
     ping: float = 0.25
     silence: float = 3.0
     backoff: tuple[float, ...] = (0.2, 0.5, 1.0, 2.0, 5.0)
     stable: float = 10.0
-    second_look: float = 1.0
+    next_look: float = 0.5
 
 
 class Listener(Protocol):
@@ -103,14 +105,11 @@ class Link:
     async def _one_connection(self) -> str:
         try:
             await self._ari.check_access()
-            if not self._was_up and await self._ari.is_taken():
-                # a daemon that died a moment ago may still be listed: only a second look tells
-                await asyncio.sleep(self._pace.second_look)
-                if await self._ari.is_taken():
-                    raise OperatorError(
-                        f"ARI application '{self._ari.app}' is in use on this Asterisk by another daemon: "
-                        "one Asterisk takes one daemon; stop the other"
-                    )
+            if not self._was_up and await self._stays_taken():
+                raise OperatorError(
+                    f"ARI application '{self._ari.app}' is in use on this Asterisk by another daemon: "
+                    "one Asterisk takes one daemon; stop the other"
+                )
         except (AriUnreachable, AriRefused) as error:
             return str(error)
         try:
@@ -127,6 +126,14 @@ class Link:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(1.0):
                     await websocket.close()
+
+    async def _stays_taken(self) -> bool:
+        """A daemon that died a moment ago may still be listed, longer on a busy machine: only further looks tell."""
+        for _ in range(LOOKS):
+            if not await self._ari.is_taken():
+                return False
+            await asyncio.sleep(self._pace.next_look)
+        return await self._ari.is_taken()
 
     async def _listen(self, websocket: aiohttp.ClientWebSocketResponse) -> str:
         waiting: list[ae.AriEvent] = []

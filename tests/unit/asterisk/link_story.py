@@ -14,7 +14,7 @@ from asterisk_privacy.asterisk.ari import Ari, AriAccess, Reading
 from asterisk_privacy.asterisk.link import Link, Pace
 from asterisk_privacy.call import pbx
 
-PACE = Pace(ping=0.02, silence=0.3, backoff=(0.02, 0.05, 0.3), stable=0.1, second_look=0.05)
+PACE = Pace(ping=0.02, silence=0.3, backoff=(0.02, 0.05, 0.3), stable=0.1, next_look=0.02)
 
 
 class Story:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import struct
 import time
 import uuid
@@ -34,13 +35,17 @@ def frame(n: int = 1) -> bytes:
 class Ear:
     tap: uuid.UUID
     frames: list[tuple[float, int]] = field(default_factory=list)
+    reads: int = 0
     ended: int = 0
     at_frame: Callable[[int], None] = lambda _n: None
 
-    def sink(self, complete_at: float, samples: bytes) -> None:
-        assert len(samples) == FRAME_BYTES
-        self.frames.append((complete_at, samples[0]))
-        self.at_frame(samples[0])
+    def sink(self, read_at: float, samples: bytes) -> None:
+        count = len(samples) // FRAME_BYTES
+        assert count and len(samples) == count * FRAME_BYTES
+        self.reads += 1
+        for i, n in enumerate(samples[::FRAME_BYTES]):
+            self.frames.append((read_at - FRAME_SECONDS * (count - 1 - i), n))
+            self.at_frame(n)
 
     def over(self) -> None:
         self.ended += 1
@@ -245,12 +250,68 @@ async def test_forget_takes_back_what_is_in_the_socket_already(server: aus.Audio
     assert (ear.numbers, ear.ended, server.connected) == ([1], 0, 0)
 
 
-async def test_forget_from_within_a_frame_of_a_burst(server: aus.AudioSocketServer, ear: Ear) -> None:
+@pytest.mark.parametrize("more", [b"", message(aus.KIND_HANGUP)])
+async def test_forget_from_within_a_read(server: aus.AudioSocketServer, ear: Ear, more: bytes) -> None:
     mistakes: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _loop, context: mistakes.append(context))
     ear.at_frame = lambda n: server.forget(ear.tap) if n == 2 else None
-    await shut_out(await peer(server, name(ear.tap), b"".join(frame(n) for n in range(1, 9))))
+    connection = await peer(server, name(ear.tap), frame(1))
+    await until(lambda: ear.numbers == [1])
+    connection[1].write(frame(2) + more)
+    await shut_out(connection)
     assert (ear.numbers, ear.ended, mistakes) == ([1, 2], 0, [])
+
+
+async def test_a_tap_that_speaks_is_read_now_and_then(server: aus.AudioSocketServer, ear: Ear) -> None:
+    """Each wake-up costs more than all else that is done with a frame."""
+    _, writer = await peer(server, name(ear.tap))
+    for n in range(100):
+        writer.write(frame(n))
+        await asyncio.sleep(0.004)
+    await until(lambda: len(ear.frames) == 100)
+    assert ear.numbers == list(range(100))
+    assert ear.reads <= 25
+    writer.close()
+    await until(lambda: ear.ended == 1)
+
+
+async def test_what_has_arrived_can_be_heard_at_once(server: aus.AudioSocketServer, ear: Ear, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aus, "LISTEN_SECONDS", 60.0)
+    _, writer = await peer(server, name(ear.tap), frame(1))
+    await until(lambda: ear.numbers == [1])
+    writer.write(frame(2) + frame(3) + frame(4)[:100])
+    await writer.drain()
+    server.hear(ear.tap)
+    assert ear.numbers == [1, 2, 3]
+    server.hear(ear.tap)
+    writer.write(frame(4)[100:])
+    await writer.drain()
+    server.hear(ear.tap)
+    assert ear.numbers == [1, 2, 3, 4]
+    server.forget(ear.tap)
+    server.hear(ear.tap)
+    writer.close()
+
+
+async def test_a_mistake_with_one_tap_leaves_the_others_heard(server: aus.AudioSocketServer, ear: Ear) -> None:
+    mistakes: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: mistakes.append(context))
+    other = Ear(server.names.new())
+    server.expect(other.tap, other.sink, other.over)
+
+    def fail(n: int) -> None:
+        assert n < 2
+
+    ear.at_frame = fail
+    _, first = await peer(server, name(ear.tap), frame(1))
+    _, second = await peer(server, name(other.tap), frame(1))
+    for n in (2, 3, 4):
+        for writer in (first, second):
+            writer.write(frame(n))
+        await until(lambda n=n: other.numbers[-1] == n)  # type: ignore[misc]
+    assert mistakes
+    first.close()
+    second.close()
 
 
 async def test_forget_before_the_peer_comes(server: aus.AudioSocketServer, ear: Ear) -> None:
@@ -260,12 +321,15 @@ async def test_forget_before_the_peer_comes(server: aus.AudioSocketServer, ear: 
 
 
 class _Transport(asyncio.Transport):
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, extra: dict[str, object]) -> None:
+        super().__init__(extra)
         self.aborted = False
 
     def abort(self) -> None:
         self.aborted = True
+
+    def pause_reading(self) -> None:
+        """Test code goes on feeding it."""
 
 
 PIECE = st.one_of(
@@ -283,8 +347,9 @@ def test_any_bytes_never_raise_and_never_reach_another_tap(after: list[bytes], b
         mine, other = Ear(server.names.new()), Ear(server.names.new())
         server.expect(mine.tap, mine.sink, mine.over)
         server.expect(other.tap, other.sink, other.over)
-        one = aus._Peer(server)
-        transport = _Transport()
+        one, (near, far) = aus._Peer(server), socket.socketpair()
+        near.setblocking(False)
+        transport = _Transport({"socket": near})
         one.connection_made(transport)
         stream = b"".join((*before, name(mine.tap) if named else b"", *after))
         for start in range(0, len(stream), cut):
@@ -299,5 +364,8 @@ def test_any_bytes_never_raise_and_never_reach_another_tap(after: list[bytes], b
         one.connection_lost(None)
         assert other.ended == 0
         server.forget(other.tap)
+        await server.stop()
+        near.close()
+        far.close()
 
     asyncio.run(run())

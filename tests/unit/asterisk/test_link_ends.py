@@ -42,13 +42,13 @@ async def test_a_user_that_may_only_read(toy: ToyAri) -> None:
 
 
 async def test_a_name_that_another_daemon_has(toy: ToyAri) -> None:
-    toy.taken = [True, True]
+    toy.taken = [True] * 99
     assert "in use" in await failing(toy)
     assert toy.apps == []
 
 
 async def test_a_name_that_a_dead_daemon_had_a_moment_ago(toy: ToyAri) -> None:
-    toy.taken = [True, False]
+    toy.taken = [True, True, True]
     async with running(toy) as (link, _, _task):
         await until(lambda: link.up)
 
@@ -65,7 +65,7 @@ async def test_a_daemon_that_starts_before_asterisk_still_looks_whether_the_name
     toy.status = 503
     async with running(toy) as (link, _, task):
         await until(lambda: link.counts["lost"] >= 2)
-        toy.taken = [True, True]
+        toy.taken = [True] * 99
         toy.status = 200
         await until(task.done)
         assert isinstance(task.exception(), OperatorError)
