@@ -114,27 +114,31 @@ async def _do(request: web.Request, act: Act, write: Callable[[Registry, Recordi
     site, visit = site_of(request), visit_of(request)
     recording_id = request.match_info["id"]
 
-    def work(registry: Registry) -> tuple[Refusal | None, str]:
+    def work(registry: Registry) -> tuple[Refusal | None, str, bool]:
         row = registry.recording(recording_id)
         if row is None:
-            return Refusal.UNKNOWN, ""
+            return Refusal.UNKNOWN, "", False
         refusal = why_not_do(visit.viewer, facts_of(row), act)
-        return (refusal, "") if refusal is not None else (None, write(registry, row, visit))
+        if refusal is not None:
+            return refusal, "", False
+        sentence, after = write(registry, row, visit), registry.recording(recording_id)
+        return None, sentence, after is not None and why_not_see(visit.viewer, facts_of(after)) is None
 
     try:
-        refusal, sentence = await site.ask(work, visit.actor)
+        refusal, sentence, still_his = await site.ask(work, visit.actor)
     except WrongState as error:
         return _back(request, "refused", str(error))
     if refusal in (Refusal.UNKNOWN, Refusal.OWN):
         return error_page(request, 404, "no-recording")
     if refusal is not None:
         return error_page(request, 403, "refusal", why=say(request, f"refusal-{refusal}"))
-    return _back(request, "done", sentence)
+    return _back(request, "done", sentence, to_the_recording=still_his)
 
 
-def _back(request: web.Request, kind: str, sentence: str) -> web.StreamResponse:
+def _back(request: web.Request, kind: str, sentence: str, to_the_recording: bool = True) -> web.StreamResponse:
+    """To the first page when it is no longer his, such as after an objection to his only purpose."""
     notice(request, kind, sentence)
-    raise web.HTTPSeeOther(f"/recordings/{request.match_info['id']}")
+    raise web.HTTPSeeOther(f"/recordings/{request.match_info['id']}" if to_the_recording else "/")
 
 
 def _day(text: str) -> datetime | None:
