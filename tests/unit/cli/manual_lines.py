@@ -43,10 +43,10 @@ def lines_of(manual: Path) -> Iterator[Line]:
 
 def _line(manual: str, text: str, words: list[str]) -> Line:
     read_from, write_to = (_take(words, sign) for sign in ("<", ">"))
-    if words[0] == "sudo":
-        words = words[3:] if words[1] == "-u" else words[1:]
     if words[0] == "ssh":  # the shell at the other end splits once more
         words = shlex.split(" ".join(words[2:]))
+    if words[0] == "sudo":
+        words = words[3:] if words[1] == "-u" else words[1:]
     return Line(manual, text, tuple(words), read_from, write_to)
 
 
