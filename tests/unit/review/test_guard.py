@@ -11,6 +11,7 @@ from review_site import PAGES, ReviewSite
 
 from asterisk_privacy.review.accounts import Account, hashed, password_fits
 from asterisk_privacy.review.app import LONGEST_BODY
+from asterisk_privacy.review.serve import only_the_place
 
 ACTS = ("listen", "reviewed", "lesson", "case", "objection")
 PLAIN = ("not found", "internal server error", "traceback")
@@ -207,3 +208,15 @@ def test_a_guess_costs_as_much_for_a_name_that_nobody_has() -> None:
     assert 0.5 < unknown / known < 2
     assert password_fits(account, "correct horse battery") and not password_fits(account, "correct horse battery ")
     assert re.match(r"\$argon2id\$v=19\$m=65536,t=3,p=4\$", account.password or "")
+
+
+async def test_a_mistake_of_ours_tells_nothing_and_has_the_headers(site: ReviewSite, caplog: pytest.LogCaptureFixture) -> None:
+    site.site.rules = None  # type: ignore[assignment]
+    with caplog.filtering(only_the_place):
+        async with Browser(site) as one:
+            answer = await one.sign_in("rita")
+    assert answer.status == 500 and "NoneType" not in answer.text and "Traceback" not in answer.text
+    check_headers(answer)
+    [told] = [record.getMessage() for record in caplog.records if record.name == "aiohttp.server"]
+    assert re.fullmatch(r"AttributeError at purging\.py:\d+ in \S+", told)
+    assert "Traceback" not in caplog.text
