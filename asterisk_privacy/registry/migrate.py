@@ -54,8 +54,8 @@ def _copy_of(file: RegistryFile, version: int) -> Path:
         backup(file.path, copy)
     except OSError as error:
         raise OperatorError(
-            f"registry {file.path}: the copy before the upgrade, {copy.name}, cannot be written ({error.strerror}); make room there or mend "
-            "the directory's mode; nothing was changed"
+            f"registry {file.path}: the copy before the upgrade, {copy.name}, cannot be written ({error.strerror}); make room there, or "
+            "mend the directory's mode; nothing was changed"
         ) from error
     return copy
 
