@@ -191,6 +191,16 @@ async def alive(customer: Phone, agent: Phone) -> None:
     assert tones.level(agent.heard(since), CUSTOMER) > -25
 
 
+async def held(customer: Phone, agent: Phone) -> None:
+    """For a second the agent holds, and the customer says what must not be kept."""
+    customer.say(Tone(HELD))
+    await agent.hold()
+    await customer.talk(1.0)
+    customer.say(Tone(CUSTOMER))
+    await customer.talk(0.1)
+    await agent.unhold()
+
+
 class Cut:
     """A TCP proxy that can be cut (all connections die, new ones are refused) or frozen (nothing passes, nothing closes)."""
 

@@ -15,14 +15,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from fault_lab import AGENT, ALWAYS, CUSTOMER, HELD, VOICES, Broken, nothing_in_clear, settled
+from fault_lab import AGENT, ALWAYS, VOICES, Broken, held, nothing_in_clear, settled
 from told_logs import CALLER_NAME, CALLER_NUMBER, personal
 
 from asterisk_privacy.call.timeline import SpanKind
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.lab import tones
 from asterisk_privacy.lab.pbx import free_port
-from asterisk_privacy.lab.rtp import Tone
 from asterisk_privacy.lab.unpack import Install
 from asterisk_privacy.policy.retention import Days
 from asterisk_privacy.registry.rows import RecordingRow, State
@@ -101,12 +100,7 @@ async def test_a_call_through_a_reload_is_whole_and_the_next_one_follows_the_new
         taken = await asyncio.to_thread(reload, watched)
         assert (taken.returncode, taken.stdout) == (0, "Changed for new calls: purposes.proof, store.recipients\n")
         await customer.talk(1.5)
-        customer.say(Tone(HELD))
-        await agent.hold()
-        await customer.talk(1.0)
-        customer.say(Tone(CUSTOMER))
-        await customer.talk(0.1)
-        await agent.unhold()
+        await held(customer, agent)
         await customer.talk(1.0)
         await customer.hangup()
     await watched.over()

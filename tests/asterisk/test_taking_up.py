@@ -5,27 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from fault_lab import AGENT, ALWAYS, CUSTOMER, FLAG, HELD, VOICES, Broken, nothing_in_clear, settled
+from fault_lab import AGENT, ALWAYS, CUSTOMER, FLAG, HELD, VOICES, Broken, held, nothing_in_clear, settled
 
 from asterisk_privacy.call.timeline import SpanKind
 from asterisk_privacy.lab import tones
 from asterisk_privacy.lab.rtp import Tone
-from asterisk_privacy.lab.unpack import Install
+from asterisk_privacy.registry.parts import audio_of
 from asterisk_privacy.registry.rows import RecordingRow, State
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.timeout(90)]
-
-
-@pytest.fixture
-def broken(install: Install, tmp_path: Path) -> Iterator[Broken]:
-    one = Broken(tmp_path, install)
-    one.site.__enter__()
-    yield one
-    one.site.__exit__(None, None, None)
 
 
 async def killed_and_started(one: Broken) -> None:
@@ -52,12 +42,7 @@ async def test_killed_in_mid_talk_the_call_goes_on_as_a_second_part(broken: Brok
         customer.say(Tone(CUSTOMER))
         agent.say(Tone(AGENT))
         await customer.talk(1.5)
-        customer.say(Tone(HELD))
-        await agent.hold()
-        await customer.talk(1.0)
-        customer.say(Tone(CUSTOMER))
-        await customer.talk(0.1)
-        await agent.unhold()
+        await held(customer, agent)
         await customer.talk(1.5)
         await customer.hangup()
     await broken.over()
@@ -77,6 +62,8 @@ async def test_killed_in_mid_talk_the_call_goes_on_as_a_second_part(broken: Brok
     audio = broken.site.listen(second.id)
     later = [s for s in call.spans if s.kind is SpanKind.TALK][1:]
     assert len(audio) == sum((s.end_ms - s.start_ms) // 20 * 160 for s in later)
+    assert [p.span.start_ms for p in audio_of(second, [second, first])] == [s.start_ms for s in later]
+    assert audio_of(first, [second, first])[0].span.start_ms == next(s.start_ms for s in call.spans if s.kind is SpanKind.TALK)
     assert tones.level(broken.site.listen(first.id, allow_truncated=True)[:, 0], CUSTOMER) > -25
     settled(broken)
     nothing_in_clear(broken)

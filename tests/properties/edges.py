@@ -41,7 +41,8 @@ def pieces(call: Call) -> Iterator[Piece]:
     for begin, end, heard in call.truth.intervals():
         if begin < call.truth.wiped_at:
             continue
-        for since, until in _without(_known_since(call, begin), end, doubts):
+        for known, until in _without(_known_since(call, begin), end, doubts):
+            since = _awake(call, known)
             for channel in sorted(heard):
                 if (last := _read_until(call, channel, until)) - since >= SHORTEST:
                     yield _piece(channel, since, last, kept.get(channel, []))
@@ -57,6 +58,12 @@ def _piece(channel: str, begin: float, end: float, kept: list[tuple[float, float
 
 def _known_since(call: Call, begin: float) -> float:
     return max([begin, *(n.arrived for n in call.world.news if begin - 0.002 <= n.at <= begin + NEAR)])
+
+
+def _awake(call: Call, known: float) -> float:
+    """A loop that stands still when the debounce is over opens the gate when it goes on."""
+    settle = call.world.timing.settle
+    return next((until - settle for since, until in sorted(call.world.busy) if since <= known + settle < until), known)
 
 
 def _read_until(call: Call, channel: str, end: float) -> float:
