@@ -44,6 +44,22 @@ async def test_a_session_that_is_over_leads_back_to_the_form(fresh: ReviewSite, 
         await expect(rita.page.get_by_label("Password")).to_be_visible()
 
 
+async def test_who_listens_is_not_idle(fresh: ReviewSite, visit: Visit) -> None:
+    async with visit(fresh, "rita") as rita:
+        await rita.page.clock.install()
+        await rita.listen()
+        await rita.page.get_by_role("button", name="Play").click()
+        await rita.until("!document.querySelector('audio').paused")
+        fresh.tick(14 * 60)
+        async with rita.page.expect_response(re.compile("/timeline.json$")) as told:
+            await rita.page.clock.fast_forward(60_000)
+        assert (await told.value).status == 200
+        fresh.tick(14 * 60)
+        await rita.page.get_by_label("Outcome", exact=True).fill("good opening")
+        await rita.page.get_by_role("button", name="Reviewed").click()
+        await expect(rita.page.get_by_role("status").first).to_have_text("Noted: reviewed.")
+
+
 async def test_an_agent_reads_it_in_his_own_language(office: ReviewSite, visit: Visit) -> None:
     async with visit(office, "wim") as wim:
         await expect(wim.page.locator("html")).to_have_attribute("lang", "nl")

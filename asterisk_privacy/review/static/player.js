@@ -4,6 +4,7 @@ import { CallMap, clamp, clock } from "./mapping.js";
 import { Picture } from "./picture.js";
 
 const STOP_MS = 1000; // how long a marked gap stops the playing
+const STAY_MS = 45_000; // how often a listener tells that he is not idle
 const SPEEDS = [0.75, 1, 1.25, 1.5, 1.75, 2];
 
 class Player {
@@ -167,7 +168,13 @@ class Player {
     this.audio.addEventListener("error", () => this.#failed());
     this.root.addEventListener("keydown", (event) => this.#key(event));
     this.#pointing();
+    setInterval(() => this.#stay(), STAY_MS);
     new ResizeObserver(() => this.picture.draw()).observe(this.slider);
+  }
+
+  // A long call is heard from the browser's buffer: without a word to the server the session would end under the listener.
+  #stay() {
+    if (this.playing) fetch(this.root.dataset.timeline.split("?")[0], { cache: "no-store" }).catch(() => undefined);
   }
 
   #atEnd() {
