@@ -33,12 +33,12 @@ class ReviewRoles:
 
     @classmethod
     def of(cls, written: Mapping[str, Mapping[str, list[str]]], book: Book) -> ReviewRoles:
-        """What is not written: a reviewer listens to what chance picked, an incident handler to what an agent kept, others to nothing."""
-        usual = {Role.REVIEWER: {Trigger.SAMPLE}, Role.INCIDENT_HANDLER: {Trigger.FLAG}}
-        chosen = {
-            role: frozenset(name for name, purpose in book.purposes.items() if purpose.trigger in triggers)
-            for role, triggers in usual.items()
-        }
+        """What is not written: an incident handler listens to what an agent kept; a reviewer to what chance picked or a review ends, if no
+        agent keeps it; others to nothing."""
+        flagged = {name for name, purpose in book.purposes.items() if purpose.trigger is Trigger.FLAG}
+        sampled = {name for name, purpose in book.purposes.items() if purpose.trigger is Trigger.SAMPLE}
+        ends_reviewed = {name for name, purpose in book.purposes.items() if purpose.retention.lesson_time() is not None}
+        chosen = {Role.REVIEWER: frozenset(sampled | ends_reviewed - flagged), Role.INCIDENT_HANDLER: frozenset(flagged)}
         for name, table in written.items():
             chosen[Role(name)] = frozenset(table.get("purposes", ()))
         return cls(chosen)

@@ -16,9 +16,14 @@ SAMPLE = (Path(__file__).parents[3] / "examples" / "config.toml").read_text()
 def test_roles_that_are_not_written(tmp_path: Path) -> None:
     config = load(Path(__file__).parents[3] / "examples" / "config.toml")
     assert config.review.purposes(config.book).purposes == {
-        Role.REVIEWER: frozenset({"training"}),
+        Role.REVIEWER: frozenset({"training", "quality"}),  # not proof: nobody but who is named
         Role.INCIDENT_HANDLER: frozenset({"complaint"}),
     }
+    case_closed = 'until = "case-closed", plus_days = 30, link_within_days = 30'
+    assert case_closed in SAMPLE
+    text = SAMPLE.replace(case_closed, 'until = ["reviewed", "discussed"]')
+    config = parse(text)
+    assert config.review.purposes(config.book).purposes[Role.REVIEWER] == {"training", "quality"}  # an agent keeps complaints
 
 
 def test_roles_that_are_written_replace_only_themselves() -> None:
