@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from asterisk_privacy.call.timeline import Passage
 from asterisk_privacy.cli.common import actor, config_option, configured, local, operator_errors
 from asterisk_privacy.cli.review_screen import Screen
 from asterisk_privacy.daemon.review_settings import Role
@@ -16,6 +17,7 @@ from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.policy.retention import Milestone
 from asterisk_privacy.registry.clock import utc_now
+from asterisk_privacy.registry.parts import audio_of
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import RecordingRow
 from asterisk_privacy.review.accounts import AccountBook
@@ -134,7 +136,7 @@ def _listen(
     keys = Identity.load_all(identity) if identity is not None else identities(settings, os.environ)
     _note(registry, row.id, "recording.listen", purpose=purpose, reason=reason)
     try:
-        heard = _play(settings, row, keys)
+        heard = _play(settings, row, keys, audio_of(row, registry.recordings(call_id=row.call_id)))
     except OperatorError as error:
         _note(registry, row.id, "recording.listen-failed", why=type(error).__name__)
         raise
@@ -162,11 +164,11 @@ def _asked_purpose(viewer: Viewer, row: RecordingRow) -> str:
     return str(click.prompt("For which purpose", type=click.Choice(possible), default=possible[0]))
 
 
-def _play(settings: Config, row: RecordingRow, keys: Sequence[Identity]) -> Playing:
+def _play(settings: Config, row: RecordingRow, keys: Sequence[Identity], where: Sequence[Passage]) -> Playing:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core would hold the key and the audio
     flac = open_sealed(layout.place(settings.store.directory, row.id, layout.SEALED), keys, allow_truncated=row.truncated)
     try:
-        with Speaker(flac.rate) as speaker, Keyboard() as keyboard, Screen(row.spans, flac.frames, flac.rate) as screen:
+        with Speaker(flac.rate) as speaker, Keyboard() as keyboard, Screen(row.spans, flac.frames, flac.rate, where=where) as screen:
             return play(flac, speaker, keyboard, screen.show)
     finally:
         flac.close()

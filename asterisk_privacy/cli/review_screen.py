@@ -10,7 +10,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from asterisk_privacy.call.timeline import Span, passages
+from asterisk_privacy.call.timeline import Passage, Span, passages
 from asterisk_privacy.cli.common import clock
 from asterisk_privacy.cli.timeline_bar import bar, legend
 from asterisk_privacy.review.transport import Playing, call_ms
@@ -20,11 +20,13 @@ HELP = "space pause   ← → 5 s   ↑ ↓ speed   q end"
 
 
 class Screen:
-    """Shows nothing but the last state where no terminal is."""
+    """Shows nothing but the last state where no terminal is. `where`: where in the call the audio lies, if it is but a part of it."""
 
-    def __init__(self, spans: Sequence[Span], frames: int, rate: int, console: Console | None = None) -> None:
+    def __init__(
+        self, spans: Sequence[Span], frames: int, rate: int, console: Console | None = None, where: Sequence[Passage] | None = None
+    ) -> None:
         self._spans = spans
-        self._passages = passages(spans)
+        self._passages = passages(spans) if where is None else where
         self._length_ms = max((span.end_ms for span in spans), default=0)
         self._frames = frames
         self._rate = rate

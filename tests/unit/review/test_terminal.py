@@ -14,7 +14,7 @@ import pytest
 from review_site import AGENT_HZ, CUSTOMER_HZ, RATE, SPANS, Stereo, sound
 from rich.console import Console
 
-from asterisk_privacy.call.timeline import SpanKind, passages
+from asterisk_privacy.call.timeline import SpanKind, passages, passages_of_parts
 from asterisk_privacy.cli.review_screen import Screen
 from asterisk_privacy.cli.timeline_bar import LETTERS, bar
 from asterisk_privacy.lab import tones
@@ -217,6 +217,16 @@ def test_the_screen_shows_where_it_is() -> None:
     timeline, caret, *_rest = shown = console.export_text().splitlines()
     assert timeline[caret.index("^")] == "█" and caret.index("^") == 15 * 60 // 26
     assert any("0:06 / 0:12" in line and "1.5x" in line and "0:15 of the call" in line and "❚❚" in line for line in shown)
+
+
+def test_the_second_part_of_a_call_is_shown_where_it_was_said() -> None:
+    console = Console(width=100, record=True, force_terminal=False, file=open(os.devnull, "w"))  # noqa: SIM115
+    first, second = passages_of_parts(SPANS, [8000, 4000])
+    assert first
+    console.print(Screen(SPANS, FRAMES, RATE, console, where=second).drawn(Playing(position=0, speed=1.0, paused=True)))
+    begun = second[0].span.start_ms
+    assert begun > 10_000
+    assert any(f"0:{begun // 1000:02} of the call" in line for line in console.export_text().splitlines())
 
 
 def test_the_kinds_of_gap_differ_without_colour() -> None:
