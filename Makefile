@@ -13,7 +13,7 @@ STAMP := $(VENV)/.installed
 FAST = TMPDIR=$$(test -w /dev/shm && echo /dev/shm || echo /tmp) $(BIN)/python -m pytest -q -m 'not asterisk' --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help venv lab demo lint unit core test-browser screenshots test-asterisk matrix test bench sounds clean
+.PHONY: help venv lab demo lint unit core test-browser screenshots test-asterisk matrix test bench install deb test-deb sounds clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,6 +73,16 @@ test: lint unit core test-browser lab test-asterisk  ## all of it
 bench: venv  ## planning a purge of a million recordings, and the time from key to sealed after half an hour of talk
 	@$(BIN)/python tools/bench.py
 	@$(BIN)/python -m pytest -q tests/unit/daemon/test_key_to_sealed.py --durations=3 --durations-min=0.01
+
+PREFIX ?= /usr/local
+install:  ## the program, its libraries, manual and unit below PREFIX (/usr/local), or below DESTDIR for a package; starts nothing
+	@DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" PYTHON="$(PYTHON)" packaging/install.sh
+
+deb:  ## dist/asterisk-privacy_*.deb for this Debian, looked at by lintian (apt install debhelper lintian python3-venv)
+	@packaging/make_deb.sh
+
+test-deb: deb  ## that package installed, upgraded, removed and purged in a Debian of its own (apt install mmdebstrap; as root)
+	@packaging/try_deb.sh
 
 sounds:  ## speak dialplan/sounds/*/*.txt anew (needs espeak-ng and sox)
 	@command -v espeak-ng >/dev/null && command -v sox >/dev/null || { echo "make: apt install espeak-ng sox"; exit 1; }

@@ -2,4 +2,4 @@
 
 from asterisk_privacy.cli.main import main
 
-main()
+main(prog_name="asterisk-privacy")
