@@ -188,7 +188,8 @@ def test_cases_without_a_reference_are_carried_over_too(path: Path) -> None:
     migrate(file, STEPS[:4])
     with file.change() as db:
         sql(db, "INSERT INTO calls (id, profile, direction, begun_at) VALUES ('c1', 'sales', 'in', 1)")
-        for recording, state in (("open", "sealed"), ("shut", "sealed"), ("only-shut", "sealed"), ("linked", "sealed"), ("gone", "erased")):
+        states = {"open": "sealed", "shut": "sealed", "again": "sealed", "only-shut": "sealed", "linked": "sealed", "gone": "erased"}
+        for recording, state in states.items():
             columns = "id, call_id, part, state, recorded_at, state_at, state_reason"
             sql(db, f"INSERT INTO recordings ({columns}) VALUES (?, 'c1', 1, ?, 1, 1, '')", (recording, state))
         sql(db, "INSERT INTO cases (id, kind, reference, opened_at) VALUES (1, 'complaint', 'K-1', 1000)")
@@ -198,6 +199,7 @@ def test_cases_without_a_reference_are_carried_over_too(path: Path) -> None:
             ("open", "case-opened", 1000),
             ("shut", "case-opened", 1000),
             ("shut", "case-closed", 3000),
+            *[("again", kind, at) for kind, at in (("case-opened", 1), ("case-closed", 3000), ("case-opened", 4000), ("reviewed", 5000))],
             ("only-shut", "case-closed", 4000),
             ("linked", "case-closed", 5000),  # of a case that was opened again since: it stays open
             ("gone", "case-opened", 1000),
@@ -211,6 +213,7 @@ def test_cases_without_a_reference_are_carried_over_too(path: Path) -> None:
         assert told == {
             "K-1": (None, ("linked",), False),
             "recording open": (None, ("open",), False),
+            "recording again": (None, ("again",), False),
             "recording shut": (3, ("shut",), True),
             "recording only-shut": (4, ("only-shut",), True),
         }
