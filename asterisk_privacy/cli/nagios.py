@@ -54,7 +54,7 @@ def _faults(report: Report) -> Iterator[tuple[int, str]]:
         yield 1, "alarms since the start: " + " ".join(f"{name} {count}" for name, count in alarms.items())
     advice = report.get("advice")
     if isinstance(advice, list) and advice:
-        yield 1, f"Asterisk is not set up for it ({len(advice)} faults, see status)"
+        yield 1, f"{len(advice)} faults in how Asterisk and the network are set up, see status"
 
 
 def _fine(report: Report) -> str:

@@ -114,7 +114,7 @@ def _rows(report: Report) -> Iterator[tuple[str, str]]:
     yield "Alarms", _bad(_pairs(alarms)) if alarms else "none"
     advice = report.get("advice")
     for line in advice if isinstance(advice, list) else ():
-        yield "[red]Asterisk is not set up for it[/red]", escape(str(line))
+        yield "[red]Warning[/red]", escape(str(line))
 
 
 def _bad(words: str) -> str:

@@ -6,13 +6,15 @@ import ipaddress
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from asterisk_privacy.daemon.settings import Address, Config
+from asterisk_privacy.daemon.settings import Address, Config, Network
 
-WAY_OUT = "use a network of its own or a tunnel (WireGuard, IPsec) between the two, and a firewall that lets nobody but Asterisk in"
+WAY_OUT = 'use a network of its own or a tunnel (WireGuard, IPsec), a firewall, and then [asterisk] network = "private"'
 
 
 def plain_tcp(config: Config) -> Iterator[str]:
-    """One line for each address that is not this machine's own and is spoken to in clear."""
+    """One line for each address that is not this machine's own and is spoken to in clear; none if the network is nobody else's."""
+    if config.asterisk.network is Network.PRIVATE:
+        return
     audio, agi = config.capture, config.fastagi.listen
     for name, address in (("listen", audio.listen), ("advertise", audio.advertise)):
         if address is not None and not is_loopback(address.host):

@@ -53,12 +53,20 @@ class Unfinished(StrEnum):
     REMOVE = "remove"
 
 
+class Network(StrEnum):
+    """What lies between the recorder and Asterisk, where they are not on one machine."""
+
+    OPEN = "open"
+    PRIVATE = "private"  # their own network or a tunnel: then nobody need be warned that they speak in clear
+
+
 @dataclass(frozen=True, slots=True)
 class Asterisk:
     ari_url: Text = "http://127.0.0.1:8088"
     ari_user: Word = "asterisk-privacy"
     ari_password_file: Path = Path("/etc/asterisk-privacy/ari.secret")
     app: Word = "asterisk-privacy"
+    network: Network = Network.OPEN
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,12 @@ def test_what_leaves_the_machine_in_clear(settings: str, places: list[str]) -> N
     assert warned(settings + "\n") == places
 
 
+def test_a_network_that_is_nobody_elses() -> None:
+    settings = '[asterisk]\nnetwork = "private"\nari_url = "http://10.0.0.1:8088"\n[capture]\nlisten = "10.0.0.2:9092"\n'
+    assert warned(settings) == []
+    assert len(warned(settings.replace("private", "open"))) == 2
+
+
 def test_all_addresses_are_named_so() -> None:
     (line,) = plain_tcp(parse('[fastagi]\nlisten = "0.0.0.0:4573"\n' + POLICY))
     assert "all addresses of this machine" in line
