@@ -32,6 +32,8 @@ def look_at_the_recorder(steps: Steps, control: Path) -> None:
     ari = report.get("ari")
     if isinstance(ari, dict) and ari.get("connected"):
         steps.fine("connected", f"as {ari.get('app')}")
+    elif not steps.good("ari"):
+        steps.cannot("connected", "Asterisk does not let anybody in, see above")
     else:
         steps.wrong("connected", "it tries again every few seconds, and its journal says why not: journalctl -u asterisk-privacy")
 

@@ -24,9 +24,9 @@ BEFORE_A_CALL = ("recorder", "ari", "connected", "modules", "dialplan")
 async def selftest(config: Config, steps: Steps, actor: str, like: str = "", keep_digits: str = "*1") -> None:
     """OperatorError where this machine is not ready to be looked at (no secret, no registry)."""
     access = AriAccess(config.asterisk.ari_url, config.asterisk.ari_user, _secret(config))
-    before.look_at_the_recorder(steps, config.control.socket)
     async with Channels(access) as channels:
         await before.look_at_ari(steps, channels.ari, access)
+        before.look_at_the_recorder(steps, config.control.socket)
         if steps.good("ari"):
             try:
                 await channels.listen()

@@ -15,8 +15,8 @@ class Result(StrEnum):
 
 
 STEPS = {
-    "recorder": "the recorder runs and answers",
     "ari": "Asterisk's ARI lets us in",
+    "recorder": "the recorder runs and answers",
     "connected": "the recorder is connected to Asterisk",
     "modules": "Asterisk has the modules",
     "dialplan": "the dialplan has our contexts",
