@@ -8,11 +8,11 @@ from asterisk_privacy.registry import reading
 from asterisk_privacy.registry.db import RegistryFile, sql
 from asterisk_privacy.registry.rows import RecordingRow
 
-MOST = 500  # shown at once: the oldest first, for they end first
+MOST = 500  # shown at once: the newest so many, for this week's sample is among them
 
 _WAITING = """SELECT r.id FROM recordings r WHERE r.state = 'sealed'
     AND EXISTS (SELECT 1 FROM recording_purposes p WHERE p.recording_id = r.id AND p.withdrawn_at IS NULL AND p.name IN ({names}))
-    AND NOT EXISTS ({done}) ORDER BY r.recorded_at, r.id LIMIT ?"""
+    AND NOT EXISTS ({done}) ORDER BY r.recorded_at DESC LIMIT ?"""
 _REVIEWED = "SELECT 1 FROM milestones m WHERE m.recording_id = r.id AND m.kind = 'reviewed'"
 _LINKED = "SELECT 1 FROM case_links l WHERE l.recording_id = r.id"
 

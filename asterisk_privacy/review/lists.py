@@ -57,7 +57,7 @@ async def queue(request: web.Request) -> web.StreamResponse:
     def look(registry: Registry) -> list[RecordingRow]:
         return registry.unreviewed(purposes)
 
-    rows = await site.ask(look)
+    rows = await site.read(look)
     lines = lines_of(site, visit, rows)
     today = site.now().astimezone()
     monday = (today - timedelta(days=today.weekday())).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -73,7 +73,7 @@ async def cases(request: web.Request) -> web.StreamResponse:
     def look(registry: Registry) -> tuple[list[CaseRow], list[RecordingRow]]:
         return registry.cases(), registry.without_case(purposes)
 
-    every, waiting = await site.ask(look)
+    every, waiting = await site.read(look)
     opened = [one for one in every if one.closed_at is None]
     closed = [one for one in reversed(every) if one.closed_at is not None][:50]
     return page(request, "cases.html", open_cases=opened, closed_cases=closed, waiting=lines_of(site, visit, waiting), case=None)
