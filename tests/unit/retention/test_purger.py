@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
@@ -177,6 +178,26 @@ def test_files_and_rows_are_compared_both_ways(place: Place) -> None:
         (Kind.FILE_OF_THE_GONE, back),
     }
     assert not report.clean and all(len(place.traces(r)) == 1 for r in (*kept, orphan, back))  # it reports, it does not delete
+
+
+def test_what_was_made_between_two_looks_is_no_finding(place: Place) -> None:
+    """Rows are read before files, page by page, while calls are sealed: neither a file without a row nor a row without a file is one."""
+    earlier_rows, earlier_files = list(RegistryRows(place.registry).states()), list(place.vault.sealed())
+    place.record(Days(90))
+
+    class Earlier(RegistryRows):
+        def states(self) -> Iterator[tuple[str, str]]:
+            return iter(earlier_rows)
+
+    class EarlierFiles:
+        def __getattr__(self, name: str) -> object:
+            return getattr(place.vault, name)
+
+        def sealed(self) -> Iterator[str]:
+            return iter(earlier_files)
+
+    assert list(Purger(Earlier(place.registry), place.vault, 25, 20).findings()) == []
+    assert list(Purger(RegistryRows(place.registry), EarlierFiles(), 25, 20).findings()) == []  # type: ignore[arg-type]
 
 
 def test_a_shredding_that_was_cut_off_is_finished_even_without_a_row(place: Place) -> None:
