@@ -52,7 +52,7 @@ class AriAccess:
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """What the channel of a call that an earlier daemon announced remembers: PRIVACY_STATE and PRIVACY_CONSENT, as they stand."""
+    """What the channel of a call that was announced remembers: PRIVACY_STATE and PRIVACY_CONSENT, as they stand."""
 
     state: str
     consent: str
@@ -63,8 +63,8 @@ class Reading:
     """The whole state of the PBX. `at`: when the reading began (monotonic seconds): news of before is in it, and must not override it when
     it comes late. `holding`: channels whose phone holds. `suspects`: channels of which it cannot
     be told; they count as holding until they move or take back a hold. `pressed`: the last of its keys that each agent's channel
-    pressed, so that a pause which nobody heard of is known all the same. `announced`: calls that a daemon announced; asked for at a
-    daemon's first reading only."""
+    pressed, so that a pause which nobody heard of is known all the same. `announced`: calls that a daemon announced, this one
+    or an earlier one: what the caller chose when nobody heard of it."""
 
     at: float
     channels: tuple[ae.Channel, ...]
@@ -170,8 +170,7 @@ class Ari:
         except (msgspec.DecodeError, KeyError, TypeError):
             return "unknown"
 
-    async def read_state(self, first: bool = False) -> Reading:
-        """`first`: this daemon's first reading; calls that an earlier one announced are looked for."""
+    async def read_state(self) -> Reading:
         began = time.monotonic()
         channels = tuple(ae.parse_channels(await self.request("GET", "channels")))
         bridges = tuple(ae.parse_bridges(await self.request("GET", "bridges")))
@@ -192,7 +191,7 @@ class Ari:
                     suspects |= others
                 if holds[one] is None and (len(inside) > 2 or called[one].startswith("PJSIP/")):
                     suspects.add(one)
-        announced = await self._announced(channels) if first else {}
+        announced = await self._announced(channels)
         presses = {c: cmd for c, cmd in pressed.items() if cmd}
         return Reading(began, channels, bridges, holding, frozenset(suspects) - holding, presses, announced)
 

@@ -188,7 +188,7 @@ class Link:
     async def _enter(self) -> Reading | str:
         try:
             await self._ari.subscribe()
-            return await self._ari.read_state(first=not self._was_up)
+            return await self._ari.read_state()
         except AriUnreachable as error:
             return str(error)
         except AriRefused as refused:

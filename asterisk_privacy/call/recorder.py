@@ -55,6 +55,11 @@ class Recorder:
     def gate(self) -> Gate:
         return GATE[self.situation]
 
+    @property
+    def refuse_key(self) -> str | None:
+        """Of the line whose notice counts now."""
+        return self._profile.refuse_key
+
     def receive(self, event: ev.Event) -> tuple[cmd.Command, ...]:
         """Takes one event and returns what must be done about it, in order. Never raises for an event at an unexpected moment."""
         if self.situation.life is Life.OVER:

@@ -26,6 +26,7 @@ from asterisk_privacy.daemon.remembered import Reminders
 from asterisk_privacy.daemon.runner import CallRunner, Tools
 from asterisk_privacy.daemon.selftest import SelftestLine
 from asterisk_privacy.daemon.settings import Config
+from asterisk_privacy.daemon.taking_up import unheard
 from asterisk_privacy.daemon.tally import Decision
 from asterisk_privacy.policy.book import Book
 from asterisk_privacy.policy.purpose import Profile
@@ -147,7 +148,8 @@ class Supervisor:
         for channel, word in reading.pressed.items():
             asyncio.get_running_loop().call_soon(self._pressed_unheard, channel, word)
         for runner in self.runners:  # each by itself: a mistake in one call must not leave the others in the dark
-            asyncio.get_running_loop().call_soon(self._link_restored, runner)
+            announced = reading.announced.get(runner.channel)
+            asyncio.get_running_loop().call_soon(self._link_restored, runner, announced.consent if announced is not None else "none")
 
     def _take_up(self, reading: Reading) -> None:
         """At the first reading: calls that the daemon before this one announced go on, the others that it left are over."""
@@ -177,8 +179,10 @@ class Supervisor:
         if runner is not None and wanted is not None and runner.recorder.situation.hush not in (wanted, Hush.OFF_RECORD):
             runner.receive(ev.KeyPressed(monotonic(), ev.AgentKey(word), channel))
 
-    def _link_restored(self, runner: CallRunner) -> None:
+    def _link_restored(self, runner: CallRunner, consent: str) -> None:
         now = monotonic()
+        for event in unheard(runner.recorder.situation, consent, runner.recorder.refuse_key, now):
+            runner.receive(event)
         if runner.channel not in self._board:
             runner.receive(ev.HungUp(now))
         runner.receive(ev.LinkRestored(now))

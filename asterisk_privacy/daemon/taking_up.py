@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from asterisk_privacy.call import events as ev
 from asterisk_privacy.call.commands import Outcome
-from asterisk_privacy.call.situation import Hush
+from asterisk_privacy.call.situation import Consent, Hush, Life, Situation
 from asterisk_privacy.call.timeline import Mark, Span, SpanKind
 from asterisk_privacy.daemon.aftermath import LeftCall
 from asterisk_privacy.daemon.health import Alarm, Health
@@ -50,6 +50,20 @@ def retold(profile: Profile, memory: Memory, consent: str, at: float, later: Seq
         yield ev.KeyPressed(at, ev.AgentKey.PAUSE, "")
     elif memory.hush is Hush.OFF_RECORD:
         yield ev.KeyPressed(at, ev.AgentKey.OFF_RECORD, "")
+
+
+def unheard(situation: Situation, consent: str, refuse_key: str | None, at: float) -> Iterator[ev.Event]:
+    """What the caller chose, or heard to its end, while the link was down: what a recorder in `situation` must be told, given the
+    PRIVACY_CONSENT of its channel. A second line's notice leaves no trace of having been heard; its call stays shut."""
+    choice, _, keys = consent.partition(":")
+    if choice == "refused" and situation.consent is not Consent.REFUSED:
+        # the line that was refused may be another one than is known here; off the record wipes and stays shut all the same
+        yield ev.KeyChosen(at, refuse_key) if refuse_key is not None else ev.KeyPressed(at, ev.AgentKey.OFF_RECORD, "")
+    elif choice in ("notice", "agreed") and situation.consent is Consent.UNASKED and situation.life in (Life.EXPECTED, Life.NOTICE):
+        yield ev.NoticeBegun(at)
+        for key in keys:
+            yield ev.KeyChosen(at, key)
+        yield ev.NoticeEnded(at, True)
 
 
 def _keys(profile: Profile, memory: Memory) -> Iterator[str]:

@@ -125,6 +125,24 @@ async def test_a_pause_while_the_link_is_down_is_obeyed(make: Make) -> None:
         assert kinds[-2:] == [SpanKind.PAUSE, SpanKind.TALK], row.spans
 
 
+async def test_a_refusal_while_the_link_is_down_is_obeyed(make: Make) -> None:
+    """The event is lost, the caller's channel remembers it."""
+    async with cuttable(make) as (one, proxy):
+        async with one.phone("customer", CUSTOMER) as customer, one.phone("agent", AGENT) as agent:
+            await customer.dial(ALWAYS)
+            await proxy.cut()
+            await customer.press("3")
+            await agent.answered()
+            await proxy.open()
+            await one.connected()
+            await customer.talk(1.0)
+            await alive(customer, agent)
+            await customer.hangup()
+        await one.over()
+        assert [call.outcome for call in one.site.calls()] == ["refused"]
+        assert one.site.recordings() == []
+
+
 async def test_a_customer_who_leaves_while_the_link_is_down(make: Make) -> None:
     async with cuttable(make) as (one, proxy):
         async with one.call(ALWAYS) as (customer, _agent):

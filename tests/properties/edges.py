@@ -34,6 +34,9 @@ class Piece:
 
 
 def pieces(call: Call) -> Iterator[Piece]:
+    """None where the news that the notice was heard was lost with the link."""
+    if not call.world.announced:
+        return
     kept: dict[str, list[tuple[float, float]]] = {}
     for frame in sorted(call.world.kept_frames(), key=lambda f: f.begin):
         kept.setdefault(frame.channel, []).append((frame.begin, frame.end))
