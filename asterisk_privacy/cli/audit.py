@@ -111,8 +111,8 @@ def _copy(path: Path) -> Copy:
         checkpoints, faults = read_file(path)
     except FileNotFoundError:
         raise OperatorError(f"checkpoints {path}: no such file; name a copy of the file [registry] checkpoints") from None
-    if not checkpoints and not faults:
-        raise OperatorError(f"checkpoints {path}: is empty; name a copy of the file [registry] checkpoints")
+    if not checkpoints:
+        raise OperatorError(f"checkpoints {path}: holds no checkpoint; name a copy of the file [registry] checkpoints")
     return Copy(str(path), checkpoints, faults)
 
 

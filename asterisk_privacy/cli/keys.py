@@ -80,6 +80,7 @@ def generate_checkpoint_key(file: Path, public: Path | None, as_json: bool) -> N
 
     Each night the recorder signs how long the audit trail is and where its chain ends. Keep a copy of the public key, and of the
     checkpoints, on another machine: there `audit verify` shows whether anything was cut or rewritten here since, whoever did it.
+    After a change of key, add the new public key below the old one: that still vouches for what it signed.
 
     \b
     Example:

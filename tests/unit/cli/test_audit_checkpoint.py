@@ -63,7 +63,8 @@ def test_what_is_named_must_be_there(place: Place) -> None:
     (place.folder / "empty").write_text("")
     for option, name, words in (
         ("--checkpoint", "missing", "no such file"),
-        ("--checkpoint", "empty", "is empty"),
+        ("--checkpoint", "empty", "holds no checkpoint"),
+        ("--checkpoint", "config.toml", "holds no checkpoint"),
         ("--public-key", "missing", "cannot be read"),
         ("--public-key", "empty", "holds no ed25519 key"),
     ):
