@@ -18,7 +18,8 @@ from asterisk_privacy.policy.purpose import Basis, Purpose, Trigger
 from asterisk_privacy.registry.clock import utc_now
 from asterisk_privacy.store import layout, shred
 from asterisk_privacy.store.identity import Identity
-from asterisk_privacy.store.vault import open_recording
+from asterisk_privacy.store.recipients import Recipients
+from asterisk_privacy.store.vault import Vault, open_recording
 
 LONG_AGO = NOW - timedelta(hours=1)
 PURPOSE = Purpose("complaint", "t", Basis.CONTRACT, "r", Trigger.FLAG, Days(30))
@@ -188,10 +189,14 @@ def test_keys_that_nobody_on_the_list_has(place: Place) -> None:
     assert place.json(reconcile)["findings"] == 0
     with (place.folder / "recipients.txt").open("a") as file:
         file.write(other.public + "\n")
+    both = begun(place)
+    twice = Vault(place.folder / "recordings", Recipients.load(place.folder / "recipients.txt")).create(both).seal()
+    place.registry.seal_recording(both, NOW, twice.size, twice.sha256, 0, False, twice.sealed_to)
     assert place.json(reconcile)["findings"] == 0  # a second key; the first still opens all
     (place.folder / "recipients.txt").write_text(other.public + "\n")
     found = place.json(reconcile, code=1)["items"]
     assert [(f["kind"], f["id"]) for f in found] == [("no-known-key", writing)] and place.identity.public[:16] in found[0]["what"]
+    assert found[0]["what"].startswith("1 recordings ")  # the other key opens the second
     assert old not in found[0]["what"]  # to which keys it was sealed is not known
     told = place.json(reconcile, "--settle", code=1)
     assert "for a person" in told["left"][0]
