@@ -2,35 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright, expect
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "review"))
-
-from review_site import ReviewSite
-from visitor import Visitor, visiting
+from visitor import ARGUMENTS, CHROMIUM, ReviewSite, Visit, Visitor, visiting
 
 expect.set_options(timeout=15_000)  # for a busy machine; who passes does not wait
-CHROMIUM = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
-ARGUMENTS = [
-    "--headless=new",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",  # a container's is too small for it
-    *(["--no-sandbox"] if os.geteuid() == 0 else []),  # root gets no Chromium otherwise
-]
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -68,9 +49,6 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReviewSite]:
     """Markup in every field that somebody else can fill in."""
     with ReviewSite(tmp_path_factory.mktemp("hostile"), xss=True) as made:
         yield made
-
-
-Visit = Callable[..., AbstractAsyncContextManager[Visitor]]
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -10,11 +10,10 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
-from conftest import ARGUMENTS, CHROMIUM
+import numpy.typing as npt
 from PIL import Image
 from playwright.async_api import Browser, async_playwright
-from review_site import ReviewSite, Stereo
-from visitor import DESKTOP, PHONE, Visitor, visiting
+from visitor import ARGUMENTS, CHROMIUM, DESKTOP, PHONE, ReviewSite, Visitor, visiting
 
 from asterisk_privacy.call.timeline import Mark, MarkKind, Span, SpanKind, passages
 
@@ -46,7 +45,7 @@ CALL = spans_of(
 MARKS = (Mark(MarkKind.PAUSE, 151_000), Mark(MarkKind.RESUME, 174_000), Mark(MarkKind.OFF_RECORD, 210_000), Mark(MarkKind.RESUME, 222_000))
 
 
-def talk(seconds: int, seed: int) -> Stereo:
+def talk(seconds: int, seed: int) -> npt.NDArray[np.int16]:
     """Two who take turns: syllables of a hum, loud as speech is."""
     luck = np.random.default_rng(seed)
     legs = np.zeros((seconds * RATE, 2))
@@ -60,7 +59,8 @@ def talk(seconds: int, seed: int) -> Stereo:
         legs[at : at + len(part), speaker] = syllables * np.sin(2 * np.pi * (150 + 90 * speaker) * part) * luck.uniform(6000, 15000)
         at += int(length * luck.uniform(0.85, 1.15))
         speaker = 1 - speaker
-    return (legs + luck.normal(0, 25, legs.shape)).astype(np.int16)
+    sound: npt.NDArray[np.int16] = (legs + luck.normal(0, 25, legs.shape)).astype(np.int16)
+    return sound
 
 
 def fill(site: ReviewSite) -> None:

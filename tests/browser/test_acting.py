@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Visit
 from playwright.async_api import expect
 from review_site import ReviewSite
-from visitor import BROWSER
+from visitor import BROWSER, Visit
 
 pytestmark = BROWSER
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Visit
 from review_site import EVIL, PAGES, ReviewSite
-from visitor import BROWSER, Visitor
+from visitor import BROWSER, Visit, Visitor
 
 pytestmark = BROWSER
 FOREIGN = "document.querySelectorAll('script:not([src]), img, iframe, object, embed, base').length"

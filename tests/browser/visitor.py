@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import shutil
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, ConsoleMessage, Dialog, Page, Request
-from review_site import PASSWORD, ReviewSite
 
 from asterisk_privacy.review.guard import proof_of
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / "review"))
+
+from review_site import PASSWORD, ReviewSite
+
 BROWSER = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+CHROMIUM = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
+ARGUMENTS = [
+    "--headless=new",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",  # a container's is too small for it
+    *(["--no-sandbox"] if os.geteuid() == 0 else []),  # root gets no Chromium otherwise
+]
 DESKTOP = {"width": 1100, "height": 760}
 PHONE = {"width": 390, "height": 760}
 # behind the comment at its head
@@ -124,3 +142,6 @@ async def visiting(
         assert visitor.said == []
     finally:
         await context.close()
+
+
+Visit = Callable[..., AbstractAsyncContextManager[Visitor]]

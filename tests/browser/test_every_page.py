@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Visit
 from playwright.async_api import expect
 from review_site import PAGES, ReviewSite
-from visitor import BROWSER, DESKTOP, PHONE, Visitor
+from visitor import BROWSER, DESKTOP, PHONE, Visit, Visitor
 
 pytestmark = BROWSER
 RECORDINGS = {"rita": ("sample", "held", "restricted", "lesson", "overdue"), "ines": ("complaint",), "otto": ("proof", "gone", "overdue")}
