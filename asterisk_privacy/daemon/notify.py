@@ -8,7 +8,6 @@ import socket
 
 log = logging.getLogger(__name__)
 
-
 WAIT_SECONDS = 1.0
 MUST_KNOW = ("READY=1", "STOPPING=1")
 
