@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -17,12 +18,12 @@ ID = "0123456789abcdef0123456789abcdef"
 ORDER = ["move", "label", "burn", "empty", "unlink"]
 
 DIE_AFTER = """
-import os, sys
+import os, signal, sys
 from pathlib import Path
 from asterisk_privacy.store.shred import steps
 for number, _ in enumerate(steps(Path(sys.argv[1]), sys.argv[2])):
     if number == int(sys.argv[3]):
-        os._exit(9)
+        os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
@@ -55,7 +56,7 @@ def test_the_steps_in_their_order(directory: Path, recorded: bytes) -> None:
 @pytest.mark.parametrize("step", range(len(ORDER)))
 def test_killed_after_any_step_it_goes_on_and_has_the_evidence(vault: Vault, directory: Path, recorded: bytes, step: int) -> None:
     died = subprocess.run([sys.executable, "-c", DIE_AFTER, directory, ID, str(step)], check=False)
-    assert died.returncode == 9
+    assert died.returncode == -signal.SIGKILL
     assert list(vault.sealed()) == [] and vault.unfinished() == []  # from the first step on it is no recording
     gone = ORDER[step] == "unlink"
     assert vault.half_shredded() == ([] if gone else [ID])
