@@ -9,7 +9,6 @@ from typing import Any
 
 from scenarios.world import DIGIT, Tap, World
 
-from asterisk_privacy.audio.frames import FRAME_SECONDS
 from asterisk_privacy.call import events as ev
 from asterisk_privacy.call import pbx
 
@@ -62,9 +61,9 @@ class ToldWorld(World):
         self.back_at.append(self.now)
         super()._read(facts)
 
-    def take(self, tap: Tap, at: float, frames: list[bytes]) -> None:
+    def _readable(self, tap: Tap) -> None:
         place = 6 * self._places.get(tap.channel, 0)
-        for ago, samples in enumerate(reversed(frames)):
+        for samples in tap.unread:
             first, second, third = (PLACE[digit] for digit in struct.unpack_from("<3h", samples, place))
-            self.read_at[first * 14400 + second * 120 + third] = at - FRAME_SECONDS * ago
-        super().take(tap, at, frames)
+            self.read_at[first * 14400 + second * 120 + third] = self.now
+        super()._readable(tap)
