@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,14 +25,14 @@ def draw(samples: Sequence[Sample], limits: dict[str, int], title: str, path: Pa
     rows = [*limits, ""]
     figure, panels = plt.subplots(len(rows), 2, figsize=(13, 1.0 + 1.5 * len(rows)), sharex=True, layout="constrained", squeeze=False)
     times = [sample.at for sample in samples]
-    figure.suptitle(title, fontsize=11, x=0.01, ha="left")
+    figure.suptitle(textwrap.fill(title, 130), fontsize=11, x=0.01, ha="left")
     for (left, right), (name, limit) in zip(panels, limits.items(), strict=False):
         stored, oldest = ([getattr(sample, what).get(name, 0) for sample in samples] for what in ("stored", "oldest"))
         left.fill_between(times, stored, color=BLUE, alpha=0.35, linewidth=0)
         left.plot(times, stored, color=BLUE, linewidth=1)
         _dress(left, f"{name}: at most {max(stored):,} at once", "recordings", max(stored, default=0))
         right.plot(times, oldest, color=BLUE, linewidth=1)
-        right.axhline(limit, color=RED, linewidth=1.5)
+        right.axhline(limit, color=RED, linewidth=4, alpha=0.45, zorder=1)  # the blue line is seen before it
         _dress(right, f"{name}: oldest {max(oldest):,.1f} days, latest date after {limit:,} days (red)", "age in days", limit)
     left, right = panels[-1]
     kept_back = [sample.kept_back for sample in samples]
