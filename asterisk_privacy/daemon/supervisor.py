@@ -117,7 +117,7 @@ class Supervisor:
 
     def _must_be_there(self, runner: CallRunner) -> None:
         """Whoever reaches FastAGI can name any channel. One that Asterisk has not told of by now is nobody's call."""
-        mine = self._by_channel.get(runner.channel) is runner and runner.recorder.situation.life is not Life.GRACE
+        mine = self._by_channel.get(runner.channel) is runner and runner.recorder.situation.life not in (Life.GRACE, Life.OVER)
         if not mine or self.closing or runner.channel in self._board:
             return
         if not self._linked:

@@ -13,6 +13,7 @@ from stage import Stage
 from whole_daemon import Somebody, installed, linked, whole_daemon
 
 from asterisk_privacy.call import pbx
+from asterisk_privacy.call.situation import Life
 from asterisk_privacy.daemon import supervisor
 from asterisk_privacy.daemon.health import Alarm
 from asterisk_privacy.daemon.report import Running
@@ -79,3 +80,20 @@ async def test_a_call_that_asterisk_has_stays(tmp_path: Path, monkeypatch: pytes
     running, left = await ghost(tmp_path, seen=True)
     assert left == 1
     assert not running.service.health.alarms
+
+
+async def test_a_call_that_is_over_and_still_being_sealed_is_nobodys_ghost(tmp_path: Path) -> None:
+    """Asterisk has forgotten its channel, and the recorder has not done with it yet."""
+    path = installed(tmp_path)
+    path.write_text(path.read_text() + "\n[keys]\ngrace_seconds = 0\n")
+    async with whole_daemon(path) as running:
+        linked(running)
+        caller, supervisor_ = Somebody(running), running.service.supervisor
+        caller.tell(pbx.ChannelSeen(time.monotonic(), caller.channel, f"PJSIP/trunk-{caller.channel}", True))
+        (runner,) = supervisor_.runners
+        caller.tell(pbx.ChannelGone(time.monotonic(), caller.channel))
+        while runner.recorder.situation.life is not Life.OVER:
+            await asyncio.sleep(0)
+        assert runner in supervisor_.runners
+        supervisor_._must_be_there(runner)
+        assert not running.service.health.alarms
