@@ -1,5 +1,6 @@
 #!/bin/bash
 # Installs, upgrades, removes and purges the newest dist/*.deb in a Debian of its own, and looks at what each step leaves. Needs root and mmdebstrap.
+# ROOTFS=file.tar keeps that Debian for the next time.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 package=$(ls -t dist/asterisk-privacy_*.deb | head -1)
@@ -8,10 +9,16 @@ command -v mmdebstrap >/dev/null || { echo "try_deb: apt install mmdebstrap" >&2
 release=$(. /etc/os-release && echo "$VERSION_CODENAME")
 
 root=$(mktemp -d)
-trap 'rm -rf "$root"' EXIT
+trap 'umount "$root/proc" 2>/dev/null; rm -rf "$root"' EXIT
 chmod 0755 "$root"
 echo "== a Debian of its own ($release)"
-mmdebstrap --quiet --variant=apt --include=python3,systemd,libstdc++6,man-db,bash-completion "$release" "$root" >/dev/null
+if [ -n "${ROOTFS:-}" ] && [ -e "$ROOTFS" ]; then
+    tar -x -C "$root" -f "$ROOTFS"
+else
+    mmdebstrap --quiet --variant=apt --include=python3,systemd,libstdc++6,man-db,bash-completion "$release" "$root" >/dev/null
+    [ -z "${ROOTFS:-}" ] || tar -c -C "$root" -f "$ROOTFS" .
+fi
+mount -t proc proc "$root/proc"
 cp "$package" "$root/tmp/package.deb"
 # the same with a higher version, for the upgrade
 mkdir "$root/tmp/again" && dpkg-deb -R "$package" "$root/tmp/again"

@@ -96,3 +96,14 @@ def test_the_package_starts_nothing_and_deletes_no_recording() -> None:
 @pytest.mark.parametrize("script", ["install.sh", "make_deb.sh", "try_deb.sh"])
 def test_shell_scripts_can_be_read(script: str) -> None:
     subprocess.run(["bash", "-n", str(ROOT / "packaging" / script)], check=True)
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
+def test_systemd_understands_the_units(tmp_path: Path) -> None:
+    """With a program that is there in place of ours, which is not installed here."""
+    units = []
+    for unit in sorted((ROOT / "systemd").glob("*.service")):
+        units.append(tmp_path / unit.name)
+        units[-1].write_text(unit.read_text().replace("/usr/bin/asterisk-privacy", "/bin/true"))
+    said = subprocess.run(["systemd-analyze", "verify", *map(str, units)], capture_output=True, text=True, check=False)
+    assert len(units) == 2 and (said.returncode, said.stderr) == (0, "")

@@ -45,6 +45,12 @@ def test_asterisk_then_knows_all_that_it_must(pbx: Path) -> None:
     assert (http.value("general", "enabled"), http.value("general", "bindaddr")) == ("yes", "127.0.0.1")
 
 
+def test_the_template_stands_before_the_endpoints_that_use_it(tmp_path: Path) -> None:
+    run(plain(tmp_path), "--yes")
+    sections = read_conf(Tree(tmp_path), ETC, "pjsip.conf").sections
+    assert sections.index("privacy-agent") < sections.index("trunk")
+
+
 def test_what_was_there_still_counts(pbx: Path) -> None:
     before = {name: read_conf(Tree(pbx), ETC, f"{name}.conf") for name in ("extensions", "features", "ari", "pjsip")}
     run(pbx, "--yes")
