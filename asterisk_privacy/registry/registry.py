@@ -23,7 +23,6 @@ from asterisk_privacy.registry import (
     calls,
     campaigns,
     cases,
-    checkpoints,
     draws,
     due,
     expiry,
@@ -36,6 +35,7 @@ from asterisk_privacy.registry import (
     restrictions,
     subjects,
     verify,
+    vouch,
 )
 from asterisk_privacy.registry.case_rows import CaseRow, HoldRow
 from asterisk_privacy.registry.checkpoint import Checkpoint
@@ -385,5 +385,5 @@ class Registry:
         return verify.verify(self._file, copies, verifier)
 
     def checkpoint(self, signer: Signer, beside: Path) -> Checkpoint:
-        """Signs the trail as it stands, in the registry and in the file `beside`. Broken, NotWritten: see checkpoints.py."""
-        return checkpoints.make(self._file, signer, beside)
+        """Signs the trail as it stands, in the registry and in the file `beside`. Broken, NotWritten: see vouch.py."""
+        return vouch.vouch(self._file, signer, beside)

@@ -10,7 +10,7 @@ from peewee import SqliteDatabase
 
 from asterisk_privacy.registry import audit, checkpoints
 from asterisk_privacy.registry.checkpoint import Checkpoint
-from asterisk_privacy.registry.db import RegistryFile
+from asterisk_privacy.registry.db import RegistryFile, sql
 from asterisk_privacy.registry.rows import AuditReport
 from asterisk_privacy.registry.signing import Verifier
 
@@ -48,7 +48,21 @@ def verify(file: RegistryFile, copies: Sequence[Copy] = (), verifier: Verifier |
     )
 
 
-def _of_checkpoints(db: SqliteDatabase, sources: Sequence[Copy], chain: audit.Walk, verifier: Verifier | None) -> Iterator[str]:
+def against_checkpoints(file: RegistryFile, copy: Copy, verifier: Verifier) -> list[str]:
+    """What the registry's checkpoints and those of `copy` say against the trail, without walking it. Signatures of other keys than those of
+    `verifier` are not looked at."""
+    with file.read() as db:
+        sources = (Copy(HERE, checkpoints.stored(db)), copy)
+        wanted = {c.entries for source in sources for c in source.checkpoints}
+        count = int(sql(db, "SELECT coalesce(max(seq), 0) FROM audit").fetchone()[0])
+        hashes = {seq: sql(db, "SELECT hash FROM audit WHERE seq = ?", (seq,)).fetchone() for seq in wanted}
+        chain = audit.Walk(count, "", hashes={seq: found[0] for seq, found in hashes.items() if found is not None})
+        return list(_of_checkpoints(db, sources, chain, verifier, every_key=False))
+
+
+def _of_checkpoints(
+    db: SqliteDatabase, sources: Sequence[Copy], chain: audit.Walk, verifier: Verifier | None, every_key: bool = True
+) -> Iterator[str]:
     seen: dict[Checkpoint, str] = {}
     for source in sources:
         yield from source.faults
@@ -57,7 +71,7 @@ def _of_checkpoints(db: SqliteDatabase, sources: Sequence[Copy], chain: audit.Wa
                 seen[checkpoint] = source.name
     forged = set()
     for checkpoint, where in seen.items():
-        why = _not_signed(checkpoint, verifier)
+        why = _not_signed(checkpoint, verifier) if verifier is None or every_key or checkpoint.key in verifier.keys else None
         if why is not None:
             forged.add(checkpoint)
             yield f"checkpoint {checkpoint.number} in {where} {why}"

@@ -115,6 +115,21 @@ def test_with_every_hash_computed_anew_it_is_still_seen(trail: Trail, attack: st
         trail.registry.checkpoint(SIGNER, trail.file)
 
 
+def test_nothing_is_signed_over_a_trail_whose_checkpoints_were_made_to_fit(trail: Trail) -> None:
+    """By somebody who knows that each night looks only from the last checkpoint on; without the key."""
+    trail.attack("UPDATE audit SET actor = 'nobody' WHERE seq = 6")
+    trail.attack("UPDATE checkpoints SET head = (SELECT hash FROM audit WHERE seq = entries)")
+    for file in (trail.file, trail.file.with_name("another")):
+        with pytest.raises(Broken, match="does not fit its signature: it was forged or changed; no checkpoint was signed"):
+            trail.registry.checkpoint(SIGNER, file)
+
+
+def test_nothing_is_signed_once_a_checkpoint_was_taken_out_of_the_registry(trail: Trail) -> None:
+    trail.attack("DELETE FROM checkpoints WHERE number = 3")
+    with pytest.raises(Broken, match=r"checkpoint 3 is in .* and not in the registry"):
+        trail.registry.checkpoint(SIGNER, trail.file)
+
+
 def test_what_came_after_the_last_checkpoint_is_not_vouched_for_yet(trail: Trail) -> None:
     """Said in the report: so many entries since."""
     trail.attack("DELETE FROM audit WHERE seq = 14")
