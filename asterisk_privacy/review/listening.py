@@ -170,7 +170,7 @@ async def _send(request: web.Request, sound: SealedFlac | SealedWav, kind: str) 
     try:
         await response.prepare(request)
         await _pour(request, response, sound, first, end)
-    except ConnectionResetError:
+    except ConnectionError:
         pass  # the player has what it wants, or its page was closed: players do that all the time
     return response
 

@@ -100,6 +100,7 @@ async def take(visitor: Visitor, name: str, height: int) -> None:
 async def playing(visitor: Visitor) -> None:
     """Stopped in the second stretch of talk, where a little was heard already."""
     await visitor.listen("shown")
+    await visitor.page.locator("svg.call path.wave").first.wait_for(state="attached")
     await visitor.page.get_by_role("slider").focus()
     for _ in range(11):
         await visitor.page.keyboard.press("ArrowRight")

@@ -153,7 +153,7 @@ async def test_every_kind_of_gap_has_a_pattern_of_its_own(office: ReviewSite, vi
         paths = await rita.page.locator("pattern path").evaluate_all("all => all.map((one) => one.getAttribute('d'))")
         assert len(set(paths)) == len(paths) == 8
         for leg in ("customer", "agent"):
-            assert await rita.page.locator(f"svg.call path.wave.{leg}").count() == 3
+            await expect(rita.page.locator(f"svg.call path.wave.{leg}")).to_have_count(3)
 
 
 async def test_a_browser_without_flac_gets_wav(office: ReviewSite, visit: Visit) -> None:

@@ -39,6 +39,11 @@ export class Picture {
     return clamp(this.scale.toCall(x - this.left), 0, this.map.callEnd);
   }
 
+  showWaves(peaks) {
+    this.timeline.peaks = peaks;
+    this.draw();
+  }
+
   moveTo(call) {
     this.at = call;
     this.playhead.setAttribute("transform", `translate(${this.x(call).toFixed(1)} 0)`);

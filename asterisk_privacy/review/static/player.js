@@ -174,7 +174,7 @@ class Player {
 
   // A long call is heard from the browser's buffer: without a word to the server the session would end under the listener.
   #stay() {
-    if (this.playing) fetch(this.root.dataset.timeline.split("?")[0], { cache: "no-store" }).catch(() => undefined);
+    if (this.playing) fetch(spansOnly(this.root), { cache: "no-store" }).catch(() => undefined);
   }
 
   #atEnd() {
@@ -234,10 +234,21 @@ function focus(player) {
   if (document.activeElement === document.body) player.button.focus({ preventScroll: true });
 }
 
-async function start(root) {
-  const answer = await fetch(root.dataset.timeline, { cache: "no-store", credentials: "same-origin" });
+async function timeline(address) {
+  const answer = await fetch(address, { cache: "no-store", credentials: "same-origin" });
   if (!answer.ok) throw new Error(`timeline: ${answer.status}`);
-  focus(new Player(root, await answer.json()));
+  return answer.json();
+}
+
+// The waves of a long call take a while to compute: it can be played before.
+async function start(root) {
+  const player = new Player(root, await timeline(spansOnly(root)));
+  focus(player);
+  player.picture.showWaves((await timeline(root.dataset.timeline)).peaks);
+}
+
+function spansOnly(root) {
+  return root.dataset.timeline.split("?")[0];
 }
 
 for (const root of document.querySelectorAll(".player")) {
