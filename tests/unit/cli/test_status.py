@@ -27,6 +27,7 @@ FINE: Report = {
     "alarms": {},
     "advice": [],
 }
+ROWS = ("Asterisk", "Dialplan", "Calls now", "Taps", "Memory of rings", "Purge", "Requests", "Disk", "Configuration", "Alarms")
 PLUGIN_LINE = re.compile(r"^ASTERISK-PRIVACY (OK|WARNING|CRITICAL|UNKNOWN) - [^|\n]+( \| ([a-z_]+=\d+[Bc]?(;[\d:]*){0,4} ?)+)?$")
 
 
@@ -76,7 +77,7 @@ def test_of_a_running_daemon(host: Host, start: Callable[..., Daemon]) -> None:
     assert plugin.code == 2 and PLUGIN_LINE.match(plugin.stdout.rstrip("\n")) and plugin.stderr == "", plugin
     screen = host.run("status")
     assert screen.code == 1
-    for row in ("Asterisk", "Dialplan", "Calls now", "Taps", "Memory of rings", "Purge", "Requests of persons", "Disk", "Configuration", "Alarms"):
+    for row in ROWS:
         assert row in screen.stdout, row
     public = (host.folder / "recipients.txt").read_text().strip()
     assert f"{public[:16]}...{public[-8:]}" in screen.stdout

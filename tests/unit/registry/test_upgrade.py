@@ -51,7 +51,8 @@ def as_of(path: Path, version: int) -> None:
         values = ("r1", COMPLAINT.name, COMPLAINT.title, COMPLAINT.basis.value, COMPLAINT.reasoning, promise, at)
         sql(
             db,
-            "INSERT INTO recording_purposes (recording_id, name, title, basis, reasoning, criterion, added_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO recording_purposes (recording_id, name, title, basis, reasoning, criterion, added_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
             values,
         )
         audit.append(file, db, "recording.seal", "r1", {})
