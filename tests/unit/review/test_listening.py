@@ -177,7 +177,7 @@ async def test_what_comes_between_token_and_audio_counts(site: ReviewSite, came_
 
 async def test_deleted_while_it_plays(site: ReviewSite) -> None:
     """The connection ends, nothing made up is sent, and the next request gets a sentence."""
-    long = site.record("long", ["training"], samples=np.tile(sound(noise=True), (20, 1)))
+    long = site.record("long", ["training"], samples=np.tile(sound(noise=True), (60, 1)))  # more than all buffers on the way take
     async with Browser(site) as rita:
         await rita.sign_in("rita")
         audio = await rita.listen("long")
