@@ -156,6 +156,23 @@ async def test_every_kind_of_gap_has_a_pattern_of_its_own(office: ReviewSite, vi
             await expect(rita.page.locator(f"svg.call path.wave.{leg}")).to_have_count(3)
 
 
+async def test_the_customer_is_above_and_the_agents_below(fresh: ReviewSite, visit: Visit) -> None:
+    samples = sound()
+    samples[:, 1] = 0  # only the customer spoke
+    fresh.record("one voice", ["training"], samples=samples)
+    async with visit(fresh, "rita") as rita:
+        await rita.listen("one voice")
+        boxes = []
+        for leg, name in (("customer", "Customer"), ("agent", "Agents")):
+            wave = await rita.page.locator(f"svg.call path.wave.{leg}").first.bounding_box()
+            label = await rita.page.locator("svg.call text.leg", has_text=name).bounding_box()
+            assert wave is not None and label is not None
+            assert abs(wave["y"] + wave["height"] / 2 - label["y"] - label["height"] / 2) < 5
+            boxes.append(wave)
+        assert boxes[0]["height"] > 30 and boxes[1]["height"] < 3
+        assert boxes[0]["y"] + boxes[0]["height"] < boxes[1]["y"]
+
+
 async def test_a_browser_without_flac_gets_wav(office: ReviewSite, visit: Visit) -> None:
     no_flac = "const can = HTMLMediaElement.prototype.canPlayType;"
     no_flac += "HTMLMediaElement.prototype.canPlayType = function (kind) { return /flac/.test(kind) ? '' : can.call(this, kind); };"
