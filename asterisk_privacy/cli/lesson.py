@@ -18,7 +18,7 @@ from asterisk_privacy.daemon.purging import Rules, latest_lesson, only_one, to_i
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.clock import utc_now
 from asterisk_privacy.registry.registry import Registry
-from asterisk_privacy.registry.rows import RecordingRow
+from asterisk_privacy.registry.rows import RecordingRow, State
 from asterisk_privacy.retention.plan import judge
 from asterisk_privacy.store.identity import Identity
 from asterisk_privacy.store.recipients import Recipients
@@ -79,7 +79,8 @@ def lesson(
                 "set lesson_days in the policy for recordings to come"
             )
         identities = Identity.load_all(identity) if identity is not None else ()
-        if until > utc_now() and deidentify is not None:  # else the registry refuses it below, and nothing must have been changed
+        # what the registry refuses below must not have been changed
+        if deidentify is not None and until > utc_now() and row.state is State.SEALED:
             _deidentify(settings, registry, row, How(deidentify), identities)
         registry.lesson(recording_id, until, utc_now(), actor(), reason)
         judged = judge(to_item(registry.recording(recording_id) or row, Rules.of(settings)), utc_now(), settings.office.language)
