@@ -138,7 +138,7 @@ class Keyboard:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._before is not None:
-            termios.tcsetattr(self._descriptor, termios.TCSADRAIN, self._before)
+            termios.tcsetattr(self._descriptor, termios.TCSAFLUSH, self._before)  # a key too many is no answer to the next question
             self._before = None
 
 

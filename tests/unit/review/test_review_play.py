@@ -5,11 +5,14 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import pty
+import select
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from review_site import NOW, PASSWORD, ReviewSite, sound
@@ -173,6 +176,36 @@ def test_the_next_one_is_the_oldest_that_is_his(terminal: Terminal) -> None:
     assert ended.returncode == 0 and site.ids["short"] in ended.stdout, ended.stderr
     row = site.registry.recording(site.ids["short"])
     assert row is not None and any(one.kind is Milestone.REVIEWED for one in row.history)
+
+
+@needs_pyaudio
+def test_keys_in_a_real_terminal(terminal: Terminal) -> None:
+    long = terminal.site.record("long", ["training"], samples=np.tile(sound(), (150, 1)))
+    command = [sys.executable, "-m", "asterisk_privacy", "review", "play", long, *terminal.files]
+    environment = {"SUDO_USER": "rita", "ALSA_CONFIG_PATH": str(terminal.folder / "alsa.conf"), "TERM": "xterm", "COLUMNS": "100"}
+    pid, leader = pty.fork()
+    if pid == 0:
+        os.execve(sys.executable, command, {**os.environ, **environment})
+    said = b""
+    try:
+        for wanted, typed in (
+            ("Why", b"weekly\r"),
+            ("\u25b6", b" "),
+            ("\u275a\u275a", b"\x1b[A"),
+            ("1.25x", b"q"),
+            ("Outcome", b"good opening\r"),
+            ("Reviewed.", b""),
+        ):
+            while wanted.encode() not in said:
+                assert select.select([leader], [], [], 60)[0], (wanted, said[-500:])
+                said += os.read(leader, 1 << 16)
+            os.write(leader, typed)
+        assert os.waitpid(pid, 0)[1] == 0
+    finally:
+        os.close(leader)
+    assert 0 < len(terminal.sounded) < 150 * sound().nbytes
+    row = terminal.site.registry.recording(long)
+    assert row is not None and [one.note for one in row.history] == ["good opening"]
 
 
 def test_nothing_awaits_whom_it_is_not_for(terminal: Terminal) -> None:

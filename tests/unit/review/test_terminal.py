@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import select
 import termios
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -197,7 +198,9 @@ def test_keys_of_a_real_terminal_and_it_is_put_back() -> None:
         os.write(leader, b"x")
         assert keyboard.poll(5) is None
         assert keyboard.poll(0) is None
+        os.write(leader, b"q\n")  # when it is over already
     assert termios.tcgetattr(follower) == before
+    assert select.select([follower], [], [], 0)[0] == [], "a key too many answers the next question"
     os.close(leader)
     os.close(follower)
 
