@@ -22,7 +22,10 @@ START_SECONDS = 2.0
 
 
 class Tap(Protocol):
-    """A running tap. `stop` ends the frames at once; the rest of the cleaning up goes on behind."""
+    """A running tap. `hear` tells at once what has arrived and would be told a little later. `stop` does that and ends the frames; the rest
+    of the cleaning up goes on behind."""
+
+    def hear(self) -> None: ...
 
     def stop(self) -> None: ...
 
@@ -121,6 +124,9 @@ class SnoopCapture:
             self._waiters.forget(name)
             handle.made.set()
 
+    def hear(self, tap: uuid.UUID, ending: bool = False) -> None:
+        self._server.hear(tap, ending)
+
     def remove(self, tap: uuid.UUID, made: asyncio.Event) -> None:
         self._server.forget(tap)
         self._spawn(self._remove(str(tap), made))
@@ -140,7 +146,12 @@ class _SnoopTap:
         self.made = asyncio.Event()
         self.stopped = False
 
+    def hear(self) -> None:
+        if not self.stopped:
+            self._capture.hear(self._tap)
+
     def stop(self) -> None:
         if not self.stopped:
+            self._capture.hear(self._tap, ending=True)
             self.stopped = True
             self._capture.remove(self._tap, self.made)

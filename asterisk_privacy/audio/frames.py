@@ -16,10 +16,3 @@ class Leg(Enum):
 
     CUSTOMER = 0
     AGENT = 1
-
-
-def frame_times(arrived: float, count: int) -> list[float]:
-    """When each of `count` frames that were read at once at `arrived` was complete, at the latest: the last one at `arrived`, each
-    earlier one 20 ms before the next, since a live source makes no more than 50 a second. Never earlier than the truth, so that a
-    frame which seems to precede a hold does."""
-    return [arrived - FRAME_SECONDS * (count - 1 - i) for i in range(count)]

@@ -8,6 +8,7 @@ two columns stay aligned and a stretch's audio is exactly as long as the stretch
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import floor
 
@@ -23,12 +24,41 @@ BEHIND_SLOTS = 3  # a source this far behind its arrivals lost frames: jump ahea
 AHEAD_SLOTS = 2  # a source this far ahead of time sent too many: drop one
 
 
+@dataclass(frozen=True, slots=True)
+class _Frames:
+    """Frames read at once: of consecutive slots from `slot` on, the first complete at `complete_at`, each next one 20 ms later."""
+
+    slot: int
+    complete_at: float
+    samples: npt.NDArray[np.int16]  # (count, FRAME_SAMPLES)
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def part(self, first: int, last: int | None = None) -> _Frames:
+        """From the `first` to the `last` (excluded) of them."""
+        return _Frames(self.slot + first, self.complete_at + FRAME_SECONDS * first, self.samples[first:last])
+
+    def complete_by(self, moment: float) -> int:
+        """How many of them were complete then."""
+        return min(len(self), max(0, floor((moment - self.complete_at) / FRAME_SECONDS + 1e-6) + 1))
+
+
 @dataclass(slots=True)
 class _Line:
     """One tap's place on the grid."""
 
     next_slot: int | None = None
-    waiting: deque[tuple[int, float, bytes]] = field(default_factory=deque)  # slot, complete at, samples
+    waiting: deque[_Frames] = field(default_factory=deque)
+
+    def take(self, until: int) -> Iterator[_Frames]:
+        """Those of slots before `until`."""
+        while self.waiting and self.waiting[0].slot < until:
+            frames = self.waiting.popleft()
+            if frames.slot + len(frames) > until:
+                self.waiting.appendleft(frames.part(until - frames.slot))
+                frames = frames.part(0, until - frames.slot)
+            yield frames
 
 
 @dataclass(slots=True)
@@ -66,27 +96,37 @@ class Quarantine:
             stretch.ended = at if stretch.ended is None else min(stretch.ended, at)
 
     def push(self, stretch: int, leg: Leg, tap: str, complete_at: float, samples: bytes) -> None:
-        """Takes one frame of `FRAME_BYTES` bytes. What belongs to no open stretch is dropped here."""
+        """Takes frames of `FRAME_BYTES` bytes that were read at once, the last of them complete at `complete_at` at the latest, and each
+        before it 20 ms before the next: never earlier than the truth, so that a frame which seems to precede a hold does. What belongs to
+        no open stretch is dropped here."""
+        count = max(1, len(samples) // FRAME_BYTES)
         target = self._stretches[-1] if self._stretches else None
-        if target is None or target.number != stretch or len(samples) != FRAME_BYTES:
-            self.dropped += 1
+        if target is None or target.number != stretch or len(samples) != count * FRAME_BYTES:
+            self.dropped += count
             return
         line = target.lines.setdefault((leg, tap), _Line())
         # a frame is complete 20 ms after its first sample; what began before the stretch is none of it
-        arrived_slot = floor((complete_at - target.began) / FRAME_SECONDS + 1e-6) - 1
-        if arrived_slot < 0:
-            self.dropped += 1
+        arrived_slot = floor((complete_at - target.began) / FRAME_SECONDS + 1e-6) - count
+        early = min(count, max(0, -arrived_slot))
+        self.dropped += early
+        if early == count:
             return
+        arrived_slot += early
         slot = arrived_slot if line.next_slot is None else line.next_slot
+        over = 0
         if arrived_slot - slot > BEHIND_SLOTS:
             slot = arrived_slot
             self.corrected += 1
         elif slot - arrived_slot > AHEAD_SLOTS:
-            self.corrected += 1
-            self.dropped += 1
+            over = min(count - early, slot - arrived_slot - AHEAD_SLOTS)
+            self.corrected += over
+            self.dropped += over
+        skipped = early + over
+        if skipped == count:
             return
-        line.next_slot = slot + 1
-        line.waiting.append((slot, complete_at, samples))
+        line.next_slot = slot + count - skipped
+        whole = np.frombuffer(samples, dtype="<i2").reshape(count, FRAME_SAMPLES)
+        line.waiting.append(_Frames(slot, complete_at - FRAME_SECONDS * (count - 1 - skipped), whole[skipped:]))
 
     def release(self, proven: float) -> list[tuple[float, Block]]:
         """All audio of which it is now certain that it was conversation: complete before `proven`, until which every event is known.
@@ -103,26 +143,26 @@ class Quarantine:
                 stretch.released = until
             if not ended:
                 break
-            self.dropped += sum(len(line.waiting) for line in stretch.lines.values())
+            self.dropped += sum(len(frames) for line in stretch.lines.values() for frames in line.waiting)
             self._stretches.popleft()
         return blocks
 
     def _mix(self, stretch: _Stretch, until: int) -> Block:
         first, count = stretch.released, until - stretch.released
         mixed = np.zeros((count, FRAME_SAMPLES, 2), dtype=np.int16)
-        taken = np.zeros((count, 2), dtype=bool)
+        heard: set[Leg] = set()
         for (leg, _tap), line in stretch.lines.items():
-            while line.waiting and line.waiting[0][0] < until:
-                slot, complete_at, samples = line.waiting.popleft()
-                if slot < first or (stretch.ended is not None and complete_at > stretch.ended):
-                    self.dropped += 1
-                    continue
-                frame = np.frombuffer(samples, dtype="<i2")
-                row, column = slot - first, leg.value
-                if taken[row, column]:  # several agents share the right column
-                    frame = np.clip(mixed[row, :, column].astype(np.int32) + frame, -32768, 32767).astype(np.int16)
-                mixed[row, :, column] = frame
-                taken[row, column] = True
+            column = mixed[:, :, leg.value]
+            for frames in line.take(until):
+                certain = frames if stretch.ended is None else frames.part(0, frames.complete_by(stretch.ended))
+                kept = certain.part(max(0, first - certain.slot))
+                self.dropped += len(frames) - len(kept)
+                place = column[kept.slot - first :][: len(kept)]
+                if leg in heard:  # several agents share the right column
+                    place[:] = np.clip(place.astype(np.int32) + kept.samples, -32768, 32767)
+                else:
+                    place[:] = kept.samples
+            heard.add(leg)
         return mixed.reshape(-1, 2)
 
     def wipe(self) -> None:
@@ -140,4 +180,4 @@ class Quarantine:
 
     @property
     def waiting_frames(self) -> int:
-        return sum(len(line.waiting) for stretch in self._stretches for line in stretch.lines.values())
+        return sum(len(frames) for stretch in self._stretches for line in stretch.lines.values() for frames in line.waiting)

@@ -28,6 +28,9 @@ FLAT = 0.25  # spectral flatness: a tone 0, speech and music below 0.2 in voiced
 SHORT = 50  # frames after which a window that was no music is looked at again, or that show that music is over
 
 
+_WINDOW = np.hanning(FRAME_SAMPLES)
+
+
 @dataclass(frozen=True, slots=True)
 class SilentHold:
     """Forgotten from `since` until `until`, seconds on the daemon's clock."""
@@ -43,7 +46,16 @@ class _Frame:
     samples: Block  # (FRAME_SAMPLES, 2)
     dead: bool
     level: float
-    flatness: float
+    _flatness: float | None = None
+
+    @property
+    def flatness(self) -> float:
+        """Looked at only where a hold of music is in question: a spectrum costs more than all the rest."""
+        if self._flatness is None:
+            agent = self.samples[:, Leg.AGENT.value].astype(np.float64)
+            power = np.square(np.abs(np.fft.rfft(agent * _WINDOW)))[2:] + 1.0
+            self._flatness = float(np.exp(np.mean(np.log(power))) / np.mean(power))
+        return self._flatness
 
 
 class Suspense:
@@ -118,8 +130,8 @@ class Suspense:
             out += self._release(sum(1 for f in self._held if f.began <= first))
         if self._window and len(self._held) >= self._window and self._dead == 0:
             levels = np.array([f.level for f in self._held])
-            flat = float(np.median([f.flatness for f in self._held]))
-            if np.mean(levels < max(LOUD_DB, levels.max() - PAUSE_DB)) <= PAUSES and flat < FLAT:
+            few_pauses = np.mean(levels < max(LOUD_DB, levels.max() - PAUSE_DB)) <= PAUSES
+            if few_pauses and float(np.median([f.flatness for f in self._held])) < FLAT:
                 self._loudest = float(levels.max())
                 self._begin_hold(len(self._held), music=True)
                 return out
@@ -159,14 +171,10 @@ class Suspense:
 
 def _frames(began: float, block: Block) -> list[_Frame]:
     frames = block.reshape(-1, FRAME_SAMPLES, 2)
-    agent = frames[:, :, Leg.AGENT.value].astype(np.float64)
-    dead = np.abs(agent).max(axis=1) <= DEAD_PEAK
-    level = 10 * np.log10(np.maximum(np.mean(np.square(agent / 32768), axis=1), 1e-9))
-    power = np.square(np.abs(np.fft.rfft(agent * np.hanning(FRAME_SAMPLES), axis=1)))[:, 2:] + 1.0
-    flatness = np.exp(np.mean(np.log(power), axis=1)) / np.mean(power, axis=1)
-    return [
-        _Frame(began + n * FRAME_SECONDS, frames[n], bool(dead[n]), float(level[n]), float(flatness[n])) for n in range(len(frames))
-    ]
+    agent = frames[:, :, Leg.AGENT.value].astype(np.float32)
+    dead = (np.abs(agent).max(axis=1) <= DEAD_PEAK).tolist()
+    level = (10 * np.log10(np.maximum(np.mean(np.square(agent / 32768), axis=1), 1e-9))).tolist()
+    return [_Frame(began + n * FRAME_SECONDS, frames[n], dead[n], level[n]) for n in range(len(frames))]
 
 
 def _joined(parts: list[tuple[float, Block]]) -> list[tuple[float, Block]]:

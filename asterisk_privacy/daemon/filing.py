@@ -25,6 +25,8 @@ from asterisk_privacy.store.vault import Sealed, Vault, Writer, new_recording_id
 
 log = logging.getLogger(__name__)
 
+BATCH_SECONDS = 2
+"""Of audio that goes to the encoder at once: handing over small pieces costs more than encoding them. A chunk on the disk is longer."""
 MOST_WAITING_SECONDS = 120
 """Audio that a stalled disk may pile up in memory before the recording counts as failed."""
 
@@ -65,7 +67,7 @@ class RecordingFile:
         self._waiting += len(block)
         if self._waiting > MOST_WAITING_SECONDS * RATE:
             self._fail("the disk does not keep up")
-        elif self._work is None or self._work.done():
+        elif self._waiting >= BATCH_SECONDS * RATE and (self._work is None or self._work.done()):
             self._work = asyncio.create_task(self._write())
 
     def add_purposes(self, purposes: tuple[Purpose, ...], at: datetime) -> None:

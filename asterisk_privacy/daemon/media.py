@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from asterisk_privacy.asterisk.taps import Capture, Tap
-from asterisk_privacy.audio.frames import FRAME_SECONDS, SILENT_FRAME, Leg
+from asterisk_privacy.audio.frames import FRAME_BYTES, FRAME_SECONDS, SILENT_FRAME, Leg
 from asterisk_privacy.audio.marked import Marked
 from asterisk_privacy.audio.quarantine import Block, Quarantine
 from asterisk_privacy.audio.ring import Ring
@@ -99,6 +99,7 @@ class CallMedia:
 
     def release(self, proven: float) -> None:
         """Lets out of quarantine what is certain to be conversation."""
+        self._hear()
         for began, block in self._quarantine.release(proven):
             self._keep(self._suspense.take(began, block))
         if not self._quarantine.busy:
@@ -128,6 +129,7 @@ class CallMedia:
 
     def wipe(self) -> None:
         """Forget every frame; the files, if any, are erased by whoever has them."""
+        self._hear()  # what was said before this moment is not to be told after it
         self._quarantine.wipe()
         self._suspense.wipe()
         self._ring.wipe()
@@ -148,6 +150,11 @@ class CallMedia:
             self._ring.append(block)
         block.fill(0)
 
+    def _hear(self) -> None:
+        for tapped in self._tapped.values():
+            if tapped.tap is not None:
+                tapped.tap.hear()
+
     def _stop_taps(self) -> None:
         for tapped in self._tapped.values():
             if tapped.tap is not None:
@@ -159,7 +166,7 @@ class CallMedia:
         if stretch != self._stretch or tapped is None:
             return  # the conversation ended meanwhile
         tapped.zeros = 0
-        sink: Callable[[float, bytes], None] = partial(self._frame, stretch, tapped)
+        sink: Callable[[float, bytes], None] = partial(self._frames, stretch, tapped)
         tapped.tap = self._capture.attach(channel, sink, partial(self._ended, stretch, channel))
 
     def _attach_later(self, stretch: int, channel: str, delay: float) -> None:
@@ -181,15 +188,25 @@ class CallMedia:
         tapped.retry = min(2 * tapped.retry, LONGEST_PATIENCE_SECONDS)
         self._attach(stretch, channel)
 
-    def _frame(self, stretch: int, tapped: _Tapped, complete_at: float, samples: bytes) -> None:
+    def _frames(self, stretch: int, tapped: _Tapped, complete_at: float, samples: bytes) -> None:
         self._quarantine.push(stretch, tapped.leg, tapped.channel, complete_at, samples)
-        if samples != SILENT_FRAME:
+        silent = _silent_at_the_end(samples)
+        if silent * FRAME_BYTES < len(samples):
             tapped.zeros, tapped.patience = 0, self._blind_seconds
-            return
-        tapped.zeros += 1
+        tapped.zeros += silent
         if tapped.zeros * FRAME_SECONDS >= tapped.patience and tapped.tap is not None:
-            tapped.tap.stop()
-            tapped.tap = None
+            tap, tapped.tap = tapped.tap, None
+            tap.stop()
             tapped.patience = min(2 * tapped.patience, LONGEST_PATIENCE_SECONDS)
             self._health.alarms[Alarm.TAP_BLIND] += 1
             self._attach_later(stretch, tapped.channel, CURE_SECONDS)
+
+
+def _silent_at_the_end(samples: bytes) -> int:
+    """How many whole frames of exact zeros end it."""
+    count = 0
+    for end in range(len(samples), 0, -FRAME_BYTES):
+        if samples[end - FRAME_BYTES : end] != SILENT_FRAME:
+            break
+        count += 1
+    return count

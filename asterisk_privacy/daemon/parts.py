@@ -24,7 +24,8 @@ from asterisk_privacy.store.recipients import Recipients
 
 log = logging.getLogger(__name__)
 
-RELEASE_SECONDS = 0.1
+RELEASE_SECONDS = 0.5
+"""Audio that has waited for longer than the quarantine may wait this much longer: few large pieces cost less than many small ones."""
 _ENDPOINT = re.compile(r"\bendpoint \S+")
 
 

@@ -46,7 +46,7 @@ class Tally:
         self.consents: Counter[str] = Counter()  # by ConsentKind
         self.keys: Counter[str] = Counter()  # by AgentKey
         self.gate_openings = 0
-        self.gate_delay = Buckets((0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0))
+        self.gate_delay = Buckets((0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0, 5.0))
         self.conversations = 0  # calls in which an agent was met
         self.spans: Counter[SpanKind] = Counter()
         self.span_seconds: dict[SpanKind, float] = dict.fromkeys(SpanKind, 0.0)

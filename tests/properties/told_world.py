@@ -9,6 +9,7 @@ from typing import Any
 
 from scenarios.world import DIGIT, Tap, World
 
+from asterisk_privacy.audio.frames import FRAME_SECONDS
 from asterisk_privacy.call import events as ev
 from asterisk_privacy.call import pbx
 
@@ -61,9 +62,9 @@ class ToldWorld(World):
         self.back_at.append(self.now)
         super()._read(facts)
 
-    def _readable(self, tap: Tap) -> None:
+    def take(self, tap: Tap, at: float, frames: list[bytes]) -> None:
         place = 6 * self._places.get(tap.channel, 0)
-        for samples in tap.unread:
+        for ago, samples in enumerate(reversed(frames)):
             first, second, third = (PLACE[digit] for digit in struct.unpack_from("<3h", samples, place))
-            self.read_at[first * 14400 + second * 120 + third] = self.now
-        super()._readable(tap)
+            self.read_at[first * 14400 + second * 120 + third] = at - FRAME_SECONDS * ago
+        super().take(tap, at, frames)

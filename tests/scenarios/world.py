@@ -9,11 +9,13 @@ import heapq
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import ceil
 
 import numpy as np
 
+from asterisk_privacy.asterisk.audiosocket import LISTEN_SECONDS, MOMENT_SECONDS
 from asterisk_privacy.audio import ulaw
-from asterisk_privacy.audio.frames import FRAME_SAMPLES, FRAME_SECONDS, Leg, frame_times
+from asterisk_privacy.audio.frames import FRAME_SAMPLES, FRAME_SECONDS, Leg
 from asterisk_privacy.audio.marked import Marked
 from asterisk_privacy.audio.quarantine import Block, Quarantine
 from asterisk_privacy.audio.ring import Ring, RingMemory
@@ -25,6 +27,7 @@ from asterisk_privacy.policy.purpose import Profile
 
 CALLER = "caller"
 ATTACH = 0.022  # facts 10: first frame 21-23 ms after the tap was asked for
+AT_ONCE = 0.002  # what Asterisk sends has arrived after this; when it is read is another matter
 RELEASE = 0.2
 DIGIT = ulaw.decode(np.arange(255, 127, -1, dtype=np.uint8))  # 128 rising values from 0
 EVENT, FRAME, HOUSE = 2, 4, 6
@@ -47,8 +50,10 @@ class Tap:
     leg: Leg
     stretch: int
     on: bool = True
-    unread: list[bytes] = field(default_factory=list)
+    unread: list[tuple[float, bytes]] = field(default_factory=list)  # with the time of arrival
+    arrived: float = 0.0
     reading: bool = False
+    new: bool = True
 
 
 @dataclass(slots=True)
@@ -225,6 +230,8 @@ class World:
                 self._sealing = True
                 self._try_seal(self.now + 3.0)
             case cmd.Wipe():
+                for tap in self._taps:
+                    self._readable(tap)
                 self.quarantine.wipe()
                 self.ring.wipe()
                 self.marked.wipe()
@@ -332,6 +339,7 @@ class World:
 
     def _untap(self) -> None:
         for tap in self._taps:
+            self._readable(tap, ending=True)
             tap.on = False
         self._taps.clear()
 
@@ -340,21 +348,37 @@ class World:
             if tap.on:
                 number = len(self.frames)
                 self.frames.append(Frame(tap.channel, begin))
-                tap.unread.append(written(number, self._places.setdefault(tap.channel, len(self._places))))
+                tap.arrived = max(tap.arrived, self.now + min(AT_ONCE, self.jitter()))
+                tap.unread.append((tap.arrived, written(number, self._places.setdefault(tap.channel, len(self._places)))))
                 if not tap.reading:
                     tap.reading = True
-                    self.do(self.now + self.jitter(), lambda: self._readable(tap), 1 if self.overtake() else FRAME)
+                    # the first is read when it comes, all others with those of all taps
+                    listened = tap.arrived if tap.new else ceil(tap.arrived / LISTEN_SECONDS) * LISTEN_SECONDS
+                    self.do(listened + self.jitter(), lambda: self._readable(tap), 1 if self.overtake() else FRAME)
                 self._frame(tap, begin + FRAME_SECONDS)
 
         self.do(begin + FRAME_SECONDS, spoken, -1)
 
-    def _readable(self, tap: Tap) -> None:
-        frames, tap.unread, tap.reading = tap.unread, [], False
-        if len(frames) > 1:
+    def _readable(self, tap: Tap, ending: bool = False) -> None:
+        """As asterisk.audiosocket reads."""
+        read = [(self.now if tap.new else at, samples) for at, samples in tap.unread if at <= self.now]
+        del tap.unread[: len(read)]
+        tap.reading = tap.new = False
+        if tap.unread and not ending:
+            tap.reading = True
+            self.do(tap.unread[0][0], lambda: self._readable(tap), FRAME)
+        if len(read) > LISTEN_SECONDS / FRAME_SECONDS + 1:
             self.seen["burst"] += 1
-        if tap.on:
-            for complete_at, samples in zip(frame_times(self.now, len(frames)), frames, strict=True):
-                self.quarantine.push(tap.stretch, tap.leg, tap.channel, complete_at, samples)
+        if not read or not tap.on:
+            return
+        at, frames = read[-1][0], [samples for _, samples in read]
+        if ending and at > self.now - MOMENT_SECONDS:
+            at, frames = at - FRAME_SECONDS, frames[:-1]
+        if frames:
+            self.take(tap, at, frames)
+
+    def take(self, tap: Tap, at: float, frames: list[bytes]) -> None:
+        self.quarantine.push(tap.stretch, tap.leg, tap.channel, at, b"".join(frames))
 
     # ---- time
 

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from asterisk_privacy.asterisk import arrivals
 from asterisk_privacy.asterisk import audiosocket as aus
 from asterisk_privacy.audio.frames import FRAME_BYTES, FRAME_SECONDS
 
@@ -57,7 +58,7 @@ class Ear:
 
 @pytest.fixture
 async def server() -> AsyncIterator[aus.AudioSocketServer]:
-    made = aus.AudioSocketServer(introduction=0.2, silence=0.2, appear=0.2)
+    made = aus.AudioSocketServer(introduction=0.2, silence=0.6, appear=0.2)
     await made.start("127.0.0.1", 0)
     yield made
     await made.stop()
@@ -288,9 +289,47 @@ async def test_what_has_arrived_can_be_heard_at_once(server: aus.AudioSocketServ
     await writer.drain()
     server.hear(ear.tap)
     assert ear.numbers == [1, 2, 3, 4]
+    writer.write(frame(5) + frame(6))
+    await writer.drain()
+    before = time.monotonic()
+    server.hear(ear.tap, ending=True)  # the newest was going on when it ended
+    assert ear.numbers == [1, 2, 3, 4, 5]
+    assert before - FRAME_SECONDS - 0.01 <= ear.frames[-1][0] <= time.monotonic() - FRAME_SECONDS
     server.forget(ear.tap)
     server.hear(ear.tap)
     writer.close()
+
+
+async def test_frames_are_dated_by_when_they_came_not_by_when_they_were_read(
+    server: aus.AudioSocketServer, ear: Ear, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aus, "LISTEN_SECONDS", 60.0)
+    _, writer = await peer(server, name(ear.tap), frame(1))
+    await until(lambda: ear.numbers == [1])
+    writer.write(frame(2) + frame(3))
+    came = time.monotonic()
+    time.sleep(0.3)  # noqa: ASYNC251 - the loop stands still
+    server.hear(ear.tap, ending=True)  # long before this moment: none is left out
+    assert ear.numbers == [1, 2, 3]
+    assert came - 0.01 <= ear.frames[-1][0] <= came + 0.1
+    assert ear.frames[-2][0] == pytest.approx(ear.frames[-1][0] - FRAME_SECONDS)
+    server.forget(ear.tap)
+    writer.close()
+
+
+async def test_where_the_kernel_tells_no_times_frames_come_as_events(
+    server: aus.AudioSocketServer, ear: Ear, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arrivals, "_SO_TIMESTAMPNS", 0x7FFF)
+    monkeypatch.setattr(aus, "LISTEN_SECONDS", 60.0)
+    _, writer = await peer(server, name(ear.tap), frame(1))
+    for n in (2, 3):
+        writer.write(frame(n))
+        await until(lambda n=n: ear.numbers[-1:] == [n])  # type: ignore[misc]
+    server.hear(ear.tap)
+    assert ear.numbers == [1, 2, 3]
+    writer.close()
+    await until(lambda: ear.ended == 1)
 
 
 async def test_a_mistake_with_one_tap_leaves_the_others_heard(server: aus.AudioSocketServer, ear: Ear) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from asterisk_privacy.audio.frames import FRAME_SAMPLES, Leg, frame_times
+from asterisk_privacy.audio.frames import FRAME_SAMPLES, Leg
 from asterisk_privacy.audio.quarantine import AHEAD_SLOTS, BEHIND_SLOTS, Block, Quarantine
 
 
@@ -16,9 +16,57 @@ def column(blocks: list[tuple[float, Block]], leg: Leg) -> list[int]:
     return [int(v) for v in audio[::FRAME_SAMPLES, leg.value]]
 
 
+def frames(*values: int) -> bytes:
+    return b"".join(frame(value) for value in values)
+
+
 def test_frames_read_at_once_are_spread_back_in_time() -> None:
-    assert frame_times(10.0, 3) == pytest.approx([9.96, 9.98, 10.0])
-    assert frame_times(10.0, 0) == []
+    """Those complete after a hold that is told later are dropped, the others kept, wherever in what was read the hold begins."""
+    q = Quarantine()
+    n = q.open(0.0)
+    q.push(n, Leg.CUSTOMER, "c", 0.1, frames(1, 2, 3, 4, 5))
+    q.push(n, Leg.CUSTOMER, "c", 0.2, frames(6, 7, 8, 9, 10))
+    assert column(q.release(0.141), Leg.CUSTOMER) == [1, 2, 3]  # and in two pieces
+    q.shut(0.13)
+    assert column(q.release(9), Leg.CUSTOMER) == [4, 5, 6]
+    assert q.dropped == 4
+
+
+def test_frames_read_at_once_from_before_the_stretch() -> None:
+    q = Quarantine()
+    n = q.open(1.0)
+    q.push(n, Leg.CUSTOMER, "c", 1.05, frames(1, 2, 3, 4))  # the last two began after 1.0
+    q.shut(1.1)
+    assert column(q.release(9), Leg.CUSTOMER) == [3, 4, 0, 0, 0]
+    assert q.dropped == 2
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_reading_at_once_is_reading_one_by_one(seed: int) -> None:
+    """Whatever the pieces: the same audio, the same counts."""
+    rng = np.random.default_rng(seed)
+    one, many = Quarantine(), Quarantine()
+    at, value, audio = 0.0, 0, {one: list[tuple[float, Block]](), many: list[tuple[float, Block]]()}
+    n = one.open(0.03)
+    assert many.open(0.03) == n
+    for _ in range(30):
+        at += float(rng.choice([0.02, 0.1, 0.1, 0.24, 0.06]))
+        leg, count = rng.choice(list(Leg)), int(rng.integers(1, 8))
+        taps = ["a", "b"] if leg is Leg.AGENT else ["c"]
+        tap, values = str(rng.choice(taps)), range(value, value := value + count)
+        many.push(n, leg, tap, at, frames(*values))
+        for i, v in enumerate(values):
+            one.push(n, leg, tap, at - 0.02 * (count - 1 - i), frame(v))
+        if rng.random() < 0.3:
+            for q in audio:
+                audio[q] += q.release(at - 0.3)
+    ended = at - float(rng.random()) * 0.5
+    for q in audio:
+        q.shut(ended)
+        audio[q] += q.release(at + 1)
+    for leg in Leg:
+        assert column(audio[one], leg) == column(audio[many], leg)
+    assert (one.dropped, one.corrected > 0) == (many.dropped, many.corrected > 0)
 
 
 def test_a_line_that_fell_behind_jumps_ahead_and_leaves_silence() -> None:

@@ -34,6 +34,9 @@ class Tap:
         taps.append(self)
         self._taps = taps
 
+    def hear(self) -> None:
+        """Each frame was told when it came."""
+
     def stop(self) -> None:
         if self in self._taps:
             self._taps.remove(self)
