@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -55,6 +56,11 @@ def test_the_manual_page_is_sound_roff(extras: Path) -> None:
     if shutil.which("groff"):
         said = subprocess.run(["groff", "-man", "-Tutf8", "-ww", "-z"], input=page.encode(), capture_output=True, check=True)
         assert said.stderr == b""
+
+
+def test_text_is_never_a_request() -> None:
+    module = runpy.run_path(str(ROOT / "tools/make_extras.py"))
+    assert module["escaped"](".B x\n'y\n--z\\n") == "\\&.B x\n\\&'y\n\\-\\-z\\en"
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
