@@ -32,7 +32,7 @@ def draw(samples: Sequence[Sample], limits: dict[str, int], title: str, path: Pa
         left.plot(times, stored, color=BLUE, linewidth=1)
         _dress(left, f"{name}: at most {max(stored):,} at once", "recordings", max(stored, default=0))
         right.plot(times, oldest, color=BLUE, linewidth=1)
-        right.axhline(limit, color=RED, linewidth=4, alpha=0.45, zorder=1)  # the blue line is seen before it
+        right.axhline(limit, color=RED, linewidth=1.5, zorder=1)  # the blue line is seen before it
         _dress(right, f"{name}: oldest {max(oldest):,.1f} days, latest date after {limit:,} days (red)", "age in days", limit)
     left, right = panels[-1]
     kept_back = [sample.kept_back for sample in samples]
