@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -213,6 +214,20 @@ def test_more_than_fits_in_a_batch(registry: Registry, monkeypatch: pytest.Monke
         tell(registry, f"d{n}", Story(("purged",), 20 if n % 2 else 90))
     assert registry.expire(NOW, LIFE) == Expired(unkept=8, reduced=4, evidence=4)
     assert registry.expire(NOW, LIFE) == Expired()
+
+
+def test_what_is_protected_meanwhile_stays(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the search and the deletion, as a person at the command line would."""
+    tell(registry, "c1", Story((), 20))
+    batch = expiry._batch
+
+    def interrupted(*args: Any) -> Expired:
+        registry.open_request("access", "agent", "PJSIP/c1", "seen", T0.date(), T0.date())
+        return batch(*args)
+
+    monkeypatch.setattr(expiry, "_batch", interrupted)
+    assert registry.expire(NOW, LIFE) == Expired() and fate(registry, "c1") == "whole"
+    assert "rows.expire" not in {entry.action for entry in registry.audit_entries(None)}
 
 
 def test_quota_counts_of_a_period_that_is_over_go_with_the_last_recording(registry: Registry, raw: Raw) -> None:
