@@ -199,6 +199,7 @@ def test_keys_of_a_real_terminal_and_it_is_put_back() -> None:
         assert keyboard.poll(5) is None
         assert keyboard.poll(0) is None
         os.write(leader, b"q\n")  # when it is over already
+        assert select.select([follower], [], [], 5)[0]  # it has arrived
     assert termios.tcgetattr(follower) == before
     assert select.select([follower], [], [], 0)[0] == [], "a key too many answers the next question"
     os.close(leader)
