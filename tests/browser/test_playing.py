@@ -94,20 +94,16 @@ async def test_a_click_in_the_picture(office: ReviewSite, visit: Visit) -> None:
     async with visit(office, "rita") as rita:
         await rita.listen()
         await rita.until(f"{AUDIO}.readyState >= 1")
-        talk = rita.page.locator("svg.call rect.talk")
-        assert await talk.count() == 3
-        second = await talk.nth(1).bounding_box()
-        assert second is not None
+        await expect(rita.page.locator("svg.call path.wave")).to_have_count(6)
+        second = await rita.box("svg.call rect.talk", 1)
         await rita.page.mouse.click(second["x"] + second["width"] / 2, second["y"] + 20)  # 14 to 18 s of the call, 5 to 9 s of the file
         assert await rita.heard() == pytest.approx(7, abs=0.1)
         assert await rita.position() in ("0:15", "0:16")
-        hold = await rita.page.locator("svg.call rect.gap.hold").bounding_box()
-        assert hold is not None
+        hold = await rita.box("svg.call rect.gap.hold")
         await rita.page.mouse.click(hold["x"] + hold["width"] / 2, hold["y"] + 20)
         await expect(rita.page.locator(".said")).to_have_text("on hold 0:05: not in the recording. 0:14 of 0:26 of the call")
         assert await rita.heard() == pytest.approx(5, abs=0.05)
-        head = await rita.page.locator(".playhead").bounding_box()
-        assert head is not None
+        head = await rita.box(".playhead")
         assert head["x"] + head["width"] / 2 == pytest.approx(second["x"], abs=1)
 
 
@@ -129,11 +125,10 @@ async def test_a_gap_stops_the_playing_for_a_moment(office: ReviewSite, visit: V
 async def test_gaps_can_be_skipped_and_are_drawn_narrow(office: ReviewSite, visit: Visit) -> None:
     async with visit(office, "rita") as rita:
         await rita.listen()
-        hold = rita.page.locator("svg.call rect.gap.hold")
-        wide = await hold.bounding_box()
+        wide = await rita.box("svg.call rect.gap.hold")
         await rita.page.get_by_label("skip, drawn narrow").check()
-        narrow = await hold.bounding_box()
-        assert wide is not None and narrow is not None and 2 <= narrow["width"] < wide["width"] / 2
+        narrow = await rita.box("svg.call rect.gap.hold")
+        assert 10 <= narrow["width"] < wide["width"] / 2
         await rita.page.evaluate("window.halts = 0")
         await rita.page.evaluate(f"{AUDIO}.addEventListener('pause', () => halts++)")
         await rita.page.get_by_label("Speed").select_option("2")
@@ -162,13 +157,12 @@ async def test_the_customer_is_above_and_the_agents_below(fresh: ReviewSite, vis
     fresh.record("one voice", ["training"], samples=samples)
     async with visit(fresh, "rita") as rita:
         await rita.listen("one voice")
-        boxes = []
-        for leg, name in (("customer", "Customer"), ("agent", "Agents")):
-            wave = await rita.page.locator(f"svg.call path.wave.{leg}").first.bounding_box()
-            label = await rita.page.locator("svg.call text.leg", has_text=name).bounding_box()
-            assert wave is not None and label is not None
-            assert abs(wave["y"] + wave["height"] / 2 - label["y"] - label["height"] / 2) < 5
-            boxes.append(wave)
+        await expect(rita.page.locator("svg.call path.wave")).to_have_count(6)
+        boxes = [await rita.box(f"svg.call path.wave.{leg}") for leg in ("customer", "agent")]
+        names = [await rita.box("svg.call text.leg", number) for number in (0, 1)]
+        assert await rita.page.locator("svg.call text.leg").all_text_contents() == ["Customer", "Agents"]
+        for box, name in zip(boxes, names, strict=True):
+            assert abs(box["y"] + box["height"] / 2 - name["y"] - name["height"] / 2) < 5
         assert boxes[0]["height"] > 30 and boxes[1]["height"] < 3
         assert boxes[0]["y"] + boxes[0]["height"] < boxes[1]["y"]
 

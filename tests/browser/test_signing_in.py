@@ -28,7 +28,8 @@ async def test_a_wrong_password_is_said_beside_the_fields(office: ReviewSite, vi
     async with visit(office) as somebody:
         await somebody.sign_in("rita", "wrong horse battery")
         await expect(somebody.page.get_by_role("alert")).to_have_text("Name and password do not fit. Try again.")
-        await expect(somebody.page.get_by_label("Password")).to_have_accessible_description("Name and password do not fit. Try again.")
+        for label in ("Name", "Password"):
+            await expect(somebody.page.get_by_label(label)).to_have_accessible_description("Name and password do not fit. Try again.")
         assert await somebody.page.get_by_label("Password").input_value() == ""
         assert somebody.statuses == [401]
 

@@ -89,6 +89,12 @@ class Visitor:
         """Playwright's own wait_for_function evaluates text, which the page's policy forbids."""
         await self.page.evaluate(UNTIL % (condition, condition), [seconds])
 
+    async def box(self, selector: str, number: int = 0) -> dict[str, float]:
+        """x, y, width and height, in one step: the picture is drawn anew whenever its width changes."""
+        measure = "([selector, number]) => document.querySelectorAll(selector)[number].getBoundingClientRect().toJSON()"
+        found: dict[str, float] = await self.page.evaluate(measure, [selector, number])
+        return found
+
     async def position(self) -> str:
         """What the page says, as m:ss of the call."""
         return await self.page.locator(".position .at").inner_text()
