@@ -7,6 +7,7 @@ import json
 import re
 import sqlite3
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 import aiohttp
@@ -78,7 +79,7 @@ async def test_ranges_against_the_whole(shared: ReviewSite, form: str) -> None:
 async def test_no_row_no_byte(site: ReviewSite) -> None:
     async with Browser(site) as rita:
         await rita.sign_in("rita")
-        with sqlite3.connect(site.folder / "registry.sqlite") as db:  # the trail cannot be written
+        with closing(sqlite3.connect(site.folder / "registry.sqlite", isolation_level=None)) as db:  # the trail cannot be written
             db.execute("CREATE TRIGGER no BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'no more'); END")
         where = f"/recordings/{site.ids['sample']}"
         await rita.get(where)
