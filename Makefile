@@ -13,7 +13,7 @@ STAMP := $(VENV)/.installed
 FAST = TMPDIR=$$(test -w /dev/shm && echo /dev/shm || echo /tmp) $(BIN)/python -m pytest -q -m 'not asterisk' --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help venv lab demo lint unit core test-browser screenshots test-asterisk matrix test bench install deb test-deb sounds clean
+.PHONY: help venv lab demo lint unit core test-browser screenshots test-asterisk matrix test bench bench-long install deb test-deb sounds clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,7 +70,12 @@ matrix: venv lab  ## every kind of waiting and moving, and random schedules, on 
 
 test: lint unit core test-browser lab test-asterisk  ## all of it
 
-bench: venv  ## planning a purge of a million recordings, and the time from key to sealed after half an hour of talk
+bench: venv lab  ## what recording costs beside MixMonitor, on real calls; the time from key to sealed (five minutes)
+	@$(BIN)/python tools/bench_calls --calls 50 --rounds 2 --window 6 --only 'no rec|two WAV|privacy' --extras ring,start,gate
+	@$(BIN)/python -m pytest -q tests/unit/daemon/test_key_to_sealed.py --durations=3 --durations-min=0.01
+
+bench-long: venv lab  ## the same in all sizes and variants, calls that wait, frames lost, an hour sealed; a purge of a million recordings
+	@$(BIN)/python tools/bench_calls --calls 10,50,100,200 --rounds 3 --window 10 --waits --extras all
 	@$(BIN)/python tools/bench.py
 	@$(BIN)/python -m pytest -q tests/unit/daemon/test_key_to_sealed.py --durations=3 --durations-min=0.01
 

@@ -70,6 +70,10 @@ class Site:
         self.config = self.etc / "config.toml"
         self.identity = Identity.generate()
         self.log_path = self.workdir / "daemon.log"
+        self.program: tuple[str, ...] = ("-m", "asterisk_privacy")
+        """What Python runs as the daemon."""
+        self.ready_seconds = 0.0
+        """From the last start until it said that calls get an answer."""
         self._daemon: subprocess.Popen[bytes] | None = None
         self._write(policy, dict(settings or {}), agi, audio, sounds or DIALPLAN / "sounds")
 
@@ -93,24 +97,28 @@ class Site:
         with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as told:
             address = f"\0asterisk-privacy-lab-{os.getpid()}-{id(self)}-{time.monotonic_ns()}"
             told.bind(address)
+            started = time.monotonic()
             environment = {**os.environ, "NOTIFY_SOCKET": "@" + address[1:], "TMPDIR": str(self.temp)}
             with self.log_path.open("ab") as log:
                 self._daemon = subprocess.Popen(
-                    [sys.executable, "-m", "asterisk_privacy", "serve", "--config", str(self.config)],
+                    [sys.executable, *self.program, "serve", "--config", str(self.config)],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
                     env=environment,
                 )
             if wait:
-                self._await_connected(told)
+                self._await_connected(told, started)
 
-    def _await_connected(self, told: socket.socket) -> None:
+    def _await_connected(self, told: socket.socket, started: float) -> None:
         told.settimeout(0.2)
-        deadline = time.monotonic() + READY_SECONDS
+        deadline = started + READY_SECONDS
         while time.monotonic() < deadline:
             with contextlib.suppress(TimeoutError):
-                if b"STATUS=connected" in told.recv(4096):
+                said = told.recv(4096)
+                if b"READY=1" in said:
+                    self.ready_seconds = time.monotonic() - started
+                if b"STATUS=connected" in said:
                     return
             if self._daemon is None or self._daemon.poll() is not None:
                 break

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from rounds import Cost, Sample, cost, ratio
-from variants import TWO
+from variants import HELD, HELD_WITH, QUEUED, QUEUED_WITH, TWO
 
 LEAST_CALLS_FOR_SLOPE = 2
 
@@ -42,7 +42,20 @@ def table(samples: Sequence[Sample]) -> str:
             f"{found.calls:5d}  {found.variant:<44} {100 * found.asterisk:8.3f} {100 * found.daemon:7.3f} {100 * found.both:6.3f}"
             f" {spread:>13} {compared} {100 * found.machine:6.0f} %"
         )
-    return "\n".join([*lines, *_slopes(samples)])
+    return "\n".join([*lines, *_waits(samples), *_slopes(samples)])
+
+
+def _waits(samples: Sequence[Sample]) -> list[str]:
+    lines = []
+    for variant, base in ((QUEUED_WITH, QUEUED), (HELD_WITH, HELD)):
+        for calls in sorted({s.calls for s in samples if s.variant == variant.name}):
+            middle, least, most = ratio(samples, variant.name, base.name, calls)
+            lines.append(f"a call that {base.name}, {calls} at once: {middle:.2f} times what it costs without ({least:.2f}..{most:.2f})")
+    return lines
+
+
+def figures(more: Mapping[str, object]) -> str:
+    return "\n".join(f"{name}: {value}" for name, value in more.items())
 
 
 def _slopes(samples: Sequence[Sample]) -> list[str]:

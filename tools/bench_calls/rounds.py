@@ -14,7 +14,7 @@ from variants import Variant
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.lab.accounting import machine_busy_seconds, usage
 from asterisk_privacy.lab.crowd import SETTLE_SECONDS, Crowd
-from asterisk_privacy.lab.sipp import Sound, Step
+from asterisk_privacy.lab.sipp import Sound
 from asterisk_privacy.lab.site import Site
 
 RATE = 25.0
@@ -48,16 +48,15 @@ def daemon_of(site: Site, variant: Variant) -> Iterator[None]:
 
 
 def measured(
-    site: Site, variant: Variant, calls: int, window: float, agent_port: int, voices: tuple[Sound, Sound],
-    steps: tuple[Sequence[Step], Sequence[Step]] | None = None,
-) -> Sample:  # fmt: skip
+    site: Site, variant: Variant, calls: int, window: float, agent_port: int, voices: tuple[Sound, Sound]
+) -> Sample:
     """`window`: seconds in which all calls are up and nothing else happens."""
     seconds = calls / RATE + 2 * SETTLE_SECONDS + window + (4.0 if variant.key else 0.0)
-    customer, agent = steps or variant.steps(seconds)
+    customer, agent = variant.steps(seconds)
     with daemon_of(site, variant):
         before = spent(site)
         crowd = Crowd(
-            site.pbx, variant.extension, calls, seconds, agent_port=agent_port, rate=RATE, voices=voices,
+            site.pbx, variant.extension, calls, seconds, agent_port=agent_port if variant.answered else 0, rate=RATE, voices=voices,
             customer_steps=customer, agent_steps=agent,
         )  # fmt: skip
         with crowd:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from asterisk_privacy.lab.pbx import free_port
-from asterisk_privacy.lab.sipp import HangUp, Key, Step, Talk, WaitForBye
+from asterisk_privacy.lab.sipp import HangUp, Hold, Key, Step, Talk, WaitForBye
 from asterisk_privacy.lab.site import Site
 from asterisk_privacy.lab.unpack import Install
-
-PIPE = False
-"""Whether this version has the capture `pipe`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +20,18 @@ class Variant:
     """Whether the daemon runs and is asked; else it is not even started."""
     key: str = ""
     """What the agent presses before the end."""
-    settings: Mapping[str, str] = field(default_factory=dict)
+
+    held: bool = False
+    """The agent holds from the begin to the end."""
+    answered: bool = True
 
     def steps(self, seconds: float) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
-        """The customer's and the agent's. The agent presses his key two seconds before the customer hangs up."""
-        agent: tuple[Step, ...] = (Talk(seconds - 3.5), Key(self.key), WaitForBye()) if self.key else (WaitForBye(),)
+        """The customer's and the agent's. The agent presses his key some seconds before the customer hangs up."""
+        agent: tuple[Step, ...] = (WaitForBye(),)
+        if self.key:
+            agent = (Talk(seconds - 3.5), Key(self.key), WaitForBye())
+        if self.held:
+            agent = (Talk(0.4), Hold(seconds), WaitForBye())
         return (Talk(seconds), HangUp()), agent
 
 
@@ -37,12 +41,14 @@ TWO = Variant("MixMonitor, two WAV files", "803", product=False)
 RING = Variant("asterisk_privacy: ring only, not kept", "805")
 KEPT = Variant("asterisk_privacy: kept, streamed, encrypted", "804")
 KEYED = Variant("asterisk_privacy: kept by key at the end", "805", key="*1")
-VARIANTS = (NONE, MIXED, TWO, RING, KEPT, KEYED)
+EACH = Variant("MixMonitor r(), one on each party", "810", product=False)
+VARIANTS = (NONE, MIXED, TWO, EACH, RING, KEPT, KEYED)
 
-QUEUED = Variant("in a queue", "806", product=False)
-QUEUED_WITH = Variant("in a queue, with asterisk_privacy", "807")
-HELD = Variant("on hold", "801", product=False)
-HELD_WITH = Variant("on hold, with asterisk_privacy", "804")
+QUEUED = Variant("waits in a queue", "806", product=False, answered=False)
+QUEUED_WITH = Variant("waits in a queue, with asterisk_privacy", "807", answered=False)
+HELD = Variant("on hold", "801", product=False, held=True)
+HELD_WITH = Variant("on hold, with asterisk_privacy", "804", held=True)
+WAITS = (QUEUED, QUEUED_WITH, HELD, HELD_WITH)
 
 _DIALPLAN = """
 [from-outside](+)
@@ -53,6 +59,10 @@ exten => 802,1,MixMonitor({files}/${{UNIQUEID}}.wav)
  same => n,Hangup()
 exten => 803,1,MixMonitor(,r({files}/${{UNIQUEID}}-r.wav)t({files}/${{UNIQUEID}}-t.wav))
  same => n,Dial(PJSIP/agent,30,tkK)
+ same => n,Hangup()
+; what a capture through pipes would ask of Asterisk: each party's own microphone, by a MixMonitor of its own
+exten => 810,1,MixMonitor(,r({files}/${{UNIQUEID}}-r.wav))
+ same => n,Dial(PJSIP/agent,30,tkKb(bench-microphone^s^1))
  same => n,Hangup()
 exten => 804,1,Gosub(privacy-start,s,1(always))
  same => n,Dial(PJSIP/agent,30,tkK)
@@ -71,6 +81,9 @@ exten => 808,1,Gosub(privacy-start,s,1(always))
 exten => 809,1,Gosub(privacy-start,s,1(flag))
  same => n,Dial(PJSIP/agent2,30,tkK)
  same => n,Hangup()
+[bench-microphone]
+exten => s,1,MixMonitor(,r({files}/${{UNIQUEID}}-r.wav))
+ same => n,Return()
 """
 _QUEUE = """
 [nobody]
