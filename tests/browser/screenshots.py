@@ -109,6 +109,7 @@ async def playing(visitor: Visitor) -> None:
 
 async def every_picture(browser: Browser, site: ReviewSite) -> None:
     async with visiting(browser, site, "rita") as rita:
+        await rita.home()
         await take(rita, "queue", 690)
         await playing(rita)
         await take(rita, "recording", 900)
@@ -119,6 +120,7 @@ async def every_picture(browser: Browser, site: ReviewSite) -> None:
         await playing(rita)
         await take(rita, "phone", 844)
     async with visiting(browser, site, "otto", viewport=DESKTOP) as otto:
+        await otto.home()
         await take(otto, "requests", 620)
 
 

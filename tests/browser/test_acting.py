@@ -12,6 +12,7 @@ pytestmark = BROWSER
 
 async def test_the_queue_leads_to_the_outcome_and_the_outcome_ends_the_keeping(fresh: ReviewSite, visit: Visit) -> None:
     async with visit(fresh, "rita") as rita:
+        await rita.home()
         link = rita.page.locator(f"a[href='/recordings/{fresh.ids['sample']}']")
         await link.click()
         await expect(rita.page.locator("#why + p")).to_contain_text("at the latest")
@@ -81,6 +82,8 @@ async def test_what_is_refused(office: ReviewSite, visit: Visit, name: str, reco
 
 async def test_a_page_of_another_role_is_refused(office: ReviewSite, visit: Visit) -> None:
     async with visit(office, "rita") as rita:
+        await rita.home()
+        await expect(rita.page.get_by_role("link", name="To review")).to_have_count(1)
         await expect(rita.page.get_by_role("link", name="Requests")).to_have_count(0)
         await rita.page.goto(office.url + "/requests")
         await expect(rita.page.get_by_role("alert")).to_have_text("This page is not for your role.")

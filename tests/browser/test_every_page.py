@@ -55,6 +55,7 @@ async def test_the_player_and_the_form_of_sign_in_too(office: ReviewSite, visit:
 async def test_dark_is_dark(office: ReviewSite, visit: Visit) -> None:
     ground = "getComputedStyle(document.body).backgroundColor"
     async with visit(office, "rita", color_scheme="dark") as rita:
+        await rita.home()
         assert await rita.page.evaluate(ground) == "rgb(17, 22, 27)"
         await rita.page.emulate_media(color_scheme="light")
         assert await rita.page.evaluate(ground) == "rgb(244, 246, 248)"
@@ -71,8 +72,8 @@ async def test_on_a_phone_a_row_is_a_card(office: ReviewSite, visit: Visit) -> N
 
 async def test_it_works_without_javascript(fresh: ReviewSite, visit: Visit) -> None:
     async with visit(fresh, "rita", java_script_enabled=False) as rita:
-        await rita.page.locator("tbody a").first.click()
-        await rita.open("sample")
+        await rita.home()
+        await rita.page.locator(f"a[href='/recordings/{fresh.ids['sample']}']").click()
         await rita.page.get_by_label("Reason", exact=True).first.fill("weekly sample")
         await rita.page.get_by_role("button", name="Listen").click()
         await expect(rita.page.get_by_text("need JavaScript")).to_be_visible()

@@ -49,6 +49,7 @@ async def test_markup_is_text_beside_the_player_and_in_what_is_written_there(hos
 async def test_the_policy_of_the_page_would_stop_a_script(hostile: ReviewSite, visit: Visit) -> None:
     markup = "<img src=x onerror=alert(3)><b style='color:red'>x</b>"
     async with visit(hostile, "rita") as rita:
+        await rita.home()
         async with (
             rita.page.expect_console_message(lambda message: "policy: style-src" in message.text),
             rita.page.expect_console_message(lambda message: "policy: script-src" in message.text),

@@ -55,6 +55,7 @@ def to_call(found: tuple[Passage, ...], audio: int) -> int:
 async def test_call_time_and_audio_time_as_the_timeline_has_them(office: ReviewSite, visit: Visit) -> None:
     luck = Random(7)
     async with visit(office, "rita") as rita:
+        await rita.home()
         for _ in range(30):
             spans = story(luck)
             found = tuple(one for one in passages(spans) if one.audio_to_ms > one.audio_from_ms)

@@ -62,5 +62,6 @@ async def test_who_listens_is_not_idle(fresh: ReviewSite, visit: Visit) -> None:
 
 async def test_an_agent_reads_it_in_his_own_language(office: ReviewSite, visit: Visit) -> None:
     async with visit(office, "wim") as wim:
+        await wim.home()
         await expect(wim.page.locator("html")).to_have_attribute("lang", "nl")
         await expect(wim.page.get_by_role("heading", level=1)).to_have_text("Te beoordelen")

@@ -71,6 +71,8 @@ class Visitor:
         await self.page.context.add_cookies(
             [{"name": site.cookie, "value": key, "url": self.site.url, "httpOnly": True, "sameSite": "Strict"}]
         )
+
+    async def home(self) -> None:
         await self.page.goto(self.site.url)
 
     async def open(self, name: str) -> None:
