@@ -1,0 +1,105 @@
+"""Taps whose frames are read now and then, and what must not slip in between."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import numpy as np
+
+from asterisk_privacy.asterisk.audiosocket import FrameSink
+from asterisk_privacy.audio.frames import FRAME_BYTES, FRAME_SAMPLES, FRAME_SECONDS
+from asterisk_privacy.audio.ring import Ring, RingMemory
+from asterisk_privacy.audio.suspense import Suspense
+from asterisk_privacy.daemon.filing import RecordingFile
+from asterisk_privacy.daemon.health import Alarm, Health
+from asterisk_privacy.daemon.media import CallMedia
+
+SPOKEN = np.full(FRAME_SAMPLES, 1000, dtype="<i2").tobytes()
+
+
+class Line:
+    """A tap, and what has arrived from it and nobody has read."""
+
+    def __init__(self, sink: FrameSink) -> None:
+        self.unread = b""
+        self.at = 0.0
+        self.stopped = False
+        self._sink = sink
+
+    def arrives(self, at: float, frames: bytes) -> None:
+        self.at, self.unread = at, self.unread + frames
+
+    def hear(self) -> None:
+        unread, self.unread = self.unread, b""
+        if unread and not self.stopped:
+            self._sink(self.at, unread)
+
+    def stop(self) -> None:
+        self.hear()
+        self.stopped = True
+
+
+class Lines:
+    def __init__(self) -> None:
+        self.made: dict[str, list[Line]] = {}
+
+    def attach(self, channel: str, sink: FrameSink, _ended: Callable[[], None]) -> Line:
+        self.made.setdefault(channel, []).append(Line(sink))
+        return self.made[channel][-1]
+
+
+def media_of(lines: Lines, health: Health, blind_seconds: float = 60.0) -> CallMedia:
+    memory = RingMemory(1 << 26)
+    return CallMedia("caller", lines, lambda: Ring(60, memory), health, blind_seconds, Suspense(0, 0), lambda: None)
+
+
+def held(media: CallMedia) -> np.ndarray:
+    """All that the ring held, both legs."""
+    file: RecordingFile = object()  # type: ignore[assignment]  # nothing more is said
+    return np.concatenate([np.zeros((0, 2), np.int16), *media.to_file(file).drain()])
+
+
+def test_what_was_said_before_a_wipe_and_not_yet_read_is_wiped_too() -> None:
+    lines, health = Lines(), Health()
+    media = media_of(lines, health)
+    media.open(0.0, frozenset({"anna"}))
+    lines.made["caller"][0].arrives(0.2, 10 * SPOKEN)
+    media.wipe()
+    lines.made["anna"][0].arrives(0.3, 3 * SPOKEN)
+    media.shut(0.4)
+    media.release(9.0)
+    audio = held(media)
+    assert not audio[:, 0].any()
+    assert np.count_nonzero(audio[:, 1]) == 3 * FRAME_SAMPLES
+
+
+def test_what_arrived_is_read_before_audio_is_released_and_when_it_ends() -> None:
+    lines = Lines()
+    media = media_of(lines, Health())
+    media.open(0.0, frozenset({"anna"}))
+    lines.made["caller"][0].arrives(0.2, 10 * SPOKEN)
+    media.release(0.25)
+    lines.made["caller"][0].arrives(0.4, 10 * SPOKEN)
+    media.shut(0.3)  # told late: what was complete by then is kept, the rest not
+    media.release(9.0)
+    assert np.count_nonzero(held(media)[:, 0]) == 15 * FRAME_SAMPLES
+
+
+async def test_zeros_of_one_read_count_each() -> None:
+    """A second of exact zeros on a leg is a deaf hook: it is put anew, once."""
+    lines, health = Lines(), Health()
+    media = media_of(lines, health, blind_seconds=0.2)
+    media.open(0.0, frozenset({"anna"}))
+    lines.made["anna"][0].arrives(0.2, 9 * bytes(FRAME_BYTES) + SPOKEN)
+    media.release(0.0)
+    assert health.alarms[Alarm.TAP_BLIND] == 0  # somebody spoke at last
+    lines.made["anna"][0].arrives(0.4, SPOKEN + 9 * bytes(FRAME_BYTES))
+    media.release(0.0)
+    lines.made["anna"][0].arrives(0.4 + FRAME_SECONDS, bytes(FRAME_BYTES))
+    media.release(0.0)
+    assert health.alarms[Alarm.TAP_BLIND] == 1
+    async with asyncio.timeout(3):
+        while len(lines.made["anna"]) < 2:
+            await asyncio.sleep(0.005)
+    assert lines.made["anna"][0].stopped and len(lines.made["caller"]) == 1
