@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""How long the purger plans over a registry of many recordings: make bench, or python tools/bench.py [ROWS]
+"""How long the purger plans over a registry of many recordings: make bench-long, or python tools/bench.py [ROWS]
 
-Makes the registry first (half a minute for a million), in memory where there is a /dev/shm: the disk is not what is measured.
+Makes the registry first (a minute for a million), in memory where there is a /dev/shm: the disk is not what is measured.
 """
 
 from __future__ import annotations
