@@ -18,7 +18,7 @@ from visitor import ARGUMENTS, CHROMIUM, DESKTOP, PHONE, ReviewSite, Visitor, vi
 from asterisk_privacy.call.timeline import Mark, MarkKind, Span, SpanKind, passages
 
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
-COLOURS = 192  # of the palette: a fifth of the bytes, and nobody sees it
+COLOURS = 256  # the most frequent ones, exactly: half of the bytes, and nobody sees it
 RATE = 8000
 
 
@@ -88,12 +88,22 @@ def fill(site: ReviewSite) -> None:
         registry.close_request(done, outcome)
 
 
+def indexed(pixels: npt.NDArray[np.uint8]) -> Image.Image:
+    """Pillow's own palettes move the light grounds of a page, which is most of it."""
+    found, which, often = np.unique(pixels.reshape(-1, 3), axis=0, return_inverse=True, return_counts=True)
+    palette = found[np.argsort(-often)[:COLOURS]]
+    nearest = np.abs(found[:, None].astype(int) - palette[None].astype(int)).sum(axis=2).argmin(axis=1)
+    made = Image.frombytes("P", pixels.shape[1::-1], nearest[which.ravel()].astype(np.uint8).tobytes())
+    made.putpalette(palette.tobytes())
+    return made
+
+
 async def take(visitor: Visitor, name: str, height: int) -> None:
     """The top of the page, as an indexed PNG."""
     width = visitor.page.viewport_size["width"] if visitor.page.viewport_size else 0
     await visitor.page.set_viewport_size({"width": width, "height": height})
     shot = Image.open(io.BytesIO(await visitor.page.screenshot())).convert("RGB")
-    shot.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(PICTURES / f"review-{name}.png", optimize=True)
+    indexed(np.asarray(shot)).save(PICTURES / f"review-{name}.png", optimize=True)
     print(f"docs/pictures/review-{name}.png: {(PICTURES / f'review-{name}.png').stat().st_size} bytes")
 
 
