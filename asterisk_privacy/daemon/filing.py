@@ -25,7 +25,7 @@ from asterisk_privacy.store.vault import Sealed, Vault, Writer, new_recording_id
 
 log = logging.getLogger(__name__)
 
-BATCH_SECONDS = 2
+BATCH_SECONDS = 1
 """Of audio that goes to the encoder at once: handing over small pieces costs more than encoding them. A chunk on the disk is longer."""
 MOST_WAITING_SECONDS = 120
 """Audio that a stalled disk may pile up in memory before the recording counts as failed."""
