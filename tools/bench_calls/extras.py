@@ -200,6 +200,8 @@ def ring_memory() -> Figures:
     memory = RingMemory(1 << 30)
     minute = np.random.default_rng(1).integers(-3000, 3000, (60 * 8000, 2), dtype=np.int16)
     ring = Ring(7200, memory)
+    ring.append(minute)  # what encoding takes for a moment is not the ring's
+    ring.wipe()
     before = usage(os.getpid()).resident_bytes
     for _ in range(60):
         ring.append(minute)
