@@ -21,6 +21,8 @@ MODULES = (
     "call.wishes", "call.marking", "audio.marked",
 )  # fmt: skip
 SEEDS = 700
+RARE = (2288, 4181, 6356, 6797, 7158)
+"""Of some 8,000, the calls in which news of a bridge comes that is gone already. After a change of the dice, find others."""
 OFFICE_SEEDS = 300
 
 
@@ -62,7 +64,7 @@ def _red() -> bool:
         return True
     if any(story.faults(s, story.play(s)) for s in _stories()):
         return True
-    if any(faults(Call(random_plan(seed))) for seed in range(SEEDS)):
+    if any(faults(Call(random_plan(seed))) for seed in (*range(SEEDS), *RARE)):
         return True
     return any(faults(Call(office_plan(seed))) for seed in range(OFFICE_SEEDS))
 
