@@ -7,13 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from scenarios.world import DIGIT, Tap, World
+from scenarios.sound import DIGIT, Tap
+from scenarios.world import World
 
 from asterisk_privacy.audio.frames import FRAME_SECONDS
 from asterisk_privacy.call import events as ev
 from asterisk_privacy.call import pbx
 
-PLACE = {int(value): place - 1 for place, value in enumerate(DIGIT)}  # as world.written writes a frame's number
+PLACE = {int(value): place - 1 for place, value in enumerate(DIGIT)}  # as sound.written writes a frame's number
 
 
 @dataclass(frozen=True)

@@ -8,78 +8,28 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from math import ceil
 
 import numpy as np
 
 from asterisk_privacy.asterisk.audiosocket import LISTEN_SECONDS, MOMENT_SECONDS
-from asterisk_privacy.audio import ulaw
 from asterisk_privacy.audio.frames import FRAME_SAMPLES, FRAME_SECONDS, Leg
 from asterisk_privacy.audio.marked import Marked
-from asterisk_privacy.audio.quarantine import Block, Quarantine
+from asterisk_privacy.audio.quarantine import Quarantine
 from asterisk_privacy.audio.ring import Ring, RingMemory
 from asterisk_privacy.call import commands as cmd
 from asterisk_privacy.call import events as ev
 from asterisk_privacy.call import news, pbx, recorder, switchboard
 from asterisk_privacy.call.situation import Gate, Life
 from asterisk_privacy.policy.purpose import Profile
+from scenarios.sound import File, Frame, Tap, read, written
 
 CALLER = "caller"
 ATTACH = 0.022  # facts 10: first frame 21-23 ms after the tap was asked for
 AT_ONCE = 0.002  # what Asterisk sends has arrived after this; when it is read is another matter
 RELEASE = 0.2
-DIGIT = ulaw.decode(np.arange(255, 127, -1, dtype=np.uint8))  # 128 rising values from 0
 EVENT, FRAME, HOUSE = 2, 4, 6
 PING = 0.25
-
-
-@dataclass(slots=True)
-class Frame:
-    channel: str
-    begin: float
-
-    @property
-    def end(self) -> float:
-        return self.begin + FRAME_SECONDS
-
-
-@dataclass(slots=True)
-class Tap:
-    channel: str
-    leg: Leg
-    stretch: int
-    on: bool = True
-    unread: list[tuple[float, bytes]] = field(default_factory=list)  # with the time of arrival
-    arrived: float = 0.0
-    reading: bool = False
-    new: bool = True
-
-
-@dataclass(slots=True)
-class File:
-    part: int
-    purposes: list[str]
-    blocks: list[Block] = field(default_factory=list)
-    state: str = "open"
-    marked: bool = False
-
-
-def written(number: int, place: int) -> bytes:
-    samples = np.zeros(FRAME_SAMPLES, dtype=np.int16)
-    samples[3 * place : 3 * place + 3] = DIGIT[[number // 14400 + 1, number // 120 % 120 + 1, number % 120 + 1]]
-    return samples.tobytes()
-
-
-def read(slots: Block) -> list[list[int]]:
-    """The numbers of the frames in each slot: samples of shape (slots, 160, 2)."""
-    digits = slots[:, :159].reshape(len(slots), 53, 3, 2)
-    slot, column, place = np.nonzero(digits[:, :, 0].transpose(0, 2, 1))
-    number = (np.searchsorted(DIGIT, digits[slot, place, :, column]) - 1) @ (14400, 120, 1)
-    found: list[list[int]] = [[] for _ in range(len(slots))]
-    for where, what in zip(slot.tolist(), number.tolist(), strict=True):
-        found[where].append(what)
-    return found
 
 
 class World:

@@ -3,57 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import struct
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from audiosocket_peer import Ear, frame, message, name
 
 from asterisk_privacy.asterisk import arrivals
 from asterisk_privacy.asterisk import audiosocket as aus
-from asterisk_privacy.audio.frames import FRAME_BYTES, FRAME_SECONDS
-
-
-def message(kind: int, payload: bytes = b"") -> bytes:
-    return struct.pack(">BH", kind, len(payload)) + payload
-
-
-def name(tap: uuid.UUID) -> bytes:
-    return message(aus.KIND_UUID, tap.bytes)
-
-
-def frame(n: int = 1) -> bytes:
-    return message(aus.KIND_AUDIO, bytes([n % 256]) * FRAME_BYTES)
-
-
-@dataclass
-class Ear:
-    tap: uuid.UUID
-    frames: list[tuple[float, int]] = field(default_factory=list)
-    reads: int = 0
-    ended: int = 0
-    at_frame: Callable[[int], None] = lambda _n: None
-
-    def sink(self, read_at: float, samples: bytes) -> None:
-        count = len(samples) // FRAME_BYTES
-        assert count and len(samples) == count * FRAME_BYTES
-        self.reads += 1
-        for i, n in enumerate(samples[::FRAME_BYTES]):
-            self.frames.append((read_at - FRAME_SECONDS * (count - 1 - i), n))
-            self.at_frame(n)
-
-    def over(self) -> None:
-        self.ended += 1
-
-    @property
-    def numbers(self) -> list[int]:
-        return [n for _, n in self.frames]
+from asterisk_privacy.audio.frames import FRAME_SECONDS
 
 
 @pytest.fixture
@@ -357,54 +318,3 @@ async def test_forget_before_the_peer_comes(server: aus.AudioSocketServer, ear: 
     server.forget(ear.tap)
     await shut_out(await peer(server, name(ear.tap), frame()))
     assert (ear.frames, server.uninvited) == ([], 1)
-
-
-class _Transport(asyncio.Transport):
-    def __init__(self, extra: dict[str, object]) -> None:
-        super().__init__(extra)
-        self.aborted = False
-
-    def abort(self) -> None:
-        self.aborted = True
-
-    def pause_reading(self) -> None:
-        """Test code goes on feeding it."""
-
-
-PIECE = st.one_of(
-    st.binary(max_size=400),
-    st.integers(0, 255).map(frame),
-    st.builds(message, st.sampled_from([0x00, 0x01, 0x03, 0x10, 0x11, 0xFF]), st.binary(max_size=330)),
-)
-
-
-@settings(deadline=None)
-@given(st.lists(PIECE, max_size=12), st.lists(PIECE, max_size=4), st.booleans(), st.integers(1, 700))
-def test_any_bytes_never_raise_and_never_reach_another_tap(after: list[bytes], before: list[bytes], named: bool, cut: int) -> None:
-    async def run() -> None:
-        server = aus.AudioSocketServer()
-        mine, other = Ear(server.names.new()), Ear(server.names.new())
-        server.expect(mine.tap, mine.sink, mine.over)
-        server.expect(other.tap, other.sink, other.over)
-        one, (near, far) = aus._Peer(server), socket.socketpair()
-        near.setblocking(False)
-        transport = _Transport({"socket": near})
-        one.connection_made(transport)
-        stream = b"".join((*before, name(mine.tap) if named else b"", *after))
-        for start in range(0, len(stream), cut):
-            one.data_received(stream[start : start + cut])
-        heard = len(mine.frames)
-        assert other.frames == []
-        if not named or before:
-            assert before != [] or heard == 0
-        server.forget(mine.tap)
-        one.data_received(frame())
-        assert len(mine.frames) == heard
-        one.connection_lost(None)
-        assert other.ended == 0
-        server.forget(other.tap)
-        await server.stop()
-        near.close()
-        far.close()
-
-    asyncio.run(run())
