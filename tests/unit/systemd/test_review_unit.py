@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from as_user import as_user, let_pass
 from test_units import MOST_EXPOSED, SERVICE, SYSTEMD, _lines, settings
 
 from asterisk_privacy.registry.registry import Registry
@@ -85,10 +86,7 @@ RECORDER, PAGE, STRANGER, GROUP, OTHERS = 64_001, 64_002, 64_003, 64_001, 64_009
 @pytest.mark.skipif(os.geteuid() != 0, reason="becoming the three users takes root")
 def test_the_page_reads_and_adds_rows_and_removes_nothing(tmp_path: Path) -> None:
     """With the modes of tmpfiles.d, as the users of sysusers.d, and the umask of the units."""
-    top = tmp_path
-    while top != Path("/") and not top.stat().st_mode & 0o001:  # pytest's own directories are 0700
-        top.chmod(0o711)
-        top = top.parent
+    let_pass(tmp_path)
     state = tmp_path / "state"
     for path, mode in ((state, 0o1770), (state / "recordings", 0o750)):
         path.mkdir()
@@ -134,25 +132,3 @@ def test_the_page_reads_and_adds_rows_and_removes_nothing(tmp_path: Path) -> Non
     as_user(RECORDER, GROUP, go_on)
     as_user(PAGE, GROUP, look)
     as_user(STRANGER, OTHERS, stranger)
-
-
-def as_user(user: int, group: int, work: object) -> None:
-    """In a child process."""
-    assert callable(work)
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            os.setgroups([])
-            os.setgid(group)
-            os.setuid(user)
-            os.umask(0o077)
-            work()
-            code = 0
-        finally:
-            if code:
-                import traceback
-
-                traceback.print_exc()
-            os._exit(code)
-    assert os.waitpid(child, 0)[1] == 0, getattr(work, "__name__", "")
