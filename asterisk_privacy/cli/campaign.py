@@ -21,7 +21,7 @@ from asterisk_privacy.cli.common import (
 )
 from asterisk_privacy.daemon.config import Config
 from asterisk_privacy.policy.purpose import Purpose, Trigger
-from asterisk_privacy.registry.campaigns import CampaignRow
+from asterisk_privacy.registry.campaigns import CampaignRow, Designation
 from asterisk_privacy.registry.clock import utc_now
 
 MOMENT = click.DateTime(["%Y-%m-%dT%H:%M", "%Y-%m-%d"])
@@ -75,7 +75,7 @@ def open_(
             (bool(set(wanted) - lines), f"--profiles: {', '.join(wanted)}: only {listing} lists {purpose.name}"),
             (not lines, f"no profile lists the purpose {purpose.name}; add it to the purposes of the lines in question"),
         )
-        number = registry.open_campaign(purpose.name, _words(extensions), wanted, (begin, end), count, provider, reason)
+        number = registry.open_campaign(Designation(purpose.name, _words(extensions), wanted, (begin, end), count, provider, reason))
     click.echo(f"campaign {number} is open: at most {count} calls, {local(begin)} to {local(end)}")
 
 

@@ -14,6 +14,19 @@ from asterisk_privacy.registry.rows import State, WrongState
 
 
 @dataclass(frozen=True, slots=True)
+class Designation:
+    """Which calls a campaign takes, and for whom. Extensions, lines, or both; `window`: from and to; `most`: so many calls."""
+
+    purpose: str
+    extensions: Sequence[str]
+    profiles: Sequence[str]
+    window: tuple[datetime, datetime]
+    most: int
+    provider: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class CampaignRow:
     id: int
     purpose: str
@@ -40,29 +53,22 @@ class CampaignRow:
 _COLUMNS = "id, purpose, extensions, profiles, from_at, to_at, most, taken, provider, reason, closed_at"
 
 
-def open_campaign(
-    file: RegistryFile,
-    purpose: str,
-    extensions: Sequence[str],
-    profiles: Sequence[str],
-    window: tuple[datetime, datetime],
-    most: int,
-    provider: str,
-    reason: str,
-) -> int:
+def open_campaign(file: RegistryFile, wanted: Designation) -> int:
     """Returns its number."""
-    if not extensions and not profiles:
+    if not wanted.extensions and not wanted.profiles:
         raise ValueError("a campaign designates extensions or profiles")
+    designated = (json.dumps(list(wanted.extensions)), json.dumps(list(wanted.profiles)))
+    begin, end = wanted.window
     with file.change() as db:
         made = sql(
             db,
             "INSERT INTO campaigns (purpose, extensions, profiles, from_at, to_at, most, provider, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (purpose, json.dumps(list(extensions)), json.dumps(list(profiles)), *map(to_ms, window), most, provider, reason),
+            (wanted.purpose, *designated, to_ms(begin), to_ms(end), wanted.most, wanted.provider, wanted.reason),
         ).lastrowid
         assert made is not None
-        detail = {"purpose": purpose, "extensions": ",".join(extensions), "profiles": ",".join(profiles), "count": str(most)}
-        detail |= {"from": window[0].isoformat(), "to": window[1].isoformat(), "provider": provider, "reason": reason}
-        audit.append(file, db, "campaign.open", str(made), detail)
+        detail = {"purpose": wanted.purpose, "extensions": ",".join(wanted.extensions), "profiles": ",".join(wanted.profiles)}
+        detail |= {"count": str(wanted.most), "from": begin.isoformat(), "to": end.isoformat()}
+        audit.append(file, db, "campaign.open", str(made), {**detail, "provider": wanted.provider, "reason": wanted.reason})
     return made
 
 

@@ -233,17 +233,9 @@ class Registry:
         """The recording that held this place until now and is to let go of the purpose, if any."""
         return draws.take_place(self._file, place, recording_id)
 
-    def open_campaign(
-        self,
-        purpose: str,
-        extensions: Sequence[str],
-        profiles: Sequence[str],
-        window: tuple[datetime, datetime],
-        most: int,
-        provider: str,
-        reason: str,
-    ) -> int:
-        return campaigns.open_campaign(self._file, purpose, extensions, profiles, window, most, provider, reason)
+    def open_campaign(self, wanted: campaigns.Designation) -> int:
+        """Its number."""
+        return campaigns.open_campaign(self._file, wanted)
 
     def campaigns(self) -> list[campaigns.CampaignRow]:
         """The newest first."""

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from sites import call_over, profile, two_phones
+from sites import FLAG, call_over, profile, two_phones
 
 from asterisk_privacy.lab import tones
 from asterisk_privacy.lab.phone import Phone
@@ -24,14 +24,7 @@ reasoning = "some calls"
 trigger = "sample"
 one_in = 2
 retention = { until = "reviewed", latest_days = 35 }
-
-[purposes.complaint]
-title = "handling complaints"
-basis = "legitimate-interest"
-reasoning = "to settle what was said"
-trigger = "flag"
-retention = { until = "case-closed", plus_days = 30, latest_days = 700 }
-""" + profile("sales", '"training", "complaint"')  # fmt: skip
+""" + FLAG + profile("sales", '"training", "complaint"')  # fmt: skip
 MOST_CALLS = 12
 
 

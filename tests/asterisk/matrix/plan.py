@@ -7,6 +7,8 @@ import socket
 from contextlib import ExitStack
 from pathlib import Path
 
+from sites import ALWAYS, FLAG
+
 from asterisk_privacy.lab.site import Site
 from asterisk_privacy.lab.unpack import Install
 
@@ -16,20 +18,6 @@ AGENTS = ("anna", "ben", "dora", "mia")
 PEOPLE = (CUSTOMER, *AGENTS)
 PROFILES = ("always", "flag", "asked")
 
-_PURPOSES = """
-[purposes.proof]
-title = "proof of what was agreed"
-basis = "contract"
-reasoning = "the agreement is made by telephone"
-trigger = "always"
-retention = { until = "days", latest_days = 90 }
-[purposes.complaint]
-title = "handling complaints"
-basis = "legitimate-interest"
-reasoning = "to settle what was said"
-trigger = "flag"
-retention = { until = "case-closed", plus_days = 30, latest_days = 700 }
-"""
 _PROFILE = """
 [profiles.{profile}{lane}]
 title = "{profile}{lane}"
@@ -145,7 +133,7 @@ def phone_ports() -> dict[str, int]:
 
 def policy() -> str:
     purposes = {"always": "proof", "flag": "complaint", "asked": "proof"}
-    return _PURPOSES + "".join(
+    return ALWAYS + FLAG + "".join(
         _PROFILE.format(profile=name, lane=n, purpose=purposes[name], more='refuse_key = "3"' if name == "asked" else "")
         for n in range(LANES)
         for name in PROFILES

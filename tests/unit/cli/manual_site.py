@@ -20,6 +20,7 @@ from manual_lines import ROOT, Line
 from asterisk_privacy.call.timeline import Mark, MarkKind, Span, SpanKind
 from asterisk_privacy.cli.main import main
 from asterisk_privacy.daemon.config import load
+from asterisk_privacy.registry.campaigns import Designation
 from asterisk_privacy.registry.numbers import generate_key, number_hash
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.store.identity import Identity
@@ -140,7 +141,7 @@ class ManualSite:
             self.disputed = self._record(registry, vault, "+31201234567", "complaint")
             self.of_campaign = self._record(registry, vault, "+31201234567", "fault")
             window = (datetime.now(UTC) - timedelta(days=1), datetime.now(UTC) + timedelta(days=1))
-            registry.open_campaign("fault", [], ["sales"], window, 5, "Telco", "echo")
+            registry.open_campaign(Designation("fault", [], ["sales"], window, 5, "Telco", "echo"))
             assert registry.join_campaign("fault", self.of_campaign, "sales", "PJSIP/anna", datetime.now(UTC))
 
     def _record(self, registry: Registry, vault: Vault, number: str, *purposes: str) -> str:

@@ -14,6 +14,7 @@ from registry_samples import PROOF, T0
 from asterisk_privacy.call.timeline import Mark, MarkKind, Span, SpanKind
 from asterisk_privacy.policy.purpose import Purpose, Trigger
 from asterisk_privacy.policy.retention import Milestone
+from asterisk_privacy.registry.campaigns import Designation
 from asterisk_privacy.registry.draws import Place
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import WrongState
@@ -80,7 +81,7 @@ def test_every_call_of_the_period_has_the_same_chance(registry: Registry) -> Non
 def test_a_campaign_has_a_hard_count_and_a_window(registry: Registry) -> None:
     for number in range(5):
         registry.begin_call(f"{number:032x}", "sales", T0, None, None, "in")
-    campaign = registry.open_campaign("fault", ["anna"], ["sales"], WINDOW, 2, "Telco", "echo")
+    campaign = registry.open_campaign(Designation("fault", ["anna"], ["sales"], WINDOW, 2, "Telco", "echo"))
 
     def join(number: int, profile: str = "sales", agent: str = "PJSIP/anna", hours: float = 1, purpose: str = "fault") -> bool:
         return registry.join_campaign(purpose, f"{number:032x}", profile, agent, T0 + timedelta(hours=hours))
@@ -90,27 +91,27 @@ def test_a_campaign_has_a_hard_count_and_a_window(registry: Registry) -> None:
     assert join(0) and join(1)
     assert not join(2), "the count is hard"
     assert [(c.id, c.taken, c.active(T0)) for c in registry.campaigns()] == [(campaign, 2, False)]
-    other = registry.open_campaign("fault", [], ["sales"], WINDOW, 9, "Telco", "echo")
+    other = registry.open_campaign(Designation("fault", [], ["sales"], WINDOW, 9, "Telco", "echo"))
     assert join(2, agent="PJSIP/bert")
     registry.close_campaign(other, T0)
     assert not join(3)
     with pytest.raises(WrongState, match=f"campaign {other}: does not exist or is closed already"):
         registry.close_campaign(other, T0)
     with pytest.raises(ValueError, match="designates"):
-        registry.open_campaign("fault", [], [], WINDOW, 9, "Telco", "echo")
+        registry.open_campaign(Designation("fault", [], [], WINDOW, 9, "Telco", "echo"))
 
 
 def test_two_processes_cannot_take_more_than_the_count(registry: Registry, path: Path) -> None:
     for number in range(6):
         registry.begin_call(f"{number:032x}", "sales", T0, None, None, "in")
-    registry.open_campaign("fault", ["anna"], [], WINDOW, 3, "Telco", "echo")
+    registry.open_campaign(Designation("fault", ["anna"], [], WINDOW, 3, "Telco", "echo"))
     with Registry.open(path) as other:
         taken = [(registry, other)[n % 2].join_campaign("fault", f"{n:032x}", "sales", "PJSIP/anna", T0) for n in range(6)]
     assert taken.count(True) == 3
 
 
 def test_only_recordings_of_a_campaign_go_to_its_provider_and_each_time_is_noted(registry: Registry) -> None:
-    registry.open_campaign("fault", ["anna"], [], WINDOW, 2, "Telco", "echo")
+    registry.open_campaign(Designation("fault", ["anna"], [], WINDOW, 2, "Telco", "echo"))
     for number in (1, 2):
         registry.begin_call(f"{number:032x}", "sales", T0, None, None, "in")
     assert registry.join_campaign("fault", f"{1:032x}", "sales", "PJSIP/anna", T0)
