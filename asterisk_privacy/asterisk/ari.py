@@ -154,6 +154,16 @@ class Ari:
             raise
         return True
 
+    async def ask_alive(self, question: str) -> None:
+        """Whoever listens under this application's name answers."""
+        await self.request("POST", f"events/user/{names.EVENT_ALIVE}-{question}", {"application": self.app})
+
+    async def answer_alive(self, question: str) -> None:
+        await self.request("POST", "asterisk/variable", {"variable": names.ALIVE_VARIABLE, "value": question})
+
+    async def is_answered(self, question: str) -> bool:
+        return await self.global_variable(names.ALIVE_VARIABLE) == question
+
     async def check_access(self) -> str:
         """Asterisk's version. Raises OperatorError where only a person can help."""
         try:

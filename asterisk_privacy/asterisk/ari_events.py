@@ -79,6 +79,13 @@ class Replaced:
 
 
 @dataclass(frozen=True, slots=True)
+class AliveAsked:
+    """A daemon that wants to start asks whether anybody listens."""
+
+    question: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ignored:
     """Known, and of no consequence here."""
 
@@ -94,8 +101,8 @@ class Malformed:
 
 
 EdgeEvent = (
-    NoticeStage | NoticeKey | AgentPressed | Unavailable | StasisStarted | StasisEnded | OutOfSight | PlaybackDone | Replaced | Ignored
-    | Unknown | Malformed
+    NoticeStage | NoticeKey | AgentPressed | Unavailable | StasisStarted | StasisEnded | OutOfSight | PlaybackDone | Replaced | AliveAsked
+    | Ignored | Unknown | Malformed
 )  # fmt: skip
 AriEvent = pbx.PbxEvent | EdgeEvent
 
@@ -262,6 +269,8 @@ def _user_event(m: _Message, at: float) -> tuple[AriEvent, ...]:
     name = said.get("eventname", "")
     if name == names.EVENT_UNAVAILABLE:
         return (Unavailable(at, said.get("Why", "")),)
+    if name.startswith(f"{names.EVENT_ALIVE}-"):
+        return (AliveAsked(name.removeprefix(f"{names.EVENT_ALIVE}-")),)
     channel = m.channel.id if m.channel is not None else ""
     make = _USER_EVENTS.get(name)
     return (Ignored(),) if make is None else (make(said, channel, at),)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import secrets
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -68,6 +69,7 @@ class Link:
         self._doubt: str | None = None
         self._strange: set[str] = set()
         self._replaced = False
+        self._answering: asyncio.Task[None] | None = None  # kept, or it could vanish before it is done
         self.up = False
         self.proven_until = 0.0
         self.counts: Counter[str] = Counter()
@@ -133,7 +135,23 @@ class Link:
             if not await self._ari.is_taken():
                 return False
             await asyncio.sleep(self._pace.next_look)
-        return await self._ari.is_taken()
+        return await self._ari.is_taken() and await self._somebody_answers()
+
+    async def _somebody_answers(self) -> bool:
+        """Asterisk lists a name for ever if its owner went while a subscription was on its way (5 of 300 on purpose, Asterisk 22.10.1).
+        Then nobody listens; who connects under that name has it, and it goes with him."""
+        question = secrets.token_hex(8)
+        await self._ari.ask_alive(question)
+        for _ in range(LOOKS):
+            if await self._ari.is_answered(question):
+                return True
+            await asyncio.sleep(self._pace.next_look)
+        log.warning("ARI application '%s' is listed by Asterisk, but nobody listens there: taken over", self._ari.app)
+        return False
+
+    async def _answer(self, question: str) -> None:
+        with contextlib.suppress(AriUnreachable, AriRefused):  # who asked will take over, and that is told
+            await self._ari.answer_alive(question)
 
     async def _listen(self, websocket: aiohttp.ClientWebSocketResponse) -> str:
         waiting: list[ae.AriEvent] = []
@@ -229,6 +247,8 @@ class Link:
             self.distrust(f"an event that cannot be read ({event.why})")
         elif isinstance(event, ae.Replaced):
             self._replaced = True
+        elif isinstance(event, ae.AliveAsked):
+            self._answering = asyncio.create_task(self._answer(event.question))
         else:
             asyncio.get_running_loop().call_soon(self._listener.pbx_told, event)
 

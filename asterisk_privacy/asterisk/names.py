@@ -30,6 +30,10 @@ CONSENT_VARIABLE = "PRIVACY_CONSENT"
 STATE_VARIABLE = "PRIVACY_STATE"
 """On the customer's channel, by the daemon: what the next daemon needs to take the call up again; opaque to everybody else."""
 
+ALIVE_VARIABLE = "PRIVACY_ALIVE"
+"""Global variable in which a daemon that listens repeats what another one, that wants to start, has asked with EVENT_ALIVE."""
+
+EVENT_ALIVE = "PrivacyAlive"
 EVENT_NOTICE = "PrivacyNotice"
 EVENT_CHOICE = "PrivacyChoice"
 EVENT_KEY = "PrivacyKey"

@@ -4,6 +4,7 @@ should not be kept is kept, nothing is on the disk in clear, and an alarm counts
 from __future__ import annotations
 
 import asyncio
+import base64
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+import aiohttp
 import pytest
 from fault_lab import (
     AGENT,
@@ -122,6 +124,22 @@ async def test_two_daemons_on_one_asterisk(broken: Broken) -> None:
     code, words = await serve(second)
     assert code == 3
     assert "registry.sqlite.lock is held" in words[-1]
+
+
+async def test_a_name_that_asterisk_lists_though_nobody_listens(broken: Broken) -> None:
+    """As it does for ever where a daemon died while it subscribed; here a stranger's socket has the name, and answers nothing."""
+    broken.site.stop_daemon()
+    pbx = broken.site.pbx
+    async with aiohttp.ClientSession() as session:
+        token = base64.b64encode(f"{pbx.ari_user}:{pbx.ari_password}".encode()).decode()
+        headers = {"Authorization": f"Basic {token}"}
+        async with session.ws_connect(f"{pbx.ari_url}/ari/events?app=asterisk-privacy", headers=headers):
+            await asyncio.to_thread(broken.site.start_daemon)
+    assert "nobody listens there: taken over" in broken.site.log
+    async with broken.call(ALWAYS) as (customer, agent):
+        await alive(customer, agent)
+    await broken.comes_true(lambda status: status["calls"]["now"] == 0)
+    assert [r.state for r in broken.site.recordings()] == [State.SEALED]
 
 
 async def serve(config: Path) -> tuple[int, list[str]]:

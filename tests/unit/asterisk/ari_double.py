@@ -15,6 +15,7 @@ class ToyAri:
     def __init__(self) -> None:
         self.status = 200
         self.taken: list[bool] = []  # answers of GET /applications/X, one after the other; then 404
+        self.owner_answers = True  # whoever has the name that is taken
         self.hang_handshakes = 0
         self.pongs = True
         self.hang_state = False
@@ -74,6 +75,10 @@ class ToyAri:
             return web.Response(status=self.status)
         if path == "asterisk/info":
             return web.json_response({"system": {"version": "22"}})
+        if path.startswith("events/user/PrivacyAlive-") and self.owner_answers:
+            self.variables["variable", "PRIVACY_ALIVE"] = path.rpartition("-")[2]
+        if path == "asterisk/variable" and request.method == "POST":
+            self.variables["variable", request.query["variable"]] = request.query["value"]
         if request.method == "POST":
             return web.Response(status=self.subscribe_status)
         if path.startswith("applications/"):

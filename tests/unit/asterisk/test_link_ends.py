@@ -53,6 +53,29 @@ async def test_a_name_that_a_dead_daemon_had_a_moment_ago(toy: ToyAri) -> None:
         await until(lambda: link.up)
 
 
+async def test_a_name_that_asterisk_goes_on_listing_though_nobody_listens(toy: ToyAri, caplog: pytest.LogCaptureFixture) -> None:
+    toy.taken = [True] * 99
+    toy.owner_answers = False
+    toy.variables["variable", "PRIVACY_ALIVE"] = "an answer to somebody else"
+    async with running(toy) as (link, _, _task):
+        await until(lambda: link.up)
+    assert "nobody listens there: taken over" in caplog.text
+
+
+async def test_who_listens_says_so(toy: ToyAri) -> None:
+    async with running(toy) as (link, _, _task):
+        await until(lambda: link.up)
+        await toy.send(
+            {
+                "type": "ChannelUserevent",
+                "timestamp": "2026-11-22T06:17:23.123+0000",
+                "eventname": "PrivacyAlive-5a",
+                "userevent": {"eventname": "PrivacyAlive-5a"},
+            }
+        )
+        await until(lambda: toy.variables.get(("variable", "PRIVACY_ALIVE")) == "5a")
+
+
 async def test_our_own_stale_name_after_a_lost_link_is_taken_back(toy: ToyAri) -> None:
     async with running(toy) as (link, story, _):
         await until(lambda: link.up)
