@@ -38,9 +38,10 @@ lab: venv  ## an Asterisk to play with: the system's, or one unpacked into ~/.ca
 demo: venv lab  ## real calls on a real Asterisk: what is kept, what is not, with pictures
 	@$(BIN)/asterisk-privacy demo
 
-lint: venv  ## ruff, mypy --strict, import-linter
+lint: venv  ## ruff (rules and format), mypy --strict, import-linter
 	@echo "== lint"
 	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check -q .
 	@$(BIN)/mypy --strict asterisk_privacy
 	@$(BIN)/lint-imports
 

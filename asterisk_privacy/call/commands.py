@@ -167,4 +167,4 @@ class Finish:
 Command = (
     Open | Shut | StartFile | AddPurposes | DropPurposes | EraseFile | From | To | KeepMarked | EraseMarked | Draw | Seal | Wipe | Play
     | NoteConsent | WakeAt | Finish
-)
+)  # fmt: skip

@@ -127,7 +127,7 @@ class Tick:
 Event = (
     NoticeBegun | ProfileChanged | KeyChosen | NoticeEnded | Surroundings | KeyPressed | Drawn | LinkLost | LinkRestored | FileFailed
     | AudioLost | HungUp | Tick
-)
+)  # fmt: skip
 EVENTS: tuple[type[Event], ...] = (
     NoticeBegun, ProfileChanged, KeyChosen, NoticeEnded, Surroundings, KeyPressed, Drawn, LinkLost, LinkRestored, FileFailed, AudioLost,
     HungUp, Tick,

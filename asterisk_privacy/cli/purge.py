@@ -106,9 +106,7 @@ def _as_json(report: PurgeReport, listed: Sequence[Planned]) -> dict[str, object
         "brake": report.brake,
         "recordings": report.plan.total,
         "due": len(report.plan.deletions),
-        "items": [
-            {"id": p.item_id, "delete": p.delete, "held": p.blocked, "due": iso(p.due), "reason": p.reason} for p in listed
-        ],
+        "items": [{"id": p.item_id, "delete": p.delete, "held": p.blocked, "due": iso(p.due), "reason": p.reason} for p in listed],
         "deleted": list(report.deleted),
         "finished": list(report.finished),
         "spared": [{"id": s.item_id, "why": s.why} for s in report.spared],

@@ -50,9 +50,7 @@ outcome_option = click.option("--outcome", help="What the review led to; without
 @outcome_option
 @config_option
 @operator_errors
-def play_one(
-    recording_id: str, identity: Path | None, purpose: str | None, reason: str | None, outcome: str | None, config: Path
-) -> None:
+def play_one(recording_id: str, identity: Path | None, purpose: str | None, reason: str | None, outcome: str | None, config: Path) -> None:
     """Play a recording here, decrypted as it goes: customer left, agents right.
 
     You are who the system says you are (sudo included), with the roles of your account: asterisk-privacy review account add. What you

@@ -20,9 +20,7 @@ OURS = logging.getLogger("asterisk_privacy")
 
 
 class _Formatter(logging.Formatter):
-    def formatException(
-        self, ei: tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
-    ) -> str:
+    def formatException(self, ei: tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]) -> str:
         return f"{type(ei[1]).__name__} at {place_of(ei[1])}" if ei[1] is not None else ""
 
 

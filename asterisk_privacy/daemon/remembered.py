@@ -56,9 +56,7 @@ def joined(memory: Memory, profile: Profile, drawn: frozenset[str]) -> Memory:
     return replace(memory, profiles=(*memory.profiles, profile.name), lots={**new.lots, **memory.lots})
 
 
-def after(
-    memory: Memory, event: ev.Event, commands: Iterable[cmd.Command], hush: Hush, agreed: frozenset[str] = frozenset()
-) -> Memory:
+def after(memory: Memory, event: ev.Event, commands: Iterable[cmd.Command], hush: Hush, agreed: frozenset[str] = frozenset()) -> Memory:
     """What is to be remembered once the recorder answered `event` with `commands`. It changes at moments of which the agent knows anyway,
     or at which it changes for every call of the line."""
     memory = replace(memory, hush=hush, agreed=agreed)

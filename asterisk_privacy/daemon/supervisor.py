@@ -309,4 +309,3 @@ def _board_of(reading: Reading) -> Switchboard:
     for channel_id in reading.suspects:
         board.apply(pbx.Held(now, channel_id, by_feature=True))  # ends with a move too: what is suspected can end without an event
     return board
-

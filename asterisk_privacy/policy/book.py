@@ -98,7 +98,7 @@ def _choice(place: str, purpose: Purpose) -> Iterator[Problem]:
         yield Problem(f"{place}.agree_key", f"{purpose.agree_key!a} is not a telephone key", 'write one of 0-9, "*" or "#" instead')
     elif purpose.basis is Basis.LEGAL_OBLIGATION:
         yield Problem(
-            f"{place}.agree_key", "a legal obligation does not depend on the caller's key", 'leave agree_key out, or write another basis'
+            f"{place}.agree_key", "a legal obligation does not depend on the caller's key", "leave agree_key out, or write another basis"
         )
 
 

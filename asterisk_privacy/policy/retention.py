@@ -260,9 +260,7 @@ def _with_lesson(rule: Clause, lesson_days: int) -> Clause:
     return ("with-lesson", rule, lesson_days) if lesson_days else rule
 
 
-def _outlook_after(
-    facts: Facts, event: datetime, plus_days: int, happened: str, occasion: str, lasts: timedelta = timedelta(0)
-) -> Outlook:
+def _outlook_after(facts: Facts, event: datetime, plus_days: int, happened: str, occasion: str, lasts: timedelta = timedelta(0)) -> Outlook:
     """For an event that happened and `plus_days` after it. An event before the call (a case closed earlier) counts from the call."""
     since = max(event + lasts, facts.recorded_at)
     if not plus_days:

@@ -24,9 +24,7 @@ class Place:
     number: int
 
 
-def draw_place(
-    file: RegistryFile, purpose: str, agent: str, period: str, calls: int, draw: Callable[[int], int]
-) -> Place | None:
+def draw_place(file: RegistryFile, purpose: str, agent: str, period: str, calls: int, draw: Callable[[int], int]) -> Place | None:
     """Counts this call, and says which place it takes, if any. A place whose recording somebody has worked with already is not free."""
     with file.change() as db:
         sql(

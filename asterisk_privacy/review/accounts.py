@@ -1,7 +1,7 @@
 """The accounts of the review page: one JSON file, written by an administrator, read by the page (which cannot change it).
 
-    {"accounts": {"anna": {"roles": ["reviewer"], "password": "$argon2id$...", "agents": ["PJSIP/anna"], "language": "nl",
-                           "disabled": false}}}
+{"accounts": {"anna": {"roles": ["reviewer"], "password": "$argon2id$...", "agents": ["PJSIP/anna"], "language": "nl",
+                       "disabled": false}}}
 """
 
 from __future__ import annotations

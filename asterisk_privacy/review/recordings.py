@@ -147,4 +147,3 @@ def _day(text: str) -> datetime | None:
         return datetime.combine(datetime.strptime(text, "%Y-%m-%d").date(), time(23, 59)).astimezone()
     except (ValueError, OverflowError):
         return None
-

@@ -1,9 +1,9 @@
 """The header of an age v1 file (age-encryption.org/v1): who can unwrap the file key, and a MAC over it. X25519 only; pure.
 
-    age-encryption.org/v1
-    -> X25519 <ephemeral share>            one stanza a recipient; unknown kinds are passed over
-    <file key, wrapped>
-    --- <HMAC over all before this blank>
+age-encryption.org/v1
+-> X25519 <ephemeral share>            one stanza a recipient; unknown kinds are passed over
+<file key, wrapped>
+--- <HMAC over all before this blank>
 """
 
 from __future__ import annotations

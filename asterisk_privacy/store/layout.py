@@ -1,10 +1,10 @@
 """Names and sizes: where things stand in the recordings directory. Nothing in a name tells who called (R24).
 
-    recordings/           0700, or 0750 where the review page's user, in our group, may read: then folders are 0750 and files 0640
-      ab/ab12...ef.part       being written, or left by a crash
-      ab/ab12...ef.flac.age   sealed
-      ab/ab12...ef.next       sealed anew without a person in it, about to take its place; .next.part while it is written
-      shred/                  on the way out, see shred.py
+recordings/           0700, or 0750 where the review page's user, in our group, may read: then folders are 0750 and files 0640
+  ab/ab12...ef.part       being written, or left by a crash
+  ab/ab12...ef.flac.age   sealed
+  ab/ab12...ef.next       sealed anew without a person in it, about to take its place; .next.part while it is written
+  shred/                  on the way out, see shred.py
 """
 
 from __future__ import annotations

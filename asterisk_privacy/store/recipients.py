@@ -67,7 +67,6 @@ class Recipients:
     def publics(self) -> tuple[str, ...]:
         return tuple(bech32.encode(PUBLIC_PREFIX, raw) for raw in self.raw)
 
-
     @property
     def fingerprints(self) -> str:
         """The beginning of each public key, with a space between: what a row remembers of the keys to which it was sealed."""

@@ -131,7 +131,9 @@ def test_links_lead_somewhere(manual: Path) -> None:
 
 def test_a_broken_link_is_seen(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text("# One, two: `three`\n[a](#one-two-three) [b](#four) [c](gone.md) [d](page.md#one-two-three) [e](https://example.org)\n")
+    page.write_text(
+        "# One, two: `three`\n[a](#one-two-three) [b](#four) [c](gone.md) [d](page.md#one-two-three) [e](https://example.org)\n"
+    )
     assert broken_links(page) == ["#four", "gone.md"]
 
 

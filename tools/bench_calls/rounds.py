@@ -47,9 +47,7 @@ def daemon_of(site: Site, variant: Variant) -> Iterator[None]:
         site.stop_daemon()
 
 
-def measured(
-    site: Site, variant: Variant, calls: int, window: float, agent_port: int, voices: tuple[Sound, Sound]
-) -> Sample:
+def measured(site: Site, variant: Variant, calls: int, window: float, agent_port: int, voices: tuple[Sound, Sound]) -> Sample:
     """`window`: seconds in which all calls are up and nothing else happens."""
     seconds = calls / RATE + 2 * SETTLE_SECONDS + window + (4.0 if variant.key else 0.0)
     customer, agent = variant.steps(seconds)
@@ -127,11 +125,9 @@ def cost(samples: Sequence[Sample]) -> Cost:
 
 def ratio(samples: Sequence[Sample], variant: str, base: str, calls: int) -> tuple[float, float, float]:
     """Median, least and most over the rounds of what `variant` costs against `base` in the same round."""
+
     def of(name: str) -> list[float]:
         return [s.asterisk + s.daemon for s in samples if s.variant == name and s.calls == calls]
 
     found = sorted(a / b for a, b in zip(of(variant), of(base), strict=True))
     return median(found), found[0], found[-1]
-
-
-

@@ -133,10 +133,14 @@ def phone_ports() -> dict[str, int]:
 
 def policy() -> str:
     purposes = {"always": "proof", "flag": "complaint", "asked": "proof"}
-    return ALWAYS + FLAG + "".join(
-        _PROFILE.format(profile=name, lane=n, purpose=purposes[name], more='refuse_key = "3"' if name == "asked" else "")
-        for n in range(LANES)
-        for name in PROFILES
+    return (
+        ALWAYS
+        + FLAG
+        + "".join(
+            _PROFILE.format(profile=name, lane=n, purpose=purposes[name], more='refuse_key = "3"' if name == "asked" else "")
+            for n in range(LANES)
+            for name in PROFILES
+        )
     )
 
 

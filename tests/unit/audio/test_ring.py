@@ -14,7 +14,8 @@ WHOLE = SEGMENT_SECONDS * RATE
 @settings(max_examples=40, deadline=None)
 @given(
     st.lists(st.one_of(st.integers(1, WHOLE + WHOLE // 2), st.sampled_from(["drain", "wipe"])), max_size=8),
-    st.integers(1, 3), st.integers(0, 4)
+    st.integers(1, 3),
+    st.integers(0, 4),
 )
 def test_against_a_model(steps: list[int | str], segments: int, memory: int) -> None:
     limit = RingMemory(memory * SEGMENT_BYTES)

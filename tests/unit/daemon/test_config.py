@@ -278,7 +278,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         assert str(path) in str(caught.value)
         assert says in str(caught.value)
     latin = tmp_path / "latin.toml"
-    latin.write_bytes(b'# caf\xe9')
+    latin.write_bytes(b"# caf\xe9")
     with pytest.raises(ConfigError, match="byte 5 is not UTF-8"):
         load(latin)
 

@@ -46,7 +46,7 @@ def test_several_in_one_list() -> None:
 @pytest.mark.parametrize(
     ("retention", "place", "what"),
     [
-        ('{ until = [], latest_days = 9 }', "retention.until", "at least two"),
+        ("{ until = [], latest_days = 9 }", "retention.until", "at least two"),
         ('{ until = ["reviewed"], latest_days = 9 }', "retention.until", "at least two"),
         ('{ until = ["reviewed", 3], latest_days = 9 }', "retention.until", "names or tables"),
         ('{ until = ["reviewed", "never"], latest_days = 9 }', "retention.until.2.until", '"never" is not one of'),

@@ -93,9 +93,7 @@ def test_the_first_of_several() -> None:
         "2 days after it was reviewed or the matter was discussed with the customer or the agent's next evaluation, whichever comes first"
     )
     waiting = AnyOf(90, (UntilReviewed(90), UntilDiscussed(90))).verdict(Facts(CALL, {}), CALL)
-    assert waiting.reason == (
-        "kept until it has been reviewed or the matter was discussed with the customer; at the latest on 2026-04-10"
-    )
+    assert waiting.reason == ("kept until it has been reviewed or the matter was discussed with the customer; at the latest on 2026-04-10")
 
 
 CRITERIA: tuple[Criterion, ...] = (

@@ -134,8 +134,8 @@ def test_a_quota_in_the_file() -> None:
     ("change", "mistake"),
     [
         (('per = "month"', 'per = "monht"'), '[purposes.training] quota.per: "monht" is unknown; did you mean "month"?'),
-        (('calls = 4', 'calls = "4"'), "[purposes.training] quota.calls: "),
-        (('calls = 4, ', ''), "[purposes.training] quota.calls: is missing"),
+        (("calls = 4", 'calls = "4"'), "[purposes.training] quota.calls: "),
+        (("calls = 4, ", ""), "[purposes.training] quota.calls: is missing"),
         (("[profiles", '[keys]\nobjection_purpose = "trainign"\n[profiles'), '[keys] objection_purpose: there is no purpose "trainign"'),
         (('basis = "legitimate-interest"', 'basis = "legal-obligation"\n'), "[keys] objection_purpose: training rests on a legal"),
     ],

@@ -154,7 +154,7 @@ def test_it_stands_in_the_trail_before_the_first_byte(terminal: Terminal) -> Non
         "import json, sqlite3, sys\n"
         "sys.stdin.buffer.read(1)\n"
         f"db = sqlite3.connect('file:{terminal.folder}/registry.sqlite?mode=ro', uri=True)\n"
-        "found = db.execute(\"SELECT action, detail FROM audit WHERE subject = ? ORDER BY seq DESC\",\n"
+        'found = db.execute("SELECT action, detail FROM audit WHERE subject = ? ORDER BY seq DESC",\n'
         f"    ({terminal.site.ids['short']!r},)).fetchone()\n"
         f"open('{terminal.folder}/seen.json', 'w').write(json.dumps(found))\n"
         "while sys.stdin.buffer.read(65536): pass\n"
