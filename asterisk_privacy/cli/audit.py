@@ -8,17 +8,8 @@ from pathlib import Path
 
 import click
 
-from asterisk_privacy.cli.common import (
-    FOUND_SOMETHING,
-    config_option,
-    configured,
-    iso,
-    json_option,
-    local,
-    operator_errors,
-    print_json,
-    print_table,
-)
+from asterisk_privacy.cli.common import FOUND_SOMETHING, config_option, configured, iso, json_option, local, operator_errors, print_json
+from asterisk_privacy.cli.tables import print_table
 from asterisk_privacy.daemon.vouching import sign_trail
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.checkpoint import read_file

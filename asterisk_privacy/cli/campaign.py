@@ -8,17 +8,8 @@ from pathlib import Path
 
 import click
 
-from asterisk_privacy.cli.common import (
-    USAGE,
-    config_option,
-    configured,
-    iso,
-    json_option,
-    local,
-    operator_errors,
-    print_json,
-    print_table,
-)
+from asterisk_privacy.cli.common import USAGE, config_option, configured, iso, json_option, local, operator_errors, print_json
+from asterisk_privacy.cli.tables import print_table
 from asterisk_privacy.daemon.config import Config
 from asterisk_privacy.policy.purpose import Purpose, Trigger
 from asterisk_privacy.registry.campaigns import CampaignRow, Designation

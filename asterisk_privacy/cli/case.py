@@ -9,19 +9,10 @@ from typing import ParamSpec, TypeVar
 
 import click
 
-from asterisk_privacy.cli.common import (
-    actor,
-    config_option,
-    configured,
-    iso,
-    json_option,
-    local,
-    operator_errors,
-    print_json,
-    print_table,
-)
+from asterisk_privacy.cli.common import actor, config_option, configured, iso, json_option, local, operator_errors, print_json
 from asterisk_privacy.cli.purge import Moment
 from asterisk_privacy.cli.recordings import language_option, outlook
+from asterisk_privacy.cli.tables import print_table
 from asterisk_privacy.daemon.config import Config
 from asterisk_privacy.daemon.purging import Rules
 from asterisk_privacy.errors import OperatorError

@@ -1,4 +1,4 @@
-"""What every command shares: where the configuration is, how an error ends, who is asking, and how tables and JSON look."""
+"""What every command shares: where the configuration is, how an error ends, who is asking, and how times and JSON look."""
 
 from __future__ import annotations
 
@@ -14,16 +14,12 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import click
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from asterisk_privacy.daemon.config import DEFAULT_PATH, Config, load
 from asterisk_privacy.errors import ConfigError, OperatorError
 from asterisk_privacy.registry.registry import Registry
 
 FINE, FOUND_SOMETHING, USAGE, CANNOT_NOW = 0, 1, 2, 3
-WIDTH_IN_A_FILE = 160  # columns, where no terminal sets a width
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -77,18 +73,6 @@ def configured(path: Path) -> Iterator[tuple[Config, Registry]]:
 
 def print_json(data: Mapping[str, object] | Sequence[object]) -> None:
     click.echo(json.dumps(data, indent=2, ensure_ascii=False))
-
-
-def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], title: str | None = None) -> None:
-    table = Table(*headings, title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for column in table.columns:
-        column.overflow = "fold"
-    for row in rows:
-        table.add_row(*row)
-    console = Console(markup=False, highlight=False)
-    if not console.is_terminal:
-        console.width = max(console.width, WIDTH_IN_A_FILE)
-    console.print(table)
 
 
 def local(at: datetime | None) -> str:

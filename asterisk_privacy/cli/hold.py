@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from asterisk_privacy.cli.common import actor, config_option, configured, iso, json_option, local, operator_errors, print_json, print_table
+from asterisk_privacy.cli.common import actor, config_option, configured, iso, json_option, local, operator_errors, print_json
+from asterisk_privacy.cli.tables import print_table
 from asterisk_privacy.registry.case_rows import HoldRow
 from asterisk_privacy.registry.clock import utc_now
 from asterisk_privacy.registry.rows import State

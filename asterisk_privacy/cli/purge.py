@@ -10,17 +10,8 @@ from pathlib import Path
 
 import click
 
-from asterisk_privacy.cli.common import (
-    FOUND_SOMETHING,
-    config_option,
-    configured,
-    iso,
-    json_option,
-    local,
-    operator_errors,
-    print_json,
-    print_table,
-)
+from asterisk_privacy.cli.common import FOUND_SOMETHING, config_option, configured, iso, json_option, local, operator_errors, print_json
+from asterisk_privacy.cli.tables import print_table
 from asterisk_privacy.daemon.night import run_night
 from asterisk_privacy.policy.book import LANGUAGES
 from asterisk_privacy.registry.clock import utc_now

@@ -6,20 +6,10 @@ from pathlib import Path
 
 import click
 
-from asterisk_privacy.cli.common import (
-    actor,
-    clock,
-    config_option,
-    configured,
-    iso,
-    json_option,
-    local,
-    operator_errors,
-    print_json,
-    print_table,
-)
+from asterisk_privacy.cli.common import actor, clock, config_option, configured, iso, json_option, local, operator_errors, print_json
 from asterisk_privacy.cli.export import export
 from asterisk_privacy.cli.lesson import lesson
+from asterisk_privacy.cli.tables import print_table
 from asterisk_privacy.cli.timeline_bar import bar, legend, ruler
 from asterisk_privacy.daemon.config import Config
 from asterisk_privacy.daemon.purging import AS_PROMISED, Rules, to_item

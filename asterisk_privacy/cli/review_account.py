@@ -9,7 +9,8 @@ from typing import TextIO
 
 import click
 
-from asterisk_privacy.cli.common import actor, config_option, json_option, operator_errors, print_json, print_table
+from asterisk_privacy.cli.common import actor, config_option, json_option, operator_errors, print_json
+from asterisk_privacy.cli.tables import print_table
 from asterisk_privacy.daemon.config import Config, load
 from asterisk_privacy.daemon.review_settings import Role
 from asterisk_privacy.errors import OperatorError

@@ -11,7 +11,8 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from asterisk_privacy.cli.common import FOUND_SOMETHING, json_option, operator_errors, print_json, print_table
+from asterisk_privacy.cli.common import FOUND_SOMETHING, json_option, operator_errors, print_json
+from asterisk_privacy.cli.tables import print_table
 from asterisk_privacy.daemon.config import load
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.lab.timemachine.picture import draw

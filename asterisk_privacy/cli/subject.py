@@ -10,21 +10,11 @@ from pathlib import Path
 
 import click
 
-from asterisk_privacy.cli.common import (
-    actor,
-    clock,
-    config_option,
-    configured,
-    iso,
-    json_option,
-    local,
-    operator_errors,
-    print_json,
-    print_table,
-)
+from asterisk_privacy.cli.common import actor, clock, config_option, configured, iso, json_option, local, operator_errors, print_json
 from asterisk_privacy.cli.persons import period_options, person, person_options
 from asterisk_privacy.cli.subject_acts import erase, object_, restrict
 from asterisk_privacy.cli.subject_request import request
+from asterisk_privacy.cli.tables import print_table
 from asterisk_privacy.daemon.rights import flac_of, held, may_copy, outlook, told
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.clock import utc_now

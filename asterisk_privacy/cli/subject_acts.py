@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 
 import click
 
-from asterisk_privacy.cli.common import FOUND_SOMETHING, config_option, configured, json_option, operator_errors, print_json, print_table
+from asterisk_privacy.cli.common import FOUND_SOMETHING, config_option, configured, json_option, operator_errors, print_json
 from asterisk_privacy.cli.persons import chosen
+from asterisk_privacy.cli.tables import print_table
 from asterisk_privacy.daemon import rights
 from asterisk_privacy.daemon.config import Config
 from asterisk_privacy.daemon.rights import Asked

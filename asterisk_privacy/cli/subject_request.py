@@ -8,8 +8,9 @@ from pathlib import Path
 
 import click
 
-from asterisk_privacy.cli.common import FOUND_SOMETHING, config_option, configured, json_option, operator_errors, print_json, print_table
+from asterisk_privacy.cli.common import FOUND_SOMETHING, config_option, configured, json_option, operator_errors, print_json
 from asterisk_privacy.cli.persons import Day, person, person_options
+from asterisk_privacy.cli.tables import print_table
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.requests import RequestKind, RequestRow
