@@ -13,7 +13,7 @@ STAMP := $(VENV)/.installed
 FAST = TMPDIR=$$(test -w /dev/shm && echo /dev/shm || echo /tmp) $(BIN)/python -m pytest -q -m 'not asterisk' --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help venv lab demo lint unit core test-browser screenshots test-asterisk matrix test bench bench-long install deb test-deb sounds clean
+.PHONY: help venv lab demo lint unit core test-browser screenshots test-asterisk matrix test bench bench-long soak install deb test-deb sounds clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -79,6 +79,9 @@ bench-long: venv lab  ## the same in all sizes and variants, calls that wait, fr
 	@$(BIN)/python tools/bench_calls --calls 10,50,100,200 --rounds 3 --window 10 --waits --extras all
 	@$(BIN)/python tools/bench.py
 	@$(BIN)/python -m pytest -q tests/unit/daemon/test_key_to_sealed.py --durations=3 --durations-min=0.01
+
+soak: venv lab  ## ten thousand short calls in half an hour: nothing of them may stay, in the daemon or in Asterisk
+	@$(BIN)/python tools/bench_calls/soak.py
 
 PREFIX ?= /usr/local
 install:  ## the program, its libraries, manual and unit below PREFIX (/usr/local), or below DESTDIR for a package; starts nothing

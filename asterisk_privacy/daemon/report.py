@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import resource
 import shutil
@@ -98,5 +99,5 @@ def status_report(running: Running, disk: Disk) -> Report:
             "restart": list(running.reloader.restart),
         },
         "log_level": current_level(),
-        "process": {"max_rss_kib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss},
+        "process": {"max_rss_kib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, "tasks": len(asyncio.all_tasks())},
     }

@@ -6,7 +6,6 @@ from __future__ import annotations
 import argparse
 import socket
 import sys
-import wave
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,26 +13,12 @@ from tempfile import TemporaryDirectory
 import extras
 import report
 from rounds import RATE, Sample, measured
-from variants import VARIANTS, WAITS, the_site
+from variants import VARIANTS, WAITS, short_notice, the_site
 
-from asterisk_privacy.lab import tones
 from asterisk_privacy.lab.crowd import speech, time_code
-from asterisk_privacy.lab.pbx import DIALPLAN, free_port
+from asterisk_privacy.lab.pbx import free_port
 from asterisk_privacy.lab.site import Site
 from asterisk_privacy.lab.unpack import Shown, locate
-
-
-def sounds(folder: Path) -> Path:
-    """A notice of half a second, and the shipped tones: the notice is not what is compared."""
-    (folder / "en").mkdir(parents=True)
-    for name in ("short", "refused", "agreed"):
-        with wave.open(str(folder / f"en/{name}.wav"), "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(8000)
-            file.writeframes(tones.tone(tones.ANNOUNCEMENT, 0.5).astype("<i2").tobytes())
-    (folder / "tones").symlink_to(DIALPLAN / "sounds" / "tones")
-    return folder
 
 
 def say(text: str) -> None:
@@ -101,7 +86,7 @@ def main(arguments: Sequence[str]) -> int:
         work.mkdir(exist_ok=True)
         ports = {"agent": free_port(socket.SOCK_DGRAM), "agent2": free_port(socket.SOCK_DGRAM)}
         voices = (speech(work / "customer.ul", 0.0), speech(work / "agent.ul", 0.4))
-        site = the_site(work / "as-shipped", install, ports, sounds(work / "sounds"), {})
+        site = the_site(work / "as-shipped", install, ports, short_notice(work / "sounds"), {})
         with site.pbx:
             samples = compared(asked, site, ports["agent"], voices)
         found: dict[str, object] = {}

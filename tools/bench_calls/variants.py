@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import wave
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from asterisk_privacy.lab.pbx import free_port
+from asterisk_privacy.lab import tones
+from asterisk_privacy.lab.pbx import DIALPLAN, free_port
 from asterisk_privacy.lab.sipp import HangUp, Hold, Key, Step, Talk, WaitForBye
 from asterisk_privacy.lab.site import Site
 from asterisk_privacy.lab.unpack import Install
@@ -128,3 +130,16 @@ def the_site(work: Path, install: Install, ports: Mapping[str, int], sounds: Pat
         work, install, _POLICY, contacts=ports, sounds=sounds, extra_dialplan=_DIALPLAN.format(files=files), extra={"queues.conf": _QUEUE},
         settings={**PRODUCT, "metrics.listen": f'"127.0.0.1:{free_port()}"', **settings},
     )  # fmt: skip
+
+
+def short_notice(folder: Path) -> Path:
+    """A notice of half a second, and the shipped tones: the notice is not what is compared."""
+    (folder / "en").mkdir(parents=True)
+    for name in ("short", "refused", "agreed"):
+        with wave.open(str(folder / f"en/{name}.wav"), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(8000)
+            file.writeframes(tones.tone(tones.ANNOUNCEMENT, 0.5).astype("<i2").tobytes())
+    (folder / "tones").symlink_to(DIALPLAN / "sounds" / "tones")
+    return folder
