@@ -158,6 +158,10 @@ class Ari:
         """Whoever listens under this application's name answers."""
         await self.request("POST", f"events/user/{names.EVENT_ALIVE}-{question}", {"application": self.app})
 
+    async def ask_clock(self, question: str) -> None:
+        """Comes back on the event stream, with the moment on Asterisk's clock."""
+        await self.request("POST", f"events/user/{names.EVENT_CLOCK}-{question}", {"application": self.app})
+
     async def answer_alive(self, question: str) -> None:
         await self.request("POST", "asterisk/variable", {"variable": names.ALIVE_VARIABLE, "value": question})
 

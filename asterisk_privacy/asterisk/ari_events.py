@@ -86,6 +86,14 @@ class AliveAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class ClockTold:
+    """Our question has come back. `stamp`: when Asterisk had it, in its own words."""
+
+    question: str
+    stamp: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ignored:
     """Known, and of no consequence here."""
 
@@ -102,7 +110,7 @@ class Malformed:
 
 EdgeEvent = (
     NoticeStage | NoticeKey | AgentPressed | Unavailable | StasisStarted | StasisEnded | OutOfSight | PlaybackDone | Replaced | AliveAsked
-    | Ignored | Unknown | Malformed
+    | ClockTold | Ignored | Unknown | Malformed
 )  # fmt: skip
 AriEvent = pbx.PbxEvent | EdgeEvent
 
@@ -184,7 +192,7 @@ def parse_bridges(body: bytes) -> list[Bridge]:
 
 def parse(text: str | bytes, when: Callable[[str], float]) -> tuple[AriEvent, ...]:
     """One websocket message as events, in the order in which they take effect. `when` turns ARI's timestamp into the time at which
-    it was true (see `clock.true_at`)."""
+    it was true (see `clock.StampClock.when`)."""
     try:
         message = _DECODER.decode(text)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
@@ -271,6 +279,8 @@ def _user_event(m: _Message, at: float) -> tuple[AriEvent, ...]:
         return (Unavailable(at, said.get("Why", "")),)
     if name.startswith(f"{names.EVENT_ALIVE}-"):
         return (AliveAsked(name.removeprefix(f"{names.EVENT_ALIVE}-")),)
+    if name.startswith(f"{names.EVENT_CLOCK}-"):
+        return (ClockTold(name.removeprefix(f"{names.EVENT_CLOCK}-"), m.timestamp),)
     channel = m.channel.id if m.channel is not None else ""
     make = _USER_EVENTS.get(name)
     return (Ignored(),) if make is None else (make(said, channel, at),)

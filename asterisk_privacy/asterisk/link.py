@@ -23,7 +23,7 @@ import msgspec
 
 from asterisk_privacy.asterisk import ari_events as ae
 from asterisk_privacy.asterisk.ari import Ari, AriRefused, AriUnreachable, Reading
-from asterisk_privacy.asterisk.clock import stamp_seconds, true_at
+from asterisk_privacy.asterisk.clock import StampClock, both, stamp_seconds
 from asterisk_privacy.errors import OperatorError
 
 log = logging.getLogger(__name__)
@@ -36,13 +36,15 @@ _ENDED = (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.C
 @dataclass(frozen=True, slots=True)
 class Pace:
     """Seconds. `silence`: without an answer to a ping for this long the link counts as lost. `stable`: a link that was up this long
-    starts again at the first of `backoff`. `next_look`: between looks whether a daemon that died a moment ago is still listed."""
+    starts again at the first of `backoff`. `next_look`: between looks whether a daemon that died a moment ago is still listed. `clock`:
+    between measurements of Asterisk's clock."""
 
     ping: float = 0.25
     silence: float = 3.0
     backoff: tuple[float, ...] = (0.2, 0.5, 1.0, 2.0, 5.0)
     stable: float = 10.0
     next_look: float = 0.5
+    clock: float = 5.0
 
 
 class Listener(Protocol):
@@ -61,7 +63,9 @@ class Link:
     def __init__(self, ari: Ari, listener: Listener, longest_delay: float, pace: Pace = Pace()) -> None:
         self._ari = ari
         self._listener = listener
-        self._longest_delay = longest_delay
+        self._clock = StampClock(longest_delay)
+        self._clock_asked = ("", 0.0)  # the last question, and when
+        self._clock_told = 0.0  # by how much Asterisk's clock was ahead when that was last told
         self._pace = pace
         self._tries = 0
         self._was_up = False
@@ -73,7 +77,7 @@ class Link:
         self.up = False
         self.proven_until = 0.0
         self.counts: Counter[str] = Counter()
-        """lost, handshake_failed, unknown, malformed."""
+        """lost, handshake_failed, unknown, malformed, clock_set."""
 
     async def run(self) -> None:
         """For ever. Raises OperatorError where only a person can help: wrong password, a second daemon."""
@@ -157,10 +161,12 @@ class Link:
         waiting: list[ae.AriEvent] = []
         entering = asyncio.create_task(self._enter())
         pinging = asyncio.create_task(self._ping(websocket))
+        measuring = asyncio.create_task(self._measure())
         heard_at = time.monotonic()
         try:
             while (leave := self._leave()) is None:
                 message = await self._receive(websocket)
+                self._look()
                 now = time.monotonic()
                 if message is None:
                     pass
@@ -190,6 +196,7 @@ class Link:
         finally:
             entering.cancel()
             pinging.cancel()
+            measuring.cancel()
 
     def _leave(self) -> str | None:
         return "a second daemon took over" if self._replaced else self._doubt
@@ -233,8 +240,33 @@ class Link:
             self.proven_until = max(self.proven_until, sent_at)
 
     def _parse(self, text: str) -> tuple[ae.AriEvent, ...]:
-        now, wall_now = time.monotonic(), time.time()
-        return ae.parse(text, lambda stamp: true_at(now, wall_now, stamp_seconds(stamp), self._longest_delay))
+        now, wall = both()
+        events = ae.parse(text, lambda stamp: self._clock.when(now, wall, stamp_seconds(stamp)))
+        for event in events:
+            if isinstance(event, ae.ClockTold) and event.question == self._clock_asked[0]:
+                self._clock.measure(self._clock_asked[1], stamp_seconds(event.stamp), now)
+        return tuple(event for event in events if not isinstance(event, ae.ClockTold))
+
+    # ---- the two clocks
+
+    async def _measure(self) -> None:
+        """How far Asterisk's clock is ahead: what it stamps between our question and the answer tells."""
+        while True:
+            self._clock_asked = (secrets.token_hex(8), time.monotonic())
+            with contextlib.suppress(AriUnreachable, AriRefused):  # the stream itself notices what that means
+                await self._ari.ask_clock(self._clock_asked[0])
+            await asyncio.sleep(self._pace.clock if self._clock.measured else 2 * self._pace.ping)
+
+    def _look(self) -> None:
+        now, wall = both()
+        self._clock.look(now, wall)
+        if self._clock.set > self.counts["clock_set"]:
+            self.counts["clock_set"] = self._clock.set
+            log.warning("a clock was set, here or at Asterisk: for a moment every hold counts as having begun as early as can be")
+        ahead = self._clock.ahead(now, wall)
+        if ahead is not None and abs(ahead - self._clock_told) > _WORTH_TELLING:
+            self._clock_told = ahead
+            log.warning("Asterisk's clock is %.1f s ahead of this machine's (negative: behind): set one of them right", ahead)
 
     def _tell(self, event: ae.AriEvent) -> None:
         if isinstance(event, ae.Unknown):
@@ -253,5 +285,7 @@ class Link:
             asyncio.get_running_loop().call_soon(self._listener.pbx_told, event)
 
 
+_WORTH_TELLING = 1.0
+"""Seconds between the clocks."""
 _MOST_STRANGE = 50
 """Kinds of unknown event that each cause one new reading of the state; more than these are nonsense, and are only counted."""

@@ -34,6 +34,7 @@ ALIVE_VARIABLE = "PRIVACY_ALIVE"
 """Global variable in which a daemon that listens repeats what another one, that wants to start, has asked with EVENT_ALIVE."""
 
 EVENT_ALIVE = "PrivacyAlive"
+EVENT_CLOCK = "PrivacyClock"
 EVENT_NOTICE = "PrivacyNotice"
 EVENT_CHOICE = "PrivacyChoice"
 EVENT_KEY = "PrivacyKey"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 
 from aiohttp import WSCloseCode, WSMsgType, web
@@ -27,6 +28,7 @@ class ToyAri:
         self.sockets: list[web.WebSocketResponse] = []
         self.apps: list[str] = []
         self.requests: list[str] = []
+        self.clock_ahead: float | None = None  # seconds; tells its clock who asks for it
         self.reading = asyncio.Event()
         self._runner: web.AppRunner | None = None
         self.url = ""
@@ -51,6 +53,11 @@ class ToyAri:
 
     async def send(self, event: dict[str, object] | str) -> None:
         await self.sockets[-1].send_str(event if isinstance(event, str) else json.dumps(event))
+
+    def stamp(self, seconds_ago: float = 0.0) -> str:
+        """By this Asterisk's clock."""
+        at = datetime.now(UTC) + timedelta(seconds=(self.clock_ahead or 0.0) - seconds_ago)
+        return f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03}+0000"
 
     async def drop(self) -> None:
         await self.sockets[-1].close(code=WSCloseCode.GOING_AWAY)
@@ -77,6 +84,9 @@ class ToyAri:
             return web.json_response({"system": {"version": "22"}})
         if path.startswith("events/user/PrivacyAlive-") and self.owner_answers:
             self.variables["variable", "PRIVACY_ALIVE"] = path.rpartition("-")[2]
+        if path.startswith("events/user/PrivacyClock-") and self.clock_ahead is not None:
+            event = {"type": "ChannelUserevent", "eventname": path.rpartition("/")[2], "userevent": {"eventname": path.rpartition("/")[2]}}
+            await self.send({**event, "timestamp": self.stamp()})
         if path == "asterisk/variable" and request.method == "POST":
             self.variables["variable", request.query["variable"]] = request.query["value"]
         if request.method == "POST":
