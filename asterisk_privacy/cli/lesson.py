@@ -15,14 +15,13 @@ from asterisk_privacy.cli.purge import Moment
 from asterisk_privacy.daemon.config import Config
 from asterisk_privacy.daemon.deidentifying import deidentify as take_out
 from asterisk_privacy.daemon.purging import Rules, latest_lesson, only_one, to_item
+from asterisk_privacy.daemon.storage import vault_of
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.clock import utc_now
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import RecordingRow, State
 from asterisk_privacy.retention.plan import judge
 from asterisk_privacy.store.identity import Identity
-from asterisk_privacy.store.recipients import Recipients
-from asterisk_privacy.store.vault import Vault
 
 
 @click.command("lesson")
@@ -94,7 +93,7 @@ def lesson(
 
 
 def _deidentify(settings: Config, registry: Registry, row: RecordingRow, how: How, identities: Sequence[Identity]) -> None:
-    vault = Vault(settings.store.directory, Recipients.load(settings.store.recipients))
+    vault = vault_of(settings)
     with only_one(registry.path), Console(stderr=True).status("taking the customer out of it ..."):
         take_out(registry, vault, row, how, identities, utc_now())
     copies = sum(listen.what == "copy made" for listen in registry.listens(row.id))

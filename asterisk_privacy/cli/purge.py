@@ -13,13 +13,12 @@ import click
 from asterisk_privacy.cli.common import FOUND_SOMETHING, config_option, configured, iso, json_option, local, operator_errors, print_json
 from asterisk_privacy.cli.tables import print_table
 from asterisk_privacy.daemon.night import run_night
+from asterisk_privacy.daemon.storage import vault_of
 from asterisk_privacy.policy.book import LANGUAGES
 from asterisk_privacy.registry.clock import utc_now
 from asterisk_privacy.registry.expiry import Expired
 from asterisk_privacy.retention.plan import Planned
 from asterisk_privacy.retention.purger import PurgeReport
-from asterisk_privacy.store.recipients import Recipients
-from asterisk_privacy.store.vault import Vault
 
 
 class Moment(click.ParamType[datetime]):
@@ -75,7 +74,7 @@ def purge(
     if future and not dry_run and not yes:
         raise click.UsageError("this deletes recordings that are not due yet; add --dry-run to look, or --yes to delete them")
     with configured(config) as (settings, registry):
-        vault = Vault(settings.store.directory, Recipients.load(settings.store.recipients))
+        vault = vault_of(settings)
         night = run_night(registry, vault, settings, at or real_now, dry_run, override_brake, explain)
     report = night.purge
     told = report.plan.items if explain else report.plan.deletions

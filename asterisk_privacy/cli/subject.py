@@ -16,6 +16,7 @@ from asterisk_privacy.cli.subject_acts import erase, object_, restrict
 from asterisk_privacy.cli.subject_request import request
 from asterisk_privacy.cli.tables import print_table
 from asterisk_privacy.daemon.rights import flac_of, held, may_copy, outlook, told
+from asterisk_privacy.daemon.storage import shelf_of
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.clock import utc_now
 from asterisk_privacy.registry.registry import Registry
@@ -167,7 +168,7 @@ def export(
         with _audited(registry, rows, detail), deliver_to(output) as delivery:
             mine = side is Side.CUSTOMER
             known = [told(registry, settings, row, identities, mine, wish.language, wish.at) for row in rows]
-            bundle.write(known, flac_of(settings.store.directory, identities), wish, delivery)
+            bundle.write(known, flac_of(shelf_of(settings), identities), wish, delivery)
     if as_json:
         print_json({"output": str(output), "recordings": [row.id for row in rows]})
     else:

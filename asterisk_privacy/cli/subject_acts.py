@@ -15,13 +15,13 @@ from asterisk_privacy.cli.tables import print_table
 from asterisk_privacy.daemon import rights
 from asterisk_privacy.daemon.config import Config
 from asterisk_privacy.daemon.rights import Asked
+from asterisk_privacy.daemon.storage import vault_of
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.clock import utc_now
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import RecordingRow
 from asterisk_privacy.rights.refusals import Answer
 from asterisk_privacy.rights.words import WORDS
-from asterisk_privacy.store.recipients import Recipients
 from asterisk_privacy.store.vault import Vault
 
 C = TypeVar("C", bound=Callable[..., Any])
@@ -160,4 +160,4 @@ def _run(
 
 
 def _vault(settings: Config) -> Vault:
-    return Vault(settings.store.directory, Recipients.load(settings.store.recipients))
+    return vault_of(settings)

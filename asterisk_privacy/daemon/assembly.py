@@ -39,12 +39,12 @@ from asterisk_privacy.daemon.report import Running
 from asterisk_privacy.daemon.runner import Tools
 from asterisk_privacy.daemon.schedule import PurgeSchedule
 from asterisk_privacy.daemon.settings import Address, Config, Unfinished
+from asterisk_privacy.daemon.storage import vault_of
 from asterisk_privacy.daemon.supervisor import Supervisor
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.numbers import load_key
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.store.recipients import Recipients
-from asterisk_privacy.store.vault import Vault
 
 LEAST_FREE_BYTES = 64 << 20
 """Below this much room on the recordings' disk no new call is announced or recorded."""
@@ -59,7 +59,7 @@ async def assemble(config: Config, path: Path, stack: AsyncExitStack) -> Running
     recipients = Recipients.load(config.store.recipients)
     number_key = load_key(config.registry.number_key)
     access = ari_access(config)
-    vault = Vault(config.store.directory, recipients)
+    vault = vault_of(config, recipients)
     registry = Registry.open(config.registry.path, actor="recorder")
     ledger = Ledger(registry, health)
     stack.callback(ledger.close)

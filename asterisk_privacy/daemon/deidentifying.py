@@ -20,14 +20,15 @@ from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import RecordingRow, State
 from asterisk_privacy.store.faults import fault
 from asterisk_privacy.store.identity import Identity
+from asterisk_privacy.store.shelf import Source, opened
 from asterisk_privacy.store.vault import Vault, open_recording
 
 
 def deidentify(registry: Registry, vault: Vault, row: RecordingRow, how: How, identities: Sequence[Identity], now: datetime) -> None:
     """The caller holds `only_one`. OperatorError: wrong key, a legal hold, a file that is not the row's; then all is as it was."""
     settle_version(registry, vault, row.id)
-    was = _digest(vault.path(row.id))
-    samples, rate = open_recording(vault.path(row.id), identities, allow_truncated=row.truncated)
+    was = _digest(vault.source(row.id))
+    samples, rate = open_recording(vault.source(row.id), identities, allow_truncated=row.truncated)
     chance = np.random.default_rng(secrets.randbits(256))  # kept nowhere: whoever has the file cannot draw the same again
     new = vault.seal_version(row.id, deidentified(samples, rate, how, chance), rate)
     try:
@@ -57,9 +58,12 @@ def settle_versions(registry: Registry, vault: Vault) -> None:
         settle_version(registry, vault, recording_id)
 
 
-def _digest(path: Path) -> str:
+def _digest(source: Source | Path) -> str:
     try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        with opened(source) as file:
+            digest = hashlib.sha256()
+            while piece := file.read(1 << 20):
+                digest.update(piece)
+            return digest.hexdigest()
     except OSError as error:
-        raise fault(path, "read the recording", error) from error
+        raise fault(source, "read the recording", error) from error

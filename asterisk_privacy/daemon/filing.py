@@ -121,11 +121,13 @@ class RecordingFile:
         try:
             if sealed:  # a sealed recording goes the way of every deletion: intent, destruction, evidence
                 await self._ledger.ask(lambda registry: registry.mark_purging(self.recording_id, now, reason))
-            gone = await asyncio.to_thread(self._writer.abandon) if self._writer is not None else None
-            if sealed and gone is not None:
+            if sealed:
+                gone = await asyncio.to_thread(self._vault.shred, self.recording_id)
                 evidence = json.dumps(asdict(gone))
                 await self._ledger.ask(lambda registry: registry.mark_purged(self.recording_id, now, reason, evidence))
             else:
+                if self._writer is not None:
+                    await asyncio.to_thread(self._writer.abandon)
                 await self._ledger.ask(lambda registry: registry.erase_recording(self.recording_id, now, reason))
         except OperatorError as error:
             self._health.alarm(Alarm.STORE_FAILED, str(error))

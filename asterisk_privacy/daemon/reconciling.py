@@ -88,7 +88,8 @@ class Reconciler:
         if row is None or row.state is not State.WRITING:
             return True
         if found.kind is Kind.ROW_BEHIND:
-            return datetime.fromtimestamp(self._vault.path(row.id).stat().st_mtime, now.tzinfo) > now - QUIET
+            sealed = self._vault.sealed_at(row.id)
+            return sealed is None or sealed > now - QUIET
         written = self._vault.written_at(row.id)
         if found.kind is Kind.ROW_OF_NOTHING:
             return written is not None or row.state_at > now - QUIET

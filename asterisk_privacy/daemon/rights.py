@@ -6,7 +6,6 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 import soundfile
 
@@ -22,10 +21,10 @@ from asterisk_privacy.rights import refusals
 from asterisk_privacy.rights.bundle import Stereo
 from asterisk_privacy.rights.facts import Heard, KeptFor, Told
 from asterisk_privacy.rights.refusals import Answer, Served
-from asterisk_privacy.store import layout
 from asterisk_privacy.store.identity import Identity
 from asterisk_privacy.store.opening import open_recording
 from asterisk_privacy.store.seal_text import open_text
+from asterisk_privacy.store.shelf import Shelf
 from asterisk_privacy.store.vault import Vault
 
 
@@ -127,12 +126,11 @@ def _title(purpose: KeptPurpose, settings: Config, language: str) -> str:
     return known.title_in(language) if known is not None and known.title == purpose.title else purpose.title
 
 
-def flac_of(directory: Path, identities: Sequence[Identity]) -> Callable[[Told, Callable[[Stereo], Stereo]], bytes]:
-    """Decrypts and encodes in memory; `directory` is that of the store."""
+def flac_of(shelf: Shelf, identities: Sequence[Identity]) -> Callable[[Told, Callable[[Stereo], Stereo]], bytes]:
+    """Decrypts and encodes in memory."""
 
     def make(one: Told, change: Callable[[Stereo], Stereo]) -> bytes:
-        sealed = layout.place(directory, one.recording_id, layout.SEALED)
-        samples, rate = open_recording(sealed, identities, allow_truncated=one.truncated)
+        samples, rate = open_recording(shelf.source(one.recording_id), identities, allow_truncated=one.truncated)
         memory = io.BytesIO()
         soundfile.write(memory, change(samples), rate, format="FLAC", subtype="PCM_16")
         return memory.getvalue()
@@ -158,7 +156,7 @@ def _shred(registry: Registry, vault: Vault, row: RecordingRow, why: str, now: d
         registry.lift_restriction(row.id, now, "the person asked for its erasure")
     registry.mark_purging(row.id, now, why)
     evidence = vault.shred(row.id)
-    if vault.path(row.id).exists():
+    if vault.has(row.id):
         raise OperatorError(f"recording {row.id}: the file is still there after shredding; the row stays purging, see: purge")
     registry.mark_purged(row.id, now, why, evidence_text(evidence))
 

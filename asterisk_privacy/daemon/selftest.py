@@ -14,10 +14,10 @@ from asterisk_privacy.audio.suspense import Suspense
 from asterisk_privacy.call.switchboard import SELFTEST_CUSTOMER
 from asterisk_privacy.daemon.runner import Tools
 from asterisk_privacy.daemon.settings import Config
+from asterisk_privacy.daemon.storage import vault_of
 from asterisk_privacy.policy.purpose import Basis, Profile, Purpose, Trigger
 from asterisk_privacy.policy.retention import Days
 from asterisk_privacy.store.recipients import Recipients
-from asterisk_privacy.store.vault import Vault
 
 NAME = "selftest"
 ARMED_SECONDS = 60.0
@@ -54,7 +54,7 @@ class SelftestLine:
             raise ValueError(f"no profile {like!r}; config.toml has {', '.join(sorted(profiles)) or 'none'}")
         profile = Profile(NAME, "Test call", model.language, model.announcement, (PURPOSE,), None)
         # tones are music, and the test is no matter of music
-        mine = replace(tools, vault=Vault(config.store.directory, recipients), new_suspense=lambda: Suspense(0, 0))
+        mine = replace(tools, vault=vault_of(config, recipients), new_suspense=lambda: Suspense(0, 0))
         self._line, self._until = Line(profile, mine), self._clock() + ARMED_SECONDS
         return profile
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
@@ -136,5 +137,5 @@ class Before:
     async def _erase(self, part: str, reason: str) -> None:
         now = datetime.now(UTC)
         await self._ledger.ask(lambda registry: registry.mark_purging(part, now, reason))
-        evidence = json.dumps(asdict(self._vault.shred(part)))
+        evidence = json.dumps(asdict(await asyncio.to_thread(self._vault.shred, part)))
         await self._ledger.ask(lambda registry: registry.mark_purged(part, now, reason, evidence))

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Protocol
 
 from asterisk_privacy.errors import OperatorError
@@ -75,7 +74,8 @@ class Files(Protocol):
     def shred(self, recording_id: str) -> Evidence:
         """Gone when it returns; may be called again after a crash."""
 
-    def path(self, recording_id: str) -> Path: ...
+    def has(self, recording_id: str) -> bool:
+        """Whether it is there, sealed; must raise when that cannot be known."""
 
     def sealed(self) -> Iterator[str]: ...
 
@@ -193,7 +193,7 @@ class Purger:
         """Files against rows, each finding looked at twice: a call that was sealed between two looks is none."""
         for found in reconcile(self._rows.states(), self._files.sealed(), self._files.unfinished()):
             state = self._rows.state(found.recording_id)
-            is_sealed = self._files.path(found.recording_id).exists()
+            is_sealed = self._files.has(found.recording_id)
             seen = Seen(self._rows.state(found.recording_id), is_sealed, self._files.is_unfinished(found.recording_id))
             if seen.state == state and compare(found.recording_id, seen) == found:
                 yield found
@@ -260,7 +260,7 @@ class Purger:
     def _shred(self, item_id: str, reason: str, now: datetime, done: list[str], tally: _Tally) -> None:
         try:
             evidence = self._files.shred(item_id)
-            if self._files.path(item_id).exists():
+            if self._files.has(item_id):
                 tally.failed.append(Failure(item_id, "the file is still there after shredding; the row stays purging"))
                 return
             self._rows.mark_purged(item_id, now, reason, evidence_text(evidence))

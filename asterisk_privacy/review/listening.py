@@ -20,7 +20,6 @@ from asterisk_privacy.review import ranges
 from asterisk_privacy.review.pages import error_page, notice, say
 from asterisk_privacy.review.permission import Refusal, why_not_hear, why_not_see
 from asterisk_privacy.review.site import Site, facts_of, site_of, visit_of, words_of
-from asterisk_privacy.store import layout
 from asterisk_privacy.store.faults import AgeError
 from asterisk_privacy.store.sealed_audio import SealedFlac, SealedWav, open_sealed, peaks
 
@@ -191,8 +190,7 @@ async def _pour(request: web.Request, response: web.StreamResponse, sound: Seale
 
 
 def _open(site: Site, row: RecordingRow) -> SealedFlac:
-    sealed = layout.place(site.config.store.directory, row.id, layout.SEALED)
-    return open_sealed(sealed, site.identities, allow_truncated=row.truncated)
+    return open_sealed(site.shelf.source(row.id), site.identities, allow_truncated=row.truncated)
 
 
 def _with_audio(site: Site, row: RecordingRow, work: Callable[[SealedFlac], T]) -> T:

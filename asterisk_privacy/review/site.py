@@ -16,6 +16,7 @@ from aiohttp import web
 from asterisk_privacy.daemon.purging import Rules
 from asterisk_privacy.daemon.review_settings import ReviewRoles
 from asterisk_privacy.daemon.settings import Config
+from asterisk_privacy.daemon.storage import shelf_of
 from asterisk_privacy.registry.clock import utc_now
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import RecordingRow
@@ -57,6 +58,7 @@ class Site:
         review = config.review
         self.config = config
         self.identities = identities
+        self.shelf = shelf_of(config)
         self.clock = clock
         self.now = now
         self.rules = Rules.of(config)

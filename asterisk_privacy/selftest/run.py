@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from asterisk_privacy.asterisk.ari import AriAccess, AriRefused, AriUnreachable
 from asterisk_privacy.daemon.rights import Asked, erase
 from asterisk_privacy.daemon.settings import Config
+from asterisk_privacy.daemon.storage import vault_of
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import RecordingRow, State
@@ -40,7 +41,7 @@ async def selftest(config: Config, steps: Steps, actor: str, like: str = "", kee
 
 async def _call(config: Config, steps: Steps, channels: Channels, actor: str, like: str, keep_digits: str) -> None:
     identity = Identity.generate()
-    vault = Vault(config.store.directory, Recipients.of([identity.public]))
+    vault = vault_of(config, Recipients.of([identity.public]))
     with Registry.open(config.registry.path, actor=actor, create=False) as registry:
 
         def find(call_id: str) -> RecordingRow | None:
@@ -63,7 +64,7 @@ async def _listen(steps: Steps, call: TestCall, vault: Vault, identity: Identity
         steps.wrong("sealed", "the recording was begun and not sealed; why: journalctl -u asterisk-privacy")
         return
     try:
-        samples, _rate = open_recording(vault.path(row.id), [identity])
+        samples, _rate = open_recording(vault.source(row.id), [identity])
     except OperatorError as error:
         steps.wrong("sealed", str(error))
         return
@@ -72,11 +73,10 @@ async def _listen(steps: Steps, call: TestCall, vault: Vault, identity: Identity
 
 
 def _delete(steps: Steps, registry: Registry, vault: Vault, row: RecordingRow) -> None:
-    path = vault.path(row.id)
     erase(registry, vault, row, Asked("selftest is over", "nobody's recording"), datetime.now(UTC))
     after = registry.recording(row.id)
-    if path.exists() or after is None or after.state is not State.PURGED or not after.evidence:
-        steps.wrong("deleted", f"{path} or its row did not go as it should; run asterisk-privacy reconcile")
+    if vault.has(row.id) or after is None or after.state is not State.PURGED or not after.evidence:
+        steps.wrong("deleted", f"recording {row.id} or its row did not go as it should; run asterisk-privacy reconcile")
     else:
         steps.fine("deleted", "file gone, evidence in the registry")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-from pathlib import Path
 
 from asterisk_privacy.errors import OperatorError
 
@@ -27,8 +26,8 @@ class BadRecordingId(OperatorError):
     """A recording id is 16 to 64 lowercase hexadecimal digits: random, so that no file name tells who called."""
 
 
-def fault(place: Path, doing: str, error: OSError) -> StoreFault:
-    """The typed error for an OSError met while `doing` something at `place`."""
+def fault(place: object, doing: str, error: OSError) -> StoreFault:
+    """The typed error for an OSError met while `doing` something at `place`, which its text names."""
     why = os.strerror(error.errno) if error.errno else str(error)
     if error.errno in _FULL:
         return StoreFull(f"{place}: cannot {doing}, no room left ({why}); free space or raise the quota, calls go on unrecorded")

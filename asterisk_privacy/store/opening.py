@@ -9,14 +9,15 @@ from asterisk_privacy.store.age import AgeReader
 from asterisk_privacy.store.faults import AgeError, fault
 from asterisk_privacy.store.flac import Stereo, decode
 from asterisk_privacy.store.identity import Identity
+from asterisk_privacy.store.shelf import Source, opened
 
 
-def open_recording(path: Path, identities: Sequence[Identity], allow_truncated: bool = False) -> tuple[Stereo, int]:
-    """Samples int16 (n, 2), customer left and agents right, and the rate. AgeError or StoreFault names the file."""
+def open_recording(source: Source | Path, identities: Sequence[Identity], allow_truncated: bool = False) -> tuple[Stereo, int]:
+    """Samples int16 (n, 2), customer left and agents right, and the rate. AgeError or StoreFault names the place."""
     try:
-        with open(path, "rb") as file:
+        with opened(source) as file:
             return decode(AgeReader(file, identities, allow_truncated).readall())
     except AgeError as error:
-        raise AgeError(f"{path}: {error}") from error
+        raise AgeError(f"{source}: {error}") from error
     except OSError as error:
-        raise fault(path, "read the recording", error) from error
+        raise fault(source, "read the recording", error) from error

@@ -18,6 +18,7 @@ from asterisk_privacy.store.age import AgeReader
 from asterisk_privacy.store.faults import AgeError, fault
 from asterisk_privacy.store.flac import Stereo, with_length
 from asterisk_privacy.store.identity import Identity
+from asterisk_privacy.store.shelf import Source, opened
 
 HEAD = 42  # bytes until behind STREAMINFO
 TAIL = 256 << 10  # holds many FLAC frames: one has at most 16.5 KiB
@@ -129,19 +130,19 @@ class SealedWav:
         return b"RIFF" + sizes[0] + b"WAVEfmt " + sizes[1] + form + b"data" + sizes[2]
 
 
-def open_sealed(path: Path, identities: Sequence[Identity], allow_truncated: bool = False) -> SealedFlac:
-    """AgeError or StoreFault names the file. Close it."""
+def open_sealed(source: Source | Path, identities: Sequence[Identity], allow_truncated: bool = False) -> SealedFlac:
+    """AgeError or StoreFault names the place. Close it."""
     try:
-        file = open(path, "rb", buffering=0)  # noqa: SIM115 - the recording closes it
+        file = opened(source)  # the recording closes it
         try:
             return _Owned(file, identities, allow_truncated)
         except BaseException:
             file.close()
             raise
     except AgeError as error:
-        raise AgeError(f"{path}: {error}") from error
+        raise AgeError(f"{source}: {error}") from error
     except OSError as error:
-        raise fault(path, "read the recording", error) from error
+        raise fault(source, "read the recording", error) from error
 
 
 class _Owned(SealedFlac):

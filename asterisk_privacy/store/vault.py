@@ -56,10 +56,7 @@ class Vault:
 
     def written_at(self, recording_id: str) -> datetime | None:
         """When the last of an unfinished recording reached the disk; None if it is finished, or not there."""
-        try:
-            return datetime.fromtimestamp(layout.place(self._directory, recording_id, layout.WRITING).stat().st_mtime, UTC)
-        except OSError:
-            return None
+        return _modified(layout.place(self._directory, recording_id, layout.WRITING))
 
     def settle(self, recording_id: str, keep: bool) -> Sealed | None:
         """After a crash: keep the whole chunks (`truncated`, frames 0), or shred. None when nothing is left."""
@@ -93,8 +90,31 @@ class Vault:
 
     def sealed(self) -> Iterator[str]:
         """Ids of all sealed recordings, sorted."""
+        return self.sealed_here()
+
+    def sealed_here(self) -> Iterator[str]:
+        """Of those on this machine's disk."""
         return layout.ids(self._directory, layout.SEALED)
 
+    def sealed_at(self, recording_id: str) -> datetime | None:
+        """When its file on this machine was finished; None if it has none here."""
+        return _modified(self.path(recording_id))
+
+    def has(self, recording_id: str) -> bool:
+        """Whether it is there, sealed. OperatorError when that cannot be known."""
+        return self.path(recording_id).exists()
+
+    def source(self, recording_id: str) -> Path:
+        """To read it; see opening.py."""
+        return self.path(recording_id)
+
     def path(self, recording_id: str) -> Path:
-        """Where the sealed recording is, or would be."""
+        """Where its file is on this machine, or would be."""
         return layout.place(self._directory, recording_id, layout.SEALED)
+
+
+def _modified(path: Path) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    except OSError:
+        return None

@@ -48,8 +48,8 @@ class NoFiles:
     def shred(self, recording_id: str) -> ShredEvidence:
         return ShredEvidence(found=False)
 
-    def path(self, recording_id: str) -> Path:
-        return Path("/nonexistent", recording_id)
+    def has(self, recording_id: str) -> bool:
+        return False
 
     def sealed(self) -> Iterator[str]:
         return iter(())
