@@ -11,10 +11,14 @@ import click
 import soundfile
 
 from asterisk_privacy.cli.common import actor, config_option, configured, json_option, operator_errors, print_json
+from asterisk_privacy.cli.listener import facts_now, viewer_of
+from asterisk_privacy.daemon.config import Config
 from asterisk_privacy.daemon.storage import shelf_of
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import RecordingRow, State
+from asterisk_privacy.review.permission import further_use, told_of, why_not_hear
+from asterisk_privacy.review.texts_en import TEXTS
 from asterisk_privacy.store.flac import Stereo
 from asterisk_privacy.store.identity import Identity
 from asterisk_privacy.store.vault import open_recording
@@ -26,7 +30,7 @@ FORMATS: Mapping[str, str] = {".flac": "FLAC", ".wav": "WAV"}
 @click.argument("recording_id", metavar="ID")
 @click.option("--identity", type=click.Path(path_type=Path), required=True, help="File with the secret key of a reviewer.")
 @click.option("--output", type=click.Path(path_type=Path), required=True, help="New file, .flac or .wav; readable by you alone.")
-@click.option("--purpose", required=True, help="For which of the recording's purposes.")
+@click.option("--purpose", required=True, help="For which of the recording's purposes, or one that the policy calls compatible.")
 @click.option("--reason", required=True, help="Why, in a few words; it stands in the audit trail for good, so name no customer.")
 @config_option
 @json_option
@@ -36,7 +40,8 @@ def export(recording_id: str, identity: Path, output: Path, purpose: str, reason
 
     The copy is in clear and nothing forgets it for you: delete it when its purpose is done. Who exported what, when, for which
     purpose and why is in the audit trail before the first byte is written; so is an attempt for a purpose that the recording does
-    not have, which is refused.
+    not have, which is refused. For a purpose that the policy calls compatible with one that it has, you need an account with a role that
+    listens for it, and it is no call of yours.
 
     \b
     Example:
@@ -50,7 +55,10 @@ def export(recording_id: str, identity: Path, output: Path, purpose: str, reason
     with configured(config) as (settings, registry):
         row = registry.recording(recording_id)
         detail = {"purpose": purpose, "reason": reason}
-        _refuse_if_not_allowed(registry, row, recording_id, detail)
+        if row is not None and purpose not in {p.name for p in row.purposes} and further_use(facts_now(row, settings), purpose) is not None:
+            detail |= _further(settings, registry, row, detail)
+        else:
+            _refuse_if_not_allowed(registry, row, recording_id, detail)
         identities = Identity.load_all(identity)
         sealed = shelf_of(settings).source(recording_id)
         if os.path.lexists(output):
@@ -67,6 +75,16 @@ def export(recording_id: str, identity: Path, output: Path, purpose: str, reason
         print_json({"id": recording_id, "output": str(output), "seconds": seconds, "rate": rate})
     else:
         click.echo(f"{output}: {seconds:.1f} s; delete it when its purpose is done")
+
+
+def _further(settings: Config, registry: Registry, row: RecordingRow, detail: Mapping[str, str]) -> Mapping[str, str]:
+    """What the audit row says more. For what a recording was not made for it is copied only by whom the review page would let hear it."""
+    facts, viewer = facts_now(row, settings), viewer_of(settings)
+    refusal = why_not_hear(viewer, facts, detail["purpose"])
+    if refusal is not None:
+        registry.audit(actor(), "recording.export-refused", row.id, {**detail, "why": refusal.value})
+        raise OperatorError(f"recording {row.id}: {TEXTS[f'refusal-{refusal}']} It is not exported, and the attempt is in the audit trail")
+    return told_of(facts, detail["purpose"])
 
 
 def _refuse_if_not_allowed(registry: Registry, row: RecordingRow | None, recording_id: str, detail: Mapping[str, str]) -> None:

@@ -11,6 +11,7 @@ import click
 
 from asterisk_privacy.call.timeline import Passage
 from asterisk_privacy.cli.common import actor, config_option, configured, local, operator_errors
+from asterisk_privacy.cli.listener import facts_now, viewer_of
 from asterisk_privacy.cli.review_screen import Screen
 from asterisk_privacy.daemon.review_settings import Role
 from asterisk_privacy.daemon.settings import Config
@@ -21,10 +22,20 @@ from asterisk_privacy.registry.clock import utc_now
 from asterisk_privacy.registry.parts import audio_of
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import RecordingRow
-from asterisk_privacy.review.accounts import AccountBook
-from asterisk_privacy.review.permission import Act, Refusal, Viewer, purposes_to_hear, why_not_do, why_not_hear, why_not_see
+from asterisk_privacy.review.permission import (
+    Act,
+    Facts,
+    Refusal,
+    Viewer,
+    further_to_hear,
+    further_use,
+    purposes_to_hear,
+    told_of,
+    why_not_do,
+    why_not_hear,
+    why_not_see,
+)
 from asterisk_privacy.review.serve import identities
-from asterisk_privacy.review.site import facts_of
 from asterisk_privacy.review.terminal import Keyboard, Speaker, play
 from asterisk_privacy.review.texts_en import TEXTS
 from asterisk_privacy.review.transport import Playing
@@ -37,7 +48,9 @@ MOST_WORDS = 200
 identity_option = click.option(
     "--identity", type=click.Path(path_type=Path), help="File with your secret key; without it [review] identity of the configuration."
 )
-purpose_option = click.option("--purpose", help="For which of the recording's purposes; without it you are asked.")
+purpose_option = click.option(
+    "--purpose", help="For which of the recording's purposes, or one that the policy calls compatible; without it you are asked."
+)
 reason_option = click.option("--reason", help="Why, for good in the audit trail: name no customer. Without it you are asked.")
 outcome_option = click.option("--outcome", help="What the review led to; without it you are asked. Empty: not yet.")
 
@@ -55,7 +68,8 @@ def play_one(recording_id: str, identity: Path | None, purpose: str | None, reas
 
     You are who the system says you are (sudo included), with the roles of your account: asterisk-privacy review account add. What you
     listen for and why is in the audit trail before the first sound. Keys: space pauses, left and right skip 5 s, up and down
-    change the speed, q ends. Then you are asked for the outcome, which ends the retention until "reviewed".
+    change the speed, q ends. Then you are asked for the outcome, which ends the retention until "reviewed"; not after listening for a
+    compatible purpose, which ends nothing.
 
     \b
     Example:
@@ -65,8 +79,8 @@ def play_one(recording_id: str, identity: Path | None, purpose: str | None, reas
     Exit codes: 0 played, 2 usage or configuration, 3 refused or cannot work now.
     """
     with configured(config) as (settings, registry):
-        viewer = _viewer(settings)
-        _listen(settings, registry, viewer, _seen(registry, viewer, recording_id), identity, (purpose, reason, outcome))
+        viewer = viewer_of(settings)
+        _listen(settings, registry, viewer, _seen(settings, registry, viewer, recording_id), identity, (purpose, reason, outcome))
 
 
 @click.command("next")
@@ -87,27 +101,18 @@ def play_next(identity: Path | None, purpose: str | None, reason: str | None, ou
     Exit codes: 0 played, or nothing awaits you; 2 usage or configuration, 3 cannot work now.
     """
     with configured(config) as (settings, registry):
-        viewer = _viewer(settings)
+        viewer = viewer_of(settings)
         mine = settings.review.purposes(settings.book).purposes.get(Role.REVIEWER, frozenset()) if Role.REVIEWER in viewer.roles else ()
         for row in registry.unreviewed(mine) if mine else ():
-            if why_not_see(viewer, facts_of(row)) is None and purposes_to_hear(viewer, facts_of(row)):
+            if purposes_to_hear(viewer, facts_now(row, settings)):
                 _listen(settings, registry, viewer, row, identity, (purpose, reason, outcome))
                 return
     click.echo("Nothing awaits your review.")
 
 
-def _viewer(settings: Config) -> Viewer:
-    """Who runs the command, with the roles of his account."""
-    name = actor().removeprefix("cli:")
-    account = AccountBook(settings.review.accounts).find(name)
-    if account is None or account.disabled:
-        raise OperatorError(f"{name}: has no account for listening; an administrator makes one: asterisk-privacy review account add {name}")
-    return Viewer(name, account.roles, settings.review.purposes(settings.book).purposes, account.agents)
-
-
-def _seen(registry: Registry, viewer: Viewer, recording_id: str) -> RecordingRow:
+def _seen(settings: Config, registry: Registry, viewer: Viewer, recording_id: str) -> RecordingRow:
     row = registry.recording(recording_id)
-    if row is None or why_not_see(viewer, facts_of(row)) is not None:
+    if row is None or why_not_see(viewer, facts_now(row, settings)) is not None:
         _note(registry, recording_id, "recording.listen-refused", why=Refusal.UNKNOWN)
         raise OperatorError(f"recording {recording_id}: {TEXTS['refusal-unknown']}")
     return row
@@ -122,24 +127,32 @@ def _listen(
     answers: tuple[str | None, str | None, str | None],
 ) -> None:
     purpose, reason, outcome = answers
+    facts = facts_now(row, settings)
     _introduce(row)
-    purpose = purpose or _asked_purpose(viewer, row)
-    refusal = why_not_hear(viewer, facts_of(row), purpose)
+    purpose = purpose or _asked_purpose(viewer, facts)
+    refusal = why_not_hear(viewer, facts, purpose)
     if refusal is not None:
         _note(registry, row.id, "recording.listen-refused", purpose=purpose, why=refusal)
         raise OperatorError(f"recording {row.id}: {TEXTS[f'refusal-{refusal}']}")
+    further = further_use(facts, purpose)
+    if further is not None:
+        click.echo(f"It was not made for {purpose}, but for {further.made_for}; the policy calls that compatible: {further.because}")
+        if outcome:
+            raise click.UsageError(f"--outcome: what {further.made_for} ends by is a listen for that, not one for {purpose}; leave it out")
     reason = _one_line(reason if reason is not None else click.prompt("Why do you listen"))
     if not reason:
         raise click.UsageError("--reason: say why")
     keys = Identity.load_all(identity) if identity is not None else identities(settings, os.environ)
-    _note(registry, row.id, "recording.listen", purpose=purpose, reason=reason)
+    _note(registry, row.id, "recording.listen", purpose=purpose, reason=reason, **told_of(facts, purpose))
     try:
         heard = _play(settings, row, keys, audio_of(row, registry.recordings(call_id=row.call_id)))
     except OperatorError as error:
         _note(registry, row.id, "recording.listen-failed", why=type(error).__name__)
         raise
     click.echo(f"Heard {heard.position * 100 // max(1, heard_frames(row))} %.")
-    if why_not_do(viewer, facts_of(row), Act.REVIEWED) is None:
+    if further is not None:
+        click.echo(f"Nothing ends by it: the recording is kept for {further.made_for}, as before.")
+    elif why_not_do(viewer, facts, Act.REVIEWED) is None:
         _ask_outcome(registry, row, outcome)
 
 
@@ -153,13 +166,15 @@ def _introduce(row: RecordingRow) -> None:
     click.echo(f"{row.id}: line {row.profile}, {row.agent or 'agent unknown'}, {local(row.recorded_at)}, {length // 60}:{length % 60:02}")
 
 
-def _asked_purpose(viewer: Viewer, row: RecordingRow) -> str:
-    possible = purposes_to_hear(viewer, facts_of(row))
-    if not possible:  # then any: it is refused with its reason
-        return next((p.name for p in row.purposes if p.name in viewer.listens_for), row.purposes[0].name if row.purposes else "")
-    if len(possible) == 1:
-        return possible[0]
-    return str(click.prompt("For which purpose", type=click.Choice(possible), default=possible[0]))
+def _asked_purpose(viewer: Viewer, facts: Facts) -> str:
+    """What it was not made for is never taken without being named."""
+    own, further = purposes_to_hear(viewer, facts), tuple(use.purpose for use in further_to_hear(viewer, facts))
+    if not own and not further:  # then any: it is refused with its reason
+        known = (*facts.purposes, *(use.purpose for use in facts.further))
+        return next((name for name in known if name in viewer.listens_for), known[0] if known else "")
+    if len(own) == 1 and not further:
+        return own[0]
+    return str(click.prompt("For which purpose", type=click.Choice((*own, *further)), default=own[0] if own else None))
 
 
 def _play(settings: Config, row: RecordingRow, keys: Sequence[Identity], where: Sequence[Passage]) -> Playing:

@@ -34,7 +34,7 @@ from asterisk_privacy.daemon.settings import (
 )
 from asterisk_privacy.errors import ConfigError
 from asterisk_privacy.policy.book import LANGUAGES, LATEST_DAYS_MAX, Book, Problem, place_of, problems
-from asterisk_privacy.policy.purpose import Basis, Period, Profile, Purpose, Quota, Trigger
+from asterisk_privacy.policy.purpose import Basis, Compatible, Period, Profile, Purpose, Quota, Trigger
 from asterisk_privacy.policy.retention import CRITERIA, AnyOf, Criterion, Days
 from asterisk_privacy.policy.row_life import RowLife
 
@@ -64,6 +64,9 @@ DEFAULT_PATH = Path("/etc/asterisk-privacy/config.toml")
 SECTIONS: Mapping[str, type[Any]] = {name: kind for name, kind in get_type_hints(Config).items() if name != "book"}
 BYTES_PER_MINUTE = 2 * 8000 * 60  # customer and agents, one byte of mu-law a sample
 EVERYWHERE = ("0.0.0.0", "::")
+COMPATIBLE = Meta(
+    description="a table of purposes, each with the reason why it is compatible", examples=['{ training = "why it is compatible" }']
+)
 SOCKET_PATH_MAX = 107  # bytes; Linux, unix(7)
 
 
@@ -80,6 +83,7 @@ class PurposeTable:
     agree_key: Annotated[str | None, Meta(examples=['"1"'])] = None
     quota: Annotated[dict[str, object] | None, Meta(examples=['{ calls = 4, per = "month" }'])] = None
     titles: Annotated[dict[str, str] | None, Meta(examples=['{ nl = "het behandelen van uw klacht" }'])] = None
+    compatible: Annotated[dict[str, str] | None, COMPATIBLE] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +169,10 @@ def _purpose(name: str, table: object, findings: Findings) -> Purpose:
     for language in dict(titles):
         if language not in LANGUAGES:
             findings.add((*place, "titles", language), "there are no texts in this language", "write one of " + ", ".join(LANGUAGES))
-    return Purpose(name, read.title, read.basis, read.reasoning, read.trigger, retention, read.one_in, read.agree_key, quota, titles)
+    others = tuple(Compatible(purpose, because) for purpose, because in (read.compatible or {}).items())
+    return Purpose(
+        name, read.title, read.basis, read.reasoning, read.trigger, retention, read.one_in, read.agree_key, quota, titles, others
+    )
 
 
 def _retention(table: Mapping[str, object], place: Place, findings: Findings) -> Criterion:

@@ -9,6 +9,7 @@ from datetime import datetime
 
 import soundfile
 
+from asterisk_privacy.call.commands import ConsentKind
 from asterisk_privacy.daemon.purging import Rules, only_one, to_item
 from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.errors import OperatorError
@@ -56,6 +57,16 @@ def object_to(registry: Registry, vault: Vault | None, row: RecordingRow, purpos
         raise OperatorError(f"recording {row.id}: {error}") from None
     _note(registry, row, "object", asked, answer)
     _carry_out(registry, vault, row, answer, "object", asked, now)
+    return answer
+
+
+def object_to_further(registry: Registry, row: RecordingRow, purpose: str, title: str, asked: Asked, now: datetime) -> Answer:
+    """To being heard for what the recording was not made for, and its own purpose is compatible with: never refused, and nothing else
+    changes. It holds for all recordings of the call, as one that was said during the call."""
+    _must_be_sealed(row)
+    answer = refusals.further(title)
+    _note(registry, row, "object", asked, answer)
+    registry.note_consent(row.call_id, now, ConsentKind.OBJECTED, None, purpose)
     return answer
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from asterisk_privacy.policy.purpose import Basis, Period, Profile, Purpose, Trigger
+from asterisk_privacy.policy.further import why_no_source, why_no_target
+from asterisk_privacy.policy.purpose import Basis, Compatible, Period, Profile, Purpose, Trigger
 from asterisk_privacy.policy.retention import (
     AnyOf,
     Criterion,
@@ -24,6 +26,12 @@ DAYS_OF = {Period.DAY: 1, Period.WEEK: 7, Period.MONTH: 31, Period.QUARTER: 92}
 KEYS = "0123456789*#"  # what a telephone has
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")  # names travel through the dialplan as arguments and channel variables
 SOUND = re.compile(r"[A-Za-z0-9_./-]+")  # a comma or an ampersand would be syntax to Playback()
+FEWEST_WORDS = 4  # fewer are no sentence
+LONGEST_BECAUSE = 600  # characters
+ASSESS = (
+    "write the assessment of GDPR art. 6(4) in a sentence: how the two are linked, what the caller expects, what it means for him, "
+    "what protects him"
+)
 SOUND_EXTENSIONS = (".wav", ".wav16", ".ulaw", ".alaw", ".sln", ".sln16", ".gsm", ".g722", ".mp3", ".flac")
 
 
@@ -63,6 +71,7 @@ def _problems(book: Book) -> Iterator[Problem]:
     for name, purpose in book.purposes.items():
         yield from _name(place_of("purposes", name), name, purpose.name)
         yield from _purpose(place_of("purposes", name), purpose)
+        yield from _compatible(place_of("purposes", name, "compatible"), purpose, book.purposes)
     for name, profile in book.profiles.items():
         yield from _name(place_of("profiles", name), name, profile.name)
         yield from _profile(place_of("profiles", name), profile, book.purposes)
@@ -131,6 +140,40 @@ def _quota(place: str, purpose: Purpose) -> Iterator[Problem]:
             f"{purpose.retention.latest_days} days end before the quota's {purpose.quota.per} does",
             f"write {DAYS_OF[purpose.quota.per]} or more, or a quota for a shorter period",
         )
+
+
+def _compatible(place: str, purpose: Purpose, known: Mapping[str, Purpose]) -> Iterator[Problem]:
+    """GDPR art. 6(4). A purpose that can be heard for nothing else is told so once, whatever it lists."""
+    if purpose.compatible and (why := why_no_source(purpose)) is not None:
+        yield Problem(place, f"{purpose.name} {why.what}", why.remedy)
+        return
+    names = [one.purpose for one in purpose.compatible]
+    for name in dict.fromkeys(name for name in names if names.count(name) > 1):
+        yield Problem(place, f"{name!a} is listed {names.count(name)} times", "write each purpose once")
+    for one in purpose.compatible:
+        yield from _target(f"{place}.{place_of(one.purpose)}", purpose, one, known)
+
+
+def _target(place: str, purpose: Purpose, one: Compatible, known: Mapping[str, Purpose]) -> Iterator[Problem]:
+    if one.purpose == purpose.name:
+        yield Problem(place, "is this purpose itself, for which its recordings may be heard anyway", "leave it out")
+        return
+    target = known.get(one.purpose)
+    if target is None:
+        near = difflib.get_close_matches(one.purpose, [name for name in known if name != purpose.name], n=1)
+        remedy = f"did you mean {near[0]}?" if near else f"write [{place_of('purposes', one.purpose)}], or leave it out"
+        yield Problem(place, f"there is no purpose {one.purpose!a}", remedy)
+        return
+    why = why_no_target(target)
+    if why is not None:
+        yield Problem(place, f"{target.name} {why.what}", why.remedy)
+    if not one.because.strip():
+        yield Problem(place, "says not why it is compatible", ASSESS)
+    elif len(one.because.split()) < FEWEST_WORDS:
+        yield Problem(place, f"{one.because.strip()!a} is no assessment", ASSESS)
+    elif len(one.because) > LONGEST_BECAUSE:
+        what = f"{len(one.because)} characters are too many to stand in the audit trail at each listen"
+        yield Problem(place, what, f"write {LONGEST_BECAUSE} at most, and the rest in your own file")
 
 
 def _retention(place: str, retention: Criterion) -> Iterator[Problem]:

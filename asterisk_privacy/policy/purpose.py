@@ -47,6 +47,15 @@ class Quota:
 
 
 @dataclass(frozen=True, slots=True)
+class Compatible:
+    """Another purpose for which recordings of this one may be heard too (GDPR art. 5(1)(b), 6(4)), and why it is compatible: the
+    assessment of art. 6(4) in a sentence, shown in the register of processing and in the audit trail of each such listen."""
+
+    purpose: str  # its name
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
 class Purpose:
     name: str
     title: str  # in words a caller understands
@@ -58,6 +67,7 @@ class Purpose:
     agree_key: str | None = None  # opt-in: without this key the purpose is off for the call
     quota: Quota | None = None  # Trigger.SAMPLE only, instead of one_in
     titles: tuple[tuple[str, str], ...] = ()  # (language, title): for announcements in other languages
+    compatible: tuple[Compatible, ...] = ()  # in this direction only, and no further: see policy/further.py
 
     def title_in(self, language: str) -> str:
         return dict(self.titles).get(language, self.title)

@@ -18,6 +18,7 @@ from asterisk_privacy.registry.case_rows import NOTHING
 from asterisk_privacy.registry.clock import from_ms, from_ms_or_none
 from asterisk_privacy.registry.db import RegistryFile, sql
 from asterisk_privacy.registry.holds import circumstances
+from asterisk_privacy.registry.objections import load as load_objections
 from asterisk_privacy.registry.restrictions import load as load_restrictions
 from asterisk_privacy.registry.rows import KeptPurpose, MilestoneNote, RecordingRow, State, effective_milestones
 
@@ -55,6 +56,7 @@ def select(
         living = " AND ".join(filter(None, (where, "p.withdrawn_at IS NULL")))
         purposes = _purposes(db, _PURPOSES.format(where=f"WHERE {living}"), values)
         restrictions = load_restrictions(db, where or "1", values)
+        objected = load_objections(db, where or "1 = 1", values)
         history = notes_of(db, f"WHERE {where}" if where else "", values)
         around = circumstances(db, among if recording_id is None else (recording_id,))
     return [
@@ -83,6 +85,7 @@ def select(
             restriction=restrictions.get(id_),
             circumstances=around.get(id_, NOTHING),
             deidentified=deidentified,
+            objected=objected.get(id_, frozenset()),
         )
         for (
             id_,

@@ -24,6 +24,7 @@ LISTENING = {
     "recording.listen-failed": "failed",
     "recording.subject-copy-failed": "failed",
 }
+COMPATIBLE_WITH = "compatible_with"  # in the detail of such an audit row
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class ListenRow:
     what: str  # a value of LISTENING
     purpose: str
     reason: str
+    compatible_with: str = ""  # the purpose that it was made for, where it was heard for one that the policy calls compatible with that
 
     @property
     def by_others(self) -> bool:
@@ -71,7 +73,15 @@ def listens(file: RegistryFile, recording_id: str) -> list[ListenRow]:
         rows = sql(db, query, (recording_id, *LISTENING)).fetchall()
     told = [(at, actor, action, json.loads(detail)) for at, actor, action, detail in rows]
     return [
-        ListenRow(recording_id, from_ms(at), actor, LISTENING[action], detail.get("purpose", ""), detail.get("reason", ""))
+        ListenRow(
+            recording_id,
+            from_ms(at),
+            actor,
+            LISTENING[action],
+            detail.get("purpose", ""),
+            detail.get("reason", ""),
+            detail.get(COMPATIBLE_WITH, ""),
+        )
         for at, actor, action, detail in told
     ]
 

@@ -83,13 +83,23 @@ def judge(item: Item, now: datetime, language: str = "en", same: Callable[[Claus
     clauses: list[tuple[str, Clause]] = [("", block) for block in item.blocks]
     if not item.promises:
         return Planned(item.item_id, not blocked, min(item.recorded_at, now), (*clauses, ("", ("no-purpose",))), language, blocked)
-    facts = Facts(item.recorded_at, item.milestones, item.court, item.evaluation, item.lesson)
+    facts = _facts(item)
     all_ended, due = True, item.recorded_at
     for promise in item.promises:
         ended, ends_at, clause = promise.verdict(facts, now)
         all_ended, due = all_ended and ended, max(due, ends_at)
         clauses.append((promise.title, clause))
     return Planned(item.item_id, all_ended and not blocked, due, same(tuple(clauses)), language, blocked)
+
+
+def living(item: Item, now: datetime) -> tuple[bool, ...]:
+    """For each promise whether it still keeps the recording, by itself."""
+    facts = _facts(item)
+    return tuple(not promise.verdict(facts, now)[0] for promise in item.promises)
+
+
+def _facts(item: Item) -> Facts:
+    return Facts(item.recorded_at, item.milestones, item.court, item.evaluation, item.lesson)
 
 
 def plan(

@@ -18,8 +18,8 @@ from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import RecordingRow
 from asterisk_privacy.review import ranges
 from asterisk_privacy.review.pages import error_page, notice, say
-from asterisk_privacy.review.permission import Refusal, why_not_hear, why_not_see
-from asterisk_privacy.review.site import Site, facts_of, site_of, visit_of, words_of
+from asterisk_privacy.review.permission import Refusal, told_of, why_not_hear, why_not_see
+from asterisk_privacy.review.site import Site, site_of, visit_of, words_of
 from asterisk_privacy.store.faults import AgeError
 from asterisk_privacy.store.sealed_audio import SealedFlac, SealedWav, open_sealed, peaks
 
@@ -40,8 +40,9 @@ async def listen(request: web.Request) -> web.StreamResponse:
 
     def decide(registry: Registry) -> tuple[Refusal | None, RecordingRow | None]:
         row = registry.recording(recording_id)
-        refusal = Refusal.UNKNOWN if row is None else why_not_hear(visit.viewer, facts_of(row), purpose)
-        detail = {"purpose": purpose, "reason": reason, "via": "review page"}
+        facts = None if row is None else site.facts(row)
+        refusal = Refusal.UNKNOWN if facts is None else why_not_hear(visit.viewer, facts, purpose)
+        detail = {"purpose": purpose, "reason": reason, "via": "review page", **told_of(facts, purpose)}
         if refusal is not None:
             registry.audit(visit.actor, "recording.listen-refused", recording_id, {**detail, "why": refusal.value})
         elif reason:
@@ -87,7 +88,7 @@ async def timeline(request: web.Request) -> web.StreamResponse:
     """GET timeline.json[?token=...]: spans for whom may see the recording; the loudness of both legs only while he may listen."""
     site, visit = site_of(request), visit_of(request)
     row = await site.ask(lambda registry: registry.recording(request.match_info["id"]))
-    if row is None or why_not_see(visit.viewer, facts_of(row)) is not None:
+    if row is None or why_not_see(visit.viewer, site.facts(row)) is not None:
         return error_page(request, 404, "no-recording")
     call_id = row.call_id
     found = audio_of(row, await site.ask(lambda registry: registry.recordings(call_id=call_id)))
@@ -123,12 +124,12 @@ async def _granted(request: web.Request) -> tuple[RecordingRow | None, web.Strea
 
     def decide(registry: Registry) -> tuple[RecordingRow | None, str]:
         row = registry.recording(recording_id)
-        if row is None or why_not_see(visit.viewer, facts_of(row)) is not None:
+        if row is None or why_not_see(visit.viewer, site.facts(row)) is not None:
             why = Refusal.UNKNOWN.value
         elif grant is None:
             why = "no-token"
         else:
-            refusal = why_not_hear(visit.viewer, facts_of(row), grant.purpose)
+            refusal = why_not_hear(visit.viewer, site.facts(row), grant.purpose)
             if refusal is None:
                 return row, ""
             why = refusal.value

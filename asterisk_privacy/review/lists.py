@@ -15,8 +15,8 @@ from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import RecordingRow
 from asterisk_privacy.retention.plan import judge
 from asterisk_privacy.review.pages import URLS, error_page, page
-from asterisk_privacy.review.permission import Page, home, may_open, purposes_to_hear, why_not_see
-from asterisk_privacy.review.site import Site, Visit, facts_of, site_of, visit_of
+from asterisk_privacy.review.permission import Page, further_to_hear, home, may_open, purposes_to_hear, why_not_see
+from asterisk_privacy.review.site import Site, Visit, site_of, visit_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Line:
     agent: str
     recorded_at: datetime
     duration_ms: int | None
-    purposes: tuple[str, ...]  # titles, of those that are the viewer's
+    purposes: tuple[str, ...]  # titles, of those that are the viewer's, or compatible with such
     until: datetime  # at the latest, as things stand
     soon: bool  # within three days
     over: bool  # the purger takes it at its next run
@@ -101,12 +101,15 @@ def lines_of(site: Site, visit: Visit, rows: Sequence[RecordingRow]) -> list[Lin
     now = site.now()
     lines = []
     for row in rows:
-        facts = facts_of(row)
+        facts = site.facts(row)
         if why_not_see(visit.viewer, facts) is not None:
             continue
         due = judge(to_item(row, site.rules), now, visit.language).due
-        titles = tuple(p.title for p in row.purposes if p.name in visit.viewer.listens_for)
-        hearable = bool(purposes_to_hear(visit.viewer, facts))
+        listens_for = visit.viewer.listens_for
+        through = {use.made_for for use in facts.further if use.purpose in listens_for}
+        titles = tuple(p.title for p in row.purposes if p.name in listens_for)
+        titles = titles or tuple(p.title for p in row.purposes if p.name in through)  # of a case, heard for what is compatible
+        hearable = bool(purposes_to_hear(visit.viewer, facts) or further_to_hear(visit.viewer, facts))
         soon, over = now <= due < now + SOON, due < now
         lines.append(Line(row.id, row.profile, row.agent or "", row.recorded_at, row.duration_ms, titles, due, soon, over, hearable))
     return lines

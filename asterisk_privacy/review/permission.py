@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from asterisk_privacy.daemon.review_settings import Role
+from asterisk_privacy.policy.further import FurtherUse
 
 
 class Page(StrEnum):
@@ -78,13 +79,15 @@ class Viewer:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """A recording as far as permission cares. `listeners`: of each legal hold in force. `excepted`: None where nothing restricts it."""
+    """A recording as far as permission cares. `listeners`: of each legal hold in force. `excepted`: None where nothing restricts it.
+    `further`: what it was not made for, and may be heard for nevertheless."""
 
     state: str
     agent: str | None
     purposes: tuple[str, ...]
     listeners: tuple[frozenset[str], ...] = ()
     excepted: frozenset[str] | None = None
+    further: tuple[FurtherUse, ...] = ()
 
 
 def may_open(viewer: Viewer, page: Page) -> bool:
@@ -102,41 +105,75 @@ def why_not_see(viewer: Viewer, facts: Facts) -> Refusal | None:
         return Refusal.OWN
     if SEES_ALL in viewer.roles:
         return None
-    return None if viewer.listens_for & set(facts.purposes) else Refusal.UNKNOWN
+    known = viewer.listens_for & {*facts.purposes, *(use.purpose for use in facts.further)}
+    return None if known else Refusal.UNKNOWN
 
 
 def why_not_hear(viewer: Viewer, facts: Facts, purpose: str) -> Refusal | None:
-    """For this purpose, at this moment."""
+    """For this purpose, at this moment: one of its own, or one that its own are compatible with."""
     unseen = why_not_see(viewer, facts)
     if unseen is not None:
         return unseen
     if facts.state != "sealed":
         return Refusal.NOT_SEALED if facts.state == "writing" else Refusal.GONE
-    if purpose not in facts.purposes:
+    own = purpose in facts.purposes
+    if not own and further_use(facts, purpose) is None:
         return Refusal.NOT_SERVED
     if purpose not in viewer.listens_for:
         return Refusal.NOT_YOURS
-    if facts.excepted is not None and purpose not in facts.excepted:
-        return Refusal.RESTRICTED
+    if facts.excepted is not None and (not own or purpose not in facts.excepted):
+        return Refusal.RESTRICTED  # what is excepted is what it was made for
     if any(viewer.name not in named for named in facts.listeners):
         return Refusal.HELD
     return None
 
 
 def purposes_to_hear(viewer: Viewer, facts: Facts) -> tuple[str, ...]:
+    """What it was made for; this alone puts a recording before somebody."""
     return tuple(purpose for purpose in facts.purposes if why_not_hear(viewer, facts, purpose) is None)
 
 
+def further_to_hear(viewer: Viewer, facts: Facts) -> tuple[FurtherUse, ...]:
+    return tuple(use for use in facts.further if why_not_hear(viewer, facts, use.purpose) is None)
+
+
+def further_use(facts: Facts, purpose: str) -> FurtherUse | None:
+    return next((use for use in facts.further if use.purpose == purpose), None)
+
+
+def told_of(facts: Facts | None, purpose: str) -> dict[str, str]:
+    """What the audit row of a listen says beside its purpose, where the recording was not made for that."""
+    use = None if facts is None else further_use(facts, purpose)
+    return {} if use is None else {"compatible_with": use.made_for, "because": use.because}
+
+
 def why_not_do(viewer: Viewer, facts: Facts, act: Act) -> Refusal | None:
-    """A role writes down only what its own purposes are about; the privacy officer's word is about all."""
+    """A role writes down only what its own purposes are about; the privacy officer's word is about all. For whom it is only compatible
+    with his own he ends and prolongs nothing: he may note that somebody objects to just that."""
     unseen = why_not_see(viewer, facts)
     if unseen is not None:
         return unseen
     if facts.state != "sealed":
         return Refusal.NOT_SEALED if facts.state == "writing" else Refusal.GONE
-    acting = viewer.roles & ACTS[act]
-    about = SEES_ALL in acting or any(viewer.purposes.get(role, frozenset()) & set(facts.purposes) for role in acting)
+    about = _about(viewer, facts, act) or (act is Act.OBJECTION and bool(objectionable(viewer, facts)))
     return None if about else Refusal.NOT_YOUR_ACT
+
+
+def objectionable(viewer: Viewer, facts: Facts) -> tuple[str, ...]:
+    """The purposes, its own and others, to which he may note an objection."""
+    further = tuple(use.purpose for use in facts.further)
+    if _about(viewer, facts, Act.OBJECTION):
+        return (*facts.purposes, *further)
+    return tuple(purpose for purpose in further if purpose in _of(viewer, Act.OBJECTION))
+
+
+def _about(viewer: Viewer, facts: Facts, act: Act) -> bool:
+    return SEES_ALL in viewer.roles & ACTS[act] or bool(_of(viewer, act) & set(facts.purposes))
+
+
+def _of(viewer: Viewer, act: Act) -> frozenset[str]:
+    """The purposes of those of his roles that may do it."""
+    return frozenset().union(*(viewer.purposes.get(role, frozenset()) for role in viewer.roles & ACTS[act]))
 
 
 def _own(viewer: Viewer, facts: Facts) -> bool:

@@ -16,8 +16,19 @@ from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import ConsentNote, MilestoneNote, RecordingRow, RestrictionRow, State
 from asterisk_privacy.registry.subjects import ListenRow
 from asterisk_privacy.retention.plan import Planned, judge
-from asterisk_privacy.review.permission import SEES_ALL, Act, Refusal, Viewer, purposes_to_hear, why_not_do, why_not_hear
-from asterisk_privacy.review.site import Site, facts_of
+from asterisk_privacy.review.permission import (
+    SEES_ALL,
+    Act,
+    Facts,
+    Refusal,
+    Viewer,
+    further_to_hear,
+    objectionable,
+    purposes_to_hear,
+    why_not_do,
+    why_not_hear,
+)
+from asterisk_privacy.review.site import Site
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +38,16 @@ class PurposeView:
     basis: str
     reasoning: str
     verdict: str  # until when, and why
+
+
+@dataclass(frozen=True, slots=True)
+class FurtherView:
+    """What it was not made for, and may be heard for now."""
+
+    name: str
+    title: str
+    made_for: str  # title
+    because: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,21 +88,25 @@ class RecordingView:
     lesson_until: datetime | None  # the latest date that the policy allows; None: it cannot be a lesson
     restriction: RestrictionRow | None
     hear: tuple[tuple[str, str], ...]  # (name, title) of the purposes for which he may listen now
+    further: tuple[FurtherView, ...]  # for which else, because the policy calls it compatible
     why_not: Refusal | None  # why for none
     acts: frozenset[Act]
+    objectionable: tuple[tuple[str, str], ...]  # (name, title) of the purposes to which he may note an objection
     open_cases: tuple[str, ...]  # references to which it can be linked
 
 
 def seen(registry: Registry, site: Site, viewer: Viewer, row: RecordingRow, language: str) -> RecordingView:
-    now, facts = site.now(), facts_of(row)
+    now, facts = site.now(), site.facts(row)
     everything = SEES_ALL in viewer.roles
     incidents = everything or Role.INCIDENT_HANDLER in viewer.roles
-    own = {p.name for p in row.purposes if everything or p.name in viewer.listens_for}
-    titles = {p.name: p.title for p in row.purposes}
+    mine = {p.name for p in row.purposes if everything or p.name in viewer.listens_for}
+    own = mine | {use.made_for for use in facts.further if use.purpose in viewer.listens_for}
+    book = site.config.book.purposes
+    titles = {p.name: p.title for p in row.purposes} | {use.purpose: book[use.purpose].title_in(language) for use in facts.further}
     judged = judge(to_item(row, site.rules), now, language) if row.state in (State.WRITING, State.SEALED) else None
     call = registry.call(row.call_id)
     end = max((span.end_ms for span in row.spans), default=0)
-    hear = purposes_to_hear(viewer, facts)
+    hear, further = purposes_to_hear(viewer, facts), further_to_hear(viewer, facts)
     acts = frozenset(act for act in Act if why_not_do(viewer, facts, act) is None)
     return RecordingView(
         id=row.id,
@@ -111,8 +136,10 @@ def seen(registry: Registry, site: Site, viewer: Viewer, row: RecordingRow, lang
         lesson_until=latest_lesson(row, site.rules),
         restriction=row.restriction,
         hear=tuple((name, titles[name]) for name in hear),
-        why_not=None if hear else _why_not(viewer, row),
+        further=tuple(FurtherView(use.purpose, titles[use.purpose], titles[use.made_for], use.because) for use in further),
+        why_not=None if hear or further else _why_not(viewer, facts),
         acts=acts,
+        objectionable=tuple((name, titles[name]) for name in objectionable(viewer, facts) if name in mine or name not in facts.purposes),
         open_cases=_open_cases(registry, row) if Act.CASE in acts else (),
     )
 
@@ -154,13 +181,12 @@ def _why(row: RecordingRow, judged: Planned, own: set[str]) -> tuple[str, ...]:
     return tuple(f"{title}: {words}" if title else words for title, words in told if not title or title in mine)
 
 
-def _why_not(viewer: Viewer, row: RecordingRow) -> Refusal | None:
+def _why_not(viewer: Viewer, facts: Facts) -> Refusal | None:
     """The best reason: the one that stands in the way of a purpose that is his."""
-    facts = facts_of(row)
     order: Callable[[str], bool] = lambda name: name not in viewer.listens_for  # noqa: E731
-    for name in sorted(facts.purposes, key=order):
+    for name in sorted((*facts.purposes, *(use.purpose for use in facts.further)), key=order):
         return why_not_hear(viewer, facts, name)
-    return Refusal.NOT_SERVED if row.state is State.SEALED else Refusal.GONE
+    return Refusal.NOT_SERVED if facts.state == State.SEALED.value else Refusal.GONE
 
 
 def _open_cases(registry: Registry, row: RecordingRow) -> tuple[str, ...]:

@@ -14,12 +14,13 @@ from asterisk_privacy.policy.retention import Milestone
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import RecordingRow, WrongState
 from asterisk_privacy.review.pages import error_page, notice, page, say
-from asterisk_privacy.review.permission import Act, Refusal, why_not_do, why_not_see
+from asterisk_privacy.review.permission import Act, Refusal, further_use, objectionable, why_not_do, why_not_see
 from asterisk_privacy.review.recording_view import CASE_KINDS, RecordingView, seen
-from asterisk_privacy.review.site import Visit, facts_of, site_of, visit_of, words_of
+from asterisk_privacy.review.site import Visit, site_of, visit_of, words_of
 
 # Longer than any phone number (15 digits, E.164), so that none can be used by mistake; the store's own rule.
 ID = r"[0-9a-f]{16,64}"
+OF_A_REVIEW = (Act.REVIEWED, Act.LESSON)  # they end or prolong what it was made for, so they come of listening for that
 
 
 async def show(request: web.Request) -> web.StreamResponse:
@@ -28,7 +29,7 @@ async def show(request: web.Request) -> web.StreamResponse:
 
     def look(registry: Registry) -> RecordingView | None:
         row = registry.recording(recording_id)
-        if row is None or why_not_see(visit.viewer, facts_of(row)) is not None:
+        if row is None or why_not_see(visit.viewer, site.facts(row)) is not None:
             return None
         return seen(registry, site, visit.viewer, row, visit.language)
 
@@ -36,9 +37,12 @@ async def show(request: web.Request) -> web.StreamResponse:
     if view is None:
         return error_page(request, 404, "no-recording")
     grant = site.sessions.granted(visit.session, recording_id)
-    if grant is not None and grant.purpose not in {name for name, _ in view.hear}:
+    further = None if grant is None else next((use for use in view.further if use.name == grant.purpose), None)
+    if grant is not None and further is None and grant.purpose not in {name for name, _ in view.hear}:
         grant = None  # a hold, a restriction or the purger came in between
-    return page(request, "recording.html", r=view, grant=grant, case_kinds=CASE_KINDS, today=site.now().astimezone().date())
+    return page(
+        request, "recording.html", r=view, grant=grant, further=further, case_kinds=CASE_KINDS, today=site.now().astimezone().date()
+    )
 
 
 async def reviewed(request: web.Request) -> web.StreamResponse:
@@ -98,10 +102,16 @@ async def objection(request: web.Request) -> web.StreamResponse:
         return _back(request, "refused", say(request, "say-objection"))
 
     def write(registry: Registry, row: RecordingRow, visit: Visit) -> str:
-        if purpose not in {p.name for p in row.purposes}:
+        site = site_of(request)
+        facts = site.facts(row)
+        if purpose not in objectionable(visit.viewer, facts):
             raise WrongState(say(request, "refusal-not-served"))
         asked = rights.Asked(reason, identity_check="heard or told on the review page")
-        answer = rights.object_to(registry, None, row, purpose, asked, site_of(request).now())
+        if further_use(facts, purpose) is not None:
+            title = site.config.book.purposes[purpose].title_in(visit.language)
+            rights.object_to_further(registry, row, purpose, title, asked, site.now())
+            return say(request, "done-objection")
+        answer = rights.object_to(registry, None, row, purpose, asked, site.now())
         if answer.refused:
             raise WrongState(answer.in_words(visit.language))
         return say(request, "done-objection-none-left" if answer.erased else "done-objection")
@@ -118,11 +128,14 @@ async def _do(request: web.Request, act: Act, write: Callable[[Registry, Recordi
         row = registry.recording(recording_id)
         if row is None:
             return Refusal.UNKNOWN, "", False
-        refusal = why_not_do(visit.viewer, facts_of(row), act)
+        refusal = why_not_do(visit.viewer, site.facts(row), act)
         if refusal is not None:
             return refusal, "", False
+        grant = site.sessions.granted(visit.session, recording_id)
+        if act in OF_A_REVIEW and grant is not None and grant.purpose not in {p.name for p in row.purposes}:
+            raise WrongState(say(request, "not-of-this-listen"))
         sentence, after = write(registry, row, visit), registry.recording(recording_id)
-        return None, sentence, after is not None and why_not_see(visit.viewer, facts_of(after)) is None
+        return None, sentence, after is not None and why_not_see(visit.viewer, site.facts(after)) is None
 
     try:
         refusal, sentence, still_his = await site.ask(work, visit.actor)

@@ -100,6 +100,13 @@ TEXTS: Final[Mapping[str, str]] = {
     "reason": "Reason",
     "listen": "Listen",
     "listen-for": "You listen for: {purpose}. This is in the audit trail.",
+    "made-for": "Made for",
+    "further": "Not made for, but compatible",
+    "choose": "choose one",
+    "further-why": "Also for “{purpose}”: it was made for “{made_for}”, and the policy calls that compatible. {because}",
+    "further-now": "It was not made for that, but for “{made_for}”. The policy calls it compatible, and this is in the audit "
+    "trail too: {because} What it is kept for, and how long, does not change.",
+    "compatible-with": "compatible with {purpose}",
     "no-flac": "If nothing plays, try this form of it:",
     "player": "Player",
     "customer": "Customer",
@@ -154,6 +161,8 @@ TEXTS: Final[Mapping[str, str]] = {
     "say-lesson": "Write the reason and a date, such as 2027-03-31.",
     "say-case": "Write the reference of the case, and its kind if it is new.",
     "say-objection": "Choose the purpose, and write how you know of the objection.",
+    "not-of-this-listen": "You listen for something that this recording was not made for, so its review is not done with it, and it is "
+    "no lesson. For an outcome, listen for what it was made for.",
     "say-listen": "Write why you listen, in a few words.",
     "no-lesson": "None of its purposes ends with a review or an evaluation, so it cannot be a lesson.",
     "lesson-too-late": "The policy allows a lesson until {limit} at the latest; choose an earlier date.",

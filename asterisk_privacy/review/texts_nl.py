@@ -100,6 +100,13 @@ TEXTS: Final[Mapping[str, str]] = {
     "reason": "Reden",
     "listen": "Luisteren",
     "listen-for": "U luistert voor: {purpose}. Dit staat in het logboek.",
+    "made-for": "Gemaakt voor",
+    "further": "Niet gemaakt voor, wel verenigbaar",
+    "choose": "kies er een",
+    "further-why": "Ook voor ‘{purpose}’: de opname is gemaakt voor ‘{made_for}’, en het beleid noemt dat verenigbaar. {because}",
+    "further-now": "Hiervoor is de opname niet gemaakt, maar voor ‘{made_for}’. Het beleid noemt het verenigbaar, en ook dat staat in "
+    "het logboek: {because} Waarvoor en hoe lang zij bewaard wordt, verandert niet.",
+    "compatible-with": "verenigbaar met {purpose}",
     "no-flac": "Als er niets klinkt, probeer dan deze vorm:",
     "player": "Speler",
     "customer": "Klant",
@@ -156,6 +163,8 @@ TEXTS: Final[Mapping[str, str]] = {
     "say-lesson": "Schrijf de reden en een datum, zoals 2027-03-31.",
     "say-case": "Schrijf het kenmerk van de zaak, en de soort als zij nieuw is.",
     "say-objection": "Kies het doel, en schrijf hoe u van het bezwaar weet.",
+    "not-of-this-listen": "U luistert voor iets waarvoor deze opname niet is gemaakt. De beoordeling is daarmee niet gedaan, en een les is "
+    "zij niet. Luister voor een uitkomst naar waarvoor zij is gemaakt.",
     "say-listen": "Schrijf in een paar woorden waarom u luistert.",
     "no-lesson": "Geen van de doelen eindigt met een beoordeling of evaluatie, dus een les kan het niet zijn.",
     "lesson-too-late": "Het beleid staat een les toe tot uiterlijk {limit}; kies een eerdere datum.",

@@ -73,6 +73,11 @@ def objection(purposes: Sequence[Served], name: str, held: bool, legal_claim: st
     return Answer(False, True, (name,), (("withdrawn", wanted.title), ("none-left",)))
 
 
+def further(title: str) -> Answer:
+    """Nobody owes the controller what a recording was not made for."""
+    return Answer(False, False, (), (("withdrawn", title),))
+
+
 def restriction(held: bool) -> Answer:
     return Answer(False, False, (), (("restricted",), *([("restricted-held",)] if held else [])))
 
