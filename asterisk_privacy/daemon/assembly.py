@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
@@ -27,7 +28,7 @@ from asterisk_privacy.daemon.ari_access import ari_access
 from asterisk_privacy.daemon.callers import Callers
 from asterisk_privacy.daemon.control import ControlServer
 from asterisk_privacy.daemon.errands import answers
-from asterisk_privacy.daemon.health import Health
+from asterisk_privacy.daemon.health import Alarm, Health
 from asterisk_privacy.daemon.ledger import Ledger
 from asterisk_privacy.daemon.logs import set_level
 from asterisk_privacy.daemon.metrics_server import MetricsServer
@@ -48,6 +49,8 @@ from asterisk_privacy.store.recipients import Recipients
 
 LEAST_FREE_BYTES = 64 << 20
 """Below this much room on the recordings' disk no new call is announced or recorded."""
+
+RINGS_FULL = "the calls that go on need more memory than [ring] max_total_mib: the oldest audio of one that nobody has saved is given up"
 
 
 async def assemble(config: Config, path: Path, stack: AsyncExitStack) -> Running:
@@ -75,7 +78,7 @@ async def assemble(config: Config, path: Path, stack: AsyncExitStack) -> Running
     quarantine = config.capture.quarantine_ms / 1000
     link = Link(ari, ears, quarantine)
     reminders, on_channels = Reminders(number_key), ChannelReminders(ari)
-    memory = RingMemory(config.ring.max_total_mib << 20)
+    memory = RingMemory(config.ring.max_total_mib << 20, partial(health.alarm, Alarm.RING_FULL, RINGS_FULL))
     tones = TonePlayer(ari, waiters, str(config.dialplan.sounds))
 
     def tools(by: Config) -> Tools:

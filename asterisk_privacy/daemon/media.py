@@ -57,6 +57,7 @@ class CallMedia:
         self._ring = new_ring()
         self._ring_from = 0.0  # what began before this goes into no ring any more
         self.marked = Marked(new_ring())
+        self.marked.ring.save()  # the agent has asked for all that comes in there
         self._health = health
         self._blind_seconds = blind_seconds
         self._quarantine = Quarantine()
@@ -122,6 +123,7 @@ class CallMedia:
     def to_file(self, file: RecordingFile) -> Ring:
         """From now on audio goes to `file`. Returns the ring with all that was said before, which the file must write first."""
         ring, self._ring = self._ring, self._new_ring()
+        ring.save()
         if ring.lost_seconds:
             self._health.alarm(Alarm.RING_FULL, f"{ring.lost_seconds:.0f} s of a kept call no longer fitted in memory")
         self._file = file
