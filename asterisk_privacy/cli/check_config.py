@@ -103,10 +103,20 @@ def _warnings(config: Config) -> Iterator[str]:
             yield f"[profiles.{profile.name}] announcement: {text} does not name the key {key}; {way_out}"
         for period in said_wrongly(profile, spoken):
             yield f"[profiles.{profile.name}] announcement: {text} says {period}, which no purpose of it promises; {way_out}"
+    yield from _unheard(config)
     for profile_name, purpose in untranslated(config.book, config.office):
         language = config.book.profiles[profile_name].language
         way_out = f"write titles = {{ {language} = ... }}"
         yield f"[purposes.{purpose}] titles: none in {language!r}, in which profile {profile_name} announces; {way_out}"
+
+
+def _unheard(config: Config) -> Iterator[str]:
+    """What a purpose is compatible with, and no role listens for: nobody may use it."""
+    heard = frozenset().union(*config.review.purposes(config.book).purposes.values())
+    for purpose in config.book.purposes.values():
+        for one in purpose.compatible:
+            if one.purpose not in heard:
+                yield f"[purposes.{purpose.name}] compatible.{one.purpose}: no role listens for {one.purpose}; see [review.roles]"
 
 
 def _profiles(config: Config) -> dict[str, object]:
@@ -128,6 +138,7 @@ def _profiles(config: Config) -> dict[str, object]:
                     "agree_key": purpose.agree_key,
                     "retention": criterion_to_mapping(purpose.retention),
                     "kept_until": purpose.retention.in_words(),
+                    "compatible": {one.purpose: one.because for one in purpose.compatible},
                 }
                 for purpose in profile.purposes
             ],
@@ -156,6 +167,9 @@ def _print_table(config: Config, path: Path) -> None:
     if not console.is_terminal:
         console.width = max(console.width, WIDTH_IN_A_FILE)
     console.print(table)
+    for purpose in config.book.purposes.values():
+        for one in purpose.compatible:
+            console.print(f"{purpose.name} may also be heard for {one.purpose} (compatible): {one.because}")
 
 
 def _when(purpose: Purpose) -> str:

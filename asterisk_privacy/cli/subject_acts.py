@@ -62,7 +62,7 @@ def erase(legal_claim: str | None, **given: Any) -> None:
     Exit codes: 0 all erased; 1 something was refused or failed; 2 usage; 3 cannot work now.
     """
 
-    def act(registry: Registry, vault: Vault, row: RecordingRow, asked: Asked) -> Answer:
+    def act(_settings: Config, registry: Registry, vault: Vault, row: RecordingRow, asked: Asked) -> Answer:
         return rights.erase(registry, vault, row, asked, utc_now())
 
     _run(act, legal_claim=legal_claim, **given)
@@ -77,17 +77,27 @@ def object_(purpose: str, legal_claim: str | None, **given: Any) -> None:
     """End one purpose of a person's recordings (GDPR art. 21, 7(3)); what serves no other purpose is erased.
 
     Refused for purposes that rest on a contract or a legal obligation (the law gives no right to object to them), or where a legal claim
-    needs it. Under a legal hold the purpose ends, and the recording goes when the hold is released.
+    needs it. Under a legal hold the purpose ends, and the recording goes when the hold is released. To a purpose that the recording was
+    not made for, and that the policy calls compatible, an objection is never refused: it is no longer heard for that, and stays otherwise.
 
     \b
     Example:
       asterisk-privacy subject object --number 06-12345678 --purpose training --reason "said so in the call" --identity-check "caller"
     """
 
-    def act(registry: Registry, vault: Vault, row: RecordingRow, asked: Asked) -> Answer:
+    def further(settings: Config, row: RecordingRow) -> bool:
+        return any(use.purpose == purpose for use in rights.further_of(row, settings, utc_now()))
+
+    def act(settings: Config, registry: Registry, vault: Vault, row: RecordingRow, asked: Asked) -> Answer:
+        if further(settings, row):
+            title = settings.book.purposes[purpose].title_in(given["language"] or settings.office.language)
+            return rights.object_to_further(registry, row, purpose, title, asked, utc_now())
         return rights.object_to(registry, vault, row, purpose, asked, utc_now())
 
-    _run(act, legal_claim=legal_claim, skip=lambda row: purpose not in (p.name for p in row.purposes), **given)
+    def skip(settings: Config, row: RecordingRow) -> bool:
+        return purpose not in (p.name for p in row.purposes) and not further(settings, row)
+
+    _run(act, legal_claim=legal_claim, skip=skip, **given)
 
 
 @click.command("restrict")
@@ -105,17 +115,17 @@ def restrict(except_for: tuple[str, ...], lift: bool, **given: Any) -> None:
     if lift and except_for:
         raise click.UsageError("--lift ends the whole restriction; leave out --except-for")
 
-    def act(registry: Registry, vault: Vault, row: RecordingRow, asked: Asked) -> Answer:
+    def act(_settings: Config, registry: Registry, vault: Vault, row: RecordingRow, asked: Asked) -> Answer:
         if lift:
             registry.lift_restriction(row.id, utc_now(), asked.reason)
             return Answer(False, False, (), (("lifted",),))
         return rights.restrict(registry, row, except_for, asked, utc_now())
 
-    _run(act, legal_claim=None, skip=(lambda row: row.restriction is None) if lift else None, **given)
+    _run(act, legal_claim=None, skip=(lambda _settings, row: row.restriction is None) if lift else None, **given)
 
 
 def _run(
-    act: Callable[[Registry, Vault, RecordingRow, Asked], Answer],
+    act: Callable[[Config, Registry, Vault, RecordingRow, Asked], Answer],
     *,
     number: str | None,
     recording: tuple[str, ...],
@@ -126,7 +136,7 @@ def _run(
     language: str | None,
     config: Path,
     as_json: bool,
-    skip: Callable[[RecordingRow], bool] | None = None,
+    skip: Callable[[Config, RecordingRow], bool] | None = None,
 ) -> None:
     """`skip` leaves out, of a caller's recordings, those that the wish does not concern. One failure never stops the rest."""
     for option, text in (("reason", reason), ("identity-check", identity_check)):
@@ -138,13 +148,13 @@ def _run(
         if who is not None:
             who.not_named_in(reason=reason, identity_check=identity_check, legal_claim=legal_claim)
             who.asked(registry, request_number)
-            rows = [row for row in rows if skip is None or not skip(row)]
+            rows = [row for row in rows if skip is None or not skip(settings, row)]
         elif request_number is not None:
             raise click.UsageError("--request goes with --number: only then it is known that the recordings are of that person")
         vault, asked = _vault(settings), Asked(reason, identity_check, legal_claim, request_number)
         for row in rows:
             try:
-                answer = act(registry, vault, row, asked)
+                answer = act(settings, registry, vault, row, asked)
             except OperatorError as error:
                 answers.append((row.id, "failed", str(error)))
                 continue

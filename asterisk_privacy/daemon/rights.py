@@ -13,10 +13,11 @@ from asterisk_privacy.call.commands import ConsentKind
 from asterisk_privacy.daemon.purging import Rules, only_one, to_item
 from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.policy.further import FurtherUse, further_uses
 from asterisk_privacy.policy.words import say
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import KeptPurpose, RecordingRow, State
-from asterisk_privacy.retention.plan import Planned, judge
+from asterisk_privacy.retention.plan import Planned, judge, living
 from asterisk_privacy.retention.purger import evidence_text
 from asterisk_privacy.rights import refusals
 from asterisk_privacy.rights.bundle import Stereo
@@ -81,6 +82,16 @@ def restrict(registry: Registry, row: RecordingRow, except_for: Sequence[str], a
     return answer
 
 
+def further_of(row: RecordingRow, settings: Config, now: datetime, rules: Rules | None = None) -> tuple[FurtherUse, ...]:
+    """For what else it may be heard at this moment, by whose role listens for that. Of what is not sealed, for nothing."""
+    book = settings.book.purposes
+    if row.state is not State.SEALED or not any(p.name in book and book[p.name].compatible for p in row.purposes):
+        return ()
+    lives = living(to_item(row, rules or Rules.of(settings)), now)
+    still = {p.name for p, alive in zip(row.purposes, lives, strict=True) if alive}
+    return further_uses(((p.name, p.basis) for p in row.purposes), still, row.objected, book)
+
+
 def served(row: RecordingRow) -> tuple[Served, ...]:
     return tuple(Served(p.name, p.title, p.basis) for p in row.purposes)
 
@@ -109,8 +120,11 @@ def told(
     """What the person is told is what the purger would say."""
     call = registry.call(row.call_id)
     sealed = call.customer_sealed if call is not None and with_number else None
-    titles = {p.name: _title(p, settings, language) for p in row.purposes}
+    titles = {name: purpose.title_in(language) for name, purpose in settings.book.purposes.items()}
+    titles |= {p.name: _title(p, settings, language) for p in row.purposes}
     judged = judge(to_item(row, Rules.of(settings)), now, language)
+    further = further_of(row, settings, now)
+    others = {p.name: tuple((titles[use.purpose], use.because) for use in further if use.made_for == p.name) for p in row.purposes}
     verdicts = [say(clause, language) for _, clause in judged.clauses[len(judged.clauses) - len(row.purposes) :]]  # blocks stand before
     return Told(
         recording_id=row.id,
@@ -119,7 +133,7 @@ def told(
         duration_ms=row.duration_ms or 0,
         truncated=row.truncated,
         purposes=tuple(
-            KeptFor(titles[p.name], p.basis, p.reasoning, p.criterion.in_words(language), verdict)
+            KeptFor(titles[p.name], p.basis, p.reasoning, p.criterion.in_words(language), verdict, others[p.name])
             for p, verdict in zip(row.purposes, verdicts, strict=True)
         ),
         heard=tuple(Heard(h.at, titles.get(h.purpose, h.purpose)) for h in registry.listens(row.id) if h.by_others),

@@ -29,10 +29,12 @@ def meaning_of(profile: Profile, key: str) -> Meaning:
 
 
 def named_by_objection(profile: Profile, objection_purpose: str) -> frozenset[str]:
-    """What the agent's objection key takes away (R4): the purpose that the configuration names, or all that are sampled."""
+    """What the agent's objection key takes away (R4): the purpose that the configuration names, or all that are sampled and all that
+    a recording is not made for but may be heard for."""
+    further = {one.purpose for p in profile.purposes for one in p.compatible}
     if objection_purpose:
-        return frozenset(p.name for p in profile.purposes if p.name == objection_purpose)
-    return frozenset(p.name for p in profile.purposes if p.trigger is Trigger.SAMPLE)
+        return frozenset({objection_purpose}) & (further | {p.name for p in profile.purposes})
+    return frozenset(p.name for p in profile.purposes if p.trigger is Trigger.SAMPLE) | further
 
 
 def allowed(profile: Profile, agreed: frozenset[str], objected: frozenset[str] = frozenset()) -> tuple[Purpose, ...]:

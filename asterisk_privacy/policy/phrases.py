@@ -60,7 +60,9 @@ class Papers:
     bases: Mapping[str, str]
     noticed: Mapping[str, str]  # by trigger: what an agent notices
     risk: str
-    choices: Mapping[str, str]  # refuse, agree, object
+    choices: Mapping[str, str]  # refuse, agree, object, further
+    further: str  # a sentence: {title} of another purpose for which it may be heard, {because} it is compatible
+    heard_further: str  # in place of the step "heard", where there are such {purposes}
     people: str
     data: str
     receivers: str

@@ -19,6 +19,7 @@ from asterisk_privacy.policy.texts_en import PHRASES as EN
 from asterisk_privacy.policy.texts_nl import PHRASES as NL
 
 LANGUAGES: Mapping[str, Phrases] = {"nl": NL, "en": EN, "de": DE}
+HEARD = 4  # which of Papers.steps
 DOCUMENTS = ("statement", "record", "council", "dpia", "table")
 
 
@@ -165,20 +166,30 @@ def _row(kind: str, purpose: Purpose, book: Book, language: str) -> tuple[str, .
     title, basis = purpose.title_in(language), papers.bases[purpose.basis.value]
     until, latest = purpose.retention.in_words(language), days(purpose.retention.latest_days, language)
     chosen = _chosen(purpose, language)
-    why = purpose.reasoning
+    further = tuple((book.purposes[c.purpose], c.because) for c in purpose.compatible if c.purpose in book.purposes)
+    also = "".join(" " + papers.further.format(title=other.title_in(language), because=because) for other, because in further)
+    why = _sentence(purpose.reasoning) + also if also else purpose.reasoning
+    named = f"{title}.{also}" if also else title
     erased = period(purpose.retention, language)
     profiles = [profile for profile in book.profiles.values() if purpose in profile.purposes]
     if kind == "statement":
-        return (title, basis, chosen, until, latest, _choice(purpose, profiles, language))
+        return (named, basis, chosen, until, latest, _choice(purpose, profiles, language))
     if kind == "record":
         limit = f"{erased}. {rows(book.rows, language)}"  # art. 30(1)(f)
         return (title, basis, why, papers.people, papers.data, papers.receivers, papers.transfers, limit, papers.security)
     if kind == "council":
-        return (title, chosen, papers.noticed[purpose.trigger.value], until, latest)
+        return (named, chosen, papers.noticed[purpose.trigger.value], until, latest)
     if kind == "dpia":
         return (title, f"{basis}: {why}", chosen, papers.risk, f"{papers.security}; {_choice(purpose, profiles, language)}", latest)
     told = ", ".join(profile.title for profile in profiles) or "-"
-    return (title, *(step.format(profiles=told, trigger=chosen, until=until, latest=latest) for step in papers.steps))
+    steps = [step.format(profiles=told, trigger=chosen, until=until, latest=latest) for step in papers.steps]
+    if further:
+        steps[HEARD] = papers.heard_further.format(purposes=", ".join(other.title_in(language) for other, _ in further))
+    return (title, *steps)
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def _chosen(purpose: Purpose, language: str) -> str:
@@ -195,4 +206,6 @@ def _choice(purpose: Purpose, profiles: Sequence[Profile], language: str) -> str
     told += [choices["refuse"].format(key=key) for key in keys]
     if purpose.basis in (Basis.LEGITIMATE_INTEREST, Basis.PUBLIC_TASK):  # GDPR art. 21(1)
         told.append(choices["object"])
+    if purpose.compatible:
+        told.append(choices["further"])
     return "; ".join(told) or "-"

@@ -123,7 +123,10 @@ PHRASES = Phrases(
             "always": "nichts; es ist angesagt",
         },
         risk="ein aufgezeichnetes Gespräch hört jemand, für den es nicht bestimmt war, es wird zu lange aufbewahrt oder dient dazu, einen Mitarbeiter zu überwachen",
-        choices={"refuse": "Taste {key} lehnt ab", "agree": "nur mit Taste {key}", "object": "nachträglich widersprechen"},
+        choices={"refuse": "Taste {key} lehnt ab", "agree": "nur mit Taste {key}", "object": "nachträglich widersprechen"}
+        | {"further": "nur der anderen Verwendung widersprechen"},
+        further="Darf auch angehört werden für {title}; das ist damit vereinbar (DSGVO Art. 6 Abs. 4): {because}",
+        heard_further="für diesen Zweck oder für das, was damit vereinbar ist ({purposes}); jedes Anhören und jede Herausgabe wird protokolliert",
         people="Anrufer, Angerufene, Mitarbeiter",
         data="Stimmen und was gesagt wird; Zeit, Leitung und Mitarbeiter des Gesprächs; die Nummer als Hash mit Schlüssel und versiegelt",
         receivers="Prüfer mit eigenem Schlüssel; niemand sonst ohne protokollierte Übergabe",

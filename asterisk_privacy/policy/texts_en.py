@@ -125,7 +125,10 @@ PHRASES = Phrases(
             "always": "nothing; it is announced",
         },
         risk="a recorded conversation is heard by somebody it was not meant for, kept too long, or used to watch an agent",
-        choices={"refuse": "key {key} refuses", "agree": "only with key {key}", "object": "object afterwards"},
+        choices={"refuse": "key {key} refuses", "agree": "only with key {key}", "object": "object afterwards"}
+        | {"further": "object to the other use alone"},
+        further="May also be listened to for {title}, which is compatible with it (GDPR art. 6(4)): {because}",
+        heard_further="for this purpose, or for what is compatible with it ({purposes}); each listening and each export is logged",
         people="callers, people called, agents",
         data="voices and what is said; time, line and agent of the call; the number as a keyed hash and sealed",
         receivers="reviewers with a key of their own; nobody else without a logged hand-over",

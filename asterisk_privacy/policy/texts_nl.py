@@ -125,7 +125,10 @@ PHRASES = Phrases(
             "always": "niets; het is gemeld",
         },
         risk="een opgenomen gesprek komt bij iemand voor wie het niet bedoeld was, wordt te lang bewaard, of dient om een medewerker te volgen",
-        choices={"refuse": "toets {key} weigert", "agree": "alleen met toets {key}", "object": "achteraf bezwaar maken"},
+        choices={"refuse": "toets {key} weigert", "agree": "alleen met toets {key}", "object": "achteraf bezwaar maken"}
+        | {"further": "bezwaar maken tegen alleen het andere gebruik"},
+        further="Mag ook beluisterd worden voor {title}; dat is ermee verenigbaar (AVG art. 6 lid 4): {because}",
+        heard_further="voor dit doel, of voor wat ermee verenigbaar is ({purposes}); elke beluistering en uitlevering wordt vastgelegd",
         people="bellers, gebelden, medewerkers",
         data="stemmen en wat er gezegd wordt; tijd, lijn en medewerker van het gesprek; het nummer als hash met sleutel en verzegeld",
         receivers="beoordelaars met een eigen sleutel; niemand anders zonder vastgelegde overdracht",

@@ -13,15 +13,14 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
-from asterisk_privacy.daemon.purging import Rules, to_item
+from asterisk_privacy.daemon.purging import Rules
 from asterisk_privacy.daemon.review_settings import ReviewRoles
+from asterisk_privacy.daemon.rights import further_of
 from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.daemon.storage import shelf_of
-from asterisk_privacy.policy.further import FurtherUse, further_uses
 from asterisk_privacy.registry.clock import utc_now
 from asterisk_privacy.registry.registry import Registry
-from asterisk_privacy.registry.rows import RecordingRow, State
-from asterisk_privacy.retention.plan import living
+from asterisk_privacy.registry.rows import RecordingRow
 from asterisk_privacy.review.accounts import Account, AccountBook, password_fits
 from asterisk_privacy.review.lockout import Lockout
 from asterisk_privacy.review.permission import Facts, Viewer
@@ -136,26 +135,14 @@ def visit_of(request: web.Request) -> Visit:
 
 
 def facts_of(row: RecordingRow, config: Config, rules: Rules, now: datetime) -> Facts:
-    """Only of what is sealed there is anything to be heard for something else; of what is gone nobody else is to know."""
-    further = further_of(row, config, rules, now) if row.state is State.SEALED else ()
     return Facts(
         state=row.state.value,
         agent=row.agent,
         purposes=tuple(purpose.name for purpose in row.purposes),
         listeners=tuple(frozenset(hold.listeners) for hold in row.circumstances.holds),
         excepted=None if row.restriction is None else frozenset(row.restriction.except_for),
-        further=further,
+        further=further_of(row, config, now, rules),
     )
-
-
-def further_of(row: RecordingRow, config: Config, rules: Rules, now: datetime) -> tuple[FurtherUse, ...]:
-    """For what else it may be heard, by whose role listens for that."""
-    book = config.book.purposes
-    if not any(p.name in book and book[p.name].compatible for p in row.purposes):
-        return ()
-    lives = living(to_item(row, rules), now)
-    still = {p.name for p, alive in zip(row.purposes, lives, strict=True) if alive}
-    return further_uses(((p.name, p.basis) for p in row.purposes), still, row.objected, book)
 
 
 def words_of(form: Mapping[str, object], name: str, most: int = 500) -> str:

@@ -19,6 +19,7 @@ class KeptFor:
     reasoning: str
     until: str  # the rule, in words that fit after "kept until"
     verdict: str  # how things stand, as the purger says it
+    further: tuple[tuple[str, str], ...] = ()  # (title, why it is compatible): for what else it may be heard now
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ def _recording(told: Told, language: str) -> dict[str, object]:
                 "reasoning": p.reasoning,
                 "kept_until": p.until,
                 "as_things_stand": p.verdict,
+                "also_listened_to_for": [{"title": title, "because": because} for title, because in p.further],
             }
             for p in told.purposes
         ],
@@ -112,6 +114,8 @@ def _lines(told: Sequence[Told], at: datetime, language: str, about_agent: bool,
         for purpose in one.purposes:
             yield "  " + words["purpose"].format(purpose.title, BASES[language][purpose.basis.value], purpose.reasoning)
             yield "    " + words["kept"].format(purpose.until, purpose.verdict)
+            for title, because in purpose.further:
+                yield "    " + words["further"].format(title, because)
         if one.restricted_at is not None:
             yield "  " + words["is-restricted"].format(f"{one.restricted_at:%Y-%m-%d}")
         if one.held:

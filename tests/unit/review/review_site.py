@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import hashlib
+import json
 import shutil
 import tempfile
 import threading
@@ -153,13 +154,22 @@ _MADE: dict[str, tuple[Path, Identity, dict[str, str]]] = {}
 
 
 class ReviewSite:
-    """`review`: more lines for [review]. `identities`: other keys for the page than those that the recordings are sealed to.
+    """`review`: more lines for [review]. `compatible`: of a purpose, with what and why. `identities`: other keys for the page than those
+    that the recordings are sealed to.
     `bare`: an office on its first day, with nothing in it."""
 
     def __init__(
-        self, folder: Path, *, xss: bool = False, review: str = "", identities: Sequence[Identity] | None = None, bare: bool = False
+        self,
+        folder: Path,
+        *,
+        xss: bool = False,
+        review: str = "",
+        identities: Sequence[Identity] | None = None,
+        bare: bool = False,
+        compatible: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
         self.folder = folder
+        self._compatible = compatible or {}
         self.bare = bare
         self.evil = EVIL if xss else ""
         self._open(review)
@@ -175,7 +185,11 @@ class ReviewSite:
             shutil.copytree(made[0], self.folder, dirs_exist_ok=True)
         self.identity = Identity.generate() if made is None else made[1]
         (self.folder / "recipients.txt").write_text(self.identity.public + "\n")
-        (self.folder / "config.toml").write_text(CONFIG.format(folder=self.folder, review=review))
+        text = CONFIG.format(folder=self.folder, review=review)
+        for purpose, others in self._compatible.items():
+            table = ", ".join(f"{other} = {json.dumps(because)}" for other, because in others.items())
+            text = text.replace(f"[purposes.{purpose}]\n", f"[purposes.{purpose}]\ncompatible = {{ {table} }}\n")
+        (self.folder / "config.toml").write_text(text)
         self.config: Config = load(self.folder / "config.toml")
         self.accounts = {
             name: Account(
