@@ -79,7 +79,12 @@ def export(recording_id: str, identity: Path, output: Path, purpose: str, reason
 
 def _further(settings: Config, registry: Registry, row: RecordingRow, detail: Mapping[str, str]) -> Mapping[str, str]:
     """What the audit row says more. For what a recording was not made for it is copied only by whom the review page would let hear it."""
-    facts, viewer = facts_now(row, settings), viewer_of(settings)
+    facts = facts_now(row, settings)
+    try:
+        viewer = viewer_of(settings)
+    except OperatorError:
+        registry.audit(actor(), "recording.export-refused", row.id, {**detail, "why": "no-account"})
+        raise
     refusal = why_not_hear(viewer, facts, detail["purpose"])
     if refusal is not None:
         registry.audit(actor(), "recording.export-refused", row.id, {**detail, "why": refusal.value})
