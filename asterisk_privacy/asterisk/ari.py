@@ -163,7 +163,7 @@ class Ari:
         await self.request("POST", f"events/user/{names.EVENT_CLOCK}-{question}", {"application": self.app})
 
     async def answer_alive(self, question: str) -> None:
-        await self.request("POST", "asterisk/variable", {"variable": names.ALIVE_VARIABLE, "value": question})
+        await self.set_global_variable(names.ALIVE_VARIABLE, question)
 
     async def is_answered(self, question: str) -> bool:
         return await self.global_variable(names.ALIVE_VARIABLE) == question
@@ -211,13 +211,17 @@ class Ari:
 
     async def _announced(self, channels: Iterable[ae.Channel]) -> Mapping[str, Announced]:
         callers = [c.id for c in channels if c.name.partition("/")[0] not in _NO_PHONE]
-        states = await asyncio.gather(*(self._variable(c, names.STATE_VARIABLE) for c in callers))
+        states = await asyncio.gather(*(self._state(c) for c in callers))
         # consent is read after the state: what the customer chose in between counts
         return {
             channel: Announced(state, await self._variable(channel, names.CONSENT_VARIABLE) or "none")
             for channel, state in zip(callers, states, strict=True)
             if state
         }
+
+    async def _state(self, channel: str) -> str | None:
+        first = await self._variable(channel, names.STATE_VARIABLE)
+        return first and (await self.global_variable(names.later_state(channel)) or first)
 
     async def _is_told_to_hold(self, channel: str) -> bool:
         """CHANNEL(onhold): its peer holds. 0 for everybody in a ConfBridge, whoever holds (seen on 22.10.1)."""
@@ -250,8 +254,9 @@ class Ari:
         except msgspec.DecodeError:
             return None
 
-    async def set_variable(self, channel: str, name: str, value: str) -> None:
-        await self.request("POST", f"channels/{channel}/variable", {"variable": name, "value": value})
+    async def set_global_variable(self, name: str, value: str | None) -> None:
+        """None takes it away."""
+        await self.request("POST", "asterisk/variable", {"variable": name} if value is None else {"variable": name, "value": value})
 
     async def hang_up(self, channel: str) -> None:
         """Deletes a channel; that it is gone already is fine."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 ARI_APP = "asterisk-privacy"
 
 TAP_CONTEXT = "privacy-tap"
@@ -28,7 +30,14 @@ CONSENT_VARIABLE = "PRIVACY_CONSENT"
 """On the customer's channel, by the dialplan: none, notice, refused or agreed:KEYS."""
 
 STATE_VARIABLE = "PRIVACY_STATE"
-"""On the customer's channel, by the daemon: what the next daemon needs to take the call up again; opaque to everybody else."""
+"""On the customer's channel, by FastAGI's first answer: what the next daemon needs to take the call up again; opaque to everybody else."""
+
+
+def later_state(channel: str) -> str:
+    """The global variable that tells the same anew once it changed. ARI sets variables of channels in Stasis only, and a caller's is in
+    the dialplan (409, seen on 22.10.1). A hash: an id may hold what a variable's name may not."""
+    return f"{STATE_VARIABLE}_{hashlib.sha256(channel.encode()).hexdigest()[:32]}"
+
 
 ALIVE_VARIABLE = "PRIVACY_ALIVE"
 """Global variable in which a daemon that listens repeats what another one, that wants to start, has asked with EVENT_ALIVE."""

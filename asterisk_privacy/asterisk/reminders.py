@@ -1,4 +1,4 @@
-"""Writes one variable on channels, in order, without making anybody wait: the newest value of a channel wins."""
+"""Writes what each call's next daemon must know, in order, without making anybody wait: the newest value of a call wins."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from asterisk_privacy.asterisk.ari import Ari, AriRefused, AriUnreachable
 log = logging.getLogger(__name__)
 
 
-class ChannelReminders:
+class CallReminders:
     def __init__(self, ari: Ari) -> None:
         self._ari = ari
-        self._newest: dict[str, str] = {}
+        self._newest: dict[str, str | None] = {}
         self._writing: dict[str, asyncio.Task[None]] = {}
 
-    def write(self, channel: str, value: str) -> None:
+    def write(self, channel: str, value: str | None) -> None:
+        """`channel`: the customer's. None: the call is over."""
         self._newest[channel] = value
         if channel not in self._writing:
             task = asyncio.create_task(self._write(channel))
@@ -25,9 +26,10 @@ class ChannelReminders:
             task.add_done_callback(lambda _task: self._writing.pop(channel, None))
 
     async def _write(self, channel: str) -> None:
-        while (value := self._newest.pop(channel, None)) is not None:
+        while channel in self._newest:
+            value = self._newest.pop(channel)
             try:
-                await self._ari.set_variable(channel, names.STATE_VARIABLE, value)
+                await self._ari.set_global_variable(names.later_state(channel), value)
             except (AriRefused, AriUnreachable) as error:
-                # gone, or the link is: after a crash now, what was remembered before would count
-                log.info("a call's state could not be left on its channel (%s)", error)
+                # after a crash now, what was remembered before would count
+                log.warning("a call's state could not be left with Asterisk (%s)", error)

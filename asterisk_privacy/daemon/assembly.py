@@ -16,7 +16,7 @@ from asterisk_privacy.asterisk.ari import Ari
 from asterisk_privacy.asterisk.audiosocket import AudioSocketServer
 from asterisk_privacy.asterisk.fastagi import FastAgiServer
 from asterisk_privacy.asterisk.link import Link
-from asterisk_privacy.asterisk.reminders import ChannelReminders
+from asterisk_privacy.asterisk.reminders import CallReminders
 from asterisk_privacy.asterisk.tap_names import TapNames, load_secret
 from asterisk_privacy.asterisk.taps import SnoopCapture, StasisWaiters
 from asterisk_privacy.asterisk.tones import TonePlayer
@@ -77,7 +77,7 @@ async def assemble(config: Config, path: Path, stack: AsyncExitStack) -> Running
     ears = Ears(ari, capture, health, Dialled(str(config.fastagi.listen), str(config.capture.dialled)), plain_tcp(config))
     quarantine = config.capture.quarantine_ms / 1000
     link = Link(ari, ears, quarantine)
-    reminders, on_channels = Reminders(number_key), ChannelReminders(ari)
+    reminders, left_there = Reminders(number_key), CallReminders(ari)
     memory = RingMemory(config.ring.max_total_mib << 20, partial(health.alarm, Alarm.RING_FULL, RINGS_FULL))
     tones = TonePlayer(ari, waiters, str(config.dialplan.sounds))
 
@@ -96,7 +96,7 @@ async def assemble(config: Config, path: Path, stack: AsyncExitStack) -> Running
             blind_seconds=by.capture.blind_ms / 1000,
             new_suspense=lambda: Suspense(by.capture.silent_hold_seconds, by.capture.music_hold_seconds),
             objection_purpose=by.keys.objection_purpose,
-            remember=lambda channel, memory: on_channels.write(channel, reminders.write(channel, memory)),
+            remember=lambda channel, memory: left_there.write(channel, reminders.write(channel, memory) if memory is not None else None),
         )
 
     def callers(by: Config, to: Recipients) -> Callers:

@@ -1,4 +1,4 @@
-"""What a call's own channel remembers for a daemon that dies: an opaque variable, so that the next daemon can take the call up again.
+"""What Asterisk remembers of a call for a daemon that dies: an opaque variable, so that the next daemon can take the call up again.
 
 Only a daemon with the same number key can read or write it, and it fits only the channel that it was written for. Whoever may read channel
 variables (agents' dialplan, AMI) learns nothing of it, whether the call was drawn least of all: it always has the same length, and it is

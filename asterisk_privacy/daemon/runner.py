@@ -55,7 +55,7 @@ class Tools:
     proven: Callable[[], float]  # until when everything that happened is known
     timing: Timing
     blind_seconds: float
-    remember: Callable[[str, Memory], None]  # on the call's channel, for the next daemon
+    remember: Callable[[str, Memory | None], None]  # for the next daemon, what changed; None: nothing any more
     objection_purpose: str = ""  # what the agent's objection key takes away; empty: all sample purposes
     new_suspense: Callable[[], Suspense] = lambda: Suspense(0, 0)
 
@@ -85,6 +85,7 @@ class CallRunner:
         )
         self._before = Before(left, round((monotonic() - self.began_at) * 1000), tools.vault, tools.ledger, tools.health)
         self.memory = at_begin(self.call_id, profile, drawn)
+        self._reminded = left is not None  # there may be something to forget
         self._joining: tuple[Profile, frozenset[str]] | None = None  # until its notice was heard
         self._retelling = False
         self._leaving = False
@@ -159,6 +160,7 @@ class CallRunner:
         memory = after(self.memory, event, commands, self.recorder.situation.hush, self.recorder.wishes.agreed)
         if memory != self.memory:
             self.memory = memory
+            self._reminded = True
             self._tools.remember(self.channel, memory)
         told = any(isinstance(c, cmd.Open | cmd.Shut | cmd.StartFile | cmd.Wipe) for c in commands)
         if told and self.recorder.situation.life is not Life.OVER:  # for a daemon that must take the call up again
@@ -357,5 +359,7 @@ class CallRunner:
             self._tools.health.outcomes[outcome.value] += 1
             self._tools.health.tally.call_told(spans, bool(self.agents))
             self._tools.ledger.post(lambda registry: registry.end_call(self.call_id, datetime.now(UTC), outcome.value, agent, spans, marks))
+            if self._reminded:
+                self._tools.remember(self.channel, None)
             log.info("call %s over: %s", self.call_id, outcome.value, extra=about("call.over", self.call_id, self.profile.name))
         self._over(self)

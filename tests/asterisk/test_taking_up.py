@@ -98,6 +98,30 @@ async def test_a_refusal_holds_after_a_restart_and_what_was_in_memory_is_lost(br
     assert 1.5 < heard(broken, row.id)[0]["customer"] < 3.0
 
 
+async def test_what_the_agent_kept_is_kept_on_after_a_crash(broken: Broken) -> None:
+    async with broken.call(FLAG, noisy=True) as (customer, agent):
+        await customer.talk(6.0)
+        await agent.press("*1")
+        await customer.talk(1.5)
+        assert _left_with_asterisk(broken) == 1
+        await killed_and_started(broken)
+        await broken.comes_true(lambda status: status["capture"]["taps"] == 2)
+        customer.say(Tone(CUSTOMER))
+        agent.say(Tone(AGENT))
+        await customer.talk(2.0)
+        await customer.hangup()
+    await broken.over()
+    first, second = parts(broken)
+    assert [(r.part, r.state, r.truncated) for r in (first, second)] == [(1, State.SEALED, True), (2, State.SEALED, False)]
+    customer_said, agent_said = heard(broken, second.id)
+    assert customer_said["customer"] > 1.5 and agent_said["agent"] > 1.5
+    assert _left_with_asterisk(broken) == 0
+
+
+def _left_with_asterisk(one: Broken) -> int:
+    return one.site.pbx.cli("dialplan show globals").count("PRIVACY_STATE_")
+
+
 async def test_a_pause_and_an_orderly_restart(broken: Broken) -> None:
     """Restarted while paused: nothing until the agent resumes; the parts before and after are one call. Off the record then erases both."""
     async with broken.call(ALWAYS) as (customer, agent):

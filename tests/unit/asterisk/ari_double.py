@@ -88,13 +88,16 @@ class ToyAri:
             event = {"type": "ChannelUserevent", "eventname": path.rpartition("/")[2], "userevent": {"eventname": path.rpartition("/")[2]}}
             await self.send({**event, "timestamp": self.stamp()})
         if path == "asterisk/variable" and request.method == "POST":
-            self.variables["variable", request.query["variable"]] = request.query["value"]
+            self.variables["variable", request.query["variable"]] = request.query.get("value", "")
+        if path.endswith("/variable") and path.startswith("channels/") and request.method == "POST":
+            return web.Response(status=409)  # no channel of ours is in Stasis
         if request.method == "POST":
             return web.Response(status=self.subscribe_status)
         if path.startswith("applications/"):
             return web.Response(status=200 if self.taken and self.taken.pop(0) else 404)
         if path.endswith("/variable"):
-            value = self.variables.get((path.split("/")[1], request.query["variable"]), "0")
+            unset = "" if request.query["variable"].startswith("PRIVACY_STATE_") else "0"
+            value = self.variables.get((path.split("/")[1], request.query["variable"]), unset)
             return web.Response(status=value) if isinstance(value, int) else web.json_response({"value": value})
         self.reading.set()
         if self.hang_state:
