@@ -57,7 +57,7 @@ class Wishes:
 
     def objectionable(self) -> bool:
         """Whether the objection key would change anything that may be wished for. The same for calls that were drawn and others."""
-        return any(p.name in self.objection for p in self._allowed())
+        return any(not self.objection.isdisjoint((p.name, *(one.purpose for one in p.compatible))) for p in self._allowed())
 
     def object(self) -> frozenset[str]:
         """The agent's objection key; returns what was not objected to before."""

@@ -1,4 +1,5 @@
-"""To which purposes the people in a recording objected: during the call or afterwards, whether the recording served them or not (R4)."""
+"""To which purposes the people in a recording objected, during the call or afterwards, whether it served them or not (R4); and what else
+was taken from it: by an erasure that the law allows in part, or because another call took its place in a quota."""
 
 from __future__ import annotations
 

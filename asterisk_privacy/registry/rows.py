@@ -99,7 +99,7 @@ class RecordingRow:
     restriction: RestrictionRow | None = None  # the one in force
     circumstances: Circumstances = NOTHING  # its cases, legal holds, and whether it is a lesson
     deidentified: str | None = None  # how a person was taken out of it: customer-removed, voice-masked
-    objected: frozenset[str] = frozenset()  # names of purposes that somebody in it objected to, in the call or later; served or not
+    objected: frozenset[str] = frozenset()  # names of purposes that somebody in it objected to, served or not, or that were taken from it
 
 
 @dataclass(frozen=True, slots=True)

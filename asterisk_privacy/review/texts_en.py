@@ -161,8 +161,8 @@ TEXTS: Final[Mapping[str, str]] = {
     "say-lesson": "Write the reason and a date, such as 2027-03-31.",
     "say-case": "Write the reference of the case, and its kind if it is new.",
     "say-objection": "Choose the purpose, and write how you know of the objection.",
-    "not-of-this-listen": "You listen for something that this recording was not made for, so its review is not done with it, and it is "
-    "no lesson. For an outcome, listen for what it was made for.",
+    "not-of-this-listen": "You listen for something that this recording was not made for. That is no review of it, and makes it no "
+    "lesson. For an outcome, listen for what it was made for.",
     "say-listen": "Write why you listen, in a few words.",
     "no-lesson": "None of its purposes ends with a review or an evaluation, so it cannot be a lesson.",
     "lesson-too-late": "The policy allows a lesson until {limit} at the latest; choose an earlier date.",

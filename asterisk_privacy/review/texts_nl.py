@@ -163,8 +163,8 @@ TEXTS: Final[Mapping[str, str]] = {
     "say-lesson": "Schrijf de reden en een datum, zoals 2027-03-31.",
     "say-case": "Schrijf het kenmerk van de zaak, en de soort als zij nieuw is.",
     "say-objection": "Kies het doel, en schrijf hoe u van het bezwaar weet.",
-    "not-of-this-listen": "U luistert voor iets waarvoor deze opname niet is gemaakt. De beoordeling is daarmee niet gedaan, en een les is "
-    "zij niet. Luister voor een uitkomst naar waarvoor zij is gemaakt.",
+    "not-of-this-listen": "U luistert voor iets waarvoor deze opname niet is gemaakt. Daarmee is zij niet beoordeeld, en een les wordt zij "
+    "er niet door. Voor een uitkomst luistert u voor het doel waarvoor zij is gemaakt.",
     "say-listen": "Schrijf in een paar woorden waarom u luistert.",
     "no-lesson": "Geen van de doelen eindigt met een beoordeling of evaluatie, dus een les kan het niet zijn.",
     "lesson-too-late": "Het beleid staat een les toe tot uiterlijk {limit}; kies een eerdere datum.",
