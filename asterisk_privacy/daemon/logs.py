@@ -9,8 +9,10 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Mapping
 from types import TracebackType
+from typing import TextIO
 
 from asterisk_privacy.daemon.health import place_of
 from asterisk_privacy.daemon.journal import SOCKET, SOCKET_VARIABLE, JournalHandler, is_journal
@@ -36,7 +38,15 @@ def set_up(level: LogLevel, environ: Mapping[str, str] = os.environ) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
+    warnings.showwarning = _in_one_line
     set_level(level)
+
+
+def _in_one_line(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, file: TextIO | None = None, line: str | None = None
+) -> None:
+    """A library's remark about this machine, such as that no time zone is set, and not the source line that Python shows with it."""
+    logging.getLogger(f"py.warnings.{category.__name__}").warning("%s", message)
 
 
 def set_level(level: LogLevel) -> None:

@@ -122,3 +122,12 @@ def test_set_up_in_a_process_of_its_own(journald: socket.socket) -> None:
     journald.setblocking(False)
     with pytest.raises(BlockingIOError):
         journald.recv(1)
+
+
+def test_what_a_library_warns_of_is_one_line() -> None:
+    program = (
+        "import warnings; from asterisk_privacy.daemon.logs import set_up; from asterisk_privacy.daemon.settings import LogLevel\n"
+        "set_up(LogLevel.INFO); warnings.warn('no time zone is set')"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert ended.stderr.rstrip().endswith("py.warnings.UserWarning: no time zone is set") and ended.stderr.count("\n") == 1
