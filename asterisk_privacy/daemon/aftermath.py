@@ -45,7 +45,7 @@ def settle_after_crash(registry: Registry, vault: Vault, keep: bool) -> Settled:
     writing = {row.id: row.call_id for row in registry.recordings(state=State.WRITING)}
     purging = {row.id for row in registry.recordings(state=State.PURGING)}
     for recording_id in set(vault.half_shredded()) - purging:  # those in purging are the purger's: it writes the evidence
-        vault.shred(recording_id)
+        vault.shred_here(recording_id)
     died_while_sealing = set(vault.sealed_here()) & writing.keys()  # the file was sealed, its row not yet
     torn: dict[str, datetime] = {}  # when the last of a call's audio reached the disk
     for recording_id in (*vault.unfinished(), *died_while_sealing):

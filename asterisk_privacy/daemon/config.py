@@ -345,6 +345,7 @@ def _absurd_paths(config: Config) -> Iterator[tuple[str, Problem]]:
         **({"capture.secret_file": config.capture.secret_file} if config.capture.secret_file else {}),
         "review.accounts": config.review.accounts,
         **({"review.identity": config.review.identity} if config.review.identity else {}),
+        **({"s3.access_key": config.s3.access_key} if config.s3.access_key else {}),
     }
     seen: dict[Path, str] = {}
     for place, path in files.items():
@@ -367,6 +368,6 @@ def _absurd_paths(config: Config) -> Iterator[tuple[str, Problem]]:
 def _line(problem: Problem) -> str:
     """'[purposes.complaint] retention.until: is missing; write ...'"""
     name = r"""(?:'[^']*'|"[^"]*"|[A-Za-z0-9_-]+)"""
-    found = re.fullmatch(rf"((?:purposes|profiles)\.{name}|[a-z]+)(?:\.(.+))?", problem.place)
+    found = re.fullmatch(rf"((?:purposes|profiles)\.{name}|[a-z][a-z0-9]*)(?:\.(.+))?", problem.place)
     table, key = (found[1], found[2]) if found else (problem.place, None)
     return f"[{table}]{' ' + key if key else ''}: {problem.what}; {problem.remedy}"

@@ -106,6 +106,8 @@ def toml(value: object) -> str:
         return f'"{value:%H:%M}"'
     if value is None:
         return '""'
+    if isinstance(value, bool):
+        return str(value).lower()
     return str(value) if isinstance(value, int) else json.dumps(str(value))
 
 
@@ -145,7 +147,7 @@ def _complaint(key: str, value: object, hint: Any, default: object) -> tuple[str
     elif meta is not None and meta.ge is not None:
         kind = "a whole number" if meta.le == ANY_INT else f"a whole number from {meta.ge} to {meta.le}"
     else:
-        kind = {str: "text in quotes", list: "a list of names in quotes"}.get(get_origin(bare) or bare, "a table")
+        kind = {str: "text in quotes", bool: "true or false", list: "a list of names in quotes"}.get(get_origin(bare) or bare, "a table")
     return f"{show(value)} is not {kind}", _write(key, hint, default)
 
 

@@ -27,6 +27,7 @@ from asterisk_privacy.store.vault import Vault, open_recording
 def deidentify(registry: Registry, vault: Vault, row: RecordingRow, how: How, identities: Sequence[Identity], now: datetime) -> None:
     """The caller holds `only_one`. OperatorError: wrong key, a legal hold, a file that is not the row's; then all is as it was."""
     settle_version(registry, vault, row.id)
+    vault.refuse_if_locked(row.id)
     was = _digest(vault.source(row.id))
     samples, rate = open_recording(vault.source(row.id), identities, allow_truncated=row.truncated)
     chance = np.random.default_rng(secrets.randbits(256))  # kept nowhere: whoever has the file cannot draw the same again

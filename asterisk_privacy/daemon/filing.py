@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
 from datetime import UTC, datetime
 
 import numpy as np
@@ -123,7 +122,7 @@ class RecordingFile:
                 await self._ledger.ask(lambda registry: registry.mark_purging(self.recording_id, now, reason))
             if sealed:
                 gone = await asyncio.to_thread(self._vault.shred, self.recording_id)
-                evidence = json.dumps(asdict(gone))
+                evidence = json.dumps(gone.told())
                 await self._ledger.ask(lambda registry: registry.mark_purged(self.recording_id, now, reason, evidence))
             else:
                 if self._writer is not None:

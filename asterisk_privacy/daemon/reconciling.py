@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from asterisk_privacy.daemon.deidentifying import settle_version
@@ -105,7 +104,7 @@ class Reconciler:
     def _shred_file(self, recording_id: str, now: datetime) -> str:
         """The audit entry comes first: a file must not be gone without a word."""
         self._registry.audit(self._registry.actor, "reconcile.shred", recording_id, {"at": now.isoformat()})
-        evidence = asdict(self._vault.shred(recording_id))
+        evidence = self._vault.shred(recording_id).told()
         self._registry.audit(self._registry.actor, "reconcile.shredded", recording_id, {"evidence": json.dumps(evidence, sort_keys=True)})
         return f"{recording_id}: the file was shredded"
 

@@ -26,6 +26,27 @@ CountryCode = Annotated[
     Meta(pattern="^([1-9][0-9]{0,2})?$", description="the digits of a country code without + or 00", examples=['"31"']),
 ]
 
+BucketName = Annotated[
+    str,
+    Meta(
+        pattern="^([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])?$",
+        description="the name of a bucket (3 to 63 lowercase letters, digits, . and -)",
+        examples=['"recordings-of-example"'],
+    ),
+]
+Endpoint = Annotated[
+    str,
+    Meta(
+        pattern=r"^https?://[A-Za-z0-9.:\[\]-]+$",
+        description="the address of a server, without a path",
+        examples=['"https://s3.example.org"'],
+    ),
+]
+Prefix = Annotated[
+    str,
+    Meta(pattern="^([A-Za-z0-9_.-]+/)*$", description="names that end in /, or empty", examples=['"recordings/"']),
+]
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
@@ -120,6 +141,21 @@ class Store:
 
 
 @dataclass(frozen=True, slots=True)
+class S3:
+    """A bucket on S3-compatible storage, to which sealed recordings go from this machine; see asterisk_privacy/store/objects.py."""
+
+    bucket: BucketName = ""  # empty: they stay here
+    endpoint: Endpoint = "https://s3.eu-central-1.amazonaws.com"
+    region: Word = "eu-central-1"
+    prefix: Prefix = "recordings/"
+    path_style: bool = True  # ENDPOINT/BUCKET; else BUCKET.ENDPOINT
+    access_key: Path | None = None  # None: systemd's credential "s3", or the environment
+    ca_file: Path | None = None  # None: the system's certificate authorities
+    waiting_minutes: Annotated[int, Meta(ge=1, le=10080)] = 30  # for its upload, until that is an alarm
+    queue_mib: Annotated[int, Meta(ge=16, le=16777216)] = 10240  # that wait; beyond that no new call is announced or recorded
+
+
+@dataclass(frozen=True, slots=True)
 class RegistrySettings:
     path: Path = Path("/var/lib/asterisk-privacy/registry.sqlite")
     number_key: Path = Path("/etc/asterisk-privacy/number.key")  # 32 random bytes in hex
@@ -203,6 +239,7 @@ class Config:
     keys: Keys = field(default_factory=Keys)
     dialplan: Dialplan = field(default_factory=Dialplan)
     store: Store = field(default_factory=Store)
+    s3: S3 = field(default_factory=S3)
     registry: RegistrySettings = field(default_factory=RegistrySettings)
     purger: PurgerSettings = field(default_factory=PurgerSettings)
     evaluations: Evaluations = field(default_factory=Evaluations)

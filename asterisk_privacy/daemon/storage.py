@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
-from asterisk_privacy.daemon.settings import Config
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from asterisk_privacy.daemon.settings import S3, Config
+from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.store import bucket_keys
 from asterisk_privacy.store.recipients import Recipients
-from asterisk_privacy.store.shelf import LocalShelf, Shelf
+from asterisk_privacy.store.shelf import BucketShelf, LocalShelf, Shelf
 from asterisk_privacy.store.vault import Vault
+
+if TYPE_CHECKING:
+    from asterisk_privacy.store.objects import Objects
 
 
 def vault_of(config: Config, recipients: Recipients | None = None) -> Vault:
-    """Sealed to `recipients`, or else to those of the configuration. OperatorError when the store cannot be used by this user."""
-    return Vault(config.store.directory, recipients or Recipients.load(config.store.recipients))
+    """Sealed to `recipients`, or else to those of the configuration. OperatorError when the store cannot be used by this user; a bucket
+    is not asked before it is needed."""
+    return Vault(config.store.directory, recipients or Recipients.load(config.store.recipients), objects_of(config.s3))
 
 
 def shelf_of(config: Config) -> Shelf:
     """To read only."""
-    return LocalShelf(config.store.directory)
+    objects = objects_of(config.s3)
+    return LocalShelf(config.store.directory) if objects is None else BucketShelf(config.store.directory, objects)
+
+
+def objects_of(settings: S3, environ: Mapping[str, str] = os.environ) -> Objects | None:
+    """None where recordings stay on this machine. OperatorError: no access key, or the library is missing."""
+    if not settings.bucket:
+        return None
+    try:
+        from asterisk_privacy.store.bucket import Bucket, BucketPlace  # noqa: PLC0415 - botocore is an extra
+        from asterisk_privacy.store.objects import Objects  # noqa: PLC0415
+    except ImportError:
+        raise OperatorError("[s3] bucket: needs the library botocore; install asterisk-privacy with its extra [s3]") from None
+    place = BucketPlace(settings.bucket, settings.endpoint, settings.region, settings.prefix, settings.path_style, settings.ca_file)
+    return Objects(Bucket(place, bucket_keys.load(settings.access_key, environ)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from asterisk_privacy.call import events as ev
@@ -137,5 +137,5 @@ class Before:
     async def _erase(self, part: str, reason: str) -> None:
         now = datetime.now(UTC)
         await self._ledger.ask(lambda registry: registry.mark_purging(part, now, reason))
-        evidence = json.dumps(asdict(await asyncio.to_thread(self._vault.shred, part)))
+        evidence = json.dumps((await asyncio.to_thread(self._vault.shred, part)).told())
         await self._ledger.ask(lambda registry: registry.mark_purged(part, now, reason, evidence))

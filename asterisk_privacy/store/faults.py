@@ -22,6 +22,14 @@ class StoreFull(StoreFault):
     """No room left (disk, quota or file size limit). What was written stays unsealed."""
 
 
+class BucketAway(StoreFault):
+    """The bucket cannot be reached or does not let us in at all: nothing else need be tried there now."""
+
+
+class Locked(StoreFault):
+    """An object lock or a legal hold of the bucket stands on a version; it cannot be deleted before that ends."""
+
+
 class BadRecordingId(OperatorError):
     """A recording id is 16 to 64 lowercase hexadecimal digits: random, so that no file name tells who called."""
 

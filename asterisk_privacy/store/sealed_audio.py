@@ -14,6 +14,7 @@ from typing import BinaryIO
 import numpy as np
 import soundfile as sf
 
+from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.store.age import AgeReader
 from asterisk_privacy.store.faults import AgeError, fault
 from asterisk_privacy.store.flac import Stereo, with_length
@@ -65,7 +66,7 @@ class SealedFlac(io.RawIOBase):
         target = memoryview(buffer).cast("B")
         try:
             data = self.read_at(self._position, len(target))
-        except (AgeError, OSError) as error:
+        except (OperatorError, OSError) as error:
             self._fault, data = error, b""
         target[: len(data)] = data
         self._position += len(data)

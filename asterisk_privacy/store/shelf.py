@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from asterisk_privacy.store import layout
+
+if TYPE_CHECKING:
+    from asterisk_privacy.store.objects import Objects
 
 
 class Source(Protocol):
@@ -30,6 +34,34 @@ class LocalShelf:
 
     def source(self, recording_id: str) -> Path:
         return layout.place(self._directory, recording_id, layout.SEALED)
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """A file of this machine that waits for its upload, or else what is in the bucket."""
+
+    here: Path
+    there: Source
+
+    def open(self) -> BinaryIO:
+        try:
+            return opened(self.here)
+        except FileNotFoundError:
+            return self.there.open()
+
+    def __str__(self) -> str:
+        return str(self.here if self.here.exists() else self.there)
+
+
+class BucketShelf:
+    """What waits below `directory`, which need not be there, and what is in the bucket."""
+
+    def __init__(self, directory: Path, objects: Objects) -> None:
+        self._here = LocalShelf(directory)
+        self._objects = objects
+
+    def source(self, recording_id: str) -> Either:
+        return Either(self._here.source(recording_id), self._objects.source(recording_id))
 
 
 def opened(source: Source | Path) -> BinaryIO:

@@ -18,7 +18,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from asterisk_privacy.store import layout
@@ -27,6 +27,7 @@ from asterisk_privacy.store.faults import StoreFault, fault
 _LABEL = re.compile(r"[0-9a-f]+\.(\d+)\.([0-9a-f]{64})")
 _BURN = layout.HEADER_MAX + layout.NONCE
 _FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW
+OBJECTS = "objects_and_versions_removed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +35,20 @@ class ShredEvidence:
     """What was destroyed: bytes, SHA-256 (hex) before the first change. `found` is False when there was nothing (any more).
 
     `burnt` is False when the header could not be overwritten (a full copy-on-write disk); the file was removed all the same.
+    `objects`: what was removed from the bucket, versions and delete markers counted; None where the store has no bucket.
     """
 
     found: bool
     size: int = 0
     sha256_before: str | None = None
     burnt: bool = True
+    objects: int | None = None
+
+    def told(self) -> dict[str, object]:
+        """For JSON."""
+        told = asdict(self)
+        objects = told.pop("objects")
+        return told if objects is None else {**told, OBJECTS: objects}
 
 
 def shred(directory: Path, recording_id: str) -> ShredEvidence:
@@ -70,6 +79,19 @@ def steps(directory: Path, recording_id: str) -> Iterator[str | ShredEvidence]:
                 layout.sync_folder(source.parent)
                 yield "move"
                 yield from _destroy(folder, recording_id)
+
+
+def shred_one(directory: Path, path: Path) -> None:
+    """One file, and no other of the same recording. StoreFault if the disk refuses; what a crash leaves is finished under another id."""
+    folder, other = directory / layout.SHRED, layout.new_recording_id()
+    try:
+        layout.make_folder(folder)
+        os.rename(path, folder / other)
+        layout.sync_folder(folder)
+        layout.sync_folder(path.parent)
+    except OSError as error:
+        raise fault(path, "shred it", error) from error
+    shred(directory, other)
 
 
 def waiting(directory: Path) -> list[str]:

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import fcntl
+import heapq
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from asterisk_privacy.store import layout, version
+from asterisk_privacy.store.faults import fault
 from asterisk_privacy.store.flac import Stereo
 from asterisk_privacy.store.layout import new_recording_id
 from asterisk_privacy.store.opening import open_recording
 from asterisk_privacy.store.recipients import Recipients
 from asterisk_privacy.store.settle import settle
-from asterisk_privacy.store.shred import ShredEvidence, is_written, shred, waiting
+from asterisk_privacy.store.shelf import Either, Source
+from asterisk_privacy.store.shred import ShredEvidence, is_written, shred, shred_one, waiting
 from asterisk_privacy.store.writer import Sealed, Writer
+
+if TYPE_CHECKING:
+    from asterisk_privacy.store.objects import Objects
 
 __all__ = ["Sealed", "ShredEvidence", "Vault", "Writer", "new_recording_id", "open_recording"]
 
@@ -22,12 +32,14 @@ __all__ = ["Sealed", "ShredEvidence", "Vault", "Writer", "new_recording_id", "op
 class Vault:
     """Recordings under `directory` (made 0700; refused with StoreFault when others than our group can get at it or it is not writable).
 
+    With `objects` what is sealed here is on its way to a bucket (`hand_over`), and `shred`, `has`, `sealed` and `source` mean both.
     Several processes may use it at once. Every method raises BadRecordingId for an id that is not random hexadecimal.
     """
 
-    def __init__(self, directory: Path, recipients: Recipients) -> None:
+    def __init__(self, directory: Path, recipients: Recipients, objects: Objects | None = None) -> None:
         self._directory = directory
         self._recipients = recipients
+        self._objects = objects
         layout.prepare(directory)
 
     def create(self, recording_id: str, rate: int = 8000) -> Writer:
@@ -63,7 +75,19 @@ class Vault:
         return settle(self._directory, recording_id, keep)
 
     def shred(self, recording_id: str) -> ShredEvidence:
-        """Destroy it, whatever its state. Run again after a crash it goes on where it was. StoreFault if the disk refuses."""
+        """Destroy it, whatever its state, in the bucket with every version. Run again after a crash it goes on where it was. StoreFault
+        if the disk or the bucket refuses (Locked: an object lock stands on it); what could be destroyed is gone then."""
+        if self._objects is None:
+            return shred(self._directory, recording_id)
+        with self._handing_over():
+            here = shred(self._directory, recording_id)
+            there = self._objects.remove(recording_id)
+        if here.found or not there.count:
+            return replace(here, objects=there.count)
+        return ShredEvidence(True, there.size, there.sha256, objects=there.count)
+
+    def shred_here(self, recording_id: str) -> ShredEvidence:
+        """Only what this machine has of it; for one that was never sealed, or whose upload is verified."""
         return shred(self._directory, recording_id)
 
     def half_shredded(self) -> list[str]:
@@ -75,8 +99,14 @@ class Vault:
         return version.seal(self._directory, recording_id, self._recipients, samples, rate)
 
     def place_version(self, recording_id: str) -> None:
-        """Once the row knows its hash: it takes the place of the recording, which is shredded. May be cut off and run again."""
-        version.place(self._directory, recording_id)
+        """Once the row knows its hash: it takes the place of the recording, which is shredded. May be cut off and run again. Out of a
+        bucket the old one goes first, and the new one follows as any that was sealed: Locked and BucketAway leave it waiting."""
+        if self._objects is None:
+            version.place(self._directory, recording_id)
+            return
+        with self._handing_over():
+            self._objects.remove(recording_id)
+            version.place(self._directory, recording_id)
 
     def discard_version(self, recording_id: str) -> None:
         version.discard(self._directory, recording_id)
@@ -90,7 +120,14 @@ class Vault:
 
     def sealed(self) -> Iterator[str]:
         """Ids of all sealed recordings, sorted."""
-        return self.sealed_here()
+        if self._objects is None:
+            yield from self.sealed_here()
+            return
+        last = ""
+        for recording_id in heapq.merge(self.sealed_here(), self._objects.ids()):
+            if recording_id != last:
+                yield recording_id
+            last = recording_id
 
     def sealed_here(self) -> Iterator[str]:
         """Of those on this machine's disk."""
@@ -102,11 +139,44 @@ class Vault:
 
     def has(self, recording_id: str) -> bool:
         """Whether it is there, sealed. OperatorError when that cannot be known."""
-        return self.path(recording_id).exists()
+        return self.path(recording_id).exists() or (self._objects is not None and self._objects.has(recording_id))
 
-    def source(self, recording_id: str) -> Path:
+    def source(self, recording_id: str) -> Source | Path:
         """To read it; see opening.py."""
-        return self.path(recording_id)
+        here = self.path(recording_id)
+        return here if self._objects is None else Either(here, self._objects.source(recording_id))
+
+    def refuse_if_locked(self, recording_id: str) -> None:
+        """Before something takes its place: Locked where the bucket would keep it all the same, StoreFault where that cannot be asked."""
+        if self._objects is not None:
+            self._objects.refuse_if_locked(recording_id)
+
+    def hand_over(self, recording_id: str, may: Callable[[], bool]) -> bool:
+        """Its file to the bucket, and once that gave it back unchanged the file is shredded. False if there was none, or `may` said no:
+        it is asked when nobody else can destroy or replace the recording any more until this is over. StoreFault if it did not work."""
+        if self._objects is None:
+            return False
+        path = self.path(recording_id)
+        with self._handing_over():
+            if not path.exists() or not may():
+                return False
+            try:
+                self._objects.bring(recording_id, path)
+            except OSError as error:
+                raise fault(path, "read it for its upload", error) from error
+            shred_one(self._directory, path)
+            return True
+
+    @contextlib.contextmanager
+    def _handing_over(self) -> Iterator[None]:
+        """One at a time: a deletion that came between an upload and its check would leave an object of a recording that is gone. The lock
+        is on the directory, so that no file is left behind; calls do not wait for it."""
+        descriptor = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
 
     def path(self, recording_id: str) -> Path:
         """Where its file is on this machine, or would be."""

@@ -22,7 +22,7 @@ from asterisk_privacy.store import layout
 from asterisk_privacy.store.faults import fault
 from asterisk_privacy.store.flac import Stereo
 from asterisk_privacy.store.recipients import Recipients
-from asterisk_privacy.store.shred import is_written, shred
+from asterisk_privacy.store.shred import is_written, shred, shred_one
 from asterisk_privacy.store.writer import Sealed, Writer
 
 
@@ -96,15 +96,7 @@ def digest(directory: Path, recording_id: str) -> str | None:
 
 def discard(directory: Path, recording_id: str) -> None:
     """Shreds the version that waits, finished or not; the recording itself stays. StoreFault if the disk refuses."""
-    folder = directory / layout.SHRED
     for suffix in (layout.NEXT, layout.NEXT_WRITING):
         path = layout.place(directory, recording_id, suffix)
         if path.exists():
-            other = layout.new_recording_id()
-            try:
-                layout.make_folder(folder)
-                os.rename(path, folder / other)
-                layout.sync_folder(folder)
-            except OSError as error:
-                raise fault(path, "shred it", error) from error
-            shred(directory, other)
+            shred_one(directory, path)
