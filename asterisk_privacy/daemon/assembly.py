@@ -50,6 +50,8 @@ from asterisk_privacy.store.recipients import Recipients
 LEAST_FREE_BYTES = 64 << 20
 """Below this much room on the recordings' disk no new call is announced or recorded."""
 
+MOST_STUCK_SECONDS = 5.0
+"""Once the registry has refused everything for longer than this, no new call is announced or recorded: its row could not be written."""
 RINGS_FULL = "the calls that go on need more memory than [ring] max_total_mib: the oldest audio of one that nobody has saved is given up"
 
 
@@ -66,7 +68,7 @@ async def assemble(config: Config, path: Path, stack: AsyncExitStack) -> Running
     registry = Registry.open(config.registry.path, actor="recorder")
     ledger = Ledger(registry, health)
     stack.callback(ledger.close)
-    settled = await ledger.ask(lambda r: settle_after_crash(r, vault, config.store.unfinished is Unfinished.SEAL))
+    settled = await ledger.ask_once(lambda r: settle_after_crash(r, vault, config.store.unfinished is Unfinished.SEAL))
 
     ari = Ari(access, config.asterisk.app)
     await ari.open()
@@ -102,7 +104,7 @@ async def assemble(config: Config, path: Path, stack: AsyncExitStack) -> Running
     def callers(by: Config, to: Recipients) -> Callers:
         return Callers(ledger, number_key, to, by.registry.country_code)
 
-    readiness = _readiness(config.store.directory)
+    readiness = _readiness(config.store.directory, ledger)
     supervisor = Supervisor(config, tools(config), waiters, callers(config, recipients), health, readiness, reminders, settled.calls)
     ears.attach(supervisor)
 
@@ -169,8 +171,10 @@ def _one_daemon_only(path: Path, setting: str, stack: AsyncExitStack) -> None:
         raise OperatorError(f"another asterisk-privacy runs already ({path} is held): stop it first") from None
 
 
-def _readiness(directory: Path) -> Callable[[], str | None]:
+def _readiness(directory: Path, ledger: Ledger) -> Callable[[], str | None]:
     def why_not() -> str | None:
+        if ledger.stuck_seconds > MOST_STUCK_SECONDS:
+            return f"the registry has taken nothing for {ledger.stuck_seconds:.0f} s"
         try:
             free = shutil.disk_usage(directory).free
         except OSError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from asterisk_privacy.daemon.filing import RecordingFile
 from asterisk_privacy.daemon.health import Alarm, Health
@@ -57,11 +58,15 @@ def _draw(registry: Registry, purposes: tuple[Purpose, ...], call_id: str, profi
 def note_places(ledger: Ledger, places: tuple[Place, ...], file: RecordingFile) -> None:
     """The recording is sealed: whoever held its places before lets go of the purpose, and is deleted with evidence if it was his last."""
 
-    def note(registry: Registry) -> None:
-        for place in places:
-            before = registry.take_place(place, file.recording_id)
-            if before is not None:
-                registry.withdraw_purpose(before, place.purpose, datetime.now(UTC), LET_GO)
+    def take(place: Place, before: list[str], registry: Registry) -> None:
+        had = registry.take_place(place, file.recording_id)
+        before += [] if had is None else [had]
 
-    if places and file.sealed:
-        ledger.post(note)
+    def let_go(place: Place, before: list[str], registry: Registry) -> None:
+        for had in before:
+            registry.withdraw_purpose(had, place.purpose, datetime.now(UTC), LET_GO)
+
+    for place in places if file.sealed else ():
+        had_it: list[str] = []
+        ledger.post(partial(take, place, had_it))
+        ledger.post(partial(let_go, place, had_it))

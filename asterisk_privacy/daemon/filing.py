@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 
 import numpy as np
 
@@ -74,20 +75,14 @@ class RecordingFile:
 
         self._purposes |= {p.name for p in purposes}
 
-        def add(registry: Registry) -> None:
-            for purpose in purposes:
-                registry.add_purpose(self.recording_id, purpose, at)
-
-        self._ledger.post(add)
+        for purpose in purposes:
+            self._ledger.post(partial(Registry.add_purpose, recording_id=self.recording_id, purpose=purpose, at=at))
 
     def drop_purposes(self, names: tuple[str, ...], at: datetime, reason: str) -> None:
         self._purposes -= set(names)
 
-        def drop(registry: Registry) -> None:
-            for name in names:
-                registry.withdraw_purpose(self.recording_id, name, at, reason)
-
-        self._ledger.post(drop)
+        for name in names:
+            self._ledger.post(partial(Registry.withdraw_purpose, recording_id=self.recording_id, name=name, at=at, reason=reason))
 
     @property
     def sealed(self) -> bool:

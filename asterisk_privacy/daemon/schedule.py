@@ -17,6 +17,7 @@ from asterisk_privacy.daemon.night import Night, run_night
 from asterisk_privacy.daemon.request_watch import EVERY_MINUTES, RequestWatch
 from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.registry.passing import is_passing
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import PurgeRow
 from asterisk_privacy.store.vault import Vault
@@ -24,6 +25,8 @@ from asterisk_privacy.store.vault import Vault
 log = logging.getLogger(__name__)
 
 DAY = timedelta(hours=24)
+AGAIN = timedelta(minutes=10)
+"""After a run that could not begin, or was cut off, by what passes: a registry that somebody had locked, a full disk."""
 
 
 def _daily(config: Config) -> CronTrigger:
@@ -74,6 +77,8 @@ class PurgeSchedule:
             night = await asyncio.to_thread(self._purge)
         except OperatorError as error:
             self._health.alarm(Alarm.PURGE_FAILED, str(error))
+            if is_passing(error):
+                self._scheduler.add_job(self.run, DateTrigger(datetime.now(UTC) + AGAIN), id="purge-again", replace_existing=True)
             return
         report, rows = night.purge, night.rows
         self.last_run = PurgeRow(report.at, len(report.plan.deletions), len(report.deleted), len(report.failed), False)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from time import monotonic
 
 from asterisk_privacy.asterisk import ari_events as ae
@@ -169,8 +170,9 @@ class Supervisor:
             self._health.calls_taken_up += 1
             log.info("call %s taken up again", runner.call_id, extra=about("call.taken-up", runner.call_id, profile.name))
         if self._left:
-            ended, self._left = tuple(self._left.values()), {}
-            self._tools.ledger.post(lambda registry: end_calls(registry, ended))
+            for call in self._left.values():
+                self._tools.ledger.post(partial(end_calls, calls=(call,)))
+            self._left = {}
 
     def _pressed_unheard(self, channel: str, word: str) -> None:
         """A key that may have been pressed while the link was down. What shuts is obeyed late; a resume has to be pressed again."""
@@ -277,6 +279,7 @@ class Supervisor:
     async def close(self) -> None:
         """Stop orderly: what may be kept is sealed, the rest is zeroed."""
         self.closing = True
+        self._tools.ledger.stop_soon()
         runners = self.runners
         for runner in runners:
             runner.close()

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 from asterisk_privacy.call import events as ev
 from asterisk_privacy.call.commands import Outcome
@@ -103,25 +104,13 @@ class Before:
         wanted = [(part, p) for part, names in self._parts.items() for p in purposes if p.name not in names]
         for part, purpose in wanted:
             self._parts[part].add(purpose.name)
-
-        def add(registry: Registry) -> None:
-            for part, purpose in wanted:
-                registry.add_purpose(part, purpose, at)
-
-        if wanted:
-            self._ledger.post(add)
+            self._ledger.post(partial(Registry.add_purpose, recording_id=part, purpose=purpose, at=at))
 
     def drop_purposes(self, names: tuple[str, ...], at: datetime, reason: str) -> None:
         gone = [(part, name) for part, had in self._parts.items() for name in names if name in had]
         for part, name in gone:
             self._parts[part].discard(name)
-
-        def drop(registry: Registry) -> None:
-            for part, name in gone:
-                registry.withdraw_purpose(part, name, at, reason)
-
-        if gone:
-            self._ledger.post(drop)
+            self._ledger.post(partial(Registry.withdraw_purpose, recording_id=part, name=name, at=at, reason=reason))
 
     async def erase(self, reason: str, talk_becomes: SpanKind) -> None:
         """A refusal, or off the record: the earlier parts go too, each with its evidence. What the disk refuses is an alarm, and done
