@@ -74,4 +74,3 @@ async def test_in_dutch_beside_what_it_was_made_for(tmp_path: Path, visit: Visit
             await wim.page.get_by_role("button", name="Luisteren").click()
             await expect(wim.page.get_by_label("Uitkomst", exact=True)).to_have_count(1)
             await expect(wim.page.locator("main")).not_to_contain_text("Daarmee is zij niet beoordeeld")
-

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,12 +15,17 @@ BECAUSE = "Calls that went wrong are those to learn from; the same few people he
 needs_pyaudio = pytest.mark.skipif(importlib.util.find_spec("pyaudio") is None, reason="PyAudio is not installed, see test_review_play.py")
 
 
+def ago(days: float) -> float:
+    """A terminal looks at the clock on the wall, and what has ended is not heard for something else: so many days before that."""
+    return days + (NOW - datetime.now(UTC)) / timedelta(days=1)
+
+
 @pytest.fixture
 def terminal(tmp_path: Path) -> Iterator[Terminal]:
     site = ReviewSite(tmp_path, compatible={"complaint": {"training": BECAUSE}})
-    site.record("short", ["complaint"], samples=SHORT)
-    site.record("her-complaint", ["complaint"], agent="PJSIP/anna")
-    site.registry.place_hold(NOW, "cli:otto", "counsel", ["piet"], recording_id=site.record("kept", ["complaint"]))
+    site.record("short", ["complaint"], ago(1), samples=SHORT)
+    site.record("her-complaint", ["complaint"], ago(1), agent="PJSIP/anna")
+    site.registry.place_hold(NOW, "cli:otto", "counsel", ["piet"], recording_id=site.record("kept", ["complaint"], ago(1)))
     yield Terminal(site)
     site.registry.close()
 
@@ -73,8 +79,10 @@ def test_an_outcome_is_refused_before_anything_sounds(terminal: Terminal) -> Non
 def test_the_next_one_is_what_was_made_for_it(terminal: Terminal) -> None:
     """The oldest of rita's own queue, though a complaint that she might hear as well is older."""
     site = terminal.site
-    site.record("old-complaint", ["complaint"], days=29, samples=sound(500))
-    site.record("old-sample", ["training"], days=28, samples=sound(500))
-    site.registry.mark_purging(site.ids["overdue"], NOW, "due")
+    site.record("old-complaint", ["complaint"], ago(28), samples=sound(500))
+    site.record("old-sample", ["training"], ago(27), samples=sound(500))
+    for row in site.registry.recordings(state="sealed"):
+        if row.id not in (site.ids["old-complaint"], site.ids["old-sample"]) and not row.circumstances.holds and row.restriction is None:
+            site.registry.mark_purging(row.id, NOW, "due")
     ended = terminal.play("next", "--purpose", "training", "--reason", "weekly", "--outcome", "")
     assert ended.returncode == 0 and site.ids["old-sample"] in ended.stdout, ended.stdout + ended.stderr
