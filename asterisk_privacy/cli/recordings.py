@@ -9,6 +9,7 @@ import click
 from asterisk_privacy.cli.common import actor, clock, config_option, configured, iso, json_option, local, operator_errors, print_json
 from asterisk_privacy.cli.export import export
 from asterisk_privacy.cli.lesson import lesson
+from asterisk_privacy.cli.listens import heard_for, heard_json
 from asterisk_privacy.cli.tables import print_table
 from asterisk_privacy.cli.timeline_bar import bar, legend, ruler
 from asterisk_privacy.daemon.config import Config
@@ -20,7 +21,6 @@ from asterisk_privacy.policy.words import say
 from asterisk_privacy.registry.clock import utc_now
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import RecordingRow, State
-from asterisk_privacy.registry.subjects import ListenRow
 from asterisk_privacy.retention.plan import Planned, judge
 
 language_option = click.option("--language", type=click.Choice(LANGUAGES), help="Of the reasons; without it that of [office].")
@@ -84,7 +84,7 @@ def show(recording_id: str, config: Path, language: str | None, as_json: bool) -
         heard = registry.listens(recording_id)
     judged = _judged(row, settings, language)
     if as_json:
-        print_json({**_as_json(row, judged), "listened": [_heard_json(one) for one in heard]})
+        print_json({**_as_json(row, judged), "listened": [heard_json(one) for one in heard]})
         return
     facts = [
         ("recording", row.id),
@@ -111,13 +111,11 @@ def show(recording_id: str, config: Path, language: str | None, as_json: bool) -
     if row.history:
         print_table(("what happened", "at", "by", "note"), [(m.kind.value, local(m.at), m.by, m.note) for m in row.history])
     if heard:
-        print_table(("who listened", "at", "what", "purpose", "reason"), [(h.by, local(h.at), h.what, h.purpose, h.reason) for h in heard])
+        print_table(
+            ("who listened", "at", "what", "purpose", "reason"), [(h.by, local(h.at), h.what, heard_for(h), h.reason) for h in heard]
+        )
     else:
         click.echo("nobody has listened to it")
-
-
-def _heard_json(one: ListenRow) -> dict[str, object]:
-    return {"at": iso(one.at), "by": one.by, "what": one.what, "purpose": one.purpose, "reason": one.reason}
 
 
 def _show_timeline(row: RecordingRow) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from asterisk_privacy.cli.common import actor, clock, config_option, configured, iso, json_option, local, operator_errors, print_json
+from asterisk_privacy.cli.listens import heard_for, heard_json
 from asterisk_privacy.cli.persons import period_options, person, person_options
 from asterisk_privacy.cli.subject_acts import erase, object_, restrict
 from asterisk_privacy.cli.subject_request import request
@@ -72,7 +73,7 @@ def find(number: str | None, agent: str | None, since: date | None, until: date 
         return
     headings = ("recording", "recorded", "line", "state", "length", "what for", "at the latest until", "heard")
     print_table(headings, [_line(row, heard[row.id], judged[row.id]) for row in rows])
-    listened = [(h.recording_id, local(h.at), h.by, h.what, h.purpose, h.reason) for row in rows for h in heard[row.id]]
+    listened = [(h.recording_id, local(h.at), h.by, h.what, heard_for(h), h.reason) for row in rows for h in heard[row.id]]
     if listened:
         print_table(("recording", "at", "who", "what", "purpose", "reason"), listened, title="Who listened")
 
@@ -107,7 +108,7 @@ def _as_json(row: RecordingRow, heard: list[ListenRow], judged: Planned | None) 
         "reason": None if judged is None else judged.reason,
         "restricted": row.restriction is not None,
         "legal_hold": held(row),
-        "listened": [{"at": iso(h.at), "by": h.by, "what": h.what, "purpose": h.purpose, "reason": h.reason} for h in heard],
+        "listened": [heard_json(h) for h in heard],
     }
 
 

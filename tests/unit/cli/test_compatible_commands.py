@@ -61,6 +61,9 @@ def test_a_copy_names_what_it_is_compatible_with(house: House) -> None:
     }  # fmt: skip
     [listen] = house.registry.listens(recording)
     assert (listen.by, listen.purpose, listen.compatible_with) == ("cli:rita", "training", "complaint")
+    [told] = house.json(subject, "find", "--agent", "PJSIP/anna")  # to the employee
+    assert (told["listened"][0]["purpose"], told["listened"][0]["compatible_with"]) == ("training", "complaint")
+    assert "training (compatible with complaint)" in house.run(subject, "find", "--agent", "PJSIP/anna").stdout
 
 
 @pytest.mark.parametrize(
