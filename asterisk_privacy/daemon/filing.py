@@ -120,9 +120,11 @@ class RecordingFile:
                 evidence = json.dumps(gone.told())
                 await self._ledger.ask(lambda registry: registry.mark_purged(self.recording_id, now, reason, evidence))
             else:
-                if self._writer is not None:
-                    await asyncio.to_thread(self._writer.abandon)
-                await self._ledger.ask(lambda registry: registry.erase_recording(self.recording_id, now, reason))
+                try:  # the row first: what a crash or a faulty disk leaves of the file then goes at the next start, and is not sealed
+                    await self._ledger.ask(lambda registry: registry.erase_recording(self.recording_id, now, reason))
+                finally:
+                    if self._writer is not None:
+                        await asyncio.to_thread(self._writer.abandon)
         except OperatorError as error:
             self._health.alarm(Alarm.STORE_FAILED, str(error))
 
