@@ -76,6 +76,7 @@ def prepare(directory: Path) -> None:
     try:  # asking is not knowing: read-only mounts, quotas and root
         os.close(os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
         probe.unlink()
+        make_folder(directory / SHRED)  # now: on a full disk there would be no room for it, and nothing could be deleted to make some
     except OSError as error:
         raise fault(directory, "write to the recordings directory", error) from error
 

@@ -91,6 +91,7 @@ def test_settled_by_removal(vault: Vault, directory: Path, identity: Identity, t
 
 def test_what_must_go_is_never_sealed_on_the_way(vault: Vault, directory: Path, identity: Identity, talk: Talk) -> None:
     killed_while_writing(directory, identity, talk(5))
+    (directory / "shred").rmdir()
     (directory / "shred").write_text("in the way")  # so that it cannot be shredded now
     with pytest.raises(StoreFault):
         vault.settle(ID, keep=False)
