@@ -127,6 +127,7 @@ class Road:
         self.open = True
         self.cut_after: int | None = None
         self.carried = 0
+        self.brought = 0  # bytes from the server
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
@@ -156,6 +157,8 @@ class Road:
                         if self.cut_after is not None and self.carried > self.cut_after:
                             self.open = False
                             return
+                    else:
+                        self.brought += len(data)
                     other[ready].sendall(data)
 
 

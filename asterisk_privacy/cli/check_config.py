@@ -17,6 +17,7 @@ from asterisk_privacy.cli.asking import asked
 from asterisk_privacy.cli.common import CANNOT_NOW, FINE, FOUND_SOMETHING
 from asterisk_privacy.daemon.config import DEFAULT_PATH, Config, load
 from asterisk_privacy.daemon.reach import plain_tcp
+from asterisk_privacy.daemon.storage import wrong_with_bucket
 from asterisk_privacy.errors import ConfigError, OperatorError
 from asterisk_privacy.policy.purpose import Profile, Purpose, Trigger
 from asterisk_privacy.policy.retention import criterion_to_mapping
@@ -36,7 +37,7 @@ WIDTH_IN_A_FILE = 140  # columns, where no terminal sets a width
     show_envvar=True,
     help="The file to check.",
 )
-@click.option("--ask", is_flag=True, help="Ask the running Asterisk too, over ARI, and warn of what it hides from the recorder.")
+@click.option("--ask", is_flag=True, help="Ask the running Asterisk too, over ARI, and warn of what it hides; and the bucket of [s3].")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def check_config(path: Path, ask: bool, as_json: bool) -> None:
     """Check the configuration; show what each line of telephones promises.
@@ -47,7 +48,8 @@ def check_config(path: Path, ask: bool, as_json: bool) -> None:
 
     With --ask the running Asterisk is asked as well: its version, its modules, whether the dialplan has the recorder's contexts and dials
     the right addresses, endpoints with direct_media=yes, an ARI user that may only read, an application name that somebody else holds.
-    That changes nothing either, and no caller hears of it.
+    That changes nothing either, and no caller hears of it. If recordings go to a bucket ([s3]), it is asked too whether the access key may
+    write, read, list and delete there, by a small object that is removed again, and whether an object lock would keep what must go.
 
     \b
     Example:
@@ -55,7 +57,8 @@ def check_config(path: Path, ask: bool, as_json: bool) -> None:
       asterisk-privacy check-config --ask
 
     \b
-    Exit codes: 0 the file can be used; with --ask 1 Asterisk is not set up for it, 3 Asterisk cannot be asked; 2 the file cannot be used.
+    Exit codes: 0 the file can be used; 2 it cannot be used;
+    with --ask 1 Asterisk or the bucket needs a change, 3 one of them cannot be asked.
     """
     try:
         config = load(path)
@@ -67,19 +70,35 @@ def check_config(path: Path, ask: bool, as_json: bool) -> None:
         sys.exit(2)
     warnings = [*_warnings(config), *plain_tcp(config)]
     found, cannot = _ask(config) if ask else ([], "")
-    for line in (*warnings, *found):
+    bucket, no_bucket = _ask_bucket(config) if ask else ([], "")
+    for line in (*warnings, *found, *bucket):
         click.echo(f"Warning: {line}", err=True)
     if as_json:
-        result = {"config": str(path), "problems": [], "warnings": warnings, "profiles": _profiles(config)}
-        click.echo(json.dumps({**result, "asterisk": {"error": cannot} if cannot else {"warnings": found}} if ask else result, indent=2))
+        result: dict[str, object] = {"config": str(path), "problems": [], "warnings": warnings, "profiles": _profiles(config)}
+        if ask:
+            result["asterisk"] = {"error": cannot} if cannot else {"warnings": found}
+        if ask and config.s3.bucket:
+            result["bucket"] = {"error": no_bucket} if no_bucket else {"warnings": bucket}
+        click.echo(json.dumps(result, indent=2))
     else:
         _print_table(config, path)
-    if cannot:
-        click.echo(f"Error: {cannot}", err=True)
+    for why in filter(None, (cannot, no_bucket)):
+        click.echo(f"Error: {why}", err=True)
+    if cannot or no_bucket:
         sys.exit(CANNOT_NOW)
     if ask and not found and not as_json:
         click.echo("Asterisk was asked: nothing hides from the recorder.")
-    sys.exit(FOUND_SOMETHING if found else FINE)
+    if ask and config.s3.bucket and not bucket and not as_json:
+        click.echo("The bucket was asked: recordings can be brought there, read, and deleted with every version.")
+    sys.exit(FOUND_SOMETHING if found or bucket else FINE)
+
+
+def _ask_bucket(config: Config) -> tuple[list[str], str]:
+    """What is wrong, or why it cannot be asked."""
+    try:
+        return wrong_with_bucket(config), ""
+    except OperatorError as error:
+        return [], str(error)
 
 
 def _ask(config: Config) -> tuple[list[str], str]:

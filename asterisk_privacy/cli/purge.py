@@ -101,6 +101,7 @@ def _as_json(report: PurgeReport, listed: Sequence[Planned]) -> dict[str, object
         "finished": list(report.finished),
         "spared": [{"id": s.item_id, "why": s.why} for s in report.spared],
         "failed": [{"id": f.item_id, "why": f.why} for f in report.failed],
+        "stuck": list(report.stuck),
         "overdue": [p.item_id for p in report.overdue],
         "findings": [{"kind": f.kind.value, "id": f.recording_id, "what": f.what} for f in report.findings],
         "findings_untold": report.findings_untold,

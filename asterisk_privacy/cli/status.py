@@ -94,6 +94,9 @@ def _rows(report: Report) -> Iterator[tuple[str, str]]:
     overdue = number(report, "purge", "overdue")
     late = _bad(f"{overdue} overdue") if overdue else "none overdue"
     yield "Purge", f"last {_when(purge.get('last')) or 'never'}, next {_when(purge.get('next')) or 'not planned'}, {late}"
+    uploads = part(report, "uploads")
+    if uploads:
+        yield "Bucket", _uploads(uploads)
     asked = part(report, "requests")
     late = ", " + _bad(f"{asked.get('overdue')} overdue") if asked.get("overdue") else ""
     yield "Requests of persons", f"{asked.get('open', '?')} open, {asked.get('due_soon', '?')} due within 7 days{late}"
@@ -115,6 +118,13 @@ def _rows(report: Report) -> Iterator[tuple[str, str]]:
     advice = report.get("advice")
     for line in advice if isinstance(advice, list) else ():
         yield "[red]Warning[/red]", escape(str(line))
+
+
+def _uploads(uploads: dict[str, object]) -> str:
+    done = f"{uploads.get('uploaded')} recordings brought there"
+    waiting = f"{uploads.get('waiting')} wait ({_size(uploads.get('bytes'))})" if uploads.get("waiting") else "none waits"
+    since = f", the oldest since {_when(uploads.get('oldest'))}" if uploads.get("oldest") else ""
+    return f"{done}, {waiting}{since}" + (": " + _bad(str(uploads["error"])) if uploads.get("error") else "")
 
 
 def _bad(words: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
 import shutil
@@ -42,10 +43,12 @@ from asterisk_privacy.daemon.schedule import PurgeSchedule
 from asterisk_privacy.daemon.settings import Address, Config, Unfinished
 from asterisk_privacy.daemon.storage import vault_of
 from asterisk_privacy.daemon.supervisor import Supervisor
+from asterisk_privacy.daemon.uploads import Uploads
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.numbers import load_key
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.store.recipients import Recipients
+from asterisk_privacy.store.vault import Vault
 
 LEAST_FREE_BYTES = 64 << 20
 """Below this much room on the recordings' disk no new call is announced or recorded."""
@@ -104,7 +107,8 @@ async def assemble(config: Config, path: Path, stack: AsyncExitStack) -> Running
     def callers(by: Config, to: Recipients) -> Callers:
         return Callers(ledger, number_key, to, by.registry.country_code)
 
-    readiness = _readiness(config.store.directory, ledger)
+    uploads = _uploads(config, vault, health, stack)
+    readiness = _readiness(config.store.directory, ledger, uploads)
     supervisor = Supervisor(config, tools(config), waiters, callers(config, recipients), health, readiness, reminders, settled.calls)
     ears.attach(supervisor)
 
@@ -128,12 +132,19 @@ async def assemble(config: Config, path: Path, stack: AsyncExitStack) -> Running
         service.config, service.recipients = new, to
 
     reloader = Reloader(path, config, recipients, health, follow)
-    running = Running(service, agi, audio, memory, purging, reloader)
-    await _answer_people(running, stack)
-    return running
+    return await _answer_people(Running(service, agi, audio, memory, purging, reloader, uploads), stack)
 
 
-async def _answer_people(running: Running, stack: AsyncExitStack) -> None:
+def _uploads(config: Config, vault: Vault, health: Health, stack: AsyncExitStack) -> Uploads | None:
+    if not config.s3.bucket:
+        return None
+    uploads = Uploads(vault, lambda: Registry.open(config.registry.path, actor="recorder"), health, config.s3)
+    uploads.start()
+    stack.push_async_callback(asyncio.to_thread, uploads.stop)
+    return uploads
+
+
+async def _answer_people(running: Running, stack: AsyncExitStack) -> Running:
     """The control socket, and what Prometheus asks."""
     config = running.service.config
     control = ControlServer(config.control.socket, answers(running))
@@ -146,6 +157,7 @@ async def _answer_people(running: Running, stack: AsyncExitStack) -> None:
         metrics = MetricsServer(running)
         await _listen("metrics.listen", config.metrics.listen, metrics.start)
         stack.push_async_callback(metrics.stop)
+    return running
 
 
 async def _listen(setting: str, address: Address, start: Callable[[str, int], Awaitable[None]]) -> None:
@@ -171,7 +183,7 @@ def _one_daemon_only(path: Path, setting: str, stack: AsyncExitStack) -> None:
         raise OperatorError(f"another asterisk-privacy runs already ({path} is held): stop it first") from None
 
 
-def _readiness(directory: Path, ledger: Ledger) -> Callable[[], str | None]:
+def _readiness(directory: Path, ledger: Ledger, uploads: Uploads | None) -> Callable[[], str | None]:
     def why_not() -> str | None:
         if ledger.stuck_seconds > MOST_STUCK_SECONDS:
             return f"the registry has taken nothing for {ledger.stuck_seconds:.0f} s"
@@ -179,6 +191,8 @@ def _readiness(directory: Path, ledger: Ledger) -> Callable[[], str | None]:
             free = shutil.disk_usage(directory).free
         except OSError as error:
             return f"{directory}: {error.strerror}"
-        return None if free >= LEAST_FREE_BYTES else f"{directory}: only {free >> 20} MiB free; make room"
+        if free < LEAST_FREE_BYTES:
+            return f"{directory}: only {free >> 20} MiB free; make room"
+        return None if uploads is None else uploads.why_full()
 
     return why_not

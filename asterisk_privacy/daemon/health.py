@@ -36,6 +36,7 @@ class Alarm(StrEnum):
     GHOST_CALL = "ghost_call"  # the dialplan, or somebody else, asked about a channel that Asterisk does not have
     OUT_OF_SIGHT = "out_of_sight"  # a call is in a bridge of another ARI application, of whose holds nobody tells
     SILENT_HOLD = "silent_hold"  # a phone holds without telling the PBX; the agent may hear a held caller (R15)
+    UPLOADS_LATE = "uploads_late"  # recordings wait for the bucket for longer than [s3] waiting_minutes
     CONFIG_REFUSED = "config_refused"  # a changed configuration has mistakes; the one before it still holds
     INTERNAL = "internal"  # a mistake of ours; all gates were shut until the state was read again
 

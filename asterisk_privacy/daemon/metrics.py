@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from time import monotonic
 from typing import TypeVar
 
@@ -45,6 +46,7 @@ class _Snapshot(Collector):
         yield from _calls(self._running)
         yield from _audio(self._running)
         yield from _recordings(self._running)
+        yield from _uploads(self._running)
         yield from _forgetting(self._running)
         yield from _configuration(self._running)
         yield gauge("disk_free_bytes", "Room on the recordings' disk; below 64 MiB no new call is announced.", self._disk.free)
@@ -118,6 +120,20 @@ def _recordings(running: Running) -> Iterator[Metric]:
     yield counter("sealed_bytes", "Size of sealed recordings.", tally.sealed_bytes)
     yield counter("sealed_seconds", "Length of sealed recordings.", tally.sealed_seconds)
     yield gauge("recipients", "Public keys to which new recordings are sealed.", len(running.service.recipients.raw))
+
+
+def _uploads(running: Running) -> Iterator[Metric]:
+    """Nothing where recordings stay on this machine."""
+    if running.uploads is None:
+        return
+    waiting = running.uploads.waiting
+    yield gauge("uploads_waiting", "Sealed recordings that are not in the bucket yet.", waiting.count)
+    yield gauge("uploads_waiting_bytes", "Their size.", waiting.size)
+    oldest = waiting.oldest
+    age = 0.0 if oldest is None else max(0.0, (datetime.now(UTC) - oldest).total_seconds())
+    yield gauge("uploads_oldest_seconds", "For how long the oldest of them has waited.", age)
+    yield counter("uploads", "Recordings that were brought to the bucket and read back.", running.uploads.uploaded)
+    yield counter("upload_failures", "Attempts that failed; each is made again.", running.uploads.failures)
 
 
 def _forgetting(running: Running) -> Iterator[Metric]:

@@ -18,6 +18,7 @@ from asterisk_privacy.audio.ring import RingMemory
 from asterisk_privacy.daemon.control import Report
 from asterisk_privacy.daemon.logs import current_level
 from asterisk_privacy.daemon.schedule import PurgeSchedule
+from asterisk_privacy.daemon.uploads import Uploads
 
 if TYPE_CHECKING:
     from asterisk_privacy.daemon.parts import Service
@@ -34,6 +35,7 @@ class Running:
     memory: RingMemory
     purging: PurgeSchedule
     reloader: Reloader
+    uploads: Uploads | None = None  # None: recordings stay on this machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,7 @@ def status_report(running: Running, disk: Disk) -> Report:
             "next": purging.next.isoformat() if purging.next else None,
             "overdue": purging.overdue,
         },
+        **({} if running.uploads is None else {"uploads": _uploads(running.uploads)}),
         "requests": dataclasses.asdict(purging.requests.counts),
         "alarms": {alarm.value: count for alarm, count in sorted(service.health.alarms.items())},
         "advice": list(service.health.advice),
@@ -100,4 +103,16 @@ def status_report(running: Running, disk: Disk) -> Report:
         },
         "log_level": current_level(),
         "process": {"max_rss_kib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, "tasks": len(asyncio.all_tasks())},
+    }
+
+
+def _uploads(uploads: Uploads) -> Report:
+    waiting = uploads.waiting
+    return {
+        "waiting": waiting.count,
+        "bytes": waiting.size,
+        "oldest": None if waiting.oldest is None else waiting.oldest.isoformat(),
+        "uploaded": uploads.uploaded,
+        "failures": uploads.failures,
+        "error": uploads.error,
     }

@@ -82,13 +82,15 @@ class PurgeSchedule:
             return
         report, rows = night.purge, night.rows
         self.last_run = PurgeRow(report.at, len(report.plan.deletions), len(report.deleted), len(report.failed), False)
-        self.overdue = len(report.overdue)
+        self.overdue = len(report.overdue) + len(report.stuck)
         if report.brake is not None:
             self._health.alarm(Alarm.PURGE_BRAKED, report.brake)
         for failure in report.failed:
             self._health.alarm(Alarm.PURGE_FAILED, f"recording {failure.item_id}: {failure.why}")
         if report.overdue:
             self._health.alarm(Alarm.DELETION_OVERDUE, f"{len(report.overdue)} recordings should have been deleted over a day ago")
+        if report.stuck:
+            self._health.alarm(Alarm.DELETION_OVERDUE, f"{len(report.stuck)} deletions were begun by an earlier run and fail again")
         log.info("purge: %d deleted, %d failed; rows of %d calls", len(report.deleted), len(report.failed), rows.unkept + rows.evidence)
 
     async def remind(self) -> None:

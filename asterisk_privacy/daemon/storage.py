@@ -14,6 +14,7 @@ from asterisk_privacy.store.shelf import BucketShelf, LocalShelf, Shelf
 from asterisk_privacy.store.vault import Vault
 
 if TYPE_CHECKING:
+    from asterisk_privacy.store.bucket import Bucket
     from asterisk_privacy.store.objects import Objects
 
 
@@ -29,14 +30,32 @@ def shelf_of(config: Config) -> Shelf:
     return LocalShelf(config.store.directory) if objects is None else BucketShelf(config.store.directory, objects)
 
 
-def objects_of(settings: S3, environ: Mapping[str, str] = os.environ) -> Objects | None:
+def wrong_with_bucket(config: Config) -> list[str]:
+    """One line each; see store/bucket_check.py. OperatorError when it cannot be asked at all."""
+    bucket = bucket_of(config.s3)
+    if bucket is None:
+        return []
+    from asterisk_privacy.store.bucket_check import wrong_with  # noqa: PLC0415
+
+    return list(wrong_with(bucket, {name: purpose.retention.latest_days for name, purpose in config.book.purposes.items()}))
+
+
+def objects_of(settings: S3) -> Objects | None:
+    bucket = bucket_of(settings)
+    if bucket is None:
+        return None
+    from asterisk_privacy.store.objects import Objects  # noqa: PLC0415
+
+    return Objects(bucket)
+
+
+def bucket_of(settings: S3, environ: Mapping[str, str] = os.environ) -> Bucket | None:
     """None where recordings stay on this machine. OperatorError: no access key, or the library is missing."""
     if not settings.bucket:
         return None
     try:
         from asterisk_privacy.store.bucket import Bucket, BucketPlace  # noqa: PLC0415 - botocore is an extra
-        from asterisk_privacy.store.objects import Objects  # noqa: PLC0415
     except ImportError:
         raise OperatorError("[s3] bucket: needs the library botocore; install asterisk-privacy with its extra [s3]") from None
     place = BucketPlace(settings.bucket, settings.endpoint, settings.region, settings.prefix, settings.path_style, settings.ca_file)
-    return Objects(Bucket(place, bucket_keys.load(settings.access_key, environ)))
+    return Bucket(place, bucket_keys.load(settings.access_key, environ))

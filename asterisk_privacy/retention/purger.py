@@ -30,6 +30,9 @@ class Evidence(Protocol):
     def size(self) -> int: ...
     @property
     def sha256_before(self) -> str | None: ...
+    @property
+    def objects(self) -> int | None:
+        """Versions and delete markers that were removed from a bucket; None where there is none."""
 
 
 class Forbidden(OperatorError):
@@ -106,6 +109,7 @@ class _Tally:
     deleted: list[str] = field(default_factory=list)
     spared: list[Spared] = field(default_factory=list)
     failed: list[Failure] = field(default_factory=list)
+    stuck: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +123,7 @@ class PurgeReport:
     spared: tuple[Spared, ...]
     failed: tuple[Failure, ...]
     overdue: tuple[Planned, ...]  # due for more than a day and still there
+    stuck: tuple[str, ...]  # an earlier run began their deletion, and it failed again: an object lock of the bucket, or the bucket is away
     findings: tuple[Finding, ...]  # files and rows that do not agree, at most MOST_TOLD of them
     findings_untold: int = 0
 
@@ -185,6 +190,7 @@ class Purger:
             spared=tuple(tally.spared),
             failed=tuple(tally.failed),
             overdue=overdue,
+            stuck=tuple(tally.stuck),
             findings=tuple(f for f in findings if f.recording_id not in gone and f.recording_id not in tally.finished),
             findings_untold=untold,
         )
@@ -227,7 +233,8 @@ class Purger:
     def _finish_leftovers(self, now: datetime, tally: _Tally) -> None:
         purging = self._rows.purging()
         for item_id, reason in purging.items():
-            self._shred(item_id, reason, now, tally.finished, tally)
+            if not self._shred(item_id, reason, now, tally.finished, tally):
+                tally.stuck.append(item_id)
         for item_id in self._files.half_shredded():  # its deletion was decided too: an erased call, an orphan
             if item_id not in purging:
                 try:
@@ -257,17 +264,19 @@ class Purger:
         self._shred(item_id, reason, now, tally.finished, tally)
         return tally.failed[0] if tally.failed else None
 
-    def _shred(self, item_id: str, reason: str, now: datetime, done: list[str], tally: _Tally) -> None:
+    def _shred(self, item_id: str, reason: str, now: datetime, done: list[str], tally: _Tally) -> bool:
+        """Whether it is gone, and its row says so."""
         try:
             evidence = self._files.shred(item_id)
             if self._files.has(item_id):
                 tally.failed.append(Failure(item_id, "the file is still there after shredding; the row stays purging"))
-                return
+                return False
             self._rows.mark_purged(item_id, now, reason, evidence_text(evidence))
         except (OperatorError, OSError) as error:
             tally.failed.append(Failure(item_id, str(error)))
-            return
+            return False
         done.append(item_id)
+        return True
 
     def _note(self, now: datetime, planned: int, dry_run: bool, tally: _Tally) -> None:
         done = len(tally.deleted) + len(tally.finished)
@@ -279,5 +288,7 @@ class Purger:
 
 def evidence_text(evidence: Evidence) -> str:
     """JSON; `found` is false when a crash had come between the shredding and the row, or the file had been lost before."""
-    told = {"found": evidence.found, "size": evidence.size, "sha256_before": evidence.sha256_before}
+    told: dict[str, object] = {"found": evidence.found, "size": evidence.size, "sha256_before": evidence.sha256_before}
+    if evidence.objects is not None:
+        told["objects_and_versions_removed"] = evidence.objects
     return json.dumps(told, sort_keys=True)

@@ -14,7 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError, SSLError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+    SSLError,
+)
 from botocore.parsers import ResponseParserError
 from botocore.session import Session
 
@@ -114,7 +122,7 @@ class Bucket:
         where = f"{self.place}: cannot {what}"
         if isinstance(error, SSLError):
             return BucketAway(f"{where}: its certificate is not trusted or TLS fails; correct [s3] endpoint, or set [s3] ca_file")
-        if isinstance(error, EndpointConnectionError | ConnectTimeoutError | ReadTimeoutError):
+        if isinstance(error, EndpointConnectionError | ConnectTimeoutError | ConnectionClosedError | ReadTimeoutError):
             return BucketAway(f"{where}: no answer; is it running, and is [s3] endpoint right?")
         if isinstance(error, ResponseParserError):
             return BucketAway(f"{where}: what answers there does not speak S3; correct [s3] endpoint")

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
+import os
 import re
 from collections.abc import Iterator
 from contextlib import closing
@@ -95,6 +97,14 @@ class Objects:
         if self._digest(key) != digest or len(self.versions(recording_id)) != 1:
             self.remove(recording_id)
             raise StoreFault(f"{self._bucket.place}: gives back other bytes of {key} than were sent; they were removed, it is tried again")
+
+    def probe(self, recording_id: str) -> None:
+        """Bytes of no recording, under an id that none has: written and read back. The caller removes them."""
+        data, key = os.urandom(64), self.key(recording_id)
+        digest = hashlib.sha256(data).hexdigest()
+        self._put(key, io.BytesIO(data), len(data), digest)
+        if self._digest(key) != digest:
+            raise StoreFault(f"{self._bucket.place}: gives back other bytes than were sent; look at its log")
 
     def remove(self, recording_id: str) -> Removed:
         """Every version, delete marker and unfinished upload. Locked or StoreFault while any is left: what can go has gone then."""

@@ -7,7 +7,7 @@ import fcntl
 import heapq
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +26,16 @@ from asterisk_privacy.store.writer import Sealed, Writer
 if TYPE_CHECKING:
     from asterisk_privacy.store.objects import Objects
 
-__all__ = ["Sealed", "ShredEvidence", "Vault", "Writer", "new_recording_id", "open_recording"]
+__all__ = ["Queued", "Sealed", "ShredEvidence", "Vault", "Writer", "new_recording_id", "open_recording"]
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A sealed file of this machine, and its bytes."""
+
+    recording_id: str
+    size: int
+    sealed_at: datetime
 
 
 class Vault:
@@ -150,6 +159,15 @@ class Vault:
         """Before something takes its place: Locked where the bucket would keep it all the same, StoreFault where that cannot be asked."""
         if self._objects is not None:
             self._objects.refuse_if_locked(recording_id)
+
+    def queue(self) -> list[Queued]:
+        """What lies sealed on this machine, the oldest first."""
+        found = []
+        for recording_id in self.sealed_here():
+            with contextlib.suppress(FileNotFoundError):  # shredded meanwhile
+                told = self.path(recording_id).stat()
+                found.append(Queued(recording_id, told.st_size, datetime.fromtimestamp(told.st_mtime, UTC)))
+        return sorted(found, key=lambda one: one.sealed_at)
 
     def hand_over(self, recording_id: str, may: Callable[[], bool]) -> bool:
         """Its file to the bucket, and once that gave it back unchanged the file is shredded. False if there was none, or `may` said no:

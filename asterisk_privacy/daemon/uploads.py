@@ -1,0 +1,145 @@
+"""Brings sealed recordings to the bucket, one after the other, on a thread of its own; no call ever waits for it.
+
+The queue is what lies sealed in the store's directory: it survives everything, and nothing else has to remember it. Of what a crash left
+of an upload the next attempt takes care (store/objects.py), so each recording is in the bucket once, and its file here is shredded only
+when it was read back from there.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from time import monotonic
+
+from asterisk_privacy.daemon.health import Alarm, Health
+from asterisk_privacy.daemon.logs import about
+from asterisk_privacy.daemon.settings import S3
+from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.registry.registry import Registry
+from asterisk_privacy.registry.rows import State
+from asterisk_privacy.store.faults import BucketAway, StoreFault
+from asterisk_privacy.store.vault import Queued, Vault
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 5.0
+"""Between two looks at the queue; after a failure twice as long, and again, up to a while."""
+LONGEST_PAUSE_SECONDS = 300.0
+ALARM_AGAIN = timedelta(hours=1)
+STOP_SECONDS = 5.0
+"""How long a stop waits for an upload to end; one that is cut off is begun anew at the next start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Recordings that are sealed and not in the bucket yet, as of the last look."""
+
+    count: int = 0
+    size: int = 0
+    oldest: datetime | None = None
+
+
+class Uploads:
+    """`open_registry` is called on the thread, for each look at a queue that is not empty."""
+
+    def __init__(self, vault: Vault, open_registry: Callable[[], Registry], health: Health, settings: S3) -> None:
+        self._vault = vault
+        self._open_registry = open_registry
+        self._health = health
+        self._settings = settings
+        self._stopping = threading.Event()
+        self._failed_looks = 0
+        self._told: datetime | None = None
+        self._thread = threading.Thread(target=self._run, name="uploads", daemon=True)
+        self.waiting = Waiting()
+        self.uploaded = 0
+        self.failures = 0
+        self.error: str | None = None  # of the last look; None: all went well
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(STOP_SECONDS)
+
+    def why_full(self) -> str | None:
+        """Why no new call may be recorded: the queue is bounded, as the disk is."""
+        if self.waiting.size <= self._settings.queue_mib << 20:
+            return None
+        return (
+            f"{self.waiting.size >> 20} MiB of recordings wait for the bucket, more than [s3] queue_mib: {self.error or 'it is too slow'}"
+        )
+
+    def look(self) -> float:
+        """Once through the queue, the oldest first. Seconds until the next look."""
+        error: str | None = None
+        try:
+            error = self._bring_all()
+        except OperatorError as fault:  # the disk, or the registry: without it nothing is known to be sealed
+            error = str(fault)
+        self._note(error)
+        if error is None:
+            return LOOK_SECONDS
+        return min(LOOK_SECONDS * 2.0 ** min(self._failed_looks, 10), LONGEST_PAUSE_SECONDS) * random.uniform(1.0, 1.2)
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping.wait(self.look()):
+                pass
+        finally:
+            if not self._stopping.is_set():
+                self._health.alarm(Alarm.UPLOADS_LATE, "uploads have ended by a mistake of the recorder; restart it, and please report it")
+
+    def _bring_all(self) -> str | None:
+        """Why the first that did not get there did not."""
+        first: str | None = None
+        queue = self._vault.queue()
+        self.waiting = _summed(queue)
+        if not queue:
+            return None
+        seen = monotonic()
+        others: set[str] = set()  # not to be uploaded: their rows say that they are not sealed yet, or on their way out
+        with self._open_registry() as registry:
+            for one in queue:
+                if self._stopping.is_set():
+                    break
+                try:
+                    if self._vault.hand_over(one.recording_id, lambda: registry.state(one.recording_id) is State.SEALED):  # noqa: B023
+                        self.uploaded += 1
+                    else:
+                        others.add(one.recording_id)
+                except StoreFault as fault:
+                    self.failures += 1
+                    first = first or str(fault)
+                    if isinstance(fault, BucketAway):
+                        break
+                if monotonic() - seen > LOOK_SECONDS:
+                    self.waiting, seen = _summed(self._vault.queue()), monotonic()
+        self.waiting = _summed([one for one in self._vault.queue() if one.recording_id not in others])
+        return first
+
+    def _note(self, error: str | None) -> None:
+        if error is None and self.error is not None:
+            log.info("uploads go on: %d done since the start", self.uploaded, extra=about("uploads.resumed"))
+        if error is not None and self.error is None:
+            log.warning("an upload failed, it is tried again: %s", error, extra=about("uploads.failed"))
+        self.error = error
+        self._failed_looks = 0 if error is None else self._failed_looks + 1
+        now, oldest = datetime.now(UTC), self.waiting.oldest
+        late = oldest is not None and now - oldest > timedelta(minutes=self._settings.waiting_minutes)
+        if not late:
+            self._told = None
+        elif self._told is None or now - self._told >= ALARM_AGAIN:
+            self._told = now
+            words = f"{self.waiting.count} recordings wait for the bucket for more than {self._settings.waiting_minutes} minutes"
+            self._health.alarm(Alarm.UPLOADS_LATE, f"{words}: {error or 'it is too slow'}")
+
+
+def _summed(queue: list[Queued]) -> Waiting:
+    return Waiting(len(queue), sum(one.size for one in queue), min((one.sealed_at for one in queue), default=None))
