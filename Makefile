@@ -26,7 +26,7 @@ $(STAMP): setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "make: $(PYTHON) cannot make a venv; on Debian: apt install python3-venv"; exit 1; }
 	@echo "== venv: $(VENV), Python $$($(PYTHON) -c 'import platform; print(platform.python_version())'); downloads once, a minute or two"
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
-	@PYTHONUNBUFFERED=1 $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --editable '.[test,pictures,speed,s3]' \
+	@PYTHONUNBUFFERED=1 $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --editable '.[test,pictures,speed,s3,postgres]' \
 		| sed -un 's/^Collecting \([^ (]*\).*/     \1/p; s/^Installing collected packages.*/     installing/p'
 	@touch $@
 	@echo "== venv: ready"

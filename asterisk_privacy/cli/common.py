@@ -16,6 +16,7 @@ from typing import ParamSpec, TypeVar
 import click
 
 from asterisk_privacy.daemon.config import DEFAULT_PATH, Config, load
+from asterisk_privacy.daemon.registry_place import home_of
 from asterisk_privacy.errors import ConfigError, OperatorError
 from asterisk_privacy.registry.registry import Registry
 
@@ -67,7 +68,7 @@ def actor() -> str:
 def configured(path: Path) -> Iterator[tuple[Config, Registry]]:
     """The configuration and its registry. A registry that does not exist is not made: it would belong to the wrong user."""
     config = load(path)
-    with Registry.open(config.registry.path, actor=actor(), create=False) as registry:
+    with Registry.open(home_of(config), actor=actor(), create=False) as registry:
         yield config, registry
 
 

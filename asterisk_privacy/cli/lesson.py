@@ -14,7 +14,7 @@ from asterisk_privacy.cli.common import actor, config_option, configured, iso, j
 from asterisk_privacy.cli.purge import Moment
 from asterisk_privacy.daemon.config import Config
 from asterisk_privacy.daemon.deidentifying import deidentify as take_out
-from asterisk_privacy.daemon.purging import Rules, latest_lesson, only_one, to_item
+from asterisk_privacy.daemon.purging import Rules, latest_lesson, to_item
 from asterisk_privacy.daemon.storage import vault_of
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.clock import utc_now
@@ -94,7 +94,7 @@ def lesson(
 
 def _deidentify(settings: Config, registry: Registry, row: RecordingRow, how: How, identities: Sequence[Identity]) -> None:
     vault = vault_of(settings)
-    with only_one(registry.path), Console(stderr=True).status("taking the customer out of it ..."):
+    with registry.only_one(), Console(stderr=True).status("taking the customer out of it ..."):
         take_out(registry, vault, row, how, identities, utc_now())
     copies = sum(listen.what == "copy made" for listen in registry.listens(row.id))
     if copies:

@@ -12,7 +12,6 @@ import click
 from rich.console import Console
 
 from asterisk_privacy.cli.common import FOUND_SOMETHING, config_option, configured, json_option, operator_errors, print_json
-from asterisk_privacy.daemon.purging import only_one
 from asterisk_privacy.daemon.reconciling import Reconciler
 from asterisk_privacy.daemon.storage import vault_of
 from asterisk_privacy.errors import OperatorError
@@ -75,7 +74,7 @@ def reconcile(settle: bool, override_brake: bool, config: Path, as_json: bool) -
     with configured(config) as (settings, registry):
         recipients = Recipients.load(settings.store.recipients)
         reconciler = Reconciler(registry, vault_of(settings, recipients), settings, recipients)
-        with only_one(registry.path), Console(stderr=True).status("comparing files and rows ..."):
+        with registry.only_one(), Console(stderr=True).status("comparing files and rows ..."):
             told = _look(reconciler, now)
             told.brake = None if override_brake or not settle else reconciler.brake(told.counts)
             if settle and told.brake is None:

@@ -12,6 +12,7 @@ import click
 from asterisk_privacy.cli.common import actor, config_option, json_option, operator_errors, print_json
 from asterisk_privacy.cli.tables import print_table
 from asterisk_privacy.daemon.config import Config, load
+from asterisk_privacy.daemon.registry_place import home_of
 from asterisk_privacy.daemon.review_settings import Role
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.registry import Registry
@@ -188,8 +189,8 @@ def _wanted(accounts: Mapping[str, Account], name: str) -> Account:
 
 def _write(settings: Config, accounts: Mapping[str, Account], action: str, name: str, detail: Mapping[str, str]) -> None:
     """The audit row first: an account that nobody can trace is worse than a row without its account."""
-    if settings.registry.path.exists():  # before the daemon's first start there is nothing to listen to
-        with Registry.open(settings.registry.path, actor=actor(), create=False) as registry:
+    if settings.registry.url or settings.registry.path.exists():  # before the daemon's first start there is nothing to listen to
+        with Registry.open(home_of(settings), actor=actor(), create=False) as registry:
             registry.audit(actor(), action, name, detail)
     save(settings.review.accounts, accounts)
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from asterisk_privacy.call.commands import Outcome
 from asterisk_privacy.call.timeline import Span, SpanKind
+from asterisk_privacy.registry.reading import Ours
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import CallRow, RecordingRow, State
 from asterisk_privacy.store.vault import Vault
@@ -42,8 +43,8 @@ def settle_after_crash(registry: Registry, vault: Vault, keep: bool) -> Settled:
     are left open: see `end_calls`."""
     sealed = removed = 0
     now = datetime.now(UTC)
-    writing = {row.id: row.call_id for row in registry.recordings(state=State.WRITING)}
-    purging = {row.id for row in registry.recordings(state=State.PURGING)}
+    writing = {row.id: row.call_id for row in registry.recordings(state=State.WRITING, ours=Ours.OWN)}
+    purging = {row.id for row in registry.recordings(state=State.PURGING, ours=Ours.IN_REACH)}
     for recording_id in set(vault.half_shredded()) - purging:  # those in purging are the purger's: it writes the evidence
         vault.shred_here(recording_id)
     died_while_sealing = set(vault.sealed_here()) & writing.keys()  # the file was sealed, its row not yet
@@ -56,7 +57,7 @@ def settle_after_crash(registry: Registry, vault: Vault, keep: bool) -> Settled:
             if kept.truncated and written is not None:
                 torn[writing[recording_id]] = written
             sealed += 1
-    for row in registry.recordings(state=State.WRITING):
+    for row in registry.recordings(state=State.WRITING, ours=Ours.OWN):
         registry.erase_recording(row.id, now, "the recorder stopped before anything of it was safe")
         removed += 1
     calls = tuple(_left(registry, call, torn) for call in registry.open_calls())

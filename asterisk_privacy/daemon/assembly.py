@@ -35,6 +35,7 @@ from asterisk_privacy.daemon.logs import set_level
 from asterisk_privacy.daemon.metrics_server import MetricsServer
 from asterisk_privacy.daemon.parts import Ears, Service
 from asterisk_privacy.daemon.reach import plain_tcp
+from asterisk_privacy.daemon.registry_place import home_of
 from asterisk_privacy.daemon.reload import Reloader
 from asterisk_privacy.daemon.remembered import Reminders
 from asterisk_privacy.daemon.report import Running
@@ -52,6 +53,8 @@ from asterisk_privacy.store.vault import Vault
 
 LEAST_FREE_BYTES = 64 << 20
 """Below this much room on the recordings' disk no new call is announced or recorded."""
+ANSWER_SECONDS = 10.0
+"""A registry's server that does not answer for so long is taken for lost."""
 
 MOST_STUCK_SECONDS = 5.0
 """Once the registry has refused everything for longer than this, no new call is announced or recorded: its row could not be written."""
@@ -62,14 +65,11 @@ async def assemble(config: Config, path: Path, stack: AsyncExitStack) -> Running
     """Everything but the link to Asterisk, which `serve` runs. `path`: where `config` was read."""
     health = Health()
     _one_daemon_only(config.control.socket.parent / "lock", "control.socket", stack)
-    # and a second one with a run directory of its own would take the first one's open recordings for what a crash left
-    _one_daemon_only(config.registry.path.with_name(config.registry.path.name + ".lock"), "registry.path", stack)
     recipients = Recipients.load(config.store.recipients)
     number_key = load_key(config.registry.number_key)
     access = ari_access(config)
     vault = vault_of(config, recipients)
-    registry = Registry.open(config.registry.path, actor="recorder")
-    ledger = Ledger(registry, health)
+    ledger = Ledger(_own_registry(config, stack), health)
     stack.callback(ledger.close)
     settled = await ledger.ask_once(lambda r: settle_after_crash(r, vault, config.store.unfinished is Unfinished.SEAL))
 
@@ -138,7 +138,7 @@ async def assemble(config: Config, path: Path, stack: AsyncExitStack) -> Running
 def _uploads(config: Config, vault: Vault, health: Health, stack: AsyncExitStack) -> Uploads | None:
     if not config.s3.bucket:
         return None
-    uploads = Uploads(vault, lambda: Registry.open(config.registry.path, actor="recorder"), health, config.s3)
+    uploads = Uploads(vault, lambda: Registry.open(home_of(config), actor="recorder"), health, config.s3)
     uploads.start()
     stack.push_async_callback(asyncio.to_thread, uploads.stop)
     return uploads
@@ -181,6 +181,16 @@ def _one_daemon_only(path: Path, setting: str, stack: AsyncExitStack) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise OperatorError(f"another asterisk-privacy runs already ({path} is held): stop it first") from None
+
+
+def _own_registry(config: Config, stack: AsyncExitStack) -> Registry:
+    """A second daemon, with a run directory of its own, would take the first one's open recordings for what a crash left."""
+    if not config.registry.url:
+        _one_daemon_only(config.registry.path.with_name(config.registry.path.name + ".lock"), "registry.path", stack)
+    registry = Registry.open(home_of(config), actor="recorder", answer_seconds=ANSWER_SECONDS)
+    stack.callback(registry.close)
+    registry.claim_node()
+    return registry
 
 
 def _readiness(directory: Path, ledger: Ledger, uploads: Uploads | None) -> Callable[[], str | None]:

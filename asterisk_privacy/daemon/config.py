@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta
 
-from asterisk_privacy.daemon import review_settings
+from asterisk_privacy.daemon import registry_place, review_settings
 from asterisk_privacy.daemon.config_table import Findings, Place, read_table, show, unknown_keys
 from asterisk_privacy.daemon.settings import (
     Address,
@@ -233,6 +233,7 @@ def _contradictions(config: Config, findings: Findings) -> Iterator[Problem]:
     yield from (problem for problem in problems(config.book) if not findings.has(problem.place))
     yield from _objection(config)
     yield from _review(config)
+    yield from registry_place.problems(config.registry)
     for touched, problem in _absurd(config):
         if not any(findings.has(place) for place in (problem.place, touched)):
             yield problem
@@ -338,6 +339,7 @@ def _absurd_paths(config: Config) -> Iterator[tuple[str, Problem]]:
         "store.recipients": config.store.recipients,
         "registry.path": config.registry.path,
         "registry.number_key": config.registry.number_key,
+        **({"registry.password_file": config.registry.password_file} if config.registry.password_file else {}),
         "registry.checkpoints": config.registry.checkpoints,
         "registry.checkpoint_key": config.registry.checkpoint_key,
         "registry.checkpoint_public_key": config.registry.checkpoint_public_key,

@@ -13,11 +13,11 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from time import monotonic
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from asterisk_privacy.daemon.health import Alarm, Health
 from asterisk_privacy.errors import OperatorError
-from asterisk_privacy.registry.passing import is_passing
+from asterisk_privacy.registry.passing import InDoubt, is_passing
 from asterisk_privacy.registry.registry import Registry
 
 log = logging.getLogger(__name__)
@@ -81,14 +81,20 @@ class Ledger:
 
     def _insist(self, work: Callable[[Registry], T]) -> T:
         remind_at = 0.0
+        doubt: InDoubt | None = None
         while True:
             if self._given_up is not None:
                 raise self._given_up
             try:
-                result = work(self._registry)
+                if doubt is not None and self._registry.was_taken(doubt):
+                    result = cast(T, None)  # done: only its answer was lost
+                else:
+                    doubt = None
+                    result = work(self._registry)
             except OperatorError as error:
                 if not is_passing(error):
                     raise
+                doubt = error if isinstance(error, InDoubt) else doubt
                 now = monotonic()
                 if self._give_up_at is not None and now >= self._give_up_at:
                     self._given_up = error

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from asterisk_privacy.daemon.deidentifying import settle_versions
-from asterisk_privacy.daemon.purging import Rules, make_purger, only_one
+from asterisk_privacy.daemon.purging import Rules, make_purger
 from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.registry.expiry import Expired
 from asterisk_privacy.registry.registry import Registry
@@ -25,7 +25,7 @@ def run_night(
 ) -> Night:
     """OperatorError as the purger's. When its brake holds, rows stay too: the clock or the policy may be wrong."""
     if not dry_run:
-        with only_one(registry.path):
+        with registry.only_one():
             settle_versions(registry, vault)
     purge = make_purger(registry, vault, config.purger, Rules.of(config)).run(now, dry_run, override_brake, explain)
     if purge.brake is not None:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
-from pathlib import Path
 
 from asterisk_privacy.daemon.config import Config, PurgerSettings
-from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.policy.evaluations import Calendar
 from asterisk_privacy.policy.retention import Criterion
 from asterisk_privacy.policy.words import Clause
@@ -53,7 +48,7 @@ AS_PROMISED = Rules()
 def make_purger(registry: Registry, vault: Vault, settings: PurgerSettings | None = None, rules: Rules = AS_PROMISED) -> Purger:
     settings = settings or PurgerSettings()
     rows = RegistryRows(registry, rules)
-    return Purger(rows, vault, settings.brake_percent, settings.brake_at_least, only_one=lambda: only_one(registry.path))
+    return Purger(rows, vault, settings.brake_percent, settings.brake_at_least, only_one=registry.only_one)
 
 
 def to_item(row: RecordingRow, rules: Rules = AS_PROMISED) -> Item:
@@ -184,24 +179,3 @@ class RegistryRows:
 
     def note_purge(self, at: datetime, planned: int, deleted: int, failed: int, dry_run: bool) -> None:
         self._registry.note_purge(at, planned, deleted, failed, dry_run)
-
-
-@contextmanager
-def only_one(registry: Path) -> Iterator[None]:
-    """The daemon's purger or a command's, not both: each would take the other's half-done deletions for the leftovers of a crash.
-
-    The lock is on the registry's directory: no lock file is left behind, or made by root for the daemon to fail on.
-    """
-    descriptor = os.open(registry.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        _take(descriptor, registry)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _take(descriptor: int, registry: Path) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise OperatorError(f"purge of {registry}: another one is running; wait for it, then try again") from None

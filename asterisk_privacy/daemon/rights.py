@@ -10,7 +10,7 @@ from datetime import datetime
 import soundfile
 
 from asterisk_privacy.call.commands import ConsentKind
-from asterisk_privacy.daemon.purging import Rules, only_one, to_item
+from asterisk_privacy.daemon.purging import Rules, to_item
 from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.policy.further import FurtherUse, further_uses
@@ -169,7 +169,7 @@ def _carry_out(registry: Registry, vault: Vault | None, row: RecordingRow, answe
         for name in answer.withdrawn:
             registry.withdraw_purpose(row.id, name, now, asked.reason)
         if answer.erased and vault is not None:
-            with only_one(registry.path):
+            with registry.only_one():
                 _shred(registry, vault, row, f"at the person's request: {asked.reason}", now)
     except OperatorError as error:
         registry.audit(registry.actor, f"subject.{what}-failed", row.id, {"why": type(error).__name__})

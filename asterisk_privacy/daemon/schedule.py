@@ -14,6 +14,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 from asterisk_privacy.daemon import vouching
 from asterisk_privacy.daemon.health import Alarm, Health
 from asterisk_privacy.daemon.night import Night, run_night
+from asterisk_privacy.daemon.registry_place import home_of
 from asterisk_privacy.daemon.request_watch import EVERY_MINUTES, RequestWatch
 from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.errors import OperatorError
@@ -42,7 +43,7 @@ class PurgeSchedule:
         self._scheduler = AsyncIOScheduler(job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1})
         self.last_run: PurgeRow | None = None
         self.overdue = 0
-        self.requests = RequestWatch(lambda: Registry.open(config.registry.path, actor="recorder"), health)
+        self.requests = RequestWatch(lambda: Registry.open(home_of(config), actor="recorder"), health)
 
     @property
     def last(self) -> datetime | None:
@@ -100,11 +101,11 @@ class PurgeSchedule:
             self._health.alarm(Alarm.REGISTRY_FAILED, str(error))
 
     def _last_run(self) -> PurgeRow | None:
-        with Registry.open(self._config.registry.path, actor="purger") as registry:
+        with Registry.open(home_of(self._config), actor="purger") as registry:
             return registry.last_purge()
 
     def _purge(self) -> Night:
-        with Registry.open(self._config.registry.path, actor="purger") as registry:
+        with Registry.open(home_of(self._config), actor="purger") as registry:
             try:
                 return run_night(registry, self._vault, self._config, datetime.now(UTC), dry_run=False)
             finally:

@@ -21,6 +21,8 @@ Text = Annotated[str, Meta(min_length=1, description="text of at least one chara
 AGENTS = Meta(description="a table of agents, each with a list of dates", examples=['{ "PJSIP/anna" = ["2027-02-15"] }'])
 Word = Annotated[str, Meta(pattern="^[A-Za-z0-9_.-]{1,64}$", description="a word of letters, digits, - _ and .")]
 
+NodeName = Annotated[str, Meta(pattern="^[A-Za-z0-9_.-]{0,64}$", description="a name of letters, digits, - _ and .", examples=['"pbx-1"'])]
+
 CountryCode = Annotated[
     str,
     Meta(pattern="^([1-9][0-9]{0,2})?$", description="the digits of a country code without + or 00", examples=['"31"']),
@@ -158,6 +160,9 @@ class S3:
 @dataclass(frozen=True, slots=True)
 class RegistrySettings:
     path: Path = Path("/var/lib/asterisk-privacy/registry.sqlite")
+    url: str = ""  # of a PostgreSQL database in place of the file; see registry_place.py
+    password_file: Path | None = None  # None: systemd's credential "registry.password", PGPASSFILE, a certificate
+    node: NodeName = ""  # whose PBX this is, where several share the registry; empty: the host's name
     number_key: Path = Path("/etc/asterisk-privacy/number.key")  # 32 random bytes in hex
     country_code: CountryCode = ""  # empty: national numbers stay national
     unkept_calls_days: Annotated[int, Meta(ge=1, le=3650)] = RowLife().unkept_calls_days

@@ -12,15 +12,14 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from peewee import SqliteDatabase
+from peewee import Database
 
 from asterisk_privacy.registry.clock import from_ms, to_ms
-from asterisk_privacy.registry.db import RegistryFile, sql
+from asterisk_privacy.registry.engine import Engine, sql
 from asterisk_privacy.registry.migrations.m0001_first import GENESIS
 from asterisk_privacy.registry.models import AuditEntry
 from asterisk_privacy.registry.rows import AuditRow
 
-GUARDS = ("audit_insert", "audit_update", "audit_delete", "audit_head_insert", "audit_head_update", "audit_head_delete")
 _COLUMNS = "seq, at, actor, action, subject, detail, prev, hash"
 
 
@@ -30,10 +29,10 @@ def entry_hash(prev: str, seq: int, at: int, actor: str, action: str, subject: s
     return hashlib.sha256(body.encode("ascii")).hexdigest()
 
 
-def append(file: RegistryFile, db: SqliteDatabase, action: str, subject: str, detail: Mapping[str, str], actor: str | None = None) -> None:
+def append(engine: Engine, db: Database, action: str, subject: str, detail: Mapping[str, str], actor: str | None = None) -> None:
     """Within the caller's transaction, so that a change and its audit row live or die together."""
     entries, prev = sql(db, "SELECT entries, hash FROM audit_head WHERE id = 1").fetchone()
-    seq, at, who = int(entries) + 1, to_ms(file.clock()), actor or file.actor
+    seq, at, who = int(entries) + 1, to_ms(engine.clock()), actor or engine.actor
     text = json.dumps(dict(detail), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     digest = entry_hash(prev, seq, at, who, action, subject, text)
     sql(db, f"INSERT INTO audit ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (seq, at, who, action, subject, text, prev, digest))
@@ -51,11 +50,10 @@ class Walk:
     hashes: Mapping[int, str] | None = None
 
 
-def check(db: SqliteDatabase, start: tuple[int, str] | None = None, wanted: Collection[int] = ()) -> Walk:
+def check(engine: Engine, db: Database, start: tuple[int, str] | None = None, wanted: Collection[int] = ()) -> Walk:
     """The whole chain, or what follows entry `start` (seq, hash); the head, and the guards. One row at a time is in memory."""
     head = sql(db, "SELECT entries, hash FROM audit_head WHERE id = 1").fetchone()
-    guards = {name for (name,) in sql(db, "SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()}
-    walk = _walk(db, start or (0, GENESIS), frozenset(wanted))
+    walk = _walk(engine, db, start or (0, GENESIS), frozenset(wanted))
     if walk.why is not None:
         return walk
     count = walk.entries
@@ -67,9 +65,9 @@ def check(db: SqliteDatabase, start: tuple[int, str] | None = None, wanted: Coll
         return _with_fault(walk, head[0] + 1, f"the head counts {head[0]} entries, but {count} are there: rows were added past it")
     if head[1] != walk.last:
         return _with_fault(walk, count or None, "the last entry is not the one that the head names")
-    missing = [name for name in GUARDS if name not in guards]
+    missing = engine.guards_missing()
     if missing:
-        return _with_fault(walk, None, f"the entries agree, but the guards {', '.join(missing)} were taken from the file")
+        return _with_fault(walk, None, f"the entries agree, but the guards {', '.join(missing)} were taken from the registry")
     return walk
 
 
@@ -77,7 +75,7 @@ def _with_fault(walk: Walk, seq: int | None, why: str) -> Walk:
     return Walk(walk.entries, walk.last, why, seq, walk.hashes)
 
 
-def _walk(db: SqliteDatabase, start: tuple[int, str], wanted: Collection[int]) -> Walk:
+def _walk(engine: Engine, db: Database, start: tuple[int, str], wanted: Collection[int]) -> Walk:
     count, last = start
     if count:
         found = sql(db, "SELECT hash FROM audit WHERE seq = ?", (count,)).fetchone()
@@ -87,7 +85,7 @@ def _walk(db: SqliteDatabase, start: tuple[int, str], wanted: Collection[int]) -
             return Walk(count, last, f"entry {count} is not the one to which the last checkpoint was signed", count)
     bad: tuple[int, str] | None = None
     hashes: dict[int, str] = {}
-    rows = sql(db, f"SELECT {_COLUMNS} FROM audit WHERE seq > ? ORDER BY seq", (count,))
+    rows = engine.stream(f"SELECT {_COLUMNS} FROM audit WHERE seq > ? ORDER BY seq", (count,))
     for seq, at, actor, action, subject, detail, prev, digest in rows:
         count += 1
         if seq in wanted:
@@ -104,9 +102,9 @@ def _walk(db: SqliteDatabase, start: tuple[int, str], wanted: Collection[int]) -
     return Walk(count, last, None if bad is None else bad[1], None if bad is None else bad[0], hashes)
 
 
-def entries(file: RegistryFile, limit: int | None, subject: str | None = None) -> list[AuditRow]:
+def entries(engine: Engine, limit: int | None, subject: str | None = None) -> list[AuditRow]:
     """The newest first."""
-    with file.read() as db:
+    with engine.read() as db:
         query = AuditEntry.select().order_by(AuditEntry.seq.desc()).limit(limit)
         if subject is not None:
             query = query.where(AuditEntry.subject == subject)

@@ -7,21 +7,21 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
-from peewee import SqliteDatabase
+from peewee import SQL, Database
 
 from asterisk_privacy.call.commands import ConsentKind, Outcome
 from asterisk_privacy.call.timeline import Mark, MarkKind, Span, SpanKind
 from asterisk_privacy.registry import audit
 from asterisk_privacy.registry.clock import from_ms, from_ms_or_none, to_ms
-from asterisk_privacy.registry.db import RegistryFile, sql
+from asterisk_privacy.registry.engine import Engine, sql
 from asterisk_privacy.registry.models import Call, Consent
 from asterisk_privacy.registry.rows import LIVING, CallRow, ConsentNote, WrongState
 
 
 def begin(
-    file: RegistryFile, call_id: str, profile: str, at: datetime, customer_hash: str | None, customer_sealed: bytes | None, direction: str
+    engine: Engine, call_id: str, profile: str, at: datetime, customer_hash: str | None, customer_sealed: bytes | None, direction: str
 ) -> None:
-    with file.change() as db:
+    with engine.change() as db:
         Call.insert(
             id=call_id,
             profile=profile,
@@ -31,24 +31,26 @@ def begin(
             customer_sealed=customer_sealed,
             spans="[]",
             marks="[]",
+            node=engine.node,
         ).execute(db)
-        audit.append(file, db, "call.begin", call_id, {"profile": profile, "direction": direction, "at": at.isoformat()})
+        told = {} if engine.node is None else {"node": engine.node}
+        audit.append(engine, db, "call.begin", call_id, {"profile": profile, "direction": direction, "at": at.isoformat(), **told})
 
 
-def note_consent(file: RegistryFile, call_id: str, at: datetime, kind: ConsentKind, key: str | None, detail: str) -> None:
-    with file.change() as db:
+def note_consent(engine: Engine, call_id: str, at: datetime, kind: ConsentKind, key: str | None, detail: str) -> None:
+    with engine.change() as db:
         Consent.insert(call_id=call_id, at=to_ms(at), kind=kind.value, pressed=key, detail=detail).execute(db)
-        audit.append(file, db, f"consent.{kind}", call_id, {"at": at.isoformat(), **({} if key is None else {"key": key})})
+        audit.append(engine, db, f"consent.{kind}", call_id, {"at": at.isoformat(), **({} if key is None else {"key": key})})
 
 
-def tell(file: RegistryFile, call_id: str, agent: str | None, spans: Sequence[Span], marks: Sequence[Mark]) -> None:
-    with file.change() as db:
+def tell(engine: Engine, call_id: str, agent: str | None, spans: Sequence[Span], marks: Sequence[Mark]) -> None:
+    with engine.change() as db:
         story = {"agent": agent, "spans": _dump_spans(spans), "marks": _dump_marks(marks)}
         Call.update(**story).where(Call.id == call_id, Call.ended_at.is_null()).execute(db)
 
 
 def end(
-    file: RegistryFile,
+    engine: Engine,
     call_id: str,
     at: datetime,
     outcome: Outcome,
@@ -56,7 +58,7 @@ def end(
     spans: Sequence[Span],
     marks: Sequence[Mark],
 ) -> None:
-    with file.change() as db:
+    with engine.change() as db:
         changed = (
             Call.update(ended_at=to_ms(at), outcome=outcome.value, agent=agent, spans=_dump_spans(spans), marks=_dump_marks(marks))
             .where(Call.id == call_id, Call.ended_at.is_null())
@@ -64,28 +66,28 @@ def end(
         )
         if not changed:
             raise WrongState(f"call {call_id}: cannot end it: it does not exist or has ended already")
-        audit.append(file, db, "call.end", call_id, {"outcome": outcome.value, "at": at.isoformat()})
-        forget_customer_if_unneeded(file, db, call_id)
+        audit.append(engine, db, "call.end", call_id, {"outcome": outcome.value, "at": at.isoformat()})
+        forget_customer_if_unneeded(engine, db, call_id)
 
 
-def forget_customer_if_unneeded(file: RegistryFile, db: SqliteDatabase, call_id: str) -> None:
+def forget_customer_if_unneeded(engine: Engine, db: Database, call_id: str) -> None:
     """Once a call is over and nothing of it is kept in which the customer is heard, who called is nobody's business any more."""
     query = f"""UPDATE calls SET customer_hash = NULL, customer_sealed = NULL WHERE id = ? AND ended_at IS NOT NULL
         AND (customer_hash IS NOT NULL OR customer_sealed IS NOT NULL)
         AND NOT EXISTS (SELECT 1 FROM recordings r WHERE r.call_id = calls.id AND r.deidentified IS NULL
             AND r.state IN ({", ".join("?" * len(LIVING))}))"""
     if sql(db, query, (call_id, *(state.value for state in LIVING))).rowcount:
-        audit.append(file, db, "call.forget-customer", call_id, {})
+        audit.append(engine, db, "call.forget-customer", call_id, {})
 
 
-def select(file: RegistryFile, *, call_id: str | None, limit: int | None, is_open: bool, customer_hash: str | None) -> list[CallRow]:
+def select(engine: Engine, *, call_id: str | None, limit: int | None, is_open: bool, customer_hash: str | None) -> list[CallRow]:
     """The newest first."""
-    with file.read() as db:
+    with engine.read() as db:
         query = Call.select().order_by(Call.begun_at.desc(), Call.id.desc()).limit(limit)
         if call_id is not None:
             query = query.where(Call.id == call_id)
         if is_open:
-            query = query.where(Call.ended_at.is_null())
+            query = query.where(Call.ended_at.is_null(), SQL(engine.own("t1")))  # t1: what peewee calls the table
         if customer_hash is not None:
             query = query.where(Call.customer_hash == customer_hash)
         found = list(query.execute(db))

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from asterisk_privacy.registry import audit
 from asterisk_privacy.registry.clock import from_ms, from_ms_or_none, to_ms
-from asterisk_privacy.registry.db import RegistryFile, sql
+from asterisk_privacy.registry.engine import Engine, sql
 from asterisk_privacy.registry.rows import State, WrongState
 
 
@@ -53,55 +53,55 @@ class CampaignRow:
 _COLUMNS = "id, purpose, extensions, profiles, from_at, to_at, most, taken, provider, reason, closed_at"
 
 
-def open_campaign(file: RegistryFile, wanted: Designation) -> int:
+def open_campaign(engine: Engine, wanted: Designation) -> int:
     """Returns its number."""
     if not wanted.extensions and not wanted.profiles:
         raise ValueError("a campaign designates extensions or profiles")
     designated = (json.dumps(list(wanted.extensions)), json.dumps(list(wanted.profiles)))
     begin, end = wanted.window
-    with file.change() as db:
-        made = sql(
+    with engine.change() as db:
+        made: int = sql(
             db,
-            "INSERT INTO campaigns (purpose, extensions, profiles, from_at, to_at, most, provider, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO campaigns (purpose, extensions, profiles, from_at, to_at, most, provider, reason) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
             (wanted.purpose, *designated, to_ms(begin), to_ms(end), wanted.most, wanted.provider, wanted.reason),
-        ).lastrowid
-        assert made is not None
+        ).fetchone()[0]
         detail = {"purpose": wanted.purpose, "extensions": ",".join(wanted.extensions), "profiles": ",".join(wanted.profiles)}
         detail |= {"count": str(wanted.most), "from": begin.isoformat(), "to": end.isoformat()}
-        audit.append(file, db, "campaign.open", str(made), {**detail, "provider": wanted.provider, "reason": wanted.reason})
+        audit.append(engine, db, "campaign.open", str(made), {**detail, "provider": wanted.provider, "reason": wanted.reason})
     return made
 
 
-def campaigns(file: RegistryFile) -> list[CampaignRow]:
+def campaigns(engine: Engine) -> list[CampaignRow]:
     """The newest first."""
-    with file.read() as db:
+    with engine.read() as db:
         rows = sql(db, f"SELECT {_COLUMNS} FROM campaigns ORDER BY id DESC").fetchall()
     return [_row(row) for row in rows]
 
 
-def close_campaign(file: RegistryFile, number: int, at: datetime) -> None:
-    with file.change() as db:
+def close_campaign(engine: Engine, number: int, at: datetime) -> None:
+    with engine.change() as db:
         if not sql(db, "UPDATE campaigns SET closed_at = ? WHERE id = ? AND closed_at IS NULL", (to_ms(at), number)).rowcount:
             raise WrongState(f"campaign {number}: does not exist or is closed already; see campaign list")
-        audit.append(file, db, "campaign.close", str(number), {"at": at.isoformat()})
+        audit.append(engine, db, "campaign.close", str(number), {"at": at.isoformat()})
 
 
-def join(file: RegistryFile, purpose: str, call_id: str, profile: str, agent: str, now: datetime) -> bool:
+def join(engine: Engine, purpose: str, call_id: str, profile: str, agent: str, now: datetime) -> bool:
     """Whether an active campaign takes this call; it then counts, under the write lock, so that the count is hard."""
-    with file.change() as db:
+    with engine.change() as db:
         rows = sql(db, f"SELECT {_COLUMNS} FROM campaigns WHERE purpose = ? AND closed_at IS NULL ORDER BY id", (purpose,)).fetchall()
         for campaign in map(_row, rows):
             if campaign.active(now) and campaign.covers(profile, agent):
                 sql(db, "UPDATE campaigns SET taken = taken + 1 WHERE id = ?", (campaign.id,))
                 sql(db, "INSERT INTO campaign_calls (campaign_id, call_id) VALUES (?, ?)", (campaign.id, call_id))
-                audit.append(file, db, "campaign.take", call_id, {"campaign": str(campaign.id), "at": now.isoformat()})
+                audit.append(engine, db, "campaign.take", call_id, {"campaign": str(campaign.id), "at": now.isoformat()})
                 return True
     return False
 
 
-def hand_over(file: RegistryFile, recording_id: str, to: str, at: datetime) -> None:
+def hand_over(engine: Engine, recording_id: str, to: str, at: datetime) -> None:
     """Notes that a copy goes to the provider of the recording's campaign; to nobody else, and for no other recording (R25)."""
-    with file.change() as db:
+    with engine.change() as db:
         found = sql(
             db,
             "SELECT c.id, c.provider, r.state FROM recordings r JOIN campaign_calls k ON k.call_id = r.call_id "
@@ -116,7 +116,7 @@ def hand_over(file: RegistryFile, recording_id: str, to: str, at: datetime) -> N
             raise WrongState(f"recording {recording_id}: is {state}; only a sealed recording can be handed over")
         if provider != to:
             raise WrongState(f"recording {recording_id}: campaign {number} names {provider}, not {to}; open another campaign")
-        audit.append(file, db, "recording.hand-over", recording_id, {"campaign": str(number), "to": to, "at": at.isoformat()})
+        audit.append(engine, db, "recording.hand-over", recording_id, {"campaign": str(number), "to": to, "at": at.isoformat()})
 
 
 def _row(row: tuple[int, str, str, str, int, int, int, int, str, str, int | None]) -> CampaignRow:

@@ -10,13 +10,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
-from peewee import SqliteDatabase
+from peewee import Database
 
 from asterisk_privacy.policy.cases import CaseKind, Step, objection
 from asterisk_privacy.registry import audit
 from asterisk_privacy.registry.case_rows import CaseNote, CaseRow
 from asterisk_privacy.registry.clock import from_ms, from_ms_or_none, to_ms
-from asterisk_privacy.registry.db import RegistryFile, sql
+from asterisk_privacy.registry.engine import Engine, sql
 from asterisk_privacy.registry.recordings import state_of
 from asterisk_privacy.registry.rows import State, WrongState
 
@@ -27,23 +27,23 @@ def digest(words: str) -> str:
     return hashlib.sha256(words.encode()).hexdigest()
 
 
-def open_(file: RegistryFile, kind: CaseKind, reference: str, at: datetime, by: str, note: str) -> CaseRow:
+def open_(engine: Engine, kind: CaseKind, reference: str, at: datetime, by: str, note: str) -> CaseRow:
     if not reference.strip() or len(reference) > REFERENCE_MAX or not reference.isprintable():
         raise WrongState(f"case {reference[:40]!r}: a reference is 1 to {REFERENCE_MAX} printable characters: the number in your system")
-    if at > file.clock():
+    if at > engine.clock():
         raise WrongState(f"case {reference}: {at:%Y-%m-%d %H:%M} is still to come; write down what happened")
-    with file.change() as db:
+    with engine.change() as db:
         if sql(db, "SELECT 1 FROM cases WHERE reference = ?", (reference,)).fetchone():
             raise WrongState(f"case {reference}: exists already; link recordings to it, or reopen it if it is closed")
         sql(db, "INSERT INTO cases (kind, reference, opened_at) VALUES (?, ?, ?)", (kind.value, reference, to_ms(at)))
         case_id = int(sql(db, "SELECT id FROM cases WHERE reference = ?", (reference,)).fetchone()[0])
-        _note(file, db, case_id, Step.OPENED, at, by, note, {"kind": kind.value, "reference_sha256": digest(reference)})
+        _note(engine, db, case_id, Step.OPENED, at, by, note, {"kind": kind.value, "reference_sha256": digest(reference)})
         return wanted(db, reference)
 
 
-def link(file: RegistryFile, reference: str, recording_id: str, at: datetime, by: str) -> CaseRow:
+def link(engine: Engine, reference: str, recording_id: str, at: datetime, by: str) -> CaseRow:
     """Nothing happens when it is linked already."""
-    with file.change() as db:
+    with engine.change() as db:
         case = wanted(db, reference)
         if case.closed_at is not None:
             raise WrongState(f"case {reference}: is closed since {case.closed_at:%Y-%m-%d}; reopen it, or open another")
@@ -53,13 +53,13 @@ def link(file: RegistryFile, reference: str, recording_id: str, at: datetime, by
         if recording_id not in case.recordings:
             values = (case.id, recording_id, to_ms(at), by)
             sql(db, "INSERT INTO case_links (case_id, recording_id, at, by) VALUES (?, ?, ?, ?)", values)
-            audit.append(file, db, "case.link", recording_id, {"case": str(case.id), "at": at.isoformat()}, actor=by)
+            audit.append(engine, db, "case.link", recording_id, {"case": str(case.id), "at": at.isoformat()}, actor=by)
         return wanted(db, reference)
 
 
-def unlink(file: RegistryFile, reference: str, recording_id: str, at: datetime, by: str, reason: str) -> CaseRow:
+def unlink(engine: Engine, reference: str, recording_id: str, at: datetime, by: str, reason: str) -> CaseRow:
     """WrongState when it is not linked, or a legal hold on the case keeps it."""
-    with file.change() as db:
+    with engine.change() as db:
         case = wanted(db, reference)
         if recording_id not in case.recordings:
             raise WrongState(f"case {reference}: recording {recording_id} is not linked to it")
@@ -68,18 +68,18 @@ def unlink(file: RegistryFile, reference: str, recording_id: str, at: datetime, 
             raise WrongState(f"case {reference}: is under legal hold {held[0]}, which keeps its recordings; release that first")
         sql(db, "DELETE FROM case_links WHERE case_id = ? AND recording_id = ?", (case.id, recording_id))
         detail = {"case": str(case.id), "at": at.isoformat(), "reason_sha256": digest(reason)}
-        audit.append(file, db, "case.unlink", recording_id, detail, actor=by)
+        audit.append(engine, db, "case.unlink", recording_id, detail, actor=by)
         return wanted(db, reference)
 
 
-def step(file: RegistryFile, reference: str, kind: Step, at: datetime, by: str, note: str) -> CaseRow:
+def step(engine: Engine, reference: str, kind: Step, at: datetime, by: str, note: str) -> CaseRow:
     """An event, the closing or the reopening. WrongState says why it cannot be."""
-    with file.change() as db:
+    with engine.change() as db:
         case = wanted(db, reference)
-        why_not = objection(case.case, kind, at, file.clock())
+        why_not = objection(case.case, kind, at, engine.clock())
         if why_not is not None:
             raise WrongState(f"case {reference}: {why_not}")
-        _note(file, db, case.id, kind, at, by, note, {})
+        _note(engine, db, case.id, kind, at, by, note, {})
         closed = wanted(db, reference).case.closed_at
         sql(db, "UPDATE cases SET closed_at = ? WHERE id = ?", (None if closed is None else to_ms(closed), case.id))
         if kind is Step.REOPENED:
@@ -87,14 +87,14 @@ def step(file: RegistryFile, reference: str, kind: Step, at: datetime, by: str, 
         return wanted(db, reference)
 
 
-def wanted(db: SqliteDatabase, reference: str) -> CaseRow:
+def wanted(db: Database, reference: str) -> CaseRow:
     found = select(db, reference=reference)
     if not found:
         raise WrongState(f"case {reference}: is unknown; see: asterisk-privacy case list")
     return found[0]
 
 
-def select(db: SqliteDatabase, reference: str | None = None, among: Sequence[str] | None = None) -> list[CaseRow]:
+def select(db: Database, reference: str | None = None, among: Sequence[str] | None = None) -> list[CaseRow]:
     """That one, or those of the recordings `among` these ids, or all; the oldest first."""
     where, values = "", tuple(among or ())
     if reference is not None:
@@ -125,10 +125,8 @@ def select(db: SqliteDatabase, reference: str | None = None, among: Sequence[str
     ]
 
 
-def _note(
-    file: RegistryFile, db: SqliteDatabase, case_id: int, kind: Step, at: datetime, by: str, note: str, detail: dict[str, str]
-) -> None:
+def _note(engine: Engine, db: Database, case_id: int, kind: Step, at: datetime, by: str, note: str, detail: dict[str, str]) -> None:
     values = (case_id, kind.value, to_ms(at), by, note)
     sql(db, "INSERT INTO case_events (case_id, kind, at, by, note) VALUES (?, ?, ?, ?, ?)", values)
     told = {**detail, "at": at.isoformat(), "note_sha256": digest(note)}
-    audit.append(file, db, f"case.{kind}", f"case-{case_id}", told, actor=by)
+    audit.append(engine, db, f"case.{kind}", f"case-{case_id}", told, actor=by)

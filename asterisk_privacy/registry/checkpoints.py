@@ -12,12 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from peewee import SqliteDatabase
+from peewee import Database
 
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry import audit
 from asterisk_privacy.registry.checkpoint import Checkpoint
-from asterisk_privacy.registry.db import RegistryFile, sql
+from asterisk_privacy.registry.engine import Engine, sql
 from asterisk_privacy.registry.signing import Signer
 
 ACTION = "audit.checkpoint"
@@ -32,28 +32,28 @@ class NotWritten(OperatorError):
     """The checkpoint is in the registry, its file could not be written; the next checkpoint writes both."""
 
 
-def stored(db: SqliteDatabase) -> list[Checkpoint]:
+def stored(db: Database) -> list[Checkpoint]:
     return [Checkpoint(*row) for row in sql(db, f"SELECT {_COLUMNS} FROM checkpoints ORDER BY number")]
 
 
-def announced(db: SqliteDatabase) -> dict[int, int]:
+def announced(db: Database) -> dict[int, int]:
     """Numbers of checkpoints of which the trail itself tells, with the entry that does."""
     rows = sql(db, "SELECT seq, detail FROM audit WHERE action = 'audit.checkpoint' ORDER BY seq").fetchall()
     told: Mapping[int, str] = {seq: str(json.loads(detail).get("number", "")) for seq, detail in rows if _is_object(detail)}
     return {int(number): seq for seq, number in told.items() if number.isdigit()}
 
 
-def make(file: RegistryFile, signer: Signer, beside: Path) -> Checkpoint:
+def make(engine: Engine, signer: Signer, beside: Path) -> Checkpoint:
     """Signs the trail as it stands, once its chain was walked from the last checkpoint on: Broken if it is not sound, NotWritten when only
     the file fails."""
-    _walk(file)  # most of it without the write lock
-    with file.change() as db:
+    _walk(engine)  # most of it without the write lock
+    with engine.change() as db:
         last = stored(db)[-1:]
         number = max([*(c.number for c in last), *announced(db)], default=0) + 1
-        audit.append(file, db, ACTION, "", {"number": str(number)})
-        _refuse_broken(file, audit.check(db, _start(last)))
+        audit.append(engine, db, ACTION, "", {"number": str(number)})
+        _refuse_broken(engine, audit.check(engine, db, _start(last)))
         entries, head = sql(db, "SELECT entries, hash FROM audit_head WHERE id = 1").fetchone()
-        unsigned = Checkpoint(number, int(entries), head, file.clock().isoformat(timespec="seconds"), signer.key_id, "")
+        unsigned = Checkpoint(number, int(entries), head, engine.clock().isoformat(timespec="seconds"), signer.key_id, "")
         made = Checkpoint(**{**asdict(unsigned), "signature": signer.sign(unsigned.message)})
         sql(db, f"INSERT INTO checkpoints ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)", tuple(asdict(made).values()))
         known = stored(db)
@@ -61,18 +61,18 @@ def make(file: RegistryFile, signer: Signer, beside: Path) -> Checkpoint:
     return made
 
 
-def _walk(file: RegistryFile) -> None:
-    with file.read() as db:
-        _refuse_broken(file, audit.check(db, _start(stored(db)[-1:])))
+def _walk(engine: Engine) -> None:
+    with engine.read() as db:
+        _refuse_broken(engine, audit.check(engine, db, _start(stored(db)[-1:])))
 
 
 def _start(last: Sequence[Checkpoint]) -> tuple[int, str] | None:
     return (last[0].entries, last[0].head) if last else None
 
 
-def _refuse_broken(file: RegistryFile, walked: audit.Walk) -> None:
+def _refuse_broken(engine: Engine, walked: audit.Walk) -> None:
     if walked.why is not None:
-        raise Broken(f"audit trail of {file.path}: {walked.why}; no checkpoint was signed; see: asterisk-privacy audit verify")
+        raise Broken(f"audit trail of {engine.where}: {walked.why}; no checkpoint was signed; see: asterisk-privacy audit verify")
 
 
 def _append(path: Path, known: Sequence[Checkpoint]) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from peewee import SqliteDatabase
+from peewee import Database
 
-from asterisk_privacy.registry.db import sql
+from asterisk_privacy.registry.engine import sql
 
 
-def held(db: SqliteDatabase, recording_id: str) -> int | None:
+def held(db: Database, recording_id: str) -> int | None:
     """Id of a hold in force on the recording. Looked at in the transaction that would begin its deletion."""
     found = sql(
         db,
@@ -18,7 +18,7 @@ def held(db: SqliteDatabase, recording_id: str) -> int | None:
     return None if found is None else int(found)
 
 
-def forget_words(db: SqliteDatabase, recording_id: str) -> None:
+def forget_words(db: Database, recording_id: str) -> None:
     """Once a case is closed and none of its recordings is left, its notes go; and those of the recording's own holds and lessons."""
     sql(
         db,

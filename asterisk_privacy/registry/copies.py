@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from peewee import SqliteDatabase
+from peewee import Database
 
 from asterisk_privacy.registry.clock import from_ms
-from asterisk_privacy.registry.db import RegistryFile, sql
+from asterisk_privacy.registry.engine import Engine, sql
 
 # Each leaves the recording's audio somewhere else. The person who made the copy must delete it, or say why he may keep it.
 LEAVING = ("recording.export", "recording.subject-copy", "recording.hand-over")
@@ -19,7 +19,7 @@ def told_in(evidence: str, copies: Sequence[str]) -> str:
     return evidence if not copies else json.dumps({**json.loads(evidence), "copies": list(copies)}, sort_keys=True)
 
 
-def of(file: RegistryFile, db: SqliteDatabase, recording_id: str) -> list[str]:
+def of(engine: Engine, db: Database, recording_id: str) -> list[str]:
     """One line each. Backups of the disk are not known here: how long those live is written in your own backup plan."""
     marks = ", ".join("?" * len(LEAVING))
     query = f"SELECT seq, at, actor, action, detail FROM audit WHERE subject = ? AND action IN ({marks}) ORDER BY seq"
@@ -28,9 +28,9 @@ def of(file: RegistryFile, db: SqliteDatabase, recording_id: str) -> list[str]:
         for seq, at, actor, action, detail in sql(db, query, (recording_id, *LEAVING))
     ]
     for (begun,) in sql(db, "SELECT recorded_at FROM recordings WHERE id = ?", (recording_id,)).fetchall():
-        for path in sorted(file.path.parent.glob(f"{file.path.name}.schema-*")):
-            if path.stat().st_mtime * 1000 >= begun:
-                found.append(f"its row in {path.name}, the copy of the registry from before an upgrade; removed by itself after 30 days")
+        for name, at in engine.copies():
+            if at >= begun:
+                found.append(f"its row in {name}, the copy of the registry from before an upgrade; removed by itself after 30 days")
     return found
 
 

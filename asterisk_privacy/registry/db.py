@@ -7,6 +7,7 @@ database thread. A lock keeps two threads from mixing their transactions. Other 
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import sqlite3
 import stat
@@ -15,11 +16,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import cast
+from typing import Any
 
 from peewee import IntegrityError, PeeweeException, SqliteDatabase
 
 from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.registry import file_copies
+from asterisk_privacy.registry.engine import Engine, sql
+from asterisk_privacy.registry.migrations import GUARDS, STEPS
+
+__all__ = ["RegistryFile", "sql"]
 
 PRAGMAS = {
     "foreign_keys": 1,
@@ -29,21 +35,16 @@ PRAGMAS = {
 _SIDECARS = ("", "-wal", "-shm")
 
 
-def sql(db: SqliteDatabase, statement: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
-    """Plain SQL, where peewee's expressions would say less or cost more."""
-    return cast("Callable[[str, Sequence[object]], sqlite3.Cursor]", db.execute_sql)(statement, values)
-
-
-class RegistryFile:
-    """`actor` stands in the audit rows of whoever uses this object; `clock` times them."""
+class RegistryFile(Engine):
+    """`busy_seconds`: how long to wait for another process."""
 
     def __init__(self, path: Path, actor: str, clock: Callable[[], datetime], busy_seconds: float) -> None:
+        super().__init__(actor, clock)
         self.path = path
-        self.actor = actor
-        self.clock = clock
+        self.where = str(path)
         self.busy_seconds = busy_seconds
         self._lock = threading.RLock()
-        self.db = SqliteDatabase(
+        self.db: SqliteDatabase = SqliteDatabase(
             str(path), pragmas=PRAGMAS, timeout=busy_seconds, thread_safe=False, autoconnect=False, check_same_thread=False
         )
 
@@ -104,6 +105,44 @@ class RegistryFile:
         """Empties the write-ahead log into the file, as far as other processes let it."""
         with self._lock, self.errors():
             sql(self.db, "PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def stream(self, statement: str, values: Sequence[object] = ()) -> Iterator[Any]:
+        return iter(sql(self.db, statement, values))
+
+    @contextmanager
+    def only_one(self) -> Iterator[None]:
+        """The daemon's purger or a command's, not both: each would take the other's half-done deletions for the leftovers of a crash.
+
+        The lock is on the registry's directory: no lock file is left behind, or made by root for the daemon to fail on.
+        """
+        descriptor = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise OperatorError(f"purge of {self.path}: another one is running; wait for it, then try again") from None
+            yield
+        finally:
+            os.close(descriptor)
+
+    def tables(self) -> set[str]:
+        return {name for (name,) in sql(self.db, "SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()}
+
+    def guards_missing(self) -> list[str]:
+        there = {name for (name,) in sql(self.db, "SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()}
+        return [name for name in GUARDS if name not in there]
+
+    def steps(self) -> Sequence[Sequence[str]]:
+        return STEPS
+
+    def before_upgrade(self, version: int) -> str:
+        return file_copies.make(self.path, version, self.clock()).name
+
+    def copies(self) -> list[tuple[str, int]]:
+        return [(path.name, int(path.stat().st_mtime * 1000)) for path in file_copies.of(self.path)]
+
+    def forget_copies(self) -> list[str]:
+        return file_copies.forget(self.path, self.clock())
 
     @contextmanager
     def errors(self) -> Iterator[None]:

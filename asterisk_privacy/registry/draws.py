@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from peewee import SqliteDatabase
+from peewee import Database
 
 from asterisk_privacy.policy.sampling import reservoir_place
-from asterisk_privacy.registry.db import RegistryFile, sql
+from asterisk_privacy.registry.engine import Engine, sql
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +24,13 @@ class Place:
     number: int
 
 
-def draw_place(file: RegistryFile, purpose: str, agent: str, period: str, calls: int, draw: Callable[[int], int]) -> Place | None:
+def draw_place(engine: Engine, purpose: str, agent: str, period: str, calls: int, draw: Callable[[int], int]) -> Place | None:
     """Counts this call, and says which place it takes, if any. A place whose recording somebody has worked with already is not free."""
-    with file.change() as db:
+    with engine.change() as db:
         sql(
             db,
             "INSERT INTO quota_counts (purpose, agent, period, seen) VALUES (?, ?, ?, 1) "
-            "ON CONFLICT (purpose, agent, period) DO UPDATE SET seen = seen + 1",
+            "ON CONFLICT (purpose, agent, period) DO UPDATE SET seen = quota_counts.seen + 1",
             (purpose, agent, period),
         )
         counted = sql(db, "SELECT seen FROM quota_counts WHERE purpose = ? AND agent = ? AND period = ?", (purpose, agent, period))
@@ -42,13 +42,14 @@ def draw_place(file: RegistryFile, purpose: str, agent: str, period: str, calls:
         return None if holder is not None and _worked_with(db, holder) else place
 
 
-def take_place(file: RegistryFile, place: Place, recording_id: str) -> str | None:
+def take_place(engine: Engine, place: Place, recording_id: str) -> str | None:
     """`recording_id` is sealed and holds the place now. Returns the recording that held it and is to let go of the purpose, if any."""
-    with file.change() as db:
+    with engine.change() as db:
         holder = _holder(db, place)
         sql(
             db,
-            "INSERT OR REPLACE INTO quota_places (purpose, agent, period, place, recording_id) VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO quota_places (purpose, agent, period, place, recording_id) VALUES (?, ?, ?, ?, ?) "
+            "ON CONFLICT (purpose, agent, period, place) DO UPDATE SET recording_id = excluded.recording_id",
             (place.purpose, place.agent, place.period, place.number, recording_id),
         )
         if holder is None or holder == recording_id or _worked_with(db, holder):
@@ -62,7 +63,7 @@ def take_place(file: RegistryFile, place: Place, recording_id: str) -> str | Non
         return holder if serves else None
 
 
-def _holder(db: SqliteDatabase, place: Place) -> str | None:
+def _holder(db: Database, place: Place) -> str | None:
     found = sql(
         db,
         "SELECT recording_id FROM quota_places WHERE purpose = ? AND agent = ? AND period = ? AND place = ?",
@@ -71,6 +72,6 @@ def _holder(db: SqliteDatabase, place: Place) -> str | None:
     return None if found is None else str(found[0])
 
 
-def _worked_with(db: SqliteDatabase, recording_id: str) -> bool:
+def _worked_with(db: Database, recording_id: str) -> bool:
     """Reviewed, say: to replace it then would only add to the quota."""
     return sql(db, "SELECT 1 FROM milestones WHERE recording_id = ? LIMIT 1", (recording_id,)).fetchone() is not None

@@ -16,14 +16,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from peewee import SqliteDatabase
+from peewee import Database
 
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.policy.facts import Milestone
 from asterisk_privacy.policy.retention import Criterion, criterion_from_mapping
 from asterisk_privacy.registry.case_rows import NOTHING, Circumstances
 from asterisk_privacy.registry.clock import from_ms, to_ms
-from asterisk_privacy.registry.db import RegistryFile, sql
+from asterisk_privacy.registry.engine import Engine, sql
 from asterisk_privacy.registry.holds import circumstances
 from asterisk_privacy.registry.reading import notes_of
 from asterisk_privacy.registry.restrictions import load as load_restrictions
@@ -32,8 +32,8 @@ from asterisk_privacy.registry.rows import effective_milestones
 CHUNK = 1000  # recordings read at once: memory does not grow with the registry
 _FOR_EVER = 1 << 62
 
-_COUNT = "SELECT count(*) FROM recordings WHERE state = 'sealed'"
-_UPTO = "SELECT rowid FROM recordings WHERE state = 'sealed' AND eventful = ? AND promise_set IS ? AND recorded_at <= ?"
+_COUNT = "SELECT count(*) FROM recordings r WHERE state = 'sealed' AND {reach}"
+_UPTO = "SELECT rowid FROM recordings r WHERE {reach} AND state = 'sealed' AND eventful = ? AND promise_set IS ? AND recorded_at <= ?"
 _ROWS = """SELECT r.id, r.recorded_at, r.promise_set, r.eventful, {agent} FROM recordings r {calls}
     WHERE r.rowid IN ({among}) AND +r.state = 'sealed'"""  # +: no index of states, the ids are few
 
@@ -87,37 +87,38 @@ class Candidate(NamedTuple):
     own: Own = AGE_ONLY
 
 
-def promise_sets(file: RegistryFile) -> list[PromiseSet]:
+def promise_sets(engine: Engine) -> list[PromiseSet]:
     """Every combination that was ever promised: a handful, however many recordings."""
-    with file.read() as db:
+    with engine.read() as db:
         return list(_sets(db).values())
 
 
-def sealed_count(file: RegistryFile) -> int:
-    with file.read() as db:
-        return int(sql(db, _COUNT).fetchone()[0])
+def sealed_count(engine: Engine) -> int:
+    with engine.read() as db:
+        return int(sql(db, _COUNT.format(reach=engine.in_reach("r"))).fetchone()[0])
 
 
-def maybe_due(file: RegistryFile, borders: Mapping[int, Borders], with_agents: bool) -> Iterator[Candidate]:
+def maybe_due(engine: Engine, borders: Mapping[int, Borders], with_agents: bool) -> Iterator[Candidate]:
     """What is sealed and not younger than the borders of its set of promises (by its number), or without a promise; in no order.
 
     OperatorError for a candidate whose promise cannot be read.
     """
     found: array[int] = array("q")
-    with file.read() as db:
+    upto_border = _UPTO.format(reach=engine.in_reach("r"))
+    with engine.read() as db:
         for number, of_set in (*borders.items(), (None, NO_BORDERS)):
             for eventful, border in ((0, of_set.by_age), (1, of_set.whatever)):
                 upto = _FOR_EVER if border is None else to_ms(border)
-                found.extend(rowid for (rowid,) in sql(db, _UPTO, (eventful, number, upto)))
+                found.extend(rowid for (rowid,) in engine.stream(upto_border, (eventful, number, upto)))
     found = array("q", sorted(found))  # neighbours in the file are read together
     sets: dict[int, PromiseSet] = {}
     for start in range(0, len(found), CHUNK):
-        with file.read() as db:
+        with engine.read() as db:
             chunk = _read(db, found[start : start + CHUNK], sets, with_agents)
         yield from chunk
 
 
-def _read(db: SqliteDatabase, rowids: Sequence[int], sets: dict[int, PromiseSet], with_agents: bool) -> list[Candidate]:
+def _read(db: Database, rowids: Sequence[int], sets: dict[int, PromiseSet], with_agents: bool) -> list[Candidate]:
     parts = {"agent": "c.agent", "calls": "JOIN calls c ON c.id = r.call_id"} if with_agents else {"agent": "NULL", "calls": ""}
     rows = sql(db, _ROWS.format(among=", ".join("?" * len(rowids)), **parts), rowids).fetchall()
     if any(number is not None and number not in sets for _, _, number, _, _ in rows):
@@ -133,7 +134,7 @@ def _read(db: SqliteDatabase, rowids: Sequence[int], sets: dict[int, PromiseSet]
     return chunk
 
 
-def _own(db: SqliteDatabase, ids: Sequence[str]) -> dict[str, Own]:
+def _own(db: Database, ids: Sequence[str]) -> dict[str, Own]:
     if not ids:
         return {}
     among = f"r.id IN ({', '.join('?' * len(ids))})"
@@ -155,7 +156,7 @@ def _own(db: SqliteDatabase, ids: Sequence[str]) -> dict[str, Own]:
     }
 
 
-def _sets(db: SqliteDatabase) -> dict[int, PromiseSet]:
+def _sets(db: Database) -> dict[int, PromiseSet]:
     found = {}
     for number, text in sql(db, "SELECT id, promises FROM promise_sets"):
         promises = tuple(Promised(name, title, _criterion(criterion)) for name, title, criterion in json.loads(text))

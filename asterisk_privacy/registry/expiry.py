@@ -13,14 +13,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
 
-from peewee import SqliteDatabase
+from peewee import Database
 
 from asterisk_privacy.policy.purpose import Period
 from asterisk_privacy.policy.row_life import RowLife
 from asterisk_privacy.policy.sampling import period_of
 from asterisk_privacy.registry import audit
 from asterisk_privacy.registry.clock import to_ms
-from asterisk_privacy.registry.db import RegistryFile, sql
+from asterisk_privacy.registry.engine import Engine, sql
 
 BATCH = 1000  # calls in one transaction and one audit entry: the daemon's own rows must not wait for more
 
@@ -65,10 +65,10 @@ class Expired:
         return self != Expired()
 
 
-def would_expire(file: RegistryFile, now: datetime, life: RowLife) -> Expired:
+def would_expire(engine: Engine, now: datetime, life: RowLife) -> Expired:
     """What the next run would take, by now."""
     unkept, evidence = {"before": to_ms(life.unkept_before(now))}, {"before": to_ms(life.evidence_before(now))}
-    with file.read() as db:
+    with engine.read() as db:
         gone = _count(db, DELETED, evidence)
         reduced = f"{TALKATIVE} AND c.id NOT IN ({DELETED.replace(':before', ':evidence')})"
         return Expired(
@@ -79,28 +79,28 @@ def would_expire(file: RegistryFile, now: datetime, life: RowLife) -> Expired:
         )
 
 
-def expire(file: RegistryFile, now: datetime, life: RowLife) -> Expired:
+def expire(engine: Engine, now: datetime, life: RowLife) -> Expired:
     """In batches, each with its audit entry; on an ordinary night one. It goes on where it was cut off."""
     unkept, evidence = to_ms(life.unkept_before(now)), to_ms(life.evidence_before(now))
     # the oldest evidence first: what goes as a whole need not be reduced before
     wanted = {"evidence": (DELETED, evidence), "unkept": (UNKEPT, unkept), "reduced": (TALKATIVE, unkept), "cases": (OLD_CASES, evidence)}
     total = Expired()
     while wanted:
-        with file.read() as db:  # searching takes its time; the daemon must be able to write meanwhile
+        with engine.read() as db:  # searching takes its time; the daemon must be able to write meanwhile
             found = {kind: _ids(db, query, before) for kind, (query, before) in wanted.items()}
         if any(found.values()):
-            total += _batch(file, wanted, found, now)
+            total += _batch(engine, wanted, found, now)
         wanted = {kind: search for kind, search in wanted.items() if len(found[kind]) == BATCH}
-    with file.change() as db:
+    with engine.change() as db:
         _forget_quotas(db, now)
-    file.fold()  # what went must not live on in the write-ahead log
+    engine.fold()  # what went must not live on in the write-ahead log
     return total
 
 
-def _batch(file: RegistryFile, wanted: Mapping[str, tuple[str, int]], found: Mapping[str, Sequence[str]], now: datetime) -> Expired:
+def _batch(engine: Engine, wanted: Mapping[str, tuple[str, int]], found: Mapping[str, Sequence[str]], now: datetime) -> Expired:
     """What was found, as far as nothing protects it by now."""
     counts = dict.fromkeys(_WAYS, 0)
-    with file.change() as db:
+    with engine.change() as db:
         for kind, ids in found.items():
             query, before = wanted[kind]
             still = _ids(db, query, before, None if kind == "cases" else ids)  # a case may have lost its last recording just now
@@ -108,11 +108,11 @@ def _batch(file: RegistryFile, wanted: Mapping[str, tuple[str, int]], found: Map
             counts[kind] = len(still)
         done = Expired(**counts)
         if done:
-            audit.append(file, db, "rows.expire", "", {"at": now.isoformat(), **{kind: str(count) for kind, count in counts.items()}})
+            audit.append(engine, db, "rows.expire", "", {"at": now.isoformat(), **{kind: str(count) for kind, count in counts.items()}})
     return done
 
 
-def _delete_calls(db: SqliteDatabase, calls: Sequence[str]) -> None:
+def _delete_calls(db: Database, calls: Sequence[str]) -> None:
     recordings = f"SELECT id FROM recordings WHERE call_id IN ({_marks(calls)})"
     for table in OF_RECORDINGS:
         sql(db, f"DELETE FROM {table} WHERE recording_id IN ({recordings})", calls)
@@ -121,7 +121,7 @@ def _delete_calls(db: SqliteDatabase, calls: Sequence[str]) -> None:
     sql(db, f"DELETE FROM calls WHERE id IN ({_marks(calls)})", calls)
 
 
-def _forget_quotas(db: SqliteDatabase, now: datetime) -> None:
+def _forget_quotas(db: Database, now: datetime) -> None:
     """How many calls an agent had in a period that is over, once no recording of it is left. A day more on both sides, for time zones."""
     running = tuple({period_of((now + timedelta(days=n)).date(), per) for n in (-1, 0, 1) for per in Period})
     gone = "SELECT id FROM recordings WHERE state IN ('purged', 'erased')"
@@ -130,11 +130,11 @@ def _forget_quotas(db: SqliteDatabase, now: datetime) -> None:
     sql(db, f"DELETE FROM quota_counts AS q WHERE period NOT IN ({_marks(running)}) AND NOT EXISTS ({held})", running)
 
 
-def _reduce(db: SqliteDatabase, calls: Sequence[str]) -> None:
+def _reduce(db: Database, calls: Sequence[str]) -> None:
     sql(db, f"UPDATE calls SET agent = NULL, spans = '[]', marks = '[]' WHERE id IN ({_marks(calls)})", calls)
 
 
-def _delete_cases(db: SqliteDatabase, cases: Sequence[str]) -> None:
+def _delete_cases(db: Database, cases: Sequence[str]) -> None:
     for table, column in (("legal_holds", "case_id"), ("case_events", "case_id"), ("cases", "id")):
         sql(db, f"DELETE FROM {table} WHERE {column} IN ({_marks(cases)})", cases)
 
@@ -142,18 +142,18 @@ def _delete_cases(db: SqliteDatabase, cases: Sequence[str]) -> None:
 _WAYS = {"evidence": _delete_calls, "unkept": _delete_calls, "reduced": _reduce, "cases": _delete_cases}
 
 
-def _ids(db: SqliteDatabase, query: str, before: int, among: Sequence[str] | None = None) -> list[str]:
+def _ids(db: Database, query: str, before: int, among: Sequence[str] | None = None) -> list[str]:
     """At most BATCH; those `among` these, if given."""
     query = query.replace(":before", str(before))
     if among is None:
         return [found for (found,) in sql(db, f"{query} LIMIT {BATCH}")]
-    return [found for (found,) in sql(db, f"SELECT id FROM ({query}) WHERE id IN ({_marks(among)})", among)]
+    return [found for (found,) in sql(db, f"SELECT id FROM ({query}) AS found WHERE id IN ({_marks(among)})", among)]
 
 
-def _count(db: SqliteDatabase, query: str, moments: dict[str, int]) -> int:
+def _count(db: Database, query: str, moments: dict[str, int]) -> int:
     for name, moment in moments.items():
         query = query.replace(f":{name}", str(moment))
-    return int(sql(db, f"SELECT count(*) FROM ({query})").fetchone()[0])
+    return int(sql(db, f"SELECT count(*) FROM ({query}) AS found").fetchone()[0])
 
 
 def _marks(values: Sequence[str]) -> str:

@@ -7,13 +7,13 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from peewee import SqliteDatabase
+from peewee import Database
 
 from asterisk_privacy.policy.cases import court_of, milestones_of
 from asterisk_privacy.registry import audit, cases
 from asterisk_privacy.registry.case_rows import CaseRow, Circumstances, HoldRow, LessonRow
 from asterisk_privacy.registry.clock import from_ms, from_ms_or_none, to_ms
-from asterisk_privacy.registry.db import RegistryFile, sql
+from asterisk_privacy.registry.engine import Engine, sql
 from asterisk_privacy.registry.recordings import state_of
 from asterisk_privacy.registry.rows import State, WrongState
 
@@ -25,12 +25,12 @@ _IN_FORCE_AMONG = f"""{_IN_FORCE} AND (h.recording_id IN ({{ids}})
 
 
 def place(
-    file: RegistryFile, recording_id: str | None, reference: str | None, at: datetime, by: str, reason: str, listeners: Sequence[str]
+    engine: Engine, recording_id: str | None, reference: str | None, at: datetime, by: str, reason: str, listeners: Sequence[str]
 ) -> HoldRow:
     """On one recording, or on all that are or will be linked to a case."""
     if (recording_id is None) == (reference is None):
         raise ValueError("a legal hold is on a recording or on a case")
-    with file.change() as db:
+    with engine.change() as db:
         case_id = None
         if reference is not None:
             case_id = cases.wanted(db, reference).id
@@ -38,24 +38,20 @@ def place(
             what = "what is gone cannot be held" if state is not State.WRITING else "hold it once it is sealed"
             raise WrongState(f"recording {recording_id}: is {state}; {what}")
         values = (recording_id, case_id, to_ms(at), by, reason, json.dumps(sorted(set(listeners))))
-        sql(
-            db,
-            "INSERT INTO legal_holds (recording_id, case_id, placed_at, placed_by, reason, listeners) VALUES (?, ?, ?, ?, ?, ?)",
-            values,
-        )
-        hold_id = int(sql(db, "SELECT last_insert_rowid()").fetchone()[0])
+        statement = "INSERT INTO legal_holds (recording_id, case_id, placed_at, placed_by, reason, listeners) VALUES (?, ?, ?, ?, ?, ?)"
+        hold_id = int(sql(db, f"{statement} RETURNING id", values).fetchone()[0])
         detail = {
             "hold": str(hold_id),
             "at": at.isoformat(),
             "reason_sha256": cases.digest(reason),
             "listeners": ", ".join(sorted(set(listeners))),
         }
-        audit.append(file, db, "hold.place", recording_id or f"case-{case_id}", detail, actor=by)
+        audit.append(engine, db, "hold.place", recording_id or f"case-{case_id}", detail, actor=by)
         return next(hold for hold in _select(db) if hold.id == hold_id)
 
 
-def release(file: RegistryFile, hold_id: int, at: datetime, by: str, reason: str) -> HoldRow:
-    with file.change() as db:
+def release(engine: Engine, hold_id: int, at: datetime, by: str, reason: str) -> HoldRow:
+    with engine.change() as db:
         found = next((hold for hold in _select(db) if hold.id == hold_id), None)
         if found is None:
             raise WrongState(f"legal hold {hold_id}: is unknown; see: asterisk-privacy hold list")
@@ -65,30 +61,30 @@ def release(file: RegistryFile, hold_id: int, at: datetime, by: str, reason: str
         sql(db, "UPDATE legal_holds SET released_at = ?, released_by = ?, release_reason = ? WHERE id = ?", values)
         subject = found.recording_id or f"case-{cases.wanted(db, found.case or '').id}"
         detail = {"hold": str(hold_id), "at": at.isoformat(), "reason_sha256": cases.digest(reason)}
-        audit.append(file, db, "hold.release", subject, detail, actor=by)
+        audit.append(engine, db, "hold.release", subject, detail, actor=by)
         return next(hold for hold in _select(db) if hold.id == hold_id)
 
 
-def select(file: RegistryFile, only_active: bool) -> list[HoldRow]:
-    with file.read() as db:
+def select(engine: Engine, only_active: bool) -> list[HoldRow]:
+    with engine.read() as db:
         return _select(db, _IN_FORCE if only_active else "")
 
 
-def lesson(file: RegistryFile, recording_id: str, until: datetime, at: datetime, by: str, reason: str) -> None:
+def lesson(engine: Engine, recording_id: str, until: datetime, at: datetime, by: str, reason: str) -> None:
     """The latest decision counts. How long the purposes allow it is for the caller to look at; the criterion bounds it anyway."""
     if until <= at:
         raise WrongState(f"recording {recording_id}: a lesson until {until:%Y-%m-%d} is over already; write a date that is still to come")
-    with file.change() as db:
+    with engine.change() as db:
         state = state_of(db, recording_id)
         if state is not State.SEALED:
             raise WrongState(f"recording {recording_id}: is {state}; only a sealed recording can be a lesson")
         values = (recording_id, to_ms(until), to_ms(at), by, reason)
         sql(db, "INSERT INTO lessons (recording_id, until, at, by, reason) VALUES (?, ?, ?, ?, ?)", values)
         detail = {"until": until.isoformat(), "at": at.isoformat(), "reason_sha256": cases.digest(reason)}
-        audit.append(file, db, "recording.lesson", recording_id, detail, actor=by)
+        audit.append(engine, db, "recording.lesson", recording_id, detail, actor=by)
 
 
-def circumstances(db: SqliteDatabase, among: Sequence[str] | None = None) -> Mapping[str, Circumstances]:
+def circumstances(db: Database, among: Sequence[str] | None = None) -> Mapping[str, Circumstances]:
     """Of every recording (or of those `among` these ids) that has any: few among many, so all of it fits in memory."""
     one, values = ("", ()) if among is None else (f"WHERE recording_id IN ({', '.join('?' * len(among))})", tuple(among))
     linked: dict[str, list[int]] = defaultdict(list)
@@ -121,7 +117,7 @@ def _circumstances(rows: Sequence[CaseRow], holds: Sequence[HoldRow], lesson_: L
     return Circumstances(tuple(row.reference for row in rows), milestones_of(pure), court_of(pure), in_force, lesson_)
 
 
-def _select(db: SqliteDatabase, where: str = "", values: Sequence[object] = ()) -> list[HoldRow]:
+def _select(db: Database, where: str = "", values: Sequence[object] = ()) -> list[HoldRow]:
     return [
         HoldRow(id_, recording, case, from_ms(at), by, why, tuple(json.loads(listeners)), from_ms_or_none(until), who, words)
         for id_, recording, case, at, by, why, listeners, until, who, words in sql(db, f"{_HOLDS} {where} ORDER BY h.id", values).fetchall()

@@ -1,103 +1,53 @@
-"""Brings a registry file to the schema of this version, in one transaction; an existing file is copied first."""
+"""Brings a registry to the schema of this version, in one transaction; before an existing one is upgraded there is a copy of it."""
 
 from __future__ import annotations
 
-import os
-import sqlite3
 from collections.abc import Sequence
-from datetime import timedelta
-from pathlib import Path
-
-from peewee import SqliteDatabase
 
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry import audit
-from asterisk_privacy.registry.clock import from_ms, to_ms
-from asterisk_privacy.registry.db import RegistryFile, sql
-from asterisk_privacy.registry.migrations import STEPS
-
-BACKUP_LIFE = timedelta(days=30)
+from asterisk_privacy.registry.clock import to_ms
+from asterisk_privacy.registry.engine import Engine, sql
 
 
-def migrate(file: RegistryFile, steps: Sequence[Sequence[str]] = STEPS) -> None:
-    """OperatorError if the file is newer than this program or belongs to another one; then it is left as it was."""
-    with file.read() as db:
-        version = _version(file.path, db)
-    if version == len(steps):
+def migrate(engine: Engine, steps: Sequence[Sequence[str]] | None = None, create: bool = True) -> None:
+    """OperatorError if the registry is newer than this program or belongs to another one; then it is left as it was."""
+    wanted = engine.steps() if steps is None else steps
+    with engine.read():
+        version = version_of(engine)
+    if version == len(wanted):
         return
-    with file.change() as db:  # the write lock: nobody else migrates, and the copy misses nothing
-        version = _version(file.path, db)
-        if version > len(steps):
+    if version == 0 and not create and engine.node is not None:
+        raise OperatorError(f"registry {engine.where}: is empty; the daemon makes its tables at its first start, or see [registry]")
+    with engine.change() as db:  # the write lock: nobody else migrates, and the copy misses nothing
+        version = version_of(engine)
+        if version > len(wanted):
             raise OperatorError(
-                f"registry {file.path}: schema {version} is newer than this program ({len(steps)}); install the newer version again, "
+                f"registry {engine.where}: schema {version} is newer than this program ({len(wanted)}); install the newer version again, "
                 f"or restore the copy that it made before it migrated"
             )
-        if version == len(steps):
+        if version == len(wanted):
             return
         if version == 0:
-            sql(db, "CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL PRIMARY KEY, applied_at INTEGER NOT NULL)")
+            sql(db, "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL PRIMARY KEY, applied_at BIGINT NOT NULL)")
         else:
-            copy = _copy_of(file, version)
-        for number, statements in enumerate(steps[version:], start=version + 1):
+            copy = engine.before_upgrade(version)
+        for number, statements in enumerate(wanted[version:], start=version + 1):
             for statement in statements:
                 sql(db, statement)
-            sql(db, "INSERT INTO schema_version (version, applied_at) VALUES (?, ?)", (number, to_ms(file.clock())))
+            sql(db, "INSERT INTO schema_version (version, applied_at) VALUES (?, ?)", (number, to_ms(engine.clock())))
         if version:
-            audit.append(file, db, "registry.upgrade", "", {"from": str(version), "to": str(len(steps)), "copy": copy.name})
+            audit.append(engine, db, "registry.upgrade", "", {"from": str(version), "to": str(len(wanted)), "copy": copy})
 
 
-def _copy_of(file: RegistryFile, version: int) -> Path:
-    """Named with the schema and the moment, such as registry.sqlite.schema-4-20261122T091500Z. OperatorError if it cannot be written:
-    then nothing is changed."""
-    copy = file.path.with_name(f"{file.path.name}.schema-{version}-{file.clock():%Y%m%dT%H%M%SZ}")
-    try:
-        backup(file.path, copy)
-    except OSError as error:
-        raise OperatorError(
-            f"registry {file.path}: the copy before the upgrade, {copy.name}, cannot be written ({error.strerror}); make room there, or "
-            "mend the directory's mode; nothing was changed"
-        ) from error
-    return copy
-
-
-def backup(source: Path, target: Path) -> None:
-    """A whole copy by SQLite's backup API, mode 0600: under its name it is complete, and safe on the disk."""
-    draft = target.with_name(target.name + ".new")
-    draft.unlink(missing_ok=True)
-    os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-    reader = sqlite3.connect(source)
-    writer = sqlite3.connect(draft)
-    try:
-        reader.backup(writer)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
-    finally:
-        writer.close()
-        reader.close()
-    os.replace(draft, target)
-    directory = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
-
-
-def forget_backups(file: RegistryFile) -> list[str]:
-    """Removes copies older than BACKUP_LIFE and names them: they still know customers that the registry has forgotten since."""
-    gone = []
-    for copy in sorted(file.path.parent.glob(f"{file.path.name}.schema-*")):
-        if from_ms(int(copy.stat().st_mtime * 1000)) < file.clock() - BACKUP_LIFE:
-            copy.unlink()
-            gone.append(copy.name)
-    return gone
-
-
-def _version(path: Path, db: SqliteDatabase) -> int:
-    tables = {name for (name,) in sql(db, "SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()}
+def version_of(engine: Engine) -> int:
+    """Within a transaction; 0: nothing is there yet."""
+    tables = engine.tables()
     if "schema_version" in tables:
-        found = sql(db, "SELECT max(version) FROM schema_version").fetchone()[0]
+        found = sql(engine.db, "SELECT max(version) FROM schema_version").fetchone()[0]
         return 0 if found is None else int(found)
     if tables:
-        raise OperatorError(f"registry {path}: belongs to another program (it has tables, but no schema_version); set [registry] path")
+        raise OperatorError(
+            f"registry {engine.where}: belongs to another program (it has tables, but no schema_version); set another in [registry]"
+        )
     return 0

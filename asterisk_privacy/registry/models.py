@@ -21,6 +21,7 @@ class Call(Model):
     customer_sealed = BlobField(null=True)
     spans = TextField()  # JSON: [[kind, start_ms, end_ms], ...]
     marks = TextField()  # JSON: [[kind, at_ms], ...]
+    node = TextField(null=True)  # whose PBX; see m0008_node
 
     class Meta:
         table_name = "calls"
@@ -57,6 +58,7 @@ class Recording(Model):
     evidence = TextField(null=True)
     sealed_to = TextField(null=True)  # fingerprints of public keys, a space between
     deidentified = TextField(null=True)  # how a person was taken out of it
+    node = TextField(null=True)  # on whose disk, unless files are shared
 
     class Meta:
         table_name = "recordings"
@@ -97,6 +99,7 @@ class Purge(Model):
     deleted = IntegerField()
     failed = IntegerField()
     dry_run = BooleanField()
+    node = TextField(null=True)
 
     class Meta:
         table_name = "purges"

@@ -14,8 +14,22 @@ _PASSING = {
 """sqlite.org/rescode.html; other codes of SQLITE_ERROR's kind are mistakes of ours, such as a table that does not exist."""
 
 
+class Passing(OperatorError):
+    """A server is away, or did not come to it: trying again can succeed."""
+
+
+class InDoubt(Passing):
+    """The connection was lost while the server was to take a change: whether it has is for `Registry.was_taken`."""
+
+    def __init__(self, message: str, transaction: str) -> None:
+        super().__init__(message)
+        self.transaction = transaction
+
+
 def is_passing(error: OperatorError) -> bool:
-    """Whether trying the same again can succeed without anything else being changed: nothing of it was written."""
+    """Whether trying the same again can succeed without anything else being changed: nothing of it was written, but see InDoubt."""
+    if isinstance(error, Passing):
+        return True
     cause = error.__cause__
     if not isinstance(cause, OperationalError | InterfaceError | sqlite3.OperationalError):
         return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from asterisk_privacy.registry import reading
-from asterisk_privacy.registry.db import RegistryFile, sql
+from asterisk_privacy.registry.engine import Engine, sql
 from asterisk_privacy.registry.rows import RecordingRow
 
 MOST = 500  # shown at once: the newest so many, for this week's sample is among them
@@ -17,17 +17,17 @@ _REVIEWED = "SELECT 1 FROM milestones m WHERE m.recording_id = r.id AND m.kind =
 _LINKED = "SELECT 1 FROM case_links l WHERE l.recording_id = r.id"
 
 
-def unreviewed(file: RegistryFile, purposes: Collection[str]) -> list[RecordingRow]:
-    return _waiting(file, purposes, _REVIEWED)
+def unreviewed(engine: Engine, purposes: Collection[str]) -> list[RecordingRow]:
+    return _waiting(engine, purposes, _REVIEWED)
 
 
-def without_case(file: RegistryFile, purposes: Collection[str]) -> list[RecordingRow]:
-    return _waiting(file, purposes, _LINKED)
+def without_case(engine: Engine, purposes: Collection[str]) -> list[RecordingRow]:
+    return _waiting(engine, purposes, _LINKED)
 
 
-def _waiting(file: RegistryFile, purposes: Collection[str], done: str) -> list[RecordingRow]:
+def _waiting(engine: Engine, purposes: Collection[str], done: str) -> list[RecordingRow]:
     names = sorted(purposes)
     query = _WAITING.format(names=", ".join("?" * len(names)), done=done)
-    with file.read() as db:
+    with engine.read() as db:
         ids = [found for (found,) in sql(db, query, (*names, MOST)).fetchall()]
-        return reading.select(file, among=ids) if ids else []
+        return reading.select(engine, among=ids) if ids else []

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from enum import Enum
 from functools import lru_cache
 
-from peewee import SqliteDatabase
+from peewee import Database
 
 from asterisk_privacy.call.timeline import marked_only
 from asterisk_privacy.errors import OperatorError
@@ -16,13 +17,26 @@ from asterisk_privacy.policy.retention import Criterion, Milestone, criterion_fr
 from asterisk_privacy.registry.calls import load_marks, load_spans
 from asterisk_privacy.registry.case_rows import NOTHING
 from asterisk_privacy.registry.clock import from_ms, from_ms_or_none
-from asterisk_privacy.registry.db import RegistryFile, sql
+from asterisk_privacy.registry.engine import Engine, sql
 from asterisk_privacy.registry.holds import circumstances
 from asterisk_privacy.registry.objections import load as load_objections
 from asterisk_privacy.registry.restrictions import load as load_restrictions
 from asterisk_privacy.registry.rows import KeptPurpose, MilestoneNote, RecordingRow, State, effective_milestones
 
 PAGE = 2000
+
+
+class Ours(Enum):
+    """Which recordings, where several nodes share the registry."""
+
+    ALL = "all"
+    OWN = "own"  # that this node began
+    IN_REACH = "in reach"  # whose files this node can delete
+
+    def of(self, engine: Engine, recordings: str) -> str:
+        """SQL; `recordings`: the table or its alias."""
+        return {Ours.ALL: "1 = 1", Ours.OWN: engine.own(recordings), Ours.IN_REACH: engine.in_reach(recordings)}[self]
+
 
 # Plain SQL and tuples: the purger reads every kept recording each night, and model instances cost five times as much.
 _RECORDINGS = """SELECT r.id, r.call_id, c.profile, c.agent, r.state, r.recorded_at, r.sealed_at, r.duration_ms, r.size, r.sha256,
@@ -35,12 +49,13 @@ _MILESTONES = """SELECT m.recording_id, m.kind, m.at, m.by, m.note
 
 
 def select(
-    file: RegistryFile,
+    engine: Engine,
     *,
     recording_id: str | None = None,
     state: State | None = None,
     call_id: str | None = None,
     among: Sequence[str] | None = None,
+    ours: Ours = Ours.ALL,
 ) -> list[RecordingRow]:
     """The oldest first. `among`: only these ids, at most a few thousand."""
     wanted = {"r.id": recording_id, "r.state": None if state is None else state.value, "r.call_id": call_id}
@@ -50,12 +65,14 @@ def select(
     if among is not None:
         conditions.append(f"r.id IN ({', '.join('?' * len(among))})")
         values += tuple(among)
+    if ours is not Ours.ALL:
+        conditions.append(ours.of(engine, "r"))
     where = " AND ".join(conditions)
-    with file.read() as db:
+    with engine.read() as db:
         rows = sql(db, _RECORDINGS.format(where=f"WHERE {where}" if where else ""), values).fetchall()
         living = " AND ".join(filter(None, (where, "p.withdrawn_at IS NULL")))
         purposes = _purposes(db, _PURPOSES.format(where=f"WHERE {living}"), values)
-        restrictions = load_restrictions(db, where or "1", values)
+        restrictions = load_restrictions(db, where or "1 = 1", values)
         objected = load_objections(db, where or "1 = 1", values)
         history = notes_of(db, f"WHERE {where}" if where else "", values)
         around = circumstances(db, among if recording_id is None else (recording_id,))
@@ -111,12 +128,12 @@ def select(
     ]
 
 
-def states(file: RegistryFile) -> Iterator[tuple[str, State]]:
+def states(engine: Engine) -> Iterator[tuple[str, State]]:
     """Sorted by id. Each page is a moment of its own: no transaction stays open, and memory does not grow with the registry."""
     after = ""
     while True:
-        with file.read() as db:
-            query = "SELECT id, state FROM recordings WHERE id > ? ORDER BY id LIMIT ?"
+        with engine.read() as db:
+            query = f"SELECT id, state FROM recordings r WHERE id > ? AND {engine.in_reach('r')} ORDER BY id LIMIT ?"
             page = sql(db, query, (after, PAGE)).fetchall()
         yield from ((recording_id, State(state)) for recording_id, state in page)
         if len(page) < PAGE:
@@ -124,26 +141,27 @@ def states(file: RegistryFile) -> Iterator[tuple[str, State]]:
         after = page[-1][0]
 
 
-def keys_in_use(file: RegistryFile) -> list[tuple[frozenset[str], int, str]]:
+def keys_in_use(engine: Engine) -> list[tuple[frozenset[str], int, str]]:
     """Sets of keys, and there are few: each change of the recipients file makes one. Without those that were sealed before it was noted."""
     query = """SELECT sealed_to, count(*), min(id) FROM recordings WHERE state = 'sealed' AND sealed_to IS NOT NULL
         GROUP BY sealed_to ORDER BY sealed_to"""
-    with file.read() as db:
+    with engine.read() as db:
         return [(frozenset(keys.split()), count, one) for keys, count, one in sql(db, query)]
 
 
-def state(file: RegistryFile, recording_id: str) -> State | None:
-    with file.read() as db:
+def state(engine: Engine, recording_id: str) -> State | None:
+    with engine.read() as db:
         found = sql(db, "SELECT state FROM recordings WHERE id = ?", (recording_id,)).fetchone()
     return None if found is None else State(found[0])
 
 
-def purging(file: RegistryFile) -> dict[str, str]:
-    with file.read() as db:
-        return dict(sql(db, "SELECT id, state_reason FROM recordings WHERE state = 'purging' ORDER BY recorded_at, id").fetchall())
+def purging(engine: Engine) -> dict[str, str]:
+    with engine.read() as db:
+        query = f"SELECT id, state_reason FROM recordings r WHERE state = 'purging' AND {engine.in_reach('r')} ORDER BY recorded_at, id"
+        return dict(sql(db, query).fetchall())
 
 
-def _purposes(db: SqliteDatabase, query: str, values: tuple[str, ...]) -> dict[str, list[KeptPurpose]]:
+def _purposes(db: Database, query: str, values: tuple[str, ...]) -> dict[str, list[KeptPurpose]]:
     found: dict[str, list[KeptPurpose]] = defaultdict(list)
     for recording_id, name, title, basis, reasoning, criterion, added_at in sql(db, query, values):
         try:
@@ -156,7 +174,7 @@ def _purposes(db: SqliteDatabase, query: str, values: tuple[str, ...]) -> dict[s
     return found
 
 
-def notes_of(db: SqliteDatabase, where: str, values: tuple[str, ...]) -> dict[str, list[MilestoneNote]]:
+def notes_of(db: Database, where: str, values: tuple[str, ...]) -> dict[str, list[MilestoneNote]]:
     """`where` is about the columns of recordings, as r."""
     found: dict[str, list[MilestoneNote]] = defaultdict(list)
     for recording_id, kind, at, by, note in sql(db, _MILESTONES.format(where=where), values):

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from peewee import SqliteDatabase
+from peewee import Database
 
 from asterisk_privacy.call.commands import Outcome
 from asterisk_privacy.policy.purpose import Purpose
@@ -15,17 +15,17 @@ from asterisk_privacy.policy.retention import Milestone, criterion_to_mapping
 from asterisk_privacy.registry import audit, consequences, copies
 from asterisk_privacy.registry.calls import forget_customer_if_unneeded
 from asterisk_privacy.registry.clock import to_ms
-from asterisk_privacy.registry.db import RegistryFile, sql
+from asterisk_privacy.registry.engine import Engine, sql
 from asterisk_privacy.registry.models import Call, Recording, RecordingPurpose
 from asterisk_privacy.registry.rows import MAY_FOLLOW, Protected, State, WrongState
 
 NEVER_RECORDED = (Outcome.REFUSED.value, Outcome.UNANNOUNCED.value)
 
 
-def begin(file: RegistryFile, recording_id: str, call_id: str, at: datetime, purposes: Sequence[Purpose], part: int, marked: bool) -> None:
+def begin(engine: Engine, recording_id: str, call_id: str, at: datetime, purposes: Sequence[Purpose], part: int, marked: bool) -> None:
     if not purposes:
         raise ValueError(f"recording {recording_id}: nothing is recorded without a purpose")
-    with file.change() as db:
+    with engine.change() as db:
         call = Call.select().where(Call.id == call_id).first(db)
         if call is None:
             raise WrongState(f"recording {recording_id}: call {call_id} does not exist")
@@ -41,15 +41,16 @@ def begin(file: RegistryFile, recording_id: str, call_id: str, at: datetime, pur
             marked=marked,
             state_at=to_ms(at),
             state_reason="",
+            node=engine.node,
         ).execute(db)
         for purpose in purposes:
             _insert_purpose(db, recording_id, purpose, at)
         detail = {f"purpose {p.name}": _criterion_text(p) for p in purposes}
-        audit.append(file, db, "recording.begin", recording_id, {"call": call_id, "part": str(part), "at": at.isoformat(), **detail})
+        audit.append(engine, db, "recording.begin", recording_id, {"call": call_id, "part": str(part), "at": at.isoformat(), **detail})
 
 
 def seal(
-    file: RegistryFile,
+    engine: Engine,
     recording_id: str,
     at: datetime,
     size: int,
@@ -58,28 +59,27 @@ def seal(
     truncated: bool,
     sealed_to: str | None = None,
 ) -> None:
-    with file.change() as db:
+    with engine.change() as db:
         fields = {"sealed_at": to_ms(at), "size": size, "sha256": sha256, "duration_ms": duration_ms, "truncated": truncated}
         fields |= {"sealed_to": sealed_to}
         detail = {"sha256": sha256, "size": str(size), "duration_ms": str(duration_ms), "truncated": str(truncated).lower()}
-        move(file, db, recording_id, State.SEALED, at, "", "recording.seal", detail, fields)
+        move(engine, db, recording_id, State.SEALED, at, "", "recording.seal", detail, fields)
 
 
-def erase(file: RegistryFile, recording_id: str, at: datetime, reason: str) -> None:
+def erase(engine: Engine, recording_id: str, at: datetime, reason: str) -> None:
     """Refused, objected to or broken off while it was being written."""
-    with file.change() as db:
-        move(file, db, recording_id, State.ERASED, at, reason, "recording.erase", {"reason": reason})
-        _leave_no_words(file, db, recording_id)
+    with engine.change() as db:
+        move(engine, db, recording_id, State.ERASED, at, reason, "recording.erase", {"reason": reason})
+        _leave_no_words(engine, db, recording_id)
 
 
-def deidentify(
-    file: RegistryFile, recording_id: str, at: datetime, how: str, was: str, size: int, sha256: str, sealed_to: str | None
-) -> None:
+def deidentify(engine: Engine, recording_id: str, at: datetime, how: str, was: str, size: int, sha256: str, sealed_to: str | None) -> None:
     """The row takes the hash of the new version (`was`: of the old one), and the caller is forgotten unless he is heard in another
     recording of the call. Protected under a legal hold: what is evidence is not changed."""
-    with file.change() as db:
+    with engine.change() as db:
         if state_of(db, recording_id) is not State.SEALED:
             raise WrongState(f"recording {recording_id}: is {state_of(db, recording_id)}; only a sealed recording can be de-identified")
+        _refuse_elsewhere(engine, db, recording_id, engine.in_reach("r"))
         hold = consequences.held(db, recording_id)
         if hold is not None:
             raise Protected(f"recording {recording_id}: is under legal hold {hold}, so it is not changed; first: hold release {hold}")
@@ -91,32 +91,32 @@ def deidentify(
         values = (size, sha256, sealed_to, how, recording_id)
         sql(db, "UPDATE recordings SET size = ?, sha256 = ?, sealed_to = ?, deidentified = ? WHERE id = ?", values)
         detail = {"how": how, "sha256_before": was, "size_before": str(old_size), "sha256": sha256, "size": str(size)}
-        audit.append(file, db, "recording.deidentify", recording_id, {"at": at.isoformat(), **detail})
-        forget_customer_if_unneeded(file, db, call_id)
+        audit.append(engine, db, "recording.deidentify", recording_id, {"at": at.isoformat(), **detail})
+        forget_customer_if_unneeded(engine, db, call_id)
 
 
-def mark_purging(file: RegistryFile, recording_id: str, at: datetime, reason: str) -> None:
+def mark_purging(engine: Engine, recording_id: str, at: datetime, reason: str) -> None:
     """Protected while a legal hold or a restriction is in force: what is only stored is also not deleted (GDPR art. 18(2))."""
-    with file.change() as db:
+    with engine.change() as db:
         if sql(db, "SELECT 1 FROM restrictions WHERE recording_id = ? AND lifted_at IS NULL", (recording_id,)).fetchone():
             raise Protected(f"recording {recording_id}: is restricted, so it is not deleted; first: subject restrict --lift")
         hold = consequences.held(db, recording_id)
         if hold is not None:
             raise Protected(f"recording {recording_id}: is under legal hold {hold}, so it is not deleted; first: hold release {hold}")
-        move(file, db, recording_id, State.PURGING, at, reason, "recording.purging", {"reason": reason})
+        move(engine, db, recording_id, State.PURGING, at, reason, "recording.purging", {"reason": reason})
 
 
-def mark_purged(file: RegistryFile, recording_id: str, at: datetime, reason: str, evidence: str) -> None:
-    with file.change() as db:
-        evidence = copies.told_in(evidence, copies.of(file, db, recording_id))
+def mark_purged(engine: Engine, recording_id: str, at: datetime, reason: str, evidence: str) -> None:
+    with engine.change() as db:
+        evidence = copies.told_in(evidence, copies.of(engine, db, recording_id))
         detail = {"reason": reason, "evidence": evidence}
-        move(file, db, recording_id, State.PURGED, at, reason, "recording.purged", detail, {"evidence": evidence})
-        _leave_no_words(file, db, recording_id)
+        move(engine, db, recording_id, State.PURGED, at, reason, "recording.purged", detail, {"evidence": evidence})
+        _leave_no_words(engine, db, recording_id)
 
 
-def add_purpose(file: RegistryFile, recording_id: str, purpose: Purpose, at: datetime) -> None:
+def add_purpose(engine: Engine, recording_id: str, purpose: Purpose, at: datetime) -> None:
     """Nothing happens when the recording serves it already. WrongState when the customer objected to it, or it is no longer kept."""
-    with file.change() as db:
+    with engine.change() as db:
         state = state_of(db, recording_id)
         if state not in (State.WRITING, State.SEALED):
             raise WrongState(f"recording {recording_id}: is {state}; it cannot take on purpose {purpose.name}")
@@ -127,12 +127,12 @@ def add_purpose(file: RegistryFile, recording_id: str, purpose: Purpose, at: dat
             return
         _insert_purpose(db, recording_id, purpose, at)
         detail = {"at": at.isoformat(), f"purpose {purpose.name}": _criterion_text(purpose)}
-        audit.append(file, db, "recording.add-purpose", recording_id, detail)
+        audit.append(engine, db, "recording.add-purpose", recording_id, detail)
 
 
-def withdraw_purpose(file: RegistryFile, recording_id: str, name: str, at: datetime, reason: str) -> None:
+def withdraw_purpose(engine: Engine, recording_id: str, name: str, at: datetime, reason: str) -> None:
     """An objection: the recording goes on serving its other purposes; with none left it is due at once."""
-    with file.change() as db:
+    with engine.change() as db:
         changed = (
             RecordingPurpose.update(withdrawn_at=to_ms(at), withdrawn_why=reason)
             .where(
@@ -144,24 +144,24 @@ def withdraw_purpose(file: RegistryFile, recording_id: str, name: str, at: datet
         )
         if not changed:
             raise WrongState(f"recording {recording_id}: does not serve purpose {name}")
-        audit.append(file, db, "recording.withdraw-purpose", recording_id, {"purpose": name, "at": at.isoformat()})
+        audit.append(engine, db, "recording.withdraw-purpose", recording_id, {"purpose": name, "at": at.isoformat()})
 
 
-def milestone(file: RegistryFile, recording_id: str, kind: Milestone, at: datetime, by: str, note: str) -> None:
+def milestone(engine: Engine, recording_id: str, kind: Milestone, at: datetime, by: str, note: str) -> None:
     """The note stays out of the audit trail, which cannot forget; a digest of it shows whether it was changed."""
     if kind is not Milestone.REVIEWED:
         raise WrongState(f"recording {recording_id}: {kind} is an event of its case; write it down with: asterisk-privacy case")
-    with file.change() as db:
+    with engine.change() as db:
         state = state_of(db, recording_id)
         if state is not State.SEALED:
             raise WrongState(f"recording {recording_id}: is {state}; only a sealed recording can be {kind}")
         values = (recording_id, kind.value, to_ms(at), by, note)
         sql(db, "INSERT INTO milestones (recording_id, kind, at, by, note) VALUES (?, ?, ?, ?, ?)", values)
         digest = hashlib.sha256(note.encode()).hexdigest()
-        audit.append(file, db, f"milestone.{kind}", recording_id, {"at": at.isoformat(), "note_sha256": digest}, actor=by)
+        audit.append(engine, db, f"milestone.{kind}", recording_id, {"at": at.isoformat(), "note_sha256": digest}, actor=by)
 
 
-def state_of(db: SqliteDatabase, recording_id: str) -> State:
+def state_of(db: Database, recording_id: str) -> State:
     row = sql(db, "SELECT state FROM recordings WHERE id = ?", (recording_id,)).fetchone()
     if row is None:
         raise WrongState(f"recording {recording_id}: does not exist in the registry; see: asterisk-privacy recordings list")
@@ -169,8 +169,8 @@ def state_of(db: SqliteDatabase, recording_id: str) -> State:
 
 
 def move(
-    file: RegistryFile,
-    db: SqliteDatabase,
+    engine: Engine,
+    db: Database,
     recording_id: str,
     to: State,
     at: datetime,
@@ -181,30 +181,40 @@ def move(
 ) -> None:
     """The one place where a state changes; MAY_FOLLOW says what may follow what."""
     state = state_of(db, recording_id)
+    _refuse_elsewhere(engine, db, recording_id, engine.own("r") if state is State.WRITING else engine.in_reach("r"))
     if to not in MAY_FOLLOW[state]:
         raise WrongState(f"recording {recording_id}: is {state}; it cannot become {to}")
     values = {"state": to.value, "state_at": to_ms(at), "state_reason": reason, **(fields or {})}
     columns = ", ".join(f"{column} = ?" for column in values)
     sql(db, f"UPDATE recordings SET {columns} WHERE id = ?", (*values.values(), recording_id))
-    audit.append(file, db, action, recording_id, {"at": at.isoformat(), **detail})
+    audit.append(engine, db, action, recording_id, {"at": at.isoformat(), **detail})
 
 
-def _leave_no_words(file: RegistryFile, db: SqliteDatabase, recording_id: str) -> None:
+def _refuse_elsewhere(engine: Engine, db: Database, recording_id: str, ours: str) -> None:
+    """What lies on another node's disk nobody here can seal, replace or delete, and so nobody here may say that it was done."""
+    if engine.node is None:
+        return
+    if sql(db, f"SELECT 1 FROM recordings r WHERE r.id = ? AND {ours}", (recording_id,)).fetchone() is None:
+        (node,) = sql(db, "SELECT node FROM recordings WHERE id = ?", (recording_id,)).fetchone()
+        raise WrongState(f"recording {recording_id}: its file is on node {node or 'unknown'}, not on {engine.node}; do this there")
+
+
+def _leave_no_words(engine: Engine, db: Database, recording_id: str) -> None:
     """The audio is gone: so go free words about it, and the customer when nothing else of the call is kept."""
     sql(db, "UPDATE milestones SET note = '' WHERE recording_id = ? AND note != ''", (recording_id,))
     consequences.forget_words(db, recording_id)
     (call_id,) = sql(db, "SELECT call_id FROM recordings WHERE id = ?", (recording_id,)).fetchone()
-    forget_customer_if_unneeded(file, db, call_id)
+    forget_customer_if_unneeded(engine, db, call_id)
 
 
-def _purpose(db: SqliteDatabase, recording_id: str, name: str) -> RecordingPurpose | None:
+def _purpose(db: Database, recording_id: str, name: str) -> RecordingPurpose | None:
     found: RecordingPurpose | None = (
         RecordingPurpose.select().where(RecordingPurpose.recording_id == recording_id, RecordingPurpose.name == name).first(db)
     )
     return found
 
 
-def _insert_purpose(db: SqliteDatabase, recording_id: str, purpose: Purpose, at: datetime) -> None:
+def _insert_purpose(db: Database, recording_id: str, purpose: Purpose, at: datetime) -> None:
     RecordingPurpose.insert(
         recording_id=recording_id,
         name=purpose.name,

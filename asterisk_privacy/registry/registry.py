@@ -7,7 +7,7 @@ when the step does not fit), ValueError for a datetime without timezone or a rec
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from types import TracebackType
@@ -37,11 +37,15 @@ from asterisk_privacy.registry import (
     verify,
     vouch,
 )
+from asterisk_privacy.registry.address import Server
 from asterisk_privacy.registry.case_rows import CaseRow, HoldRow
 from asterisk_privacy.registry.checkpoint import Checkpoint
 from asterisk_privacy.registry.clock import utc_now
-from asterisk_privacy.registry.db import RegistryFile
+from asterisk_privacy.registry.engine import Engine
 from asterisk_privacy.registry.migrate import migrate
+from asterisk_privacy.registry.opening import open_engine
+from asterisk_privacy.registry.passing import InDoubt
+from asterisk_privacy.registry.reading import Ours
 from asterisk_privacy.registry.requests import About, RequestKind, RequestRow
 from asterisk_privacy.registry.rows import AuditReport, AuditRow, CallRow, PurgeRow, RecordingRow, RestrictionRow, State
 from asterisk_privacy.registry.signing import Signer, Verifier
@@ -49,53 +53,72 @@ from asterisk_privacy.registry.subjects import ListenRow
 
 
 class Registry:
-    def __init__(self, file: RegistryFile) -> None:
+    def __init__(self, engine: Engine) -> None:
         """Use `Registry.open`."""
-        self._file = file
+        self._engine = engine
 
     @classmethod
     def open(
         cls,
-        path: Path,
+        place: Path | Server,
         *,
         actor: str = "daemon",
         clock: Callable[[], datetime] = utc_now,
         busy_seconds: float = 5.0,
+        answer_seconds: float | None = None,
         create: bool = True,
     ) -> Registry:
-        """Makes the file (unless `create` is False: then OperatorError) or migrates it.
+        """Makes what is not there (unless `create` is False: then OperatorError) or migrates it.
 
-        `actor` is who the audit rows name; `busy_seconds` how long to wait for another process.
+        `actor` is who the audit rows name; `busy_seconds` how long to wait for another process; `answer_seconds` how long for a server,
+        where something waits for this registry.
         """
-        file = RegistryFile(Path(path), actor, clock, busy_seconds)
-        file.connect(create)
+        engine = open_engine(place, actor, clock, busy_seconds, answer_seconds, create)
         try:
-            migrate(file)
+            migrate(engine, create=create)
         except BaseException:
-            file.close()
+            engine.close()
             raise
-        return cls(file)
+        return cls(engine)
 
     @property
     def actor(self) -> str:
         """Whom the audit rows name."""
-        return self._file.actor
+        return self._engine.actor
 
     @contextmanager
     def acting(self, actor: str) -> Iterator[None]:
         """The audit rows of what is done within name this one. For a registry that one thread uses on behalf of many."""
-        before, self._file.actor = self._file.actor, actor
+        before, self._engine.actor = self._engine.actor, actor
         try:
             yield
         finally:
-            self._file.actor = before
+            self._engine.actor = before
 
     @property
-    def path(self) -> Path:
-        return self._file.path
+    def where(self) -> str:
+        """What people call it: a path, or an address without a password."""
+        return self._engine.where
+
+    def claim_node(self) -> None:
+        """By a daemon, for as long as it has this registry open. OperatorError: another daemon of that name has it."""
+        self._engine.claim_node()
+
+    @property
+    def away(self) -> str | None:
+        """Why a server cannot be reached now; None: as far as is known it can, or there is none. May be asked by any thread."""
+        return self._engine.away
+
+    def was_taken(self, doubt: InDoubt) -> bool:
+        """Whether the change of which the server's answer was lost is written, so that it must not be made again. Passing."""
+        return self._engine.was_taken(doubt.transaction)
+
+    def only_one(self) -> AbstractContextManager[None]:
+        """Keeps a second purger away. OperatorError: there is one."""
+        return self._engine.only_one()
 
     def close(self) -> None:
-        self._file.close()
+        self._engine.close()
 
     def __enter__(self) -> Registry:
         return self
@@ -109,33 +132,33 @@ class Registry:
         self, call_id: str, profile: str, at: datetime, customer_hash: str | None, customer_sealed: bytes | None, direction: str
     ) -> None:
         """`direction` is "in" or "out"."""
-        calls.begin(self._file, call_id, profile, at, customer_hash, customer_sealed, direction)
+        calls.begin(self._engine, call_id, profile, at, customer_hash, customer_sealed, direction)
 
     def note_consent(self, call_id: str, at: datetime, kind: ConsentKind | str, key: str | None, detail: str = "") -> None:
-        calls.note_consent(self._file, call_id, at, ConsentKind(kind), key, detail)
+        calls.note_consent(self._engine, call_id, at, ConsentKind(kind), key, detail)
 
     def tell_call(self, call_id: str, agent: str | None, spans: Sequence[Span], marks: Sequence[Mark]) -> None:
         """The story of a call that still goes on, for a daemon that must take it up again; a last span without length goes on. No audit
         row: nothing has happened yet that the end of the call does not tell."""
-        calls.tell(self._file, call_id, agent, spans, marks)
+        calls.tell(self._engine, call_id, agent, spans, marks)
 
     def end_call(
         self, call_id: str, at: datetime, outcome: Outcome | str, agent: str | None, spans: Sequence[Span], marks: Sequence[Mark]
     ) -> None:
         """Once, and after the grace time: unless a recording of the call lives, the customer's hash and sealed number go here."""
-        calls.end(self._file, call_id, at, Outcome(outcome), agent, spans, marks)
+        calls.end(self._engine, call_id, at, Outcome(outcome), agent, spans, marks)
 
     def call(self, call_id: str) -> CallRow | None:
-        found = calls.select(self._file, call_id=call_id, limit=None, is_open=False, customer_hash=None)
+        found = calls.select(self._engine, call_id=call_id, limit=None, is_open=False, customer_hash=None)
         return found[0] if found else None
 
     def calls(self, limit: int = 100, customer_hash: str | None = None) -> list[CallRow]:
         """The newest first."""
-        return calls.select(self._file, call_id=None, limit=limit, is_open=False, customer_hash=customer_hash)
+        return calls.select(self._engine, call_id=None, limit=limit, is_open=False, customer_hash=customer_hash)
 
     def open_calls(self) -> list[CallRow]:
-        """Begun and never ended: after a crash, these are to be settled. Their recordings are those in state writing."""
-        return calls.select(self._file, call_id=None, limit=None, is_open=True, customer_hash=None)
+        """Begun on this node and never ended: after a crash, these are to be settled. Their recordings are those in state writing."""
+        return calls.select(self._engine, call_id=None, limit=None, is_open=True, customer_hash=None)
 
     # recordings
 
@@ -144,148 +167,148 @@ class Registry:
     ) -> None:
         """Copies title, basis, reasoning and retention of each purpose: what was promised at this moment holds for this recording.
         `marked`: it holds only what the agent marked."""
-        recordings.begin(self._file, recording_id, call_id, at, purposes, part, marked)
+        recordings.begin(self._engine, recording_id, call_id, at, purposes, part, marked)
 
     def seal_recording(
         self, recording_id: str, at: datetime, size: int, sha256: str, duration_ms: int, truncated: bool, sealed_to: str | None = None
     ) -> None:
         """`sealed_to`: fingerprints of the keys that open it, with a space between; None: not known."""
-        recordings.seal(self._file, recording_id, at, size, sha256, duration_ms, truncated, sealed_to)
+        recordings.seal(self._engine, recording_id, at, size, sha256, duration_ms, truncated, sealed_to)
 
     def deidentify(self, recording_id: str, at: datetime, how: str, was: str, size: int, sha256: str, sealed_to: str | None) -> None:
         """A version without a person in it takes the place of the file: `was` is the hash of that, `sha256` of the new one."""
-        recordings.deidentify(self._file, recording_id, at, how, was, size, sha256, sealed_to)
+        recordings.deidentify(self._engine, recording_id, at, how, was, size, sha256, sealed_to)
 
     def add_purpose(self, recording_id: str, purpose: Purpose, at: datetime) -> None:
-        recordings.add_purpose(self._file, recording_id, purpose, at)
+        recordings.add_purpose(self._engine, recording_id, purpose, at)
 
     def withdraw_purpose(self, recording_id: str, name: str, at: datetime, reason: str) -> None:
-        recordings.withdraw_purpose(self._file, recording_id, name, at, reason)
+        recordings.withdraw_purpose(self._engine, recording_id, name, at, reason)
 
     def erase_recording(self, recording_id: str, at: datetime, reason: str) -> None:
         """Only while it is being written; a sealed one goes by mark_purging and mark_purged."""
-        recordings.erase(self._file, recording_id, at, reason)
+        recordings.erase(self._engine, recording_id, at, reason)
 
     def milestone(self, recording_id: str, kind: Milestone, at: datetime, by: str, note: str = "") -> None:
         """A review. All other kinds are events of a case: see case_step."""
-        recordings.milestone(self._file, recording_id, Milestone(kind), at, by, note)
+        recordings.milestone(self._engine, recording_id, Milestone(kind), at, by, note)
 
     def mark_purging(self, recording_id: str, at: datetime, reason: str) -> None:
-        recordings.mark_purging(self._file, recording_id, at, reason)
+        recordings.mark_purging(self._engine, recording_id, at, reason)
 
     def mark_purged(self, recording_id: str, at: datetime, reason: str, evidence: str) -> None:
         """`evidence` is JSON. Empties the notes; drops who called when no other recording of the call lives."""
-        recordings.mark_purged(self._file, recording_id, at, reason, evidence)
+        recordings.mark_purged(self._engine, recording_id, at, reason, evidence)
 
-    def recordings(self, state: State | str | None = None, call_id: str | None = None) -> list[RecordingRow]:
+    def recordings(self, state: State | str | None = None, call_id: str | None = None, ours: Ours = Ours.ALL) -> list[RecordingRow]:
         """The oldest first."""
-        return reading.select(self._file, state=None if state is None else State(state), call_id=call_id)
+        return reading.select(self._engine, state=None if state is None else State(state), call_id=call_id, ours=ours)
 
     def recording(self, recording_id: str) -> RecordingRow | None:
-        found = reading.select(self._file, recording_id=recording_id)
+        found = reading.select(self._engine, recording_id=recording_id)
         return found[0] if found else None
 
     def recordings_among(self, ids: Sequence[str]) -> list[RecordingRow]:
         """At most a few thousand at once; the oldest first."""
-        return reading.select(self._file, among=ids)
+        return reading.select(self._engine, among=ids)
 
     def purging(self) -> dict[str, str]:
-        """Why each recording that is being purged is, by id."""
-        return reading.purging(self._file)
+        """Why each recording that is being purged is, by id; those whose files this node can delete."""
+        return reading.purging(self._engine)
 
     def unreviewed(self, purposes: Collection[str]) -> list[RecordingRow]:
         """Sealed, for one of these purposes, and nobody has reviewed it: the oldest first, see registry/queue.py."""
-        return queue.unreviewed(self._file, purposes)
+        return queue.unreviewed(self._engine, purposes)
 
     def without_case(self, purposes: Collection[str]) -> list[RecordingRow]:
         """Sealed, for one of these purposes, and linked to no case."""
-        return queue.without_case(self._file, purposes)
+        return queue.without_case(self._engine, purposes)
 
     def promise_sets(self) -> list[due.PromiseSet]:
         """Every combination of promises that a recording was ever under."""
-        return due.promise_sets(self._file)
+        return due.promise_sets(self._engine)
 
     def maybe_due(self, borders: Mapping[int, due.Borders], with_agents: bool) -> Iterator[due.Candidate]:
         """All that is sealed and can be due, and perhaps more; see registry/due.py."""
-        return due.maybe_due(self._file, borders, with_agents)
+        return due.maybe_due(self._engine, borders, with_agents)
 
     def sealed_count(self) -> int:
-        return due.sealed_count(self._file)
+        return due.sealed_count(self._engine)
 
     def states(self) -> Iterator[tuple[str, State]]:
-        """Id and state of every recording that ever was, sorted by id; to compare with the files."""
-        return reading.states(self._file)
+        """Id and state of every recording that ever was, sorted by id; to compare with the files that this node reaches."""
+        return reading.states(self._engine)
 
     def keys_in_use(self) -> list[tuple[frozenset[str], int, str]]:
         """Fingerprints of the keys to which recordings that live are sealed, how many are, and the id of one of them."""
-        return reading.keys_in_use(self._file)
+        return reading.keys_in_use(self._engine)
 
     def state(self, recording_id: str) -> State | None:
-        return reading.state(self._file, recording_id)
+        return reading.state(self._engine, recording_id)
 
     # quotas and campaigns
 
     def draw_place(self, purpose: str, agent: str, period: str, calls: int, draw: Callable[[int], int]) -> draws.Place | None:
         """Counts a call of the agent's period; the place that it takes, if any."""
-        return draws.draw_place(self._file, purpose, agent, period, calls, draw)
+        return draws.draw_place(self._engine, purpose, agent, period, calls, draw)
 
     def take_place(self, place: draws.Place, recording_id: str) -> str | None:
         """The recording that held this place until now and is to let go of the purpose, if any."""
-        return draws.take_place(self._file, place, recording_id)
+        return draws.take_place(self._engine, place, recording_id)
 
     def open_campaign(self, wanted: campaigns.Designation) -> int:
         """Its number."""
-        return campaigns.open_campaign(self._file, wanted)
+        return campaigns.open_campaign(self._engine, wanted)
 
     def campaigns(self) -> list[campaigns.CampaignRow]:
         """The newest first."""
-        return campaigns.campaigns(self._file)
+        return campaigns.campaigns(self._engine)
 
     def close_campaign(self, number: int, at: datetime) -> None:
-        campaigns.close_campaign(self._file, number, at)
+        campaigns.close_campaign(self._engine, number, at)
 
     def join_campaign(self, purpose: str, call_id: str, profile: str, agent: str, now: datetime) -> bool:
         """Whether an active campaign takes this call; it counts then."""
-        return campaigns.join(self._file, purpose, call_id, profile, agent, now)
+        return campaigns.join(self._engine, purpose, call_id, profile, agent, now)
 
     def hand_over(self, recording_id: str, to: str, at: datetime) -> None:
-        campaigns.hand_over(self._file, recording_id, to, at)
+        campaigns.hand_over(self._engine, recording_id, to, at)
 
     # purges
 
     def last_purge(self) -> PurgeRow | None:
         """The last run that was not a dry run."""
-        return purges.last(self._file)
+        return purges.last(self._engine)
 
     def note_purge(self, at: datetime, planned: int, deleted: int, failed: int, dry_run: bool) -> None:
-        purges.note(self._file, at, planned, deleted, failed, dry_run)
+        purges.note(self._engine, at, planned, deleted, failed, dry_run)
 
     def expire(self, now: datetime, life: RowLife) -> expiry.Expired:
         """Deletes rows that are about no recording any more, or never were: see expiry.py."""
-        return expiry.expire(self._file, now, life)
+        return expiry.expire(self._engine, now, life)
 
     def would_expire(self, now: datetime, life: RowLife) -> expiry.Expired:
-        return expiry.would_expire(self._file, now, life)
+        return expiry.would_expire(self._engine, now, life)
 
     # cases, legal holds, lessons
 
     def open_case(self, kind: CaseKind | str, reference: str, at: datetime, by: str, note: str = "") -> CaseRow:
         """`reference` is unique among all cases, open or closed."""
-        return cases.open_(self._file, CaseKind(kind), reference, at, by, note)
+        return cases.open_(self._engine, CaseKind(kind), reference, at, by, note)
 
     def link_case(self, reference: str, recording_id: str, at: datetime, by: str) -> CaseRow:
-        return cases.link(self._file, reference, recording_id, at, by)
+        return cases.link(self._engine, reference, recording_id, at, by)
 
     def unlink_case(self, reference: str, recording_id: str, at: datetime, by: str, reason: str) -> CaseRow:
-        return cases.unlink(self._file, reference, recording_id, at, by, reason)
+        return cases.unlink(self._engine, reference, recording_id, at, by, reason)
 
     def case_step(self, reference: str, step: Step | str, at: datetime, by: str, note: str = "") -> CaseRow:
         """An event, its closing or reopening; policy.cases says what may follow what."""
-        return cases.step(self._file, reference, Step(step), at, by, note)
+        return cases.step(self._engine, reference, Step(step), at, by, note)
 
     def cases(self, reference: str | None = None, recording_id: str | None = None) -> list[CaseRow]:
         """All, or that one, or those of a recording; the oldest first."""
-        with self._file.read() as db:
+        with self._engine.read() as db:
             return cases.select(db, reference, None if recording_id is None else (recording_id,))
 
     def place_hold(
@@ -299,18 +322,18 @@ class Registry:
         case: str | None = None,
     ) -> HoldRow:
         """On one recording, or on all that are or will be linked to a case: they are not deleted, and only `listeners` may listen."""
-        return holds.place(self._file, recording_id, case, at, by, reason, listeners)
+        return holds.place(self._engine, recording_id, case, at, by, reason, listeners)
 
     def release_hold(self, hold_id: int, at: datetime, by: str, reason: str) -> HoldRow:
-        return holds.release(self._file, hold_id, at, by, reason)
+        return holds.release(self._engine, hold_id, at, by, reason)
 
     def holds(self, only_active: bool = True) -> list[HoldRow]:
         """The oldest first."""
-        return holds.select(self._file, only_active)
+        return holds.select(self._engine, only_active)
 
     def lesson(self, recording_id: str, until: datetime, at: datetime, by: str, reason: str) -> None:
         """A person's decision to keep it longer for learning; the latest counts."""
-        holds.lesson(self._file, recording_id, until, at, by, reason)
+        holds.lesson(self._engine, recording_id, until, at, by, reason)
 
     # persons' rights
 
@@ -323,59 +346,59 @@ class Registry:
         until: datetime | None = None,
     ) -> list[RecordingRow]:
         """By hashes of a customer's number, or by agent; those still there, the oldest first, `until` excluded."""
-        return subjects.recordings(self._file, hashes=hashes, agent=agent, since=since, until=until)
+        return subjects.recordings(self._engine, hashes=hashes, agent=agent, since=since, until=until)
 
     def listens(self, recording_id: str) -> list[ListenRow]:
         """Who listened, when and for which purpose, the oldest first."""
-        return subjects.listens(self._file, recording_id)
+        return subjects.listens(self._engine, recording_id)
 
     def open_request(
         self, kind: RequestKind | str, about: About | str, subject: str, identity_check: str, received: date, due: date
     ) -> int:
         """`subject` is a number's hash or an agent's endpoint. Returns the number of the request."""
-        return requests.open_(self._file, RequestKind(kind), About(about), subject, identity_check, received, due)
+        return requests.open_(self._engine, RequestKind(kind), About(about), subject, identity_check, received, due)
 
     def extend_request(self, number: int, due: date, reason: str) -> None:
         """Once (WrongState the second time)."""
-        requests.extend(self._file, number, due, reason)
+        requests.extend(self._engine, number, due, reason)
 
     def close_request(self, number: int, outcome: str) -> None:
         """Also forgets who asked."""
-        requests.close(self._file, number, outcome)
+        requests.close(self._engine, number, outcome)
 
     def request(self, number: int) -> RequestRow | None:
-        found = requests.select(self._file, number=number)
+        found = requests.select(self._engine, number=number)
         return found[0] if found else None
 
     def requests(self, only_open: bool = False) -> list[RequestRow]:
         """The first due first."""
-        return requests.select(self._file, only_open=only_open)
+        return requests.select(self._engine, only_open=only_open)
 
     def restrict(self, recording_id: str, at: datetime, reason: str, except_for: Sequence[str] = ()) -> None:
         """From now on it is only stored: see restrictions.py."""
-        restrictions.restrict(self._file, recording_id, at, reason, except_for)
+        restrictions.restrict(self._engine, recording_id, at, reason, except_for)
 
     def lift_restriction(self, recording_id: str, at: datetime, reason: str) -> None:
-        restrictions.lift(self._file, recording_id, at, reason)
+        restrictions.lift(self._engine, recording_id, at, reason)
 
     def restrictions(self) -> dict[str, RestrictionRow]:
         """Those in force, by recording id."""
-        return restrictions.active(self._file)
+        return restrictions.active(self._engine)
 
     # audit
 
     def audit(self, actor: str, action: str, subject: str, detail: Mapping[str, str]) -> None:
-        with self._file.change() as db:
-            audit.append(self._file, db, action, subject, detail, actor=actor)
+        with self._engine.change() as db:
+            audit.append(self._engine, db, action, subject, detail, actor=actor)
 
     def audit_entries(self, limit: int | None = 100, subject: str | None = None) -> list[AuditRow]:
         """The newest first."""
-        return audit.entries(self._file, limit, subject)
+        return audit.entries(self._engine, limit, subject)
 
     def verify_audit(self, copies: Sequence[verify.Copy] = (), verifier: Verifier | None = None) -> AuditReport:
         """`copies` of checkpoints from files, `verifier` of their signatures: see verify.py."""
-        return verify.verify(self._file, copies, verifier)
+        return verify.verify(self._engine, copies, verifier)
 
     def checkpoint(self, signer: Signer, beside: Path) -> Checkpoint:
         """Signs the trail as it stands, in the registry and in the file `beside`. Broken, NotWritten: see vouch.py."""
-        return vouch.vouch(self._file, signer, beside)
+        return vouch.vouch(self._engine, signer, beside)

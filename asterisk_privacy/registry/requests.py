@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from asterisk_privacy.registry import audit
 from asterisk_privacy.registry.clock import from_ms, from_ms_or_none, to_ms
-from asterisk_privacy.registry.db import RegistryFile, sql
+from asterisk_privacy.registry.engine import Engine, sql
 from asterisk_privacy.registry.rows import WrongState
 
 
@@ -46,39 +46,47 @@ class RequestRow:
 _COLUMNS = "id, kind, about, subject, identity_check, received, due, opened_at, opened_by, extended_at, extended_why, closed_at, outcome"
 
 
-def open_(file: RegistryFile, kind: RequestKind, about: About, subject: str, identity_check: str, received: date, due: date) -> int:
-    with file.change() as db:
-        values = (kind.value, about.value, subject, identity_check, received.isoformat(), due.isoformat(), to_ms(file.clock()), file.actor)
+def open_(engine: Engine, kind: RequestKind, about: About, subject: str, identity_check: str, received: date, due: date) -> int:
+    with engine.change() as db:
+        values = (
+            kind.value,
+            about.value,
+            subject,
+            identity_check,
+            received.isoformat(),
+            due.isoformat(),
+            to_ms(engine.clock()),
+            engine.actor,
+        )
         statement = "INSERT INTO requests (kind, about, subject, identity_check, received, due, opened_at, opened_by)"
-        number = sql(db, f"{statement} VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values).lastrowid
-        assert number is not None
+        number: int = sql(db, f"{statement} VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id", values).fetchone()[0]
         detail = {"kind": kind.value, "about": about.value, "received": received.isoformat(), "due": due.isoformat()}
-        audit.append(file, db, "request.open", f"request {number}", detail)
+        audit.append(engine, db, "request.open", f"request {number}", detail)
     return number
 
 
-def extend(file: RegistryFile, number: int, due: date, reason: str) -> None:
+def extend(engine: Engine, number: int, due: date, reason: str) -> None:
     """Once: art. 12(3) knows no second extension."""
-    with file.change() as db:
-        row = _open_one(file, number)
+    with engine.change() as db:
+        row = _open_one(engine, number)
         if row.extended_at is not None:
             raise WrongState(f"request {number}: was extended on {row.extended_at:%Y-%m-%d} already; once is all, answer by {row.due}")
-        values = (due.isoformat(), to_ms(file.clock()), reason, number)
+        values = (due.isoformat(), to_ms(engine.clock()), reason, number)
         sql(db, "UPDATE requests SET due = ?, extended_at = ?, extended_why = ? WHERE id = ?", values)
-        audit.append(file, db, "request.extend", f"request {number}", {"due": due.isoformat(), "reason": reason})
+        audit.append(engine, db, "request.extend", f"request {number}", {"due": due.isoformat(), "reason": reason})
 
 
-def close(file: RegistryFile, number: int, outcome: str) -> None:
+def close(engine: Engine, number: int, outcome: str) -> None:
     """Who asked is forgotten here: what is left says that a request was answered, when and how."""
-    with file.change() as db:
-        _open_one(file, number)
-        values = (to_ms(file.clock()), outcome, number)
+    with engine.change() as db:
+        _open_one(engine, number)
+        values = (to_ms(engine.clock()), outcome, number)
         sql(db, "UPDATE requests SET closed_at = ?, outcome = ?, subject = NULL WHERE id = ?", values)
-        audit.append(file, db, "request.close", f"request {number}", {"outcome": outcome})
+        audit.append(engine, db, "request.close", f"request {number}", {"outcome": outcome})
 
 
-def _open_one(file: RegistryFile, number: int) -> RequestRow:
-    found = select(file, number=number)
+def _open_one(engine: Engine, number: int) -> RequestRow:
+    found = select(engine, number=number)
     if not found:
         raise WrongState(f"request {number}: does not exist; see: asterisk-privacy subject request list")
     if found[0].closed_at is not None:
@@ -86,10 +94,10 @@ def _open_one(file: RegistryFile, number: int) -> RequestRow:
     return found[0]
 
 
-def select(file: RegistryFile, *, number: int | None = None, only_open: bool = False) -> list[RequestRow]:
+def select(engine: Engine, *, number: int | None = None, only_open: bool = False) -> list[RequestRow]:
     """The first due first."""
-    with file.read() as db:
-        where = " AND ".join(["id = ?"] * (number is not None) + ["closed_at IS NULL"] * only_open) or "1"
+    with engine.read() as db:
+        where = " AND ".join(["id = ?"] * (number is not None) + ["closed_at IS NULL"] * only_open) or "1 = 1"
         rows = sql(db, f"SELECT {_COLUMNS} FROM requests WHERE {where} ORDER BY due, id", () if number is None else (number,)).fetchall()
     return [
         RequestRow(

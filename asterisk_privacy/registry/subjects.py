@@ -9,7 +9,7 @@ from datetime import datetime
 
 from asterisk_privacy.registry import reading
 from asterisk_privacy.registry.clock import from_ms, to_ms
-from asterisk_privacy.registry.db import RegistryFile, sql
+from asterisk_privacy.registry.engine import Engine, sql
 from asterisk_privacy.registry.rows import LIVING, RecordingRow
 
 CHUNK = 500  # recordings read at once
@@ -44,7 +44,7 @@ class ListenRow:
 
 
 def recordings(
-    file: RegistryFile, *, hashes: Collection[str], agent: str | None, since: datetime | None, until: datetime | None
+    engine: Engine, *, hashes: Collection[str], agent: str | None, since: datetime | None, until: datetime | None
 ) -> list[RecordingRow]:
     """Those still there, the oldest first; `since` included, `until` excluded. Of deleted ones nobody knows whose they were."""
     states = [state.value for state in LIVING]
@@ -61,15 +61,15 @@ def recordings(
             where.append(condition)
             values.append(to_ms(moment))
     query = f"SELECT r.id FROM recordings r JOIN calls c ON c.id = r.call_id WHERE {' AND '.join(where)} ORDER BY r.recorded_at, r.id"
-    with file.read() as db:
+    with engine.read() as db:
         ids = [found for (found,) in sql(db, query, values).fetchall()]
-        return [row for at in range(0, len(ids), CHUNK) for row in reading.select(file, among=ids[at : at + CHUNK])]
+        return [row for at in range(0, len(ids), CHUNK) for row in reading.select(engine, among=ids[at : at + CHUNK])]
 
 
-def listens(file: RegistryFile, recording_id: str) -> list[ListenRow]:
+def listens(engine: Engine, recording_id: str) -> list[ListenRow]:
     """The oldest first, from the audit trail; attempts that were refused or failed too."""
     query = f"SELECT at, actor, action, detail FROM audit WHERE subject = ? AND action IN ({_marks(LISTENING)}) ORDER BY seq"
-    with file.read() as db:
+    with engine.read() as db:
         rows = sql(db, query, (recording_id, *LISTENING)).fetchall()
     told = [(at, actor, action, json.loads(detail)) for at, actor, action, detail in rows]
     return [

@@ -6,11 +6,11 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from peewee import SqliteDatabase
+from peewee import Database
 
 from asterisk_privacy.registry import audit, checkpoints
 from asterisk_privacy.registry.checkpoint import Checkpoint
-from asterisk_privacy.registry.db import RegistryFile, sql
+from asterisk_privacy.registry.engine import Engine, sql
 from asterisk_privacy.registry.rows import AuditReport
 from asterisk_privacy.registry.signing import Verifier
 
@@ -27,13 +27,13 @@ class Copy:
     own: bool = False
 
 
-def verify(file: RegistryFile, copies: Sequence[Copy] = (), verifier: Verifier | None = None) -> AuditReport:
+def verify(engine: Engine, copies: Sequence[Copy] = (), verifier: Verifier | None = None) -> AuditReport:
     """The chain's fault comes first. Without `verifier` signatures are not looked at, all else is."""
-    with file.read() as db:
+    with engine.read() as db:
         here = Copy(HERE, checkpoints.stored(db))
         sources = (here, *copies)
         wanted = {c.entries for source in sources for c in source.checkpoints}
-        chain = audit.check(db, wanted=wanted)
+        chain = audit.check(engine, db, wanted=wanted)
         faults = [*([chain.why] if chain.why is not None else []), *_of_checkpoints(db, sources, chain, verifier)]
     last = max((c for source in sources for c in source.checkpoints), key=lambda c: c.number, default=None)
     told = faults[0] if faults else f"{chain.entries} entries, each in its place; head {chain.last}"
@@ -48,10 +48,10 @@ def verify(file: RegistryFile, copies: Sequence[Copy] = (), verifier: Verifier |
     )
 
 
-def against_checkpoints(file: RegistryFile, copy: Copy, verifier: Verifier) -> list[str]:
+def against_checkpoints(engine: Engine, copy: Copy, verifier: Verifier) -> list[str]:
     """What the registry's checkpoints and those of `copy` say against the trail, without walking it. Signatures of other keys than those of
     `verifier` are not looked at."""
-    with file.read() as db:
+    with engine.read() as db:
         sources = (Copy(HERE, checkpoints.stored(db)), copy)
         wanted = {c.entries for source in sources for c in source.checkpoints}
         count = int(sql(db, "SELECT coalesce(max(seq), 0) FROM audit").fetchone()[0])
@@ -61,7 +61,7 @@ def against_checkpoints(file: RegistryFile, copy: Copy, verifier: Verifier) -> l
 
 
 def _of_checkpoints(
-    db: SqliteDatabase, sources: Sequence[Copy], chain: audit.Walk, verifier: Verifier | None, every_key: bool = True
+    db: Database, sources: Sequence[Copy], chain: audit.Walk, verifier: Verifier | None, every_key: bool = True
 ) -> Iterator[str]:
     seen: dict[Checkpoint, str] = {}
     for source in sources:
@@ -109,7 +109,7 @@ def _against_the_chain(true: Sequence[Checkpoint], where: Mapping[Checkpoint, st
             fits = max(fits, c.entries)
 
 
-def _stripped(db: SqliteDatabase, sources: Sequence[Copy], numbers: set[int]) -> Iterator[str]:
+def _stripped(db: Database, sources: Sequence[Copy], numbers: set[int]) -> Iterator[str]:
     known = {source.name: {c.number for c in source.checkpoints} for source in sources}
     for source in sources:
         for number in sorted(numbers - known[source.name]):

@@ -15,6 +15,7 @@ from aiohttp import web
 
 from asterisk_privacy.daemon.health import place_of
 from asterisk_privacy.daemon.notify import notify, watchdog_seconds
+from asterisk_privacy.daemon.registry_place import home_of
 from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.registry import Registry
@@ -46,7 +47,7 @@ async def serve(config: Config, environ: Mapping[str, str] = os.environ) -> None
     """Runs until SIGTERM or SIGINT. OperatorError with one line where only a person can help."""
     _never_dump_core()
     keys = identities(config, environ)
-    site = Site(config, Registry.open(config.registry.path, actor="review", create=False), keys)
+    site = Site(config, Registry.open(home_of(config), actor="review", create=False), keys)
     runner = web.AppRunner(make_app(site), access_log=None, shutdown_timeout=CALM_DOWN_SECONDS)
     logging.getLogger("aiohttp.server").addFilter(only_the_place)
     await runner.setup()

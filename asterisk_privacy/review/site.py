@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from aiohttp import web
 
 from asterisk_privacy.daemon.purging import Rules
+from asterisk_privacy.daemon.registry_place import home_of
 from asterisk_privacy.daemon.review_settings import ReviewRoles
 from asterisk_privacy.daemon.rights import further_of
 from asterisk_privacy.daemon.settings import Config
@@ -92,7 +93,7 @@ class Site:
         return await asyncio.to_thread(self._read, work)
 
     def _read(self, work: Callable[[Registry], T]) -> T:
-        with Registry.open(self.config.registry.path, actor="review", create=False) as registry:
+        with Registry.open(home_of(self.config), actor="review", create=False) as registry:
             return work(registry)
 
     async def guess(self, account: Account | None, password: str) -> bool:

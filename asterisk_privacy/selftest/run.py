@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from asterisk_privacy.asterisk.ari import AriAccess, AriRefused, AriUnreachable
+from asterisk_privacy.daemon.registry_place import home_of
 from asterisk_privacy.daemon.rights import Asked, erase
 from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.daemon.storage import vault_of
@@ -42,7 +43,7 @@ async def selftest(config: Config, steps: Steps, actor: str, like: str = "", kee
 async def _call(config: Config, steps: Steps, channels: Channels, actor: str, like: str, keep_digits: str) -> None:
     identity = Identity.generate()
     vault = vault_of(config, Recipients.of([identity.public]))
-    with Registry.open(config.registry.path, actor=actor, create=False) as registry:
+    with Registry.open(home_of(config), actor=actor, create=False) as registry:
 
         def find(call_id: str) -> RecordingRow | None:
             return next(iter(registry.recordings(call_id=call_id)), None)

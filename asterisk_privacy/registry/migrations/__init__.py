@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from asterisk_privacy.registry.migrations import m0001_first, m0002_cases, m0003_rights, m0005_draws, m0006_checkpoints, m0007_due
+from asterisk_privacy.registry.migrations import (
+    m0001_first,
+    m0002_cases,
+    m0003_rights,
+    m0005_draws,
+    m0006_checkpoints,
+    m0007_due,
+    m0008_node,
+)
 
 STEPS: Sequence[Sequence[str]] = (
     m0001_first.STATEMENTS,
@@ -17,4 +25,8 @@ STEPS: Sequence[Sequence[str]] = (
     m0005_draws.STATEMENTS,  # there never was an m0004; a file counts its steps, so what is new goes to the end
     m0006_checkpoints.STATEMENTS,
     m0007_due.STATEMENTS,
+    m0008_node.STATEMENTS,
 )
+
+GUARDS = ("audit_insert", "audit_update", "audit_delete", "audit_head_insert", "audit_head_update", "audit_head_delete")
+"""The triggers that keep the audit trail from anything but growing at its end."""

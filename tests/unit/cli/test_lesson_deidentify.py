@@ -17,7 +17,6 @@ from asterisk_privacy.cli.purge import purge
 from asterisk_privacy.cli.reconcile import reconcile
 from asterisk_privacy.cli.recordings import recordings
 from asterisk_privacy.daemon import deidentifying
-from asterisk_privacy.daemon.purging import only_one
 from asterisk_privacy.policy.retention import UntilReviewed
 from asterisk_privacy.store import version
 from asterisk_privacy.store.flac import Stereo
@@ -50,7 +49,7 @@ def voices(place: Place, part: int = 1, call: str | None = None) -> str:
     writer.write(loud)
     sealed = writer.seal()
     sql = "UPDATE recordings SET size = ?, sha256 = ?, call_id = coalesce(?, call_id) WHERE id = ?"
-    place.registry._file.db.execute_sql(sql, (sealed.size, sealed.sha256, call, recording))
+    place.registry._engine.db.execute_sql(sql, (sealed.size, sealed.sha256, call, recording))
     return recording
 
 
@@ -112,7 +111,7 @@ def test_what_cannot_be_done_changes_nothing(place: Place) -> None:
     place.registry.restrict(recording, NOW, "contested")
     assert "is restricted" in lesson(place, recording, "customer-removed", 3)["error"]
     place.registry.lift_restriction(recording, NOW, "settled")
-    with only_one(place.folder / "registry.sqlite"):
+    with place.registry.only_one():
         assert "another one is running" in lesson(place, recording, "customer-removed", 3)["error"]
     assert place.vault.path(recording).read_bytes() == old and place.registry.recording(recording) == row
     assert place.vault.versions() == place.vault.half_shredded() == []

@@ -13,7 +13,6 @@ import pytest
 from cli_samples import NOW, Days, Place
 
 from asterisk_privacy.cli.reconcile import reconcile
-from asterisk_privacy.daemon.purging import only_one
 from asterisk_privacy.policy.purpose import Basis, Purpose, Trigger
 from asterisk_privacy.registry.clock import utc_now
 from asterisk_privacy.store import layout, shred
@@ -203,6 +202,6 @@ def test_keys_that_nobody_on_the_list_has(place: Place) -> None:
 
 
 def test_not_beside_a_purge(place: Place) -> None:
-    with only_one(place.folder / "registry.sqlite"):
+    with place.registry.only_one():
         result = place.run(reconcile)
     assert result.exit_code == 3 and "another one is running" in result.stderr

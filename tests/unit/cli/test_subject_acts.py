@@ -13,7 +13,6 @@ from subject_samples import ANNA, BEN, CHECK, COMPLAINT, ORDER, TAX, TRAINING, H
 from asterisk_privacy.cli.purge import purge
 from asterisk_privacy.cli.recordings import recordings
 from asterisk_privacy.cli.subject import subject
-from asterisk_privacy.daemon.purging import only_one
 from asterisk_privacy.policy.purpose import Purpose
 from asterisk_privacy.registry.rows import State, WrongState
 
@@ -94,7 +93,7 @@ def test_a_crash_between_row_and_file_is_finished_by_the_purger(house: House, mo
 
 def test_not_beside_a_purger_and_one_failure_does_not_stop_the_rest(house: House) -> None:
     busy, free = house.call(ANNA), house.call(ANNA)
-    with only_one(house.folder / "registry.sqlite"):
+    with house.registry.only_one():
         answers = house.json(subject, "erase", "--number", ANNA, *CHECK, code=1)
     assert [a["outcome"] for a in answers] == ["failed", "failed"] and state(house, busy) is State.SEALED
     assert house.actions(busy)[-2:] == ["subject.erase", "subject.erase-failed"]

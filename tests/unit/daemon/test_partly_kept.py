@@ -117,7 +117,7 @@ async def test_an_objection_gives_the_place_back(stage: Stage, monkeypatch: pyte
 
 
 async def test_without_the_registry_nothing_is_drawn(stage: Stage) -> None:
-    stage.registry._file.db.execute_sql("DROP TABLE quota_counts")
+    stage.registry._engine.db.execute_sql("DROP TABLE quota_counts")
     runner = await stage.call((BY_QUOTA,), {})
     assert stage.rows(runner) == {} and stage.health.alarms[Alarm.REGISTRY_FAILED] == 1
 

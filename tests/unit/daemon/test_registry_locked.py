@@ -159,7 +159,7 @@ async def test_new_calls_are_not_announced_while_nothing_can_be_written(tmp_path
     monkeypatch.setattr(ledger, "STOP_SECONDS", 0.1)
     async with whole_daemon(installed(tmp_path)) as running:
         linked(running)
-        running.service.supervisor._tools.ledger._registry._file.db.connection().execute("PRAGMA busy_timeout = 50")
+        running.service.supervisor._tools.ledger._registry._engine.db.connection().execute("PRAGMA busy_timeout = 50")
         with locked(tmp_path):
             first = Somebody(running)
             assert first.plan["PRIVACY_PLAN"] == "announce"

@@ -1,16 +1,28 @@
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from postgres_server import PostgresServer, programs
+from raw_database import Raw
 from registry_samples import COMPLAINT, T0
 
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.policy.purpose import Purpose
+from asterisk_privacy.registry.address import Server
 from asterisk_privacy.registry.registry import Registry
+
+NO_POSTGRES = pytest.mark.skipif(programs() is None, reason="no PostgreSQL on this machine: apt install postgresql")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every test of a registry runs on both engines, but for those that look into the file (`path`)."""
+    if "engine" in metafunc.fixturenames:
+        both = [] if "path" in metafunc.fixturenames else [pytest.param("postgresql", marks=NO_POSTGRES)]
+        metafunc.parametrize("engine", ["sqlite", *both])
 
 
 class Clock:
@@ -22,14 +34,46 @@ class Clock:
         return self.now
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    if programs() is None:
+        pytest.skip("no PostgreSQL on this machine: apt install postgresql")
+    server = PostgresServer()
+    yield server
+    server.remove()
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
+    """Of the registry's file: such a test is about SQLite."""
     return tmp_path / "registry.sqlite"
 
 
 @pytest.fixture
-def registry(path: Path) -> Iterator[Registry]:
-    with Registry.open(path, clock=Clock()) as opened:
+def server(postgres: PostgresServer) -> Iterator[Server]:
+    """A registry on PostgreSQL with nothing in it: such a test is about PostgreSQL."""
+    database = postgres.new_database()
+    yield postgres.place(database)
+    postgres.drop(database)
+
+
+@pytest.fixture
+def place(engine: str, request: pytest.FixtureRequest, tmp_path: Path) -> Path | Server:
+    """Where the registry of this test is."""
+    found = tmp_path / "registry.sqlite" if engine == "sqlite" else request.getfixturevalue("server")
+    assert isinstance(found, Path | Server)
+    return found
+
+
+@pytest.fixture
+def elsewhere(place: Path | Server) -> Path | Server:
+    """The same registry as another process opens it: on PostgreSQL another node."""
+    return replace(place, node="pbx-2") if isinstance(place, Server) else place
+
+
+@pytest.fixture
+def registry(place: Path | Server) -> Iterator[Registry]:
+    with Registry.open(place, clock=Clock()) as opened:
         yield opened
 
 
@@ -51,23 +95,8 @@ def sealed(registry: Registry) -> Callable[..., str]:
 
 
 @pytest.fixture
-def raw(path: Path) -> Callable[..., list[tuple[object, ...]]]:
-    """Somebody with the sqlite3 command at hand; `unguarded` drops the triggers around the statement."""
-
-    def run(statement: str, *values: object, unguarded: bool = False) -> list[tuple[object, ...]]:
-        db = sqlite3.connect(path, isolation_level=None)
-        try:
-            guards = db.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall() if unguarded else []
-            for name, _ in guards:
-                db.execute(f"DROP TRIGGER {name}")
-            result = db.execute(statement, values).fetchall()
-            for _, text in guards:
-                db.execute(text)
-            return result
-        finally:
-            db.close()
-
-    return run
+def raw(place: Path | Server) -> Raw:
+    return Raw(place)
 
 
 @pytest.fixture

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import sqlite3
-from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from raw_database import Raw
 
-from asterisk_privacy.registry.audit import GUARDS, entry_hash
+from asterisk_privacy.registry.audit import entry_hash
+from asterisk_privacy.registry.migrations import GUARDS
 from asterisk_privacy.registry.registry import Registry
-
-Raw = Callable[..., list[tuple[object, ...]]]
 
 
 @pytest.fixture
@@ -103,7 +102,7 @@ def test_rows_in_another_order_are_seen(trail: Registry, raw: Raw, order: list[i
     for place, seq in enumerate(order, start=1):
         raw("UPDATE audit SET seq = ? WHERE seq = ?", place, seq + 100, unguarded=True)
     assert trail.verify_audit().ok == (order == sorted(order))
-    raw("UPDATE audit SET seq = substr(subject, 2) + 100", unguarded=True)
+    raw("UPDATE audit SET seq = cast(substr(subject, 2) AS INTEGER) + 100", unguarded=True)
     raw("UPDATE audit SET seq = seq - 100", unguarded=True)
     assert trail.verify_audit().ok
 
@@ -115,12 +114,12 @@ def test_a_missing_head_is_seen(trail: Registry, raw: Raw) -> None:
 
 @pytest.mark.parametrize("guard", GUARDS)
 def test_a_missing_guard_is_seen(trail: Registry, raw: Raw, guard: str) -> None:
-    raw(f"DROP TRIGGER {guard}")
+    raw.drop_guard(guard)
     report = trail.verify_audit()
     assert not report.ok and guard in report.why
 
 
-def test_there_are_no_other_guards(trail: Registry, raw: Raw) -> None:
+def test_there_are_no_other_guards(trail: Registry, raw: Raw, path: Path) -> None:
     assert {name for (name,) in raw("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name LIKE 'audit%'")} == set(GUARDS)
 
 
@@ -130,16 +129,16 @@ def test_there_are_no_other_guards(trail: Registry, raw: Raw) -> None:
         "UPDATE audit SET actor = 'x' WHERE seq = 2",
         "DELETE FROM audit WHERE seq = 6",
         "DELETE FROM audit",
-        "INSERT OR REPLACE INTO audit SELECT seq, at, 'x', action, subject, detail, prev, hash FROM audit WHERE seq = 2",
+        "INSERT INTO audit SELECT seq, at, 'x', action, subject, detail, prev, hash FROM audit WHERE seq = 2",
         "INSERT INTO audit SELECT 9, at, actor, action, subject, detail, prev, hash FROM audit WHERE seq = 6",
         "UPDATE audit_head SET entries = 5",
         "UPDATE audit_head SET hash = 'x', entries = 7",
         "DELETE FROM audit_head",
-        "INSERT OR REPLACE INTO audit_head VALUES (1, 0, '')",
+        "INSERT INTO audit_head VALUES (1, 0, '')",
     ],
 )
 def test_the_file_itself_refuses(trail: Registry, raw: Raw, statement: str) -> None:
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises(raw.refusal):
         raw(statement)
     assert trail.verify_audit().ok
 
@@ -147,3 +146,14 @@ def test_the_file_itself_refuses(trail: Registry, raw: Raw, statement: str) -> N
 def test_an_empty_trail_is_sound(registry: Registry) -> None:
     report = registry.verify_audit()
     assert report.ok and report.entries == 0 and report.first_bad is None
+
+
+def test_insert_or_replace_is_refused(trail: Registry, raw: Raw, path: Path) -> None:
+    """SQLite's way to delete without a delete trigger."""
+    for statement in (
+        "INSERT OR REPLACE INTO audit SELECT seq, at, 'x', action, subject, detail, prev, hash FROM audit WHERE seq = 2",
+        "INSERT OR REPLACE INTO audit_head VALUES (1, 0, '')",
+    ):
+        with pytest.raises(raw.refusal):
+            raw(statement)
+    assert trail.verify_audit().ok

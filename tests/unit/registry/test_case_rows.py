@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from raw_database import Raw
 from registry_samples import COMPLAINT, LATER, T0
 
 from asterisk_privacy.policy.cases import Step
 from asterisk_privacy.policy.retention import Milestone
+from asterisk_privacy.registry.address import Server
 from asterisk_privacy.registry.clock import utc_now
 from asterisk_privacy.registry.db import RegistryFile, sql
 from asterisk_privacy.registry.migrate import migrate
@@ -21,13 +23,13 @@ from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import RecordingRow, WrongState
 
 Sealed = Callable[..., str]
-Raw = Callable[..., list[tuple[object, ...]]]
 DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def registry(path: Path) -> Registry:
-    return Registry.open(path, clock=lambda: LATER + 100 * DAY)
+def registry(place: Path | Server) -> Iterator[Registry]:
+    with Registry.open(place, clock=lambda: LATER + 100 * DAY) as opened:
+        yield opened
 
 
 def row(registry: Registry, recording_id: str) -> RecordingRow:
@@ -77,7 +79,7 @@ def test_a_change_and_its_audit_row_live_or_die_together(registry: Registry, sea
     hold = registry.place_hold(LATER, "anna", "Mrs Jansen sues", ["anna"], case="C-1")
     before = registry.audit_entries(None)
     assert [e.action for e in before[:3]] == ["hold.place", "case.link", "case.opened"] and {e.actor for e in before[:3]} == {"anna"}
-    raw("CREATE TRIGGER no BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'no more'); END")
+    raw.refuse_audit()
     for change in (
         lambda: registry.case_step("C-1", Step.CLOSED, LATER, "anna"),
         lambda: registry.open_case("court", "C-2", T0, "anna"),
@@ -87,7 +89,7 @@ def test_a_change_and_its_audit_row_live_or_die_together(registry: Registry, sea
     ):
         with pytest.raises(Exception, match="no more"):
             change()
-    raw("DROP TRIGGER no")
+    raw.take_audit()
     assert registry.audit_entries(None) == before and registry.verify_audit().ok
     assert len(registry.cases()) == len(registry.holds()) == 1 and registry.cases("C-1")[0].closed_at is None
     assert row(registry, "r1").circumstances.lesson is None

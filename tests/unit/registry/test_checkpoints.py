@@ -6,13 +6,13 @@ from __future__ import annotations
 import base64
 import json
 import shutil
-import sqlite3
 import subprocess
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
+from raw_database import Raw
 
 from asterisk_privacy.registry.audit import entry_hash
 from asterisk_privacy.registry.checkpoint import Checkpoint, read_file, read_line
@@ -29,15 +29,15 @@ SIGNER = Signer.generate()
 class Trail:
     """Twelve entries, of which 4, 8 and 12 announce checkpoints, and two more behind them."""
 
-    def __init__(self, registry: Registry, path: Path) -> None:
-        self.registry, self.path, self.file = registry, path, path.with_name("checkpoints.jsonl")
+    def __init__(self, registry: Registry, raw: Raw, folder: Path) -> None:
+        self.registry, self.raw, self.file = registry, raw, folder / "checkpoints.jsonl"
         for n in range(1, 4):
             self._listens(3)
             assert registry.checkpoint(SIGNER, self.file).number == n
         self._listens(2)
-        self.elsewhere = path.with_name("elsewhere.jsonl")
+        self.elsewhere = folder / "elsewhere.jsonl"
         shutil.copy(self.file, self.elsewhere)
-        public = path.with_name("checkpoint.pub")
+        public = folder / "checkpoint.pub"
         public.write_text(SIGNER.public_pem)
         self.verifier = Verifier.load(public)
         assert self.verify().ok and self.verify().entries == 14
@@ -51,22 +51,14 @@ class Trail:
         return self.registry.verify_audit([*copies, Copy("ELSEWHERE", *read_file(self.elsewhere))] if elsewhere else copies, self.verifier)
 
     def attack(self, *statements: str) -> None:
-        """By somebody with the sqlite3 command: guards lifted, then put back, so that their absence gives nothing away."""
-        db = sqlite3.connect(self.path, isolation_level=None)
-        guards = db.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
-        for name, _ in guards:
-            db.execute(f"DROP TRIGGER {name}")
-        for statement in statements:
-            db.execute(statement)
-        prev, seq = GENESIS, 0  # every hash anew, and the head
-        for seq, at, actor, action, subject, detail in db.execute("SELECT seq, at, actor, action, subject, detail FROM audit").fetchall():
+        """By somebody with the database's own command: guards lifted, then put back, so that their absence gives nothing away."""
+        self.raw.run([(statement, ()) for statement in statements], unguarded=True)
+        prev, seq, mended = GENESIS, 0, []  # every hash anew, and the head
+        for seq, at, actor, action, subject, detail in self.raw("SELECT seq, at, actor, action, subject, detail FROM audit ORDER BY seq"):
             digest = entry_hash(prev, seq, at, actor, action, subject, detail)
-            db.execute("UPDATE audit SET prev = ?, hash = ? WHERE seq = ?", (prev, digest, seq))
+            mended.append(("UPDATE audit SET prev = ?, hash = ? WHERE seq = ?", (prev, digest, seq)))
             prev = digest
-        db.execute("UPDATE audit_head SET entries = ?, hash = ?", (seq, prev))
-        for _, text in guards:
-            db.execute(text)
-        db.close()
+        self.raw.run([*mended, ("UPDATE audit_head SET entries = ?, hash = ?", (seq, prev))], unguarded=True)
 
     def strip(self, keep: int) -> None:
         """The file without the checkpoints after `keep`."""
@@ -74,8 +66,8 @@ class Trail:
 
 
 @pytest.fixture
-def trail(registry: Registry, path: Path) -> Trail:
-    return Trail(registry, path)
+def trail(registry: Registry, raw: Raw, tmp_path: Path) -> Trail:
+    return Trail(registry, raw, tmp_path)
 
 
 RENUMBERED = "UPDATE audit SET seq = seq - 1 WHERE seq > {0}"

@@ -14,6 +14,7 @@ from registry_samples import PROOF, T0
 from asterisk_privacy.call.timeline import Mark, MarkKind, Span, SpanKind
 from asterisk_privacy.policy.purpose import Purpose, Trigger
 from asterisk_privacy.policy.retention import Milestone
+from asterisk_privacy.registry.address import Server
 from asterisk_privacy.registry.campaigns import Designation
 from asterisk_privacy.registry.draws import Place
 from asterisk_privacy.registry.registry import Registry
@@ -101,11 +102,11 @@ def test_a_campaign_has_a_hard_count_and_a_window(registry: Registry) -> None:
         registry.open_campaign(Designation("fault", [], [], WINDOW, 9, "Telco", "echo"))
 
 
-def test_two_processes_cannot_take_more_than_the_count(registry: Registry, path: Path) -> None:
+def test_two_processes_cannot_take_more_than_the_count(registry: Registry, elsewhere: Path | Server) -> None:
     for number in range(6):
         registry.begin_call(f"{number:032x}", "sales", T0, None, None, "in")
     registry.open_campaign(Designation("fault", ["anna"], [], WINDOW, 3, "Telco", "echo"))
-    with Registry.open(path) as other:
+    with Registry.open(elsewhere) as other:
         taken = [(registry, other)[n % 2].join_campaign("fault", f"{n:032x}", "sales", "PJSIP/anna", T0) for n in range(6)]
     assert taken.count(True) == 3
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -12,12 +11,14 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from raw_database import Raw
 from registry_samples import COMPLAINT, T0
 
 from asterisk_privacy.call.timeline import Mark, MarkKind, Span, SpanKind
 from asterisk_privacy.policy.row_life import RowLife
 from asterisk_privacy.policy.texts import LANGUAGES, days, rows
 from asterisk_privacy.registry import expiry
+from asterisk_privacy.registry.engine import sql
 from asterisk_privacy.registry.expiry import OF_CALLS, OF_RECORDINGS, Expired
 from asterisk_privacy.registry.registry import Registry
 
@@ -27,7 +28,6 @@ NOW = T0 + 100 * DAY
 SPANS, MARKS = (Span(SpanKind.TALK, 0, 1000),), (Mark(MarkKind.KEEP, 500),)
 PROTECTIONS = ("hold", "case hold", "open case", "restriction", "request", "request of a number")
 LIFTED = ("hold released", "closed case", "restriction lifted", "request closed", "request of another")
-Raw = Callable[..., list[tuple[object, ...]]]
 
 
 @dataclass(frozen=True)
@@ -91,13 +91,13 @@ def surround(registry: Registry, name: str, story: Story, ids: list[str]) -> Non
 
 def protect(registry: Registry, name: str, story: Story, ids: list[str]) -> None:
     """Straight into the tables where the door would refuse, because the recording is gone."""
-    file = registry._file.db
+    db = registry._engine.db
     sealed = [i for i, state in zip(ids, story.states, strict=True) if state in ("sealed", "purging", "purged")]
     if "hold" in story.around and sealed:
         values = (sealed[0], 1, "anna", "r", "[]")
-        file.execute_sql("INSERT INTO legal_holds (recording_id, placed_at, placed_by, reason, listeners) VALUES (?, ?, ?, ?, ?)", values)
+        sql(db, "INSERT INTO legal_holds (recording_id, placed_at, placed_by, reason, listeners) VALUES (?, ?, ?, ?, ?)", values)
     if "restriction" in story.around and sealed:
-        file.execute_sql("INSERT INTO restrictions (recording_id, at, by, reason, except_for) VALUES (?, 1, 'anna', 'r', '[]')", sealed[:1])
+        sql(db, "INSERT INTO restrictions (recording_id, at, by, reason, except_for) VALUES (?, 1, 'anna', 'r', '[]')", sealed[:1])
     if "case hold" in story.around and sealed:
         registry.place_hold(T0, "anna", "claim", ["anna"], case=f"K-{name}")
     if {"case hold", "closed case"} & set(story.around) and sealed and "open case" not in story.around:

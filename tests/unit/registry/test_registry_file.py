@@ -86,7 +86,7 @@ def test_a_file_that_may_not_be_written(path: Path) -> None:
 def test_a_file_that_became_read_only_meanwhile(path: Path) -> None:
     """SQLite's own switch, so that it can be had as root too; a read-only mount fails in the same words."""
     with Registry.open(path) as registry:
-        sql(registry._file.db, "PRAGMA query_only = 1")
+        sql(registry._engine.db, "PRAGMA query_only = 1")
         with pytest.raises(OperatorError) as error:
             registry.begin_call("c1", "sales", T0, None, None, "in")
         one_line(error, "cannot be written", "must belong to the user")

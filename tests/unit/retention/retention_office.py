@@ -49,7 +49,7 @@ class Office:
                 db.execute(f"DROP TRIGGER {without}")
         self.registry = Registry.open(path, clock=lambda: at(999))
         self._made = 0
-        with self.registry._file.change() as db:  # all in one transaction: quick
+        with self.registry._engine.change() as db:  # all in one transaction: quick
             self._all()
             row = "('bare', 'bare', 1, 'sealed', 0, 0, '')"  # without a purpose: no way of the registry leads there
             db.execute_sql("INSERT INTO calls (id, profile, direction, begun_at) VALUES ('bare', 'sales', 'in', 0)")

@@ -150,7 +150,7 @@ def test_chunk_by_chunk_none_is_lost(place: Place, monkeypatch: pytest.MonkeyPat
 def test_what_cannot_be_read_is_not_passed_over(place: Place) -> None:
     recording = place.record(Days(300))
     assert both(place, T0)[0] == []
-    with sqlite3.connect(place.registry.path) as db:
+    with sqlite3.connect(place.registry.where) as db:
         db.execute('UPDATE recording_purposes SET criterion = \'{"until": "doomsday"}\'')
     with pytest.raises(Exception, match=recording):
         list(RegistryRows(place.registry).maybe_due(T0))

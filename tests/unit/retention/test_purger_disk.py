@@ -45,7 +45,7 @@ def test_with_no_room_for_the_row_the_file_stays_whole(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", "4m") as disk:
         place = Place(tmp_path / "disk")
         due = place.record()
-        place.registry._file.fold()
+        place.registry._engine.fold()
         disk.fill()
         report = place.purger().run(DUE, dry_run=False, override_brake=True)
         state = place.state(due)

@@ -1,0 +1,44 @@
+"""Where the configuration keeps the registry: a file of this machine, or a server that several nodes share."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from asterisk_privacy.daemon.settings import Config, RegistrySettings
+from asterisk_privacy.policy.book import Problem
+from asterisk_privacy.registry.address import SCHEMES, Server, has_password
+
+
+def home_of(config: Config) -> Path | Server:
+    """Recordings are files of the node that made them: each node deletes its own."""
+    registry = config.registry
+    if not registry.url:
+        return registry.path
+    return Server(registry.url, registry.node or host_name(), registry.password_file, shared_files=False)
+
+
+def host_name() -> str:
+    """This host's name as a node's: its first part, what does not belong in a name made a hyphen."""
+    return re.sub(r"[^A-Za-z0-9_-]", "-", socket.gethostname().partition(".")[0])[:64] or "node"
+
+
+def problems(registry: RegistrySettings) -> Iterator[Problem]:
+    if not registry.url:
+        if registry.password_file is not None:
+            yield Problem("registry.password_file", "has no meaning for a SQLite file", "write url, or leave it out")
+        return
+    try:
+        parts = urlsplit(registry.url)
+        good = parts.scheme in SCHEMES and bool(parts.path.strip("/")) and registry.url.isprintable() and " " not in registry.url
+        password = has_password(registry.url)
+    except ValueError:
+        good = password = False
+    if password:  # not shown
+        yield Problem("registry.url", "has a password in it", "write the password into a file of its own, and its path as password_file")
+    elif not good:
+        remedy = 'write for instance url = "postgresql://privacy@db.example.org/privacy?sslmode=verify-full"'
+        yield Problem("registry.url", "is not the address of a PostgreSQL database", remedy)

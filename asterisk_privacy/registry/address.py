@@ -1,0 +1,71 @@
+"""Where a shared registry is, and who asks. Never shown with a password."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from asterisk_privacy.errors import OperatorError
+
+CREDENTIAL = "registry.password"  # LoadCredential=registry.password:... (systemd.exec)
+SCHEMES = ("postgresql", "postgres")
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """`url` as libpq has it: postgresql://user@host:5432/database?sslmode=verify-full, or with host=/run/postgresql for a socket.
+
+    `password_file`: None where the server asks for none, or PGPASSFILE, ~/.pgpass or a certificate answers. `node`: whose PBX this is.
+    `shared_files`: recordings lie where every node reaches them. `backed_up`: the administrator says so, and an upgrade may begin.
+    """
+
+    url: str = field(repr=False)
+    node: str
+    password_file: Path | None = None
+    shared_files: bool = False
+    backed_up: bool = False
+
+    @property
+    def bare_url(self) -> str:
+        """Without a password, wherever somebody wrote one."""
+        return without_password(self.url)
+
+    @property
+    def where(self) -> str:
+        parts = urlsplit(self.bare_url)
+        query = dict(parse_qsl(parts.query))
+        host = query["host"] + parts.path if "host" in query else parts.netloc.rpartition("@")[2] + parts.path
+        return f"postgresql://{host}"
+
+    def password(self, environment: Mapping[str, str] = os.environ) -> str | None:
+        """The first line of systemd's credential, or else of `password_file`. OperatorError says what is wrong with that."""
+        folder = environment.get("CREDENTIALS_DIRECTORY")
+        credential = Path(folder) / CREDENTIAL if folder else None
+        path = credential if credential is not None and credential.exists() else self.password_file
+        if path is None:
+            return None
+        try:
+            text, mode = path.read_text(encoding="utf-8"), path.stat().st_mode
+        except FileNotFoundError:
+            raise OperatorError(f"[registry] password_file {path}: no such file; write the password into it, chmod 0640") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise OperatorError(f"[registry] password_file {path}: cannot be read ({error}); give it to the user that runs this") from error
+        if mode & 0o007:
+            raise OperatorError(f"[registry] password_file {path}: everybody here can read it; chmod 0640 it, and change the password")
+        return text.partition("\n")[0]
+
+
+def without_password(url: str) -> str:
+    parts = urlsplit(url)
+    user, at, host = parts.netloc.rpartition("@")
+    query = urlencode([(name, value) for name, value in parse_qsl(parts.query) if name != "password"], safe="/")
+    return urlunsplit(parts._replace(scheme="postgresql", netloc=user.partition(":")[0] + at + host, query=query))
+
+
+def has_password(url: str) -> bool:
+    parts = urlsplit(url)
+    return ":" in parts.netloc.rpartition("@")[0] or bool(re.search(r"(^|&)password=", parts.query))

@@ -1,0 +1,122 @@
+"""Where a registry is kept: in a SQLite file of its own (db.py), or in a database on a PostgreSQL server (server.py).
+
+All queries are written once, in what both understand; the little that SQLite says otherwise is said for PostgreSQL by dialect.py.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Any, Protocol, cast
+
+from peewee import Database
+
+from asterisk_privacy.registry.dialect import to_postgres
+
+NODE = re.compile("[A-Za-z0-9_.-]{1,64}")
+
+
+class Cursor(Protocol):
+    """As much of a database's cursor as is used here."""
+
+    @property
+    def rowcount(self) -> int: ...
+    def fetchone(self) -> Any: ...
+    def fetchall(self) -> list[Any]: ...
+    def __iter__(self) -> Iterator[Any]: ...
+
+
+def sql(db: Database, statement: str, values: Sequence[object] = ()) -> Cursor:
+    """Plain SQL, where peewee's expressions would say less or cost more."""
+    if db.param != "?":
+        statement = to_postgres(statement)
+    return cast("Callable[[str, Sequence[object]], Cursor]", db.execute_sql)(statement, values)
+
+
+class Engine(ABC):
+    """`actor` stands in the audit rows of whoever uses this object; `clock` times them.
+
+    `node` names the PBX on whose behalf it works, where several share the registry; None: there is only one, and every row is its own.
+    `shared_files`: recordings lie where every node reaches them, so that each may delete those of all.
+    """
+
+    db: Database
+    where: str  # for people: a path, or an address without a password
+
+    def __init__(self, actor: str, clock: Callable[[], datetime], node: str | None = None, shared_files: bool = False) -> None:
+        if node is not None and not NODE.fullmatch(node):
+            raise ValueError(f"{node!r} is no name of a node")
+        self.actor = actor
+        self.clock = clock
+        self.node = node
+        self.shared_files = shared_files
+        self.away: str | None = None  # why the server cannot be reached
+
+    @abstractmethod
+    def close(self) -> None: ...
+
+    @abstractmethod
+    def change(self) -> AbstractContextManager[Database]:
+        """A write transaction, all or nothing. It takes the write lock first, so that waiting for it is bounded and never a deadlock."""
+
+    @abstractmethod
+    def read(self) -> AbstractContextManager[Database]:
+        """A read transaction: all queries in it see one moment, whatever others write."""
+
+    @abstractmethod
+    def errors(self) -> AbstractContextManager[None]:
+        """What the database complains of becomes an OperatorError of one line."""
+
+    @abstractmethod
+    def stream(self, statement: str, values: Sequence[object] = ()) -> Iterator[Any]:
+        """Rows one by one, within a transaction: there may be millions."""
+
+    @abstractmethod
+    def fold(self) -> None:
+        """What was deleted goes from the logs beside the tables, as far as that is ours to do."""
+
+    def claim_node(self) -> None:  # noqa: B027  # a file has one daemon: its own lock sees to that
+        """By a daemon, for its life: two with one name would take each other's open rows for what a crash left."""
+
+    @abstractmethod
+    def only_one(self) -> AbstractContextManager[None]:
+        """Keeps a second purger away, on whichever node. OperatorError: there is one."""
+
+    def was_taken(self, transaction: str) -> bool:
+        """Whether that change was written. A file says so at once, and leaves no doubt."""
+        raise NotImplementedError(transaction)
+
+    @abstractmethod
+    def tables(self) -> set[str]:
+        """All that are there, whosoever."""
+
+    @abstractmethod
+    def guards_missing(self) -> list[str]:
+        """Triggers that guard the audit trail and are not there, or switched off."""
+
+    @abstractmethod
+    def steps(self) -> Sequence[Sequence[str]]:
+        """Migrations from nothing to the schema of this program."""
+
+    @abstractmethod
+    def before_upgrade(self, version: int) -> str:
+        """Called with the write lock: makes a copy, or sees to it that there is one. Returns its name; OperatorError: none can be had."""
+
+    @abstractmethod
+    def copies(self) -> list[tuple[str, int]]:
+        """Name and time (ms) of each copy made before an upgrade."""
+
+    @abstractmethod
+    def forget_copies(self) -> list[str]:
+        """Removes those that are too old, and names them: they know customers whom the registry has forgotten since."""
+
+    def own(self, recordings: str) -> str:
+        """SQL: rows that this node began and must end. `recordings`: a table with a column node, or its alias."""
+        return "1 = 1" if self.node is None else f"{recordings}.node = '{self.node}'"
+
+    def in_reach(self, recordings: str) -> str:
+        """SQL: recordings whose files this node can delete."""
+        return "1 = 1" if self.shared_files else self.own(recordings)

@@ -1,0 +1,31 @@
+"""From a place to the engine that keeps the registry there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.registry.address import Server
+from asterisk_privacy.registry.db import RegistryFile
+from asterisk_privacy.registry.engine import Engine
+
+
+def open_engine(
+    place: Path | Server, actor: str, clock: Callable[[], datetime], busy_seconds: float, answer_seconds: float | None, create: bool
+) -> Engine:
+    """Connected. OperatorError says what stands in the way. `create`: makes a file that is not there."""
+    if not isinstance(place, Server):
+        file = RegistryFile(Path(place), actor, clock, busy_seconds)
+        file.connect(create)
+        return file
+    try:
+        from asterisk_privacy.registry.server import RegistryServer  # noqa: PLC0415  # who has a file needs no psycopg
+    except ImportError as error:
+        raise OperatorError(
+            f"registry {place.where}: needs the library psycopg, which is not there ({error}); pip install 'asterisk-privacy[postgres]'"
+        ) from error
+    server = RegistryServer(place, actor, clock, busy_seconds, answer_seconds)
+    server.connect()
+    return server

@@ -1,0 +1,294 @@
+"""A registry in a database of its own on a PostgreSQL server, which several nodes share (extra `postgres`: psycopg 3).
+
+One writer at a time, as in a SQLite file: a change takes an advisory lock for its transaction, because each adds to the one audit chain
+anyway, and what is read in it (a count, a state) must still be true when it is written. Locks that outlive a transaction (of a node, of
+the purger) belong to the session: the server releases them when their holder is gone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from time import monotonic
+from typing import Any, cast
+
+import psycopg
+from peewee import PeeweeException, PostgresqlDatabase
+
+from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.registry.address import Server
+from asterisk_privacy.registry.dialect import to_postgres
+from asterisk_privacy.registry.engine import Engine, sql
+from asterisk_privacy.registry.passing import InDoubt, Passing
+from asterisk_privacy.registry.patience import closed_after
+from asterisk_privacy.registry.postgres_schema import ALL_GUARDS, POSTGRES_STEPS
+from asterisk_privacy.registry.server_errors import in_words, is_lost, passes
+
+LOCKS = 0x6173_7072  # our part of the server's advisory locks; one registry has a database of its own
+WRITER, PURGER = 1, 2
+CONNECT_SECONDS = 5
+QUIET_SECONDS = 1.0  # after a connection that failed: what is asked meanwhile fails at once, and does not wait again
+_BEGIN = (
+    f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT pg_advisory_xact_lock({LOCKS}, {WRITER}); SELECT pg_current_xact_id()::text"
+)
+_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_HOLDER = """SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid JOIN pg_database d ON d.oid = l.database
+    WHERE l.locktype = 'advisory' AND l.granted AND d.datname = current_database() AND l.objsubid = 2
+    AND l.classid = %s::bigint::oid AND l.objid = %s::bigint::oid"""
+
+
+class RegistryServer(Engine):
+    """`busy_seconds`: how long to wait for another writer. `answer_seconds`: how long for the server's answer in one transaction, where
+    something waits for it; None: as long as it takes (the purger, a command)."""
+
+    def __init__(
+        self, server: Server, actor: str, clock: Callable[[], datetime], busy_seconds: float, answer_seconds: float | None = None
+    ) -> None:
+        super().__init__(actor, clock, server.node, server.shared_files)
+        self.where = server.where
+        self._server = server
+        self._busy_seconds = busy_seconds
+        self._answer_seconds = answer_seconds
+        self._lock = threading.RLock()
+        self._depth = 0
+        self._claim_of: tuple[int, datetime] | None = None  # the session that holds our node's name
+        self._purging = False
+        self._quiet_until = 0.0
+        self._doubt: str | None = None  # a transaction that was to be committed when the connection was lost
+        self._closed = False
+        self.db: PostgresqlDatabase = PostgresqlDatabase(
+            server.bare_url,
+            prefer_psycopg3=True,
+            thread_safe=False,
+            autoconnect=False,
+            password=server.password(),
+            connect_timeout=CONNECT_SECONDS,
+            application_name=f"asterisk-privacy/{server.node}/{actor}"[:63],
+            client_encoding="utf8",
+            keepalives_idle=30,
+            keepalives_interval=10,
+            keepalives_count=3,
+            tcp_user_timeout=20_000,
+        )
+
+    def connect(self) -> None:
+        """OperatorError says what stands in the way."""
+        with self._lock, self.errors():
+            self._open()
+
+    def _open(self) -> None:
+        if monotonic() < self._quiet_until:
+            raise Passing(f"registry {self.where}: {self.away}")
+        self.db.close()
+        try:
+            self.db.connect()
+            # a session that died with its host gives its locks back after a minute, not after the two hours of the system's default
+            keep = "SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3"
+            self._raw.execute(f"SET lock_timeout = {max(1, round(self._busy_seconds * 1000))}; {keep}")
+            if self._claim_of is not None:
+                self._claim_again(*self._claim_of)
+        except (PeeweeException, psycopg.Error, OperatorError) as error:
+            self._quiet_until = monotonic() + QUIET_SECONDS
+            self.away = in_words(error, self._busy_seconds)
+            self.db.close()
+            raise
+        self.away = None
+
+    @property
+    def _raw(self) -> psycopg.Connection[Any]:
+        return cast("Callable[[], psycopg.Connection[Any]]", self.db.connection)()
+
+    def _ready(self) -> None:
+        if self._closed:
+            raise OperatorError(f"registry {self.where}: was closed")
+        if not self.db.is_closed() and not self._raw.closed:
+            return
+        if self._purging:
+            raise OperatorError(f"registry {self.where}: the connection was lost, and with it the purger's turn; the next run goes on")
+        self._open()
+
+    def close(self) -> None:
+        with self._lock, suppress(PeeweeException, psycopg.Error):
+            self._closed = True
+            self.db.close()
+
+    @contextmanager
+    def change(self) -> Iterator[PostgresqlDatabase]:
+        with self._transaction(_BEGIN):
+            yield self.db
+
+    @contextmanager
+    def read(self) -> Iterator[PostgresqlDatabase]:
+        with self._transaction(_READ):
+            yield self.db
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[None]:
+        """Within another one it is part of that."""
+        with self._lock, self.errors():
+            if self._depth:
+                yield
+                return
+            transaction = self._begin(begin)
+            self._depth = 1
+            try:
+                with closed_after(self._answer_seconds, self._raw):
+                    yield
+                    self._doubt = transaction
+                    self._raw.execute("COMMIT")
+                    self._doubt = None
+            except BaseException:
+                with suppress(PeeweeException, psycopg.Error):
+                    self._raw.execute("ROLLBACK")
+                raise
+            finally:
+                self._depth = 0
+
+    def _begin(self, statement: str) -> str | None:
+        """A connection that was lost since the last transaction shows itself here, where nothing is lost with it: once more then.
+        Returns the transaction's number, if it is to write."""
+        self._ready()
+        self._doubt = None
+        try:
+            return self._last_answer(statement)
+        except psycopg.Error:
+            if not self._raw.closed:
+                self._raw.execute("ROLLBACK")
+                raise
+        self._ready()
+        return self._last_answer(statement)
+
+    def _last_answer(self, statements: str) -> str | None:
+        with closed_after(self._answer_seconds, self._raw):
+            cursor = self._raw.execute(statements.encode())
+            while cursor.nextset():
+                pass
+            found = cursor.fetchone() if cursor.description else None
+            return None if found is None else str(found[0])
+
+    def was_taken(self, transaction: str) -> bool:
+        """Passing: the server is away, or its session of then has not noticed yet that nobody is there."""
+        with self.read() as db:
+            (status,) = sql(db, "SELECT pg_xact_status(CAST(? AS xid8))", (transaction,)).fetchone()
+        if status == "in progress":
+            raise Passing(f"registry {self.where}: the server still works on a change whose connection was lost")
+        return bool(status == "committed")
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (PeeweeException, psycopg.Error) as error:
+            words = in_words(error, self._busy_seconds)
+            told = f"registry {self.where}: {words}"
+            if not is_lost(error) and (self.db.is_closed() or not self._raw.closed):
+                raise (Passing if passes(error) else OperatorError)(told) from error
+            self.away = words
+            doubt, self._doubt = self._doubt, None
+            raise (Passing(told) if doubt is None else InDoubt(told, doubt)) from error
+
+    def stream(self, statement: str, values: Sequence[object] = ()) -> Iterator[Any]:
+        with self._raw.cursor(name="rows") as cursor:  # on the server, which hands them over by the thousand
+            cursor.itersize = 2000
+            cursor.execute(to_postgres(statement).encode(), values)
+            yield from cursor
+
+    def fold(self) -> None:
+        """Its logs and dead rows are the server's (autovacuum) and its administrator's."""
+
+    def claim_node(self) -> None:
+        """For the life of this object: two daemons with one name would take each other's calls for what a crash left. OperatorError."""
+        with self._lock, self.errors():
+            self._ready()
+            try:  # the daemon before this one may be leaving at this moment
+                self._raw.execute("SELECT pg_advisory_lock(%s, %s)", (LOCKS, _number_of(self._server.node)))
+            except psycopg.errors.LockNotAvailable:
+                raise self._taken() from None
+            self._claim_of = self._session()
+
+    def _claim_again(self, pid: int, since: datetime) -> None:
+        """In a new session. The old one may linger on the server, as after a network that was away: nobody writes in it any more."""
+        number = _number_of(self._server.node)
+        if not self._try(number):
+            old = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE pid = %s AND backend_start = %s"
+            self._raw.execute(old, (pid, since)).fetchall()
+            if not self._try(number):
+                raise self._taken()
+        self._claim_of = self._session()
+
+    def _session(self) -> tuple[int, datetime]:
+        found = self._raw.execute("SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()").fetchone()
+        assert found is not None
+        return found[0], found[1]
+
+    def _taken(self) -> OperatorError:
+        who = self._holder(_number_of(self._server.node))
+        return OperatorError(
+            f"registry {self.where}: node {self.node} is taken by {who}; each PBX has a name of its own: set [registry] node, or stop "
+            "the other daemon"
+        )
+
+    @contextmanager
+    def only_one(self) -> Iterator[None]:
+        with self._lock, self.errors():
+            self._ready()
+            if not self._try(PURGER):
+                who = self._holder(PURGER)
+                raise OperatorError(f"purge of {self.where}: another one is running ({who}); wait for it, then try again")
+            self._purging = True
+        try:
+            yield
+        finally:
+            with self._lock, suppress(PeeweeException, psycopg.Error):
+                self._purging = False
+                self._raw.execute("SELECT pg_advisory_unlock(%s, %s)", (LOCKS, PURGER))
+
+    def nodes(self) -> list[str]:
+        """Daemons that run on this registry now, as they call themselves."""
+        with self.read() as db:
+            query = """SELECT DISTINCT a.application_name FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+                JOIN pg_database d ON d.oid = l.database
+                WHERE l.locktype = 'advisory' AND d.datname = current_database() AND l.objsubid = 2 AND l.classid = ? AND l.objid > ?"""
+            return sorted(name for (name,) in sql(db, query, (LOCKS, PURGER)))
+
+    def _try(self, number: int) -> bool:
+        found = self._raw.execute("SELECT pg_try_advisory_lock(%s, %s)", (LOCKS, number)).fetchone()
+        return bool(found and found[0])
+
+    def _holder(self, number: int) -> str:
+        found = self._raw.execute(_HOLDER, (LOCKS, number)).fetchone()
+        return str(found[0]) if found else "somebody who is just leaving"
+
+    def tables(self) -> set[str]:
+        return {name for (name,) in sql(self.db, "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()").fetchall()}
+
+    def guards_missing(self) -> list[str]:
+        query = """SELECT t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+            WHERE n.nspname = current_schema() AND c.relname IN ('audit', 'audit_head') AND t.tgenabled IN ('O', 'A')"""
+        there = {name for (name,) in sql(self.db, query).fetchall()}
+        return [name for name in ALL_GUARDS if name not in there]
+
+    def steps(self) -> Sequence[Sequence[str]]:
+        return POSTGRES_STEPS
+
+    def before_upgrade(self, version: int) -> str:
+        if not self._server.backed_up:
+            raise OperatorError(
+                f"registry {self.where}: schema {version} is older than this program ({len(POSTGRES_STEPS)}); stop all nodes, make "
+                "a backup (pg_dump), then: asterisk-privacy registry upgrade --i-have-a-backup"
+            )
+        return "made by the administrator"
+
+    def copies(self) -> list[tuple[str, int]]:
+        return []
+
+    def forget_copies(self) -> list[str]:
+        return []
+
+
+def _number_of(node: str) -> int:
+    """Of the lock of a node: 31 bits of a hash, beyond the numbers of the others."""
+    return max(16, int.from_bytes(hashlib.sha256(node.encode()).digest()[:4], "big") >> 1)
