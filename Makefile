@@ -13,7 +13,7 @@ STAMP := $(VENV)/.installed
 FAST = TMPDIR=$$(test -w /dev/shm && echo /dev/shm || echo /tmp) $(BIN)/python -m pytest -q -m 'not asterisk' --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help venv lab demo lint unit core test-browser screenshots test-asterisk matrix test bench bench-long soak install deb test-deb sounds clean
+.PHONY: help venv lab demo lint unit core test-browser screenshots test-asterisk matrix test bench bench-long soak install deb test-deb test-systemd sounds clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -92,6 +92,9 @@ deb:  ## dist/asterisk-privacy_*.deb for this Debian, looked at by lintian (apt 
 
 test-deb: deb  ## that package installed, upgraded, removed and purged in a Debian of its own (apt install mmdebstrap; as root)
 	@packaging/try_deb.sh
+
+test-systemd: deb venv lab  ## and under a real systemd, with calls: ready, reload, restart, stop, watchdog, credentials (apt install mmdebstrap; as root)
+	@$(BIN)/python packaging/try_systemd.py
 
 sounds:  ## speak dialplan/sounds/*/*.txt anew (needs espeak-ng and sox)
 	@command -v espeak-ng >/dev/null && command -v sox >/dev/null || { echo "make: apt install espeak-ng sox"; exit 1; }

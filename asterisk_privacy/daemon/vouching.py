@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from asterisk_privacy.credentials import credential
 from asterisk_privacy.daemon.health import Alarm, Health
 from asterisk_privacy.daemon.settings import RegistrySettings
 from asterisk_privacy.errors import OperatorError
@@ -22,9 +23,7 @@ CREDENTIAL = "checkpoint.key"  # LoadCredential=checkpoint.key:... (systemd.exec
 
 def key_file(settings: RegistrySettings, environment: Mapping[str, str] = os.environ) -> Path:
     """systemd's credential if there is one: that file is readable by root only."""
-    folder = environment.get("CREDENTIALS_DIRECTORY")
-    credential = Path(folder) / CREDENTIAL if folder else None
-    return credential if credential is not None and credential.exists() else settings.checkpoint_key
+    return credential(CREDENTIAL, environment) or settings.checkpoint_key
 
 
 def sign_trail(registry: Registry, settings: RegistrySettings) -> Checkpoint:

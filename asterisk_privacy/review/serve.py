@@ -9,10 +9,10 @@ import os
 import resource
 import signal
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from aiohttp import web
 
+from asterisk_privacy.credentials import credential
 from asterisk_privacy.daemon.health import place_of
 from asterisk_privacy.daemon.notify import notify, watchdog_seconds
 from asterisk_privacy.daemon.registry_place import home_of
@@ -32,12 +32,9 @@ PR_SET_DUMPABLE = 4  # linux/prctl.h
 
 def identities(config: Config, environ: Mapping[str, str]) -> Sequence[Identity]:
     """From systemd's credential, or [review] identity. OperatorError when there is neither: without a key nobody hears anything."""
-    credentials = environ.get("CREDENTIALS_DIRECTORY", "")
-    given = Path(credentials) / CREDENTIAL
-    if credentials and given.exists():
+    given = credential(CREDENTIAL, environ) or config.review.identity
+    if given is not None:
         return Identity.load_all(given)
-    if config.review.identity is not None:
-        return Identity.load_all(config.review.identity)
     raise OperatorError(
         "the review page has no secret key; give it one with LoadCredentialEncrypted=identity:... in its unit, or set [review] identity"
     )

@@ -1,0 +1,261 @@
+#!/usr/bin/env python3
+"""The newest dist/*.deb under a real systemd: a Debian of its own, booted in namespaces, whose recorder works for a lab's
+Asterisk beside it. make test-systemd, as root; needs mmdebstrap. ROOTFS=file.tar keeps that Debian for the next time.
+
+It shows what tests of the daemon alone cannot: that the hardening of the units leaves what is needed, and that systemd understands
+ready, reload, watchdog, stop and failure as they are meant."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from guest import Guest, must, until
+
+from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.lab import tones
+from asterisk_privacy.lab.pbx import DIALPLAN, Pbx, free_port
+from asterisk_privacy.lab.sipp import HangUp, Key, SippAgent, SippCaller, Step, Talk, WaitForBye
+from asterisk_privacy.lab.unpack import Install, Shown, locate
+from asterisk_privacy.store.identity import Identity
+from asterisk_privacy.store.vault import open_recording
+
+PACKAGES = "python3,systemd,systemd-sysv,dbus,libstdc++6"
+_DIALPLAN_LINES = """
+[from-outside](+)
+exten => 901,1,Gosub(privacy-start,s,1(flag))
+ same => n,Dial(PJSIP/agent,30,tkK)
+ same => n,Hangup()
+"""
+_CONFIG = """
+[asterisk]
+ari_url = "{ari}"
+[dialplan]
+sounds = "{sounds}"
+[review]
+listen = "127.0.0.1:{review}"
+[keys]
+grace_seconds = 2
+[purposes.complaint]
+title = "handling complaints"
+basis = "legitimate-interest"
+reasoning = "to settle what was said"
+trigger = "flag"
+retention = {{ until = "case-closed", latest_days = 700 }}
+[profiles.flag]
+title = "flag"
+language = "en"
+announcement = "short"
+purposes = ["complaint"]
+"""
+
+
+class Recorder:
+    """The unit asterisk-privacy in the guest, and what is asked of it, in order."""
+
+    unit = "asterisk-privacy"
+
+    def __init__(self, guest: Guest, pbx: Pbx, work: Path, phone: int, identity: Identity) -> None:
+        self.guest, self.pbx, self.work, self.phone, self.identity = guest, pbx, work, phone, identity
+        self.config = guest.root / "etc/asterisk-privacy/config.toml"
+        self.recordings = guest.root / "var/lib/asterisk-privacy/recordings"
+
+    def systemctl(self, verb: str) -> subprocess.CompletedProcess[str]:
+        return self.guest("systemctl", verb, self.unit)
+
+    def send(self, signal: str) -> None:
+        self.guest("systemctl", "kill", "--kill-whom=main", f"--signal={signal}", self.unit)
+
+    def told(self, what: str) -> str:
+        return self.guest.unit(self.unit, what)
+
+    def status(self, *path: str) -> object:
+        said = self.guest("asterisk-privacy", "status", "--json", user=self.unit).stdout
+        found: object = json.loads(said) if said else {}
+        for name in path:
+            found = found.get(name, {}) if isinstance(found, dict) else {}
+        return found
+
+    def connected(self) -> bool:
+        return self.status("ari", "connected") is True
+
+    def calls(self) -> object:
+        return self.status("calls", "now")
+
+    def sealed(self) -> list[Path]:
+        return sorted(self.recordings.rglob("*.flac.age"), key=lambda p: p.stat().st_mtime_ns)
+
+    def open(self) -> int:
+        return len([*self.recordings.rglob("*.part")])
+
+    @contextlib.contextmanager
+    def a_call(self, name: str, seconds: float, *steps: Step) -> Iterator[None]:
+        """A customer and the agent talk, to the end, whatever happens to the recorder; `steps` are the agent's."""
+        work, server, install = self.work / name, self.pbx.sip_port, self.pbx.install
+        agent = SippAgent("agent", work, install, port=self.phone, server_port=server, steps=(*steps, WaitForBye()), answer_after=0.2)
+        caller = SippCaller("customer", work, install, extension="901", server_port=server, steps=(Talk(seconds), HangUp()))
+        with agent, caller:
+            yield
+            must("the call went on to its end", caller.wait(60) == 0, caller.errors)
+
+    def starts(self) -> None:
+        started = self.systemctl("start")
+        must("it starts and says so (Type=notify)", started.returncode == 0 and self.told("ActiveState") == "active", started.stderr)
+        until("it is connected to Asterisk", self.connected)
+        process = f"/proc/{self.told('MainPID')}"
+        limits = self.guest("cat", f"{process}/limits").stdout
+        must("no core file", any(line.split()[4:6] == ["0", "0"] for line in limits.splitlines() if line.startswith("Max core")), limits)
+        must("no privilege", "CapEff:\t0000000000000000" in self.guest("cat", f"{process}/status").stdout)
+        tested = self.guest("asterisk-privacy", "selftest", user=self.unit)
+        must("selftest: announced, held, kept, decrypted, measured, deleted", tested.returncode == 0, tested.stdout + tested.stderr)
+
+    def reloads(self) -> None:
+        until("its call is over", lambda: self.calls() == 0)
+        with self.a_call("reload", 14.0, Talk(3.0), Key("*1")):
+            until("a call is there", lambda: self.calls() == 1)
+            good = self.config.read_text() + "\n[ring]\nmax_minutes = 60\n"
+            self.config.write_text(good)
+            reloaded = self.systemctl("reload")
+            must("reload in mid-call", reloaded.returncode == 0, reloaded.stderr)
+            self.config.write_text(good + "\n[nonsense]\n")
+            must("reload of a wrong configuration fails", self.systemctl("reload").returncode != 0)
+            must("and what was read before still holds", self.told("ActiveState") == "active" and self.calls() == 1)
+            self.config.write_text(good)
+        until("what the agent kept is sealed", lambda: len(self.sealed()) == 1)
+        heard = open_recording(self.sealed()[0], [self.identity])[0]
+        levels = [tones.level(heard[8000:16000, leg], hz) for leg, hz in ((0, tones.CUSTOMER), (1, tones.AGENT))]
+        must("both voices are in it", all(level > -40 for level in levels), levels)
+
+    def restarts_and_stops(self) -> None:
+        with self.a_call("restart", 30.0, Talk(2.5), Key("*1")):
+            until("a call is kept", lambda: self.open() == 1)
+            restarted = self.systemctl("restart")
+            must("restart in mid-call", restarted.returncode == 0 and self.told("ActiveState") == "active", restarted.stderr)
+            until("the call is taken up", lambda: self.calls() == 1 and self.open() == 1)
+            stopped = self.systemctl("stop")
+            must("stop in mid-call", stopped.returncode == 0 and self.told("Result") == "success", self.told("Result"))
+            must("what may be kept is sealed", len(self.sealed()) == 3 and not self.open(), self.sealed())
+
+    def comes_back(self) -> None:
+        self.systemctl("start")
+        before = self.told("MainPID")
+        self.send("KILL")
+        until("killed, it is started again", lambda: self.told("MainPID") not in {"0", before} and self.connected(), 40)
+        self.send("STOP")
+        until("hung, the watchdog ends it and it is started again", lambda: self.told("NRestarts") == "2" and self.connected(), 90)
+
+    def stays_down(self) -> None:
+        self.systemctl("stop")
+        good = self.config.read_text()
+        self.config.write_text(good + "\n[nonsense]\n")
+        self.systemctl("start")
+        time.sleep(12.0)  # RestartSec is 10
+        must("a wrong configuration is not tried for ever", self.told("ActiveState") == "failed", self.told("ActiveState"))
+        self.config.write_text(good)
+        must("put right, it starts", self.systemctl("start").returncode == 0)
+
+    def logs(self) -> None:
+        journal = self.guest("journalctl", "-u", self.unit, "-o", "json", "--no-pager").stdout
+        lines = [json.loads(line) for line in journal.splitlines()]
+        ours = [line for line in lines if line.get("SYSLOG_IDENTIFIER") == self.unit and line.get("_PID") != "1"]
+        must(
+            "the journal has its lines, with their fields", any("CALL_ID" in line for line in ours), sorted({k for li in ours for k in li})
+        )
+        callers = [line["MESSAGE"] for line in ours if "sip:" in str(line["MESSAGE"]) or "PJSIP/customer" in str(line["MESSAGE"])]
+        must("and no caller in them", not callers, callers)
+
+
+def review_page(guest: Guest, port: int, identity: Path) -> None:
+    unit = "asterisk-privacy-review"
+    credentials = "/etc/credstore.encrypted"
+    guest("install", "-d", "-m", "0700", credentials)
+    shutil.copy(identity, guest.root / "root/identity.txt")
+    made = guest("systemd-creds", "encrypt", "--name=identity", "/root/identity.txt", f"{credentials}/asterisk-privacy-review.identity")
+    must("the reviewer's key becomes a credential", made.returncode == 0, made.stderr)
+    (guest.root / "root/identity.txt").unlink()
+    started = guest("systemctl", "start", unit)
+    must(
+        "the review page starts", started.returncode == 0, started.stderr + guest("journalctl", "-u", unit, "--no-pager", "-n", "5").stdout
+    )
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
+        must("and asks who one is", answer.status == 200 and b'type="password"' in answer.read())
+    must("it stops", guest("systemctl", "stop", unit).returncode == 0 and guest.unit(unit, "Result") == "success")
+
+
+def a_debian(root: Path) -> None:
+    kept = Path(os.environ["ROOTFS"]) if os.environ.get("ROOTFS") else None
+    if kept is not None and kept.exists():
+        subprocess.run(["tar", "-x", "-C", root, "-f", kept], check=True)
+        return
+    release = next(
+        line.partition("=")[2] for line in Path("/etc/os-release").read_text().splitlines() if line.startswith("VERSION_CODENAME")
+    )
+    subprocess.run(["mmdebstrap", "--quiet", "--variant=apt", f"--include={PACKAGES}", release, root], check=True)
+    if kept is not None:
+        subprocess.run(["tar", "-c", "-C", root, "-f", kept, "."], check=True)
+
+
+def tried(package: Path, install: Install, work: Path) -> None:
+    root = work / "root"
+    root.mkdir(mode=0o755)
+    sys.stdout.write("== a Debian of its own\n")
+    a_debian(root)
+    sounds, phone, review = work / "sounds", free_port(), free_port()
+    shutil.copytree(DIALPLAN / "sounds", sounds)
+    (sounds / "en/short.wav").write_bytes((DIALPLAN / "sounds/en/refused.wav").read_bytes())
+    guest = Guest(root, sounds)
+    guest.install(package)
+    identity = Identity.generate()
+    secret = work / "identity.txt"
+    secret.write_text(identity.secret + "\n")
+    pbx = Pbx(work / "pbx", install, contacts={"agent": phone}, extra_dialplan=_DIALPLAN_LINES)
+    etc = root / "etc/asterisk-privacy"
+    (etc / "config.toml").write_text(_CONFIG.format(ari=pbx.ari_url, sounds=sounds, review=review))
+    (etc / "ari.secret").write_text(pbx.ari_password + "\n")
+    (etc / "recipients.txt").write_text(identity.public + "\n")
+    with pbx:
+        try:
+            guest.boot()
+            made = guest("asterisk-privacy", "keys", "generate-number-key", "/etc/asterisk-privacy/number.key")
+            must("keys are made", made.returncode == 0, made.stderr)
+            owned = guest("systemd-tmpfiles", "--create", "asterisk-privacy.conf")
+            must("and are the daemon's", owned.returncode == 0, owned.stderr)
+            sys.stdout.write("== the recorder\n")
+            asked = Recorder(guest, pbx, work, phone, identity)
+            for question in (asked.starts, asked.reloads, asked.restarts_and_stops, asked.comes_back, asked.stays_down, asked.logs):
+                question()
+            sys.stdout.write("== the review page\n")
+            review_page(guest, review, secret)
+        except OperatorError:
+            sys.stdout.write(guest("journalctl", "-u", "asterisk-privacy*", "--no-pager", "-n", "40").stdout)
+            raise
+        finally:
+            guest.halt()
+
+
+def main() -> int:
+    packages = sorted(Path("dist").glob("asterisk-privacy_*.deb"), key=lambda p: p.stat().st_mtime)
+    try:
+        if os.geteuid() != 0 or shutil.which("mmdebstrap") is None or not packages:
+            raise OperatorError("this needs root, mmdebstrap (apt install mmdebstrap) and a package in dist/ (make deb)")
+        with TemporaryDirectory(prefix="ap-systemd-") as folder:
+            Path(folder).chmod(0o755)
+            tried(packages[-1], locate(Shown()), Path(folder))
+    except OperatorError as error:
+        sys.stderr.write(f"try_systemd: {error}\n")
+        return 1
+    sys.stdout.write(f"== {packages[-1].name} under systemd: as meant\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
