@@ -10,14 +10,15 @@ from typing import Any
 
 import pytest
 from dialplan_lab import ari, line, pbx, ports, sounds
-from fault_lab import broken, make
+from fault_lab import broken, fault, make
+from fault_table import summary
 from told_logs import search_logs
 
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.lab.pbx import Pbx
 from asterisk_privacy.lab.unpack import Install, Shown, locate
 
-__all__ = ["ari", "broken", "line", "make", "pbx", "ports", "sounds"]
+__all__ = ["ari", "broken", "fault", "line", "make", "pbx", "ports", "sounds"]
 
 PbxFactory = Callable[..., Pbx]
 
@@ -29,6 +30,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
         for found in lines[:5]:
             print(f"\nE   private data in {path}: {found}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    summary(terminalreporter)
 
 
 @pytest.fixture(autouse=True)

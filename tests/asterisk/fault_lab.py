@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import re
 import socket
 import time
@@ -12,6 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import fault_table
 import numpy as np
 import pytest
 from plaintext import search, search_process
@@ -27,7 +29,6 @@ from asterisk_privacy.lab.unpack import Install
 from asterisk_privacy.registry.rows import RecordingRow, State
 
 CUSTOMER, HELD, AGENT, MUSIC, NOTICE = 700.0, 900.0, 1100.0, 440.0, 600.0
-Make = Callable[..., "Broken"]
 VOICES = {"customer": CUSTOMER, "held": HELD, "agent": AGENT, "music": MUSIC, "notice": NOTICE}
 ALWAYS, FLAG = "110", "100"
 POLICY = """
@@ -133,6 +134,7 @@ class Broken:
 
     async def connected(self, seconds: float = 15.0) -> None:
         await self.comes_true(lambda status: status["ari"]["connected"], seconds)
+        fault_table.now().over()
 
     async def comes_true(self, true: Callable[[dict[str, Any]], Any], seconds: float = 8.0) -> None:
         deadline = time.monotonic() + seconds
@@ -154,18 +156,34 @@ class Broken:
         return int(match[1]) if match else 0
 
 
+class Make:
+    """make(table__name="value") -> a site with these settings, not up yet."""
+
+    def __init__(self, install: Install, folder: Path) -> None:
+        self._install = install
+        self._folder = folder
+        self.made: list[Broken] = []
+
+    def __call__(self, **settings: str) -> Broken:
+        self.made.append(Broken(self._folder, self._install, {name.replace("__", "."): value for name, value in settings.items()}))
+        return self.made[-1]
+
+
 @pytest.fixture
 def make(install: Install, tmp_path: Path) -> Iterator[Make]:
-    made: list[Broken] = []
-
-    def site(**settings: str) -> Broken:
-        one = Broken(tmp_path, install, {name.replace("__", "."): value for name, value in settings.items()})
-        made.append(one)
-        return one
-
-    yield site
-    for one in made:
+    maker = Make(install, tmp_path)
+    yield maker
+    for one in maker.made:
         one.site.__exit__(None, None, None)
+
+
+@pytest.fixture
+def fault(make: Make, request: pytest.FixtureRequest) -> Iterator[fault_table.Fault]:
+    """fault("its name") when it happens: a row of the table at the end of the run."""
+    told = fault_table.begin()
+    yield told
+    told.lost += sum(call.outcome == "failed" for one in make.made for call in one.site.calls())
+    request.node.user_properties.append(("fault", dataclasses.asdict(told)))
 
 
 @pytest.fixture
@@ -185,10 +203,12 @@ async def until(true: Callable[[], bool], seconds: float = 8.0) -> None:
 
 async def alive(customer: Phone, agent: Phone) -> None:
     """Both hear each other, now."""
+    fault_table.now().calls += 1
     since = time.monotonic() + 0.1
     await customer.talk(0.5)
     assert tones.level(customer.heard(since), AGENT) > -25
     assert tones.level(agent.heard(since), CUSTOMER) > -25
+    fault_table.now().alive += 1
 
 
 async def held(customer: Phone, agent: Phone) -> None:
@@ -246,13 +266,17 @@ class Cut:
 
 
 def nothing_in_clear(one: Broken, *leave_out: Path) -> None:
-    assert search(one.site.workdir, leave_out=[one.site.pbx.workdir / "moh", *leave_out]) == []
+    found = search(one.site.workdir, leave_out=[one.site.pbx.workdir / "moh", *leave_out])
+    fault_table.now().plaintext += len(found)
+    assert found == []
     with suppress(OperatorError):
         assert search_process(one.site.daemon_pid) == []
 
 
 def kept_seconds(one: Broken, row: RecordingRow, column: int, allow_truncated: bool = False) -> dict[str, float]:
-    return tones.seconds_of(one.site.listen(row.id, allow_truncated)[:, column], VOICES)
+    heard = tones.seconds_of(one.site.listen(row.id, allow_truncated)[:, column], VOICES)
+    fault_table.now().private += round(sum(50 * heard.get(name, 0.0) for name in fault_table.PRIVATE if column == 0))
+    return heard
 
 
 def only_recording(one: Broken) -> RecordingRow:

@@ -28,6 +28,7 @@ from fault_lab import (
     settled,
     until,
 )
+from fault_table import Fault
 
 from asterisk_privacy.lab import tones
 from asterisk_privacy.lab.pbx import free_port
@@ -38,7 +39,8 @@ pytestmark = pytest.mark.asterisk
 # ---- the daemon
 
 
-async def test_a_stopped_daemon_costs_a_caller_less_than_two_seconds(broken: Broken) -> None:
+async def test_a_stopped_daemon_costs_a_caller_less_than_two_seconds(broken: Broken, fault: Fault) -> None:
+    fault("daemon stands still (SIGSTOP) when a call comes")
     os.kill(broken.site.daemon_pid, signal.SIGSTOP)
     try:
         began = time.monotonic()
@@ -46,8 +48,10 @@ async def test_a_stopped_daemon_costs_a_caller_less_than_two_seconds(broken: Bro
             assert time.monotonic() - began < 2.2
             await alive(customer, agent)
             assert broken.missed() == 1
+            fault.since = time.monotonic()
             os.kill(broken.site.daemon_pid, signal.SIGCONT)
             await broken.comes_true(lambda status: status["alarms"].get("missed_calls") == 1)
+            fault.over()
             await alive(customer, agent)
     finally:
         os.kill(broken.site.daemon_pid, signal.SIGCONT)
@@ -65,19 +69,21 @@ async def test_missed_while_no_daemon_was_there_becomes_an_alarm_of_the_next(bro
 
 
 @pytest.mark.parametrize("unfinished", ["seal", "remove"])
-async def test_a_daemon_killed_in_mid_talk(make: Make, unfinished: str) -> None:
+async def test_a_daemon_killed_in_mid_talk(make: Make, unfinished: str, fault: Fault) -> None:
     one = make(store__unfinished=f'"{unfinished}"')
     await asyncio.to_thread(one.site.__enter__)
     async with one.call(ALWAYS, noisy=True) as (customer, agent):
         await customer.talk(6.5)
         await agent.press("*5")  # a tone in the agent's ear is a snoop too
         await until(lambda: one.snoops() > 0)
+        fault("daemon killed (SIGKILL) in mid-talk")
         os.kill(one.site.daemon_pid, signal.SIGKILL)
         one.site.stop_daemon()
         await alive(customer, agent)
         assert list((one.site.state / "recordings").rglob("*.part"))
         nothing_in_clear(one)
         await asyncio.to_thread(one.site.start_daemon)
+        fault.over()
         await until(lambda: one.snoops() == 0)
         await alive(customer, agent)
         assert not list((one.site.state / "recordings").rglob("*.part"))
@@ -200,11 +206,12 @@ async def test_the_daemons_memory_cannot_reach_a_disk(broken: Broken) -> None:
 # ---- Asterisk
 
 
-async def test_asterisk_killed_and_started_again(broken: Broken) -> None:
+async def test_asterisk_killed_and_started_again(broken: Broken, fault: Fault) -> None:
     pid = broken.site.daemon_pid
     async with broken.call(ALWAYS) as (customer, _agent):
         await customer.talk(1.5)
         assert broken.site.pbx.pid is not None
+        fault("Asterisk killed (SIGKILL) and started again; its calls end with it")
         os.kill(broken.site.pbx.pid, signal.SIGKILL)
         await broken.comes_true(lambda status: not status["ari"]["connected"])
         await asyncio.to_thread(broken.site.pbx.stop)
@@ -250,7 +257,7 @@ if os.environ.get("PLANT") and "serve" in pathlib.Path("/proc/self/cmdline").rea
     ],
 )
 async def test_a_mistake_of_ours_shuts_the_gates_and_nothing_else(
-    broken: Broken, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str, cls: str, method: str, recovers: bool
+    broken: Broken, fault: Fault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str, cls: str, method: str, recovers: bool
 ) -> None:
     flag = tmp_path / "flag"
     (tmp_path / "plant").mkdir()
@@ -262,6 +269,7 @@ async def test_a_mistake_of_ours_shuts_the_gates_and_nothing_else(
     async with broken.call(ALWAYS) as (customer, agent):
         await customer.talk(1.5)
         flag.touch()
+        fault("a mistake of ours (an exception) in the recorder")
         if cls in ("Switchboard", "Recorder"):
             await agent.hold()
             await agent.unhold()

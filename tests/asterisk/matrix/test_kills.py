@@ -7,12 +7,13 @@ import os
 import random
 import signal
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import schedules
+from fault_table import Fault
 from plaintext import readings
 from plan import LANES, phone_ports, the_site
 from play import House, Played
@@ -94,7 +95,9 @@ def _find_calls(house: House, story: Story) -> None:
         played.call, played.left = (near[0] if near else None), ""
 
 
-async def test_killed_at_random_moments(install: Install, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_killed_at_random_moments(
+    install: Install, tmp_path: Path, capsys: pytest.CaptureFixture[str], record_property: pytest.RecordProperty
+) -> None:
     ports, story = phone_ports(), Story()
     async with running(the_site(tmp_path, install, ports, short_sounds(tmp_path / "sounds", DIALPLAN / "sounds"))) as site:
         house = House(site, ports, over_seconds=1.0)
@@ -115,6 +118,12 @@ async def test_killed_at_random_moments(install: Install, tmp_path: Path, capsys
                 f"{sum(len(r.private) for r in results)} private frames, {len(in_clear)} files in clear; a phone heard nothing for "
                 f"{1000 * unheard:.0f} ms at most; ready again after {max(story.ready_after):.1f} s at most"
             )
+    row = Fault("daemon killed (SIGKILL) at random moments over calls that hold, park and move", len(story.kills), len(story.played))
+    row.alive = sum(played.scene.faults == [] for played in story.played)
+    row.plaintext, row.private = len(in_clear), sum(len(r.private) for r in results)
+    row.lost = sum(r.state not in (State.SEALED, State.ERASED) for r in recordings)
+    row.recovered = max(story.ready_after)
+    record_property("fault", asdict(row))
     private = [r.private for r in results if r.private]
     assert private == [], f"private: {private}"
     assert in_clear == [], f"private: {in_clear}"
