@@ -38,8 +38,8 @@ READER = AccessKey("reader", "the-readers-secret")
 WRITER = AccessKey("writer", "the-writers-secret")
 RIGHTS = {
     OWNER: ["Admin", "Read", "List", "Tagging", "Write"],
-    RECORDER: ["Read", "List", "Write"],
-    READER: ["Read", "List"],
+    RECORDER: ["Read", "List", "Write", "GetBucketObjectLockConfiguration"],
+    READER: ["Read", "List", "GetBucketObjectLockConfiguration"],
     WRITER: ["Write"],
 }
 START_SECONDS = 60
@@ -64,6 +64,7 @@ class S3Server:
                 for key, rights in RIGHTS.items()
             ]})
         )  # fmt: skip
+        (directory / "master.toml").write_text("[master.volume_growth]\ncopy_1 = 1\n")  # else each new bucket makes seven files first
         options = [f"-{name}={port}" for name, port in ports.items()]
         options += ["-dir", str(directory), "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3", f"-s3.config={directory}/s3.json"]
         options += [f"-s3.cert.file={self.ca_file}", f"-s3.key.file={key_file}", "-master.telemetry=false", "-volume.max=2000"]

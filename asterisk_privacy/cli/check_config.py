@@ -84,12 +84,12 @@ def check_config(path: Path, ask: bool, as_json: bool) -> None:
         _print_table(config, path)
     for why in filter(None, (cannot, no_bucket)):
         click.echo(f"Error: {why}", err=True)
+    if ask and config.s3.bucket and not (bucket or no_bucket) and not as_json:
+        click.echo("The bucket was asked: recordings can be brought there, read, and deleted with every version.")
     if cannot or no_bucket:
         sys.exit(CANNOT_NOW)
     if ask and not found and not as_json:
         click.echo("Asterisk was asked: nothing hides from the recorder.")
-    if ask and config.s3.bucket and not bucket and not as_json:
-        click.echo("The bucket was asked: recordings can be brought there, read, and deleted with every version.")
     sys.exit(FOUND_SOMETHING if found or bucket else FINE)
 
 

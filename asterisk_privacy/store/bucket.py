@@ -111,9 +111,11 @@ class Bucket:
             kind = StoreFault if code in ("NotImplemented", "PreconditionFailed") else BucketAway
             return kind(f"{where}: {_WAYS_OUT[code]}")
         if code in _AWAY or status >= 500:
-            return BucketAway(f"{where}: the server answers {status} {code}; look at its log")
+            return BucketAway(f"{where}: the server answers {code}; look at its log, and is [s3] endpoint right?")
         if status == 403:
             return StoreFault(f"{where}: this access key may not{f'; grant it {right}' if right else ''}")
+        if status == 404 and code != "NoSuchKey" and what.startswith("list"):
+            return BucketAway(f"{where}: no such bucket, or what answers does not speak S3; correct [s3] endpoint and bucket")
         if status == 404:
             return StoreFault(f"{where}: it is not there; look with: asterisk-privacy reconcile")
         return StoreFault(f"{where}: the server answers {status} {code}; look at its log")

@@ -23,11 +23,11 @@ def test_dry_run_explains_and_the_real_run_deletes(place: Place) -> None:
     told = place.json(purge, "--dry-run", "--explain", code=1)  # overdue: that is worth a look
     assert {(i["id"], i["delete"]) for i in told["items"]} == {(due, True), (kept, False)}
     assert told["overdue"] == [due] and told["deleted"] == [] and all("handling your complaint" in i["reason"] for i in told["items"])
-    assert place.vault.path(due).exists()
+    assert place.vault.has(due)
     assert [i["id"] for i in place.json(purge, "--dry-run", code=1)["items"]] == [due]
     result = place.run(purge)
     assert result.exit_code == 0 and "1 deleted, 0 failed, 1 kept" in result.stdout and kept not in result.stdout
-    assert not place.vault.path(due).exists() and place.vault.path(kept).exists()
+    assert not place.vault.has(due) and place.vault.has(kept)
     assert any(e.actor.startswith("cli:") and e.action == "recording.purged" for e in place.registry.audit_entries(None))
 
 
@@ -36,7 +36,7 @@ def test_at_a_later_date_needs_a_word_to_delete(place: Place) -> None:
     later = (NOW + timedelta(days=60)).isoformat()
     assert place.json(purge, "--dry-run", "--at", later)["due"] == 1  # nothing is overdue in a future that is only asked about
     refused = place.run(purge, "--at", later)
-    assert refused.exit_code == 2 and "--yes" in refused.stderr and place.vault.path(recording).exists()
+    assert refused.exit_code == 2 and "--yes" in refused.stderr and place.vault.has(recording)
     assert place.json(purge, "--at", later, "--yes")["deleted"] == [recording]
     assert place.run(purge, "--at", "tomorrow", "--dry-run").exit_code == 2
 
@@ -44,7 +44,7 @@ def test_at_a_later_date_needs_a_word_to_delete(place: Place) -> None:
 def test_the_brake_is_exit_code_1_and_says_how_to_go_on(place: Place) -> None:
     due = {place.record(31, Days(30)) for _ in range(3)}
     result = place.run(purge)
-    assert result.exit_code == 1 and "purge --override-brake" in result.stderr and all(place.vault.path(d).exists() for d in due)
+    assert result.exit_code == 1 and "purge --override-brake" in result.stderr and all(place.vault.has(d) for d in due)
     assert set(place.json(purge, "--override-brake")["deleted"]) == due
 
 

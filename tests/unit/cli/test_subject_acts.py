@@ -43,11 +43,11 @@ def test_erased_with_evidence(house: House) -> None:
     for gone in (mine, more):
         row = house.registry.recording(gone)
         assert row is not None and row.state is State.PURGED and json.loads(row.evidence or "")["found"] is True
-        assert "request of 2026-03-05" in row.state_reason and not house.vault.path(gone).exists()
+        assert "request of 2026-03-05" in row.state_reason and not house.vault.has(gone)
         call = house.registry.call(gone)
         assert call is not None and call.customer_hash is None
         assert house.actions(gone)[-4:] == ["subject.erase", "recording.purging", "recording.purged", "call.forget-customer"]
-    assert state(house, other) is State.SEALED and house.vault.path(other).exists()
+    assert state(house, other) is State.SEALED and house.vault.has(other)
     (told,) = [e for e in house.registry.audit_entries(None, subject=mine) if e.action == "subject.erase"]
     assert told.detail["identity_check"] == CHECK[3] and "art. 17(1)" in told.detail["answer"]
     again = house.run(subject, "erase", "--number", ANNA, *CHECK)

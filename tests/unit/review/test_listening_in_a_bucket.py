@@ -1,0 +1,73 @@
+"""The review page plays from a bucket what it plays from a disk: the same tests, with every recording there and none here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from review_browser import Browser
+from review_site import ReviewSite
+from s3_server import READER, Road, S3Server
+from test_listening import (
+    test_deleted_while_it_plays,
+    test_no_row_no_byte,
+    test_nothing_in_clear_on_the_disk,
+    test_purpose_and_reason_then_the_row_then_the_audio,
+    test_ranges_against_the_whole,
+    test_the_timeline_for_whom_may_see_and_peaks_for_whom_may_listen,
+    test_what_comes_between_token_and_audio_counts,
+    trail,
+)
+
+from asterisk_privacy.store.layout import SEALED
+from asterisk_privacy.store.objects import Objects
+from asterisk_privacy.store.recipients import Recipients
+from asterisk_privacy.store.shelf import BucketShelf
+from asterisk_privacy.store.vault import Vault
+
+__all__ = [
+    "test_deleted_while_it_plays",
+    "test_no_row_no_byte",
+    "test_nothing_in_clear_on_the_disk",
+    "test_purpose_and_reason_then_the_row_then_the_audio",
+    "test_ranges_against_the_whole",
+    "test_the_timeline_for_whom_may_see_and_peaks_for_whom_may_listen",
+    "test_what_comes_between_token_and_audio_counts",
+]
+
+
+def in_bucket(folder: Path, s3: S3Server, url: str | None = None) -> Iterator[ReviewSite]:
+    """The page's own key may read and list, and nothing else."""
+    name = s3.bucket("versioned").place.bucket
+    with ReviewSite(folder) as site:
+        site.vault = Vault(folder / "recordings", Recipients.load(folder / "recipients.txt"), Objects(s3.reached(name)))
+        for recording_id in list(site.vault.sealed_here()):
+            assert site.vault.hand_over(recording_id, lambda: True)
+        assert not list((folder / "recordings").rglob("*" + SEALED))
+        site.site.shelf = BucketShelf(folder / "recordings", Objects(s3.reached(name, READER, url)))
+        yield site
+
+
+@pytest.fixture
+def site(tmp_path: Path, s3: S3Server) -> Iterator[ReviewSite]:
+    yield from in_bucket(tmp_path, s3)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory, s3: S3Server) -> Iterator[ReviewSite]:
+    yield from in_bucket(tmp_path_factory.mktemp("review"), s3)
+
+
+async def test_a_bucket_that_is_away_is_told_and_in_the_trail(tmp_path: Path, s3: S3Server, road: Road) -> None:
+    for site in in_bucket(tmp_path, s3, road.url):
+        async with Browser(site) as rita:
+            await rita.sign_in("rita")
+            audio = await rita.listen("noise")
+            road.open = False
+            assert await rita.listen("sample") == ""
+            answer = await rita.get(audio)
+            assert answer.status == 410 and "cannot be read" in answer.text and s3.url not in answer.text
+            assert [one[1] for one in trail(site, "sample")] == ["", "-failed"]
+            road.open = True
+            assert (await rita.get(audio)).status == 200
