@@ -10,10 +10,12 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from asterisk_privacy.registry.address import Server
 from asterisk_privacy.registry.registry import Registry
@@ -78,10 +80,17 @@ class PostgresServer:
 
     def freeze(self) -> None:
         """It takes connections and answers none, as a machine behind a network that is gone."""
-        os.killpg(self.process.pid, signal.SIGSTOP)
+        self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        os.killpg(self.process.pid, signal.SIGCONT)
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        """To each of its processes: every session has one, in a group of its own."""
+        sessions = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        for process in (self.process.pid, *map(int, sessions)):
+            with suppress(ProcessLookupError):
+                os.kill(process, number)
 
     def remove(self) -> None:
         self.thaw()
@@ -105,3 +114,20 @@ class PostgresServer:
     def execute(self, statement: str) -> None:
         with psycopg.connect(self.url("postgres"), autocommit=True) as db:
             db.execute(statement.encode())
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    if programs() is None:
+        pytest.skip("no PostgreSQL on this machine: apt install postgresql")
+    server = PostgresServer()
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def server(postgres: PostgresServer) -> Iterator[Server]:
+    """A registry on PostgreSQL with nothing in it: such a test is about PostgreSQL."""
+    database = postgres.new_database()
+    yield postgres.place(database)
+    postgres.drop(database)

@@ -18,7 +18,7 @@ from asterisk_privacy.daemon.registry_place import home_of
 from asterisk_privacy.daemon.request_watch import EVERY_MINUTES, RequestWatch
 from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.errors import OperatorError
-from asterisk_privacy.registry.passing import is_passing
+from asterisk_privacy.registry.passing import TurnTaken, is_passing
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import PurgeRow
 from asterisk_privacy.store.vault import Vault
@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 DAY = timedelta(hours=24)
 AGAIN = timedelta(minutes=10)
 """After a run that could not begin, or was cut off, by what passes: a registry that somebody had locked, a full disk."""
+TURN = timedelta(minutes=1)
+LONGEST_WAIT = timedelta(hours=3)
+"""Where several nodes share a registry: between two looks whether another's run is over, and until that is an alarm."""
 
 
 def _daily(config: Config) -> CronTrigger:
@@ -43,6 +46,7 @@ class PurgeSchedule:
         self._scheduler = AsyncIOScheduler(job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1})
         self.last_run: PurgeRow | None = None
         self.overdue = 0
+        self._waits_since: datetime | None = None  # for another node's purger
         self.requests = RequestWatch(lambda: Registry.open(home_of(config), actor="recorder"), health)
 
     @property
@@ -77,10 +81,9 @@ class PurgeSchedule:
         try:
             night = await asyncio.to_thread(self._purge)
         except OperatorError as error:
-            self._health.alarm(Alarm.PURGE_FAILED, str(error))
-            if is_passing(error):
-                self._scheduler.add_job(self.run, DateTrigger(datetime.now(UTC) + AGAIN), id="purge-again", replace_existing=True)
+            self._later(error)
             return
+        self._waits_since = None
         report, rows = night.purge, night.rows
         self.last_run = PurgeRow(report.at, len(report.plan.deletions), len(report.deleted), len(report.failed), False)
         self.overdue = len(report.overdue) + len(report.stuck)
@@ -93,6 +96,17 @@ class PurgeSchedule:
         if report.stuck:
             self._health.alarm(Alarm.DELETION_OVERDUE, f"{len(report.stuck)} deletions were begun by an earlier run and fail again")
         log.info("purge: %d deleted, %d failed; rows of %d calls", len(report.deleted), len(report.failed), rows.unkept + rows.evidence)
+
+    def _later(self, error: OperatorError) -> None:
+        """Several nodes have the same hour: that one waits for another's run is no fault, unless that run does not end."""
+        now = datetime.now(UTC)
+        if isinstance(error, TurnTaken):
+            self._waits_since = self._waits_since or now
+        if not isinstance(error, TurnTaken) or now - (self._waits_since or now) > LONGEST_WAIT:
+            self._health.alarm(Alarm.PURGE_FAILED, str(error))
+        if is_passing(error):
+            again = TURN if isinstance(error, TurnTaken) else AGAIN
+            self._scheduler.add_job(self.run, DateTrigger(now + again), id="purge-again", replace_existing=True)
 
     async def remind(self) -> None:
         try:

@@ -18,6 +18,10 @@ class Passing(OperatorError):
     """A server is away, or did not come to it: trying again can succeed."""
 
 
+class TurnTaken(Passing):
+    """Another node's purger runs."""
+
+
 class InDoubt(Passing):
     """The connection was lost while the server was to take a change: whether it has is for `Registry.was_taken`."""
 

@@ -22,7 +22,7 @@ from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.address import Server
 from asterisk_privacy.registry.dialect import to_postgres
 from asterisk_privacy.registry.engine import Engine, sql
-from asterisk_privacy.registry.passing import InDoubt, Passing
+from asterisk_privacy.registry.passing import InDoubt, Passing, TurnTaken
 from asterisk_privacy.registry.patience import closed_after
 from asterisk_privacy.registry.postgres_schema import ALL_GUARDS, POSTGRES_STEPS
 from asterisk_privacy.registry.server_errors import in_words, is_lost, passes
@@ -237,7 +237,7 @@ class RegistryServer(Engine):
             self._ready()
             if not self._try(PURGER):
                 who = self._holder(PURGER)
-                raise OperatorError(f"purge of {self.where}: another one is running ({who}); wait for it, then try again")
+                raise TurnTaken(f"purge of {self.where}: another one is running ({who}); wait for it, then try again")
             self._purging = True
         try:
             yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from postgres_server import postgres, server
 from s3_server import road, s3
 
-__all__ = ["road", "s3"]
+__all__ = ["postgres", "road", "s3", "server"]

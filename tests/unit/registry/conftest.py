@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from postgres_server import PostgresServer, programs
 from raw_database import Raw
 from registry_samples import COMPLAINT, T0
 
@@ -15,13 +14,11 @@ from asterisk_privacy.policy.purpose import Purpose
 from asterisk_privacy.registry.address import Server
 from asterisk_privacy.registry.registry import Registry
 
-NO_POSTGRES = pytest.mark.skipif(programs() is None, reason="no PostgreSQL on this machine: apt install postgresql")
-
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Every test of a registry runs on both engines, but for those that look into the file (`path`)."""
     if "engine" in metafunc.fixturenames:
-        both = [] if "path" in metafunc.fixturenames else [pytest.param("postgresql", marks=NO_POSTGRES)]
+        both = [] if "path" in metafunc.fixturenames else ["postgresql"]
         metafunc.parametrize("engine", ["sqlite", *both])
 
 
@@ -34,27 +31,10 @@ class Clock:
         return self.now
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
-    if programs() is None:
-        pytest.skip("no PostgreSQL on this machine: apt install postgresql")
-    server = PostgresServer()
-    yield server
-    server.remove()
-
-
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """Of the registry's file: such a test is about SQLite."""
     return tmp_path / "registry.sqlite"
-
-
-@pytest.fixture
-def server(postgres: PostgresServer) -> Iterator[Server]:
-    """A registry on PostgreSQL with nothing in it: such a test is about PostgreSQL."""
-    database = postgres.new_database()
-    yield postgres.place(database)
-    postgres.drop(database)
 
 
 @pytest.fixture
