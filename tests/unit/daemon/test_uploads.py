@@ -8,6 +8,7 @@ import os
 import secrets
 import subprocess
 import sys
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -195,6 +196,22 @@ def test_a_deletion_and_an_upload_do_not_cross(house: House) -> None:
     assert not house.vault.hand_over(one, purged_meanwhile) and asked
     assert make_purger(house.registry, house.vault).finish(one, "because", AT) is None
     assert house.there() == [] and house.here() == []
+
+
+def test_a_deletion_waits_for_an_upload_of_the_same_store(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = house.record()
+    bring, deletion = Objects.bring, threading.Thread(target=lambda: house.vault.shred(one))
+
+    def slow(self: Objects, recording_id: str, path: Path) -> None:
+        deletion.start()
+        deletion.join(0.3)
+        assert deletion.is_alive() and path.exists(), "it came between an upload and its check"
+        bring(self, recording_id, path)
+
+    monkeypatch.setattr(Objects, "bring", slow)
+    house.uploads.look()
+    deletion.join(30)
+    assert house.uploads.error is None and not deletion.is_alive() and house.there() == [] and house.here() == []
 
 
 @pytest.mark.parametrize("uploaded", (True, False))
