@@ -64,7 +64,7 @@ def status_report(running: Running, disk: Disk) -> Report:
             "connected": service.link.up,
             "app": service.ari.app,
             "requests": service.ari.requests,
-            **{name: service.link.counts[name] for name in ("lost", "handshake_failed", "unknown", "malformed")},
+            **{name: service.link.counts[name] for name in ("lost", "handshake_failed", "unknown", "malformed", "clock_set")},
         },
         "agi": {"answered": agi.served, "dropped": agi.problems},
         "capture": {

@@ -187,11 +187,12 @@ class CallRunner:
 
     def close(self) -> None:
         """The daemon stops: what is known to be conversation until now may still be sealed, nothing after it. A call that goes on is left
-        to the next daemon."""
+        to the next daemon; of one that has ended sealing waits, as always, for the proof of its last second."""
         self._leaving = self.recorder.situation.life in (Life.EXPECTED, Life.NOTICE, Life.LIVE)
-        known_until = min(self._tools.proven(), monotonic())
-        self.receive(ev.LinkLost(known_until))
-        self.receive(ev.HungUp(known_until))
+        if self.recorder.situation.life is not Life.GRACE:
+            known_until = min(self._tools.proven(), monotonic())
+            self.receive(ev.LinkLost(known_until))
+            self.receive(ev.HungUp(known_until))
         self.receive(ev.Tick(monotonic() + self._tools.timing.quarantine + self._tools.timing.grace))
 
     async def finished(self) -> None:

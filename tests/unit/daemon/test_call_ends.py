@@ -12,6 +12,7 @@ import pytest
 from stage import Stage
 from whole_daemon import Somebody, installed, linked, whole_daemon
 
+from asterisk_privacy.call import events as ev
 from asterisk_privacy.call import pbx
 from asterisk_privacy.call.situation import Life
 from asterisk_privacy.daemon import supervisor
@@ -48,6 +49,20 @@ async def test_what_could_not_be_sealed_is_not_told_as_kept(
 async def test_without_a_fault_it_is_kept(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
     await stage.call((ORDER,), {})
+    assert stage.health.outcomes == {"kept": 1}
+
+
+async def test_a_daemon_that_stops_right_after_the_hang_up_loses_nothing_that_was_said(tmp_path: Path) -> None:
+    """Its last moments are in quarantine still; the link goes on proving them while the daemon seals."""
+    stage = Stage(tmp_path)
+    runner = await stage.call((ORDER,), {}, stop_at=149)
+    runner.receive(ev.HungUp(runner.began_at + 0.2 + 0.02 * 149))
+    runner.close()
+    stage.now = runner.began_at + 60
+    await runner.finished()
+    await stage.ledger.drained()
+    (row,) = stage.rows(runner).values()
+    assert stage.heard(row) == list(range(149))
     assert stage.health.outcomes == {"kept": 1}
 
 
