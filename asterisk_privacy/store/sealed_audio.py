@@ -148,8 +148,8 @@ def open_sealed(source: Source | Path, identities: Sequence[Identity], allow_tru
 
 class _Owned(SealedFlac):
     def __init__(self, file: BinaryIO, identities: Sequence[Identity], allow_truncated: bool) -> None:
+        self._owned = file  # first: what could not be opened is closed all the same, by Python
         super().__init__(file, identities, allow_truncated)
-        self._owned = file
 
     def close(self) -> None:
         self._owned.close()

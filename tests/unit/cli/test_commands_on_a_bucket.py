@@ -148,7 +148,7 @@ def test_without_the_customer_no_version_of_him_is_left(tmp_path: Path, s3: S3Se
     result = place.run(recordings, "lesson", recording, *given)
     assert result.exit_code == 0, result.output
     assert s3.all_versions(bucket.place.bucket) == [] and place.vault.versions() == []
-    with Registry.open(place.registry.path) as opened:
+    with Registry.open(Path(place.registry.where)) as opened:
         uploads = Uploads(place.vault, lambda: opened, None, None)  # type: ignore[arg-type]
         assert uploads._bring_all() is None
     assert [key for key, _ in s3.all_versions(bucket.place.bucket)] == [objects.key(recording)]
