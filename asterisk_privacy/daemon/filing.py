@@ -16,6 +16,7 @@ from asterisk_privacy.audio.quarantine import Block
 from asterisk_privacy.audio.ring import Ring
 from asterisk_privacy.daemon.health import Alarm, Health
 from asterisk_privacy.daemon.ledger import Ledger
+from asterisk_privacy.daemon.storage import destroy
 from asterisk_privacy.daemon.tally import RecordingOutcome
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.policy.purpose import Purpose
@@ -115,8 +116,7 @@ class RecordingFile:
         try:
             if sealed:  # a sealed recording goes the way of every deletion: intent, destruction, evidence
                 await self._ledger.ask(lambda registry: registry.mark_purging(self.recording_id, now, reason))
-            if sealed:
-                gone = await asyncio.to_thread(self._vault.shred, self.recording_id)
+                gone = await destroy(self._vault, self.recording_id)
                 evidence = json.dumps(gone.told())
                 await self._ledger.ask(lambda registry: registry.mark_purged(self.recording_id, now, reason, evidence))
             else:

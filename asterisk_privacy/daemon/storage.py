@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from asterisk_privacy.daemon.settings import S3, Config
@@ -11,17 +13,25 @@ from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.store import bucket_keys
 from asterisk_privacy.store.recipients import Recipients
 from asterisk_privacy.store.shelf import BucketShelf, LocalShelf, Shelf
-from asterisk_privacy.store.vault import Vault
+from asterisk_privacy.store.vault import ShredEvidence, Vault
 
 if TYPE_CHECKING:
     from asterisk_privacy.store.bucket import Bucket
     from asterisk_privacy.store.objects import Objects
+
+_PATIENT = ThreadPoolExecutor(1, thread_name_prefix="shred")
 
 
 def vault_of(config: Config, recipients: Recipients | None = None) -> Vault:
     """Sealed to `recipients`, or else to those of the configuration. OperatorError when the store cannot be used by this user; a bucket
     is not asked before it is needed."""
     return Vault(config.store.directory, recipients or Recipients.load(config.store.recipients), objects_of(config.s3))
+
+
+async def destroy(vault: Vault, recording_id: str) -> ShredEvidence:
+    """`Vault.shred` for the loop, on a thread of its own: where a bucket hangs, such deletions must not take the threads by which calls
+    reach the disk."""
+    return await asyncio.get_running_loop().run_in_executor(_PATIENT, vault.shred, recording_id)
 
 
 def shelf_of(config: Config) -> Shelf:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -17,6 +16,7 @@ from asterisk_privacy.daemon.aftermath import LeftCall
 from asterisk_privacy.daemon.health import Alarm, Health
 from asterisk_privacy.daemon.ledger import Ledger
 from asterisk_privacy.daemon.remembered import Memory
+from asterisk_privacy.daemon.storage import destroy
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.policy.purpose import Profile, Purpose
 from asterisk_privacy.registry.registry import Registry
@@ -126,5 +126,5 @@ class Before:
     async def _erase(self, part: str, reason: str) -> None:
         now = datetime.now(UTC)
         await self._ledger.ask(lambda registry: registry.mark_purging(part, now, reason))
-        evidence = json.dumps((await asyncio.to_thread(self._vault.shred, part)).told())
+        evidence = json.dumps((await destroy(self._vault, part)).told())
         await self._ledger.ask(lambda registry: registry.mark_purged(part, now, reason, evidence))

@@ -91,7 +91,10 @@ class Objects:
             if len(there) == 1 and not there[0].marker and there[0].size == size and self._digest(key) == digest:
                 self._end_uploads(key)
                 return
-            self.remove(recording_id)
+            if there:
+                self.remove(recording_id)
+            else:
+                self._end_uploads(key)
             file.seek(0)
             self._put(key, file, size, digest)
         if self._digest(key) != digest or len(self.versions(recording_id)) != 1:

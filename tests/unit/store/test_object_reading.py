@@ -106,6 +106,21 @@ def test_gone_or_replaced_meanwhile_ends_it(
     assert "\n" not in str(told.value)
 
 
+def test_cut_off_while_it_is_read_it_is_a_fault_and_no_short_audio(
+    long: tuple[BucketShelf, np.ndarray, Objects], road: Road, identity: Identity
+) -> None:
+    shelf, samples, _ = long
+    flac = open_sealed(shelf.source(ID), [identity])
+    road.open = False
+    with pytest.raises(StoreFault, match="no answer"):
+        flac.read_at(2 << 20, 100)
+    with pytest.raises(AgeError):
+        list(flac.blocks())
+    road.open = True
+    again = open_sealed(shelf.source(ID), [identity])
+    assert np.array_equal(np.concatenate(list(again.blocks())), samples)
+
+
 def test_damaged_in_the_bucket_it_is_not_played(s3: S3Server, tmp_path: Path, identity: Identity, talk: Talk) -> None:
     objects = Objects(s3.bucket())
     vault = Vault(tmp_path / "recordings", Recipients.of([identity.public]), objects)
