@@ -48,7 +48,8 @@ def verify(files: tuple[Path, ...], public_key: Path | None, config: Path, as_js
     """
     with configured(config) as (settings, registry):
         keys = Verifier.load(public_key) if public_key is not None else _own_key(settings.registry.checkpoint_public_key)
-        report = registry.verify_audit([*_own_copy(settings.registry.checkpoints), *map(_copy, files)], keys)
+        own = _own_copy(settings.registry.checkpoints, alone=not settings.registry.url)
+        report = registry.verify_audit([*own, *map(_copy, files)], keys)
     if as_json:
         print_json(_as_json(report, keys is not None))
     else:
@@ -89,12 +90,13 @@ def _own_key(path: Path) -> Verifier | None:
     return Verifier.load(path) if path.exists() else None
 
 
-def _own_copy(path: Path) -> list[Copy]:
-    """The file beside the registry. That it is not there is a fault as soon as the registry knows of a checkpoint."""
+def _own_copy(path: Path, alone: bool) -> list[Copy]:
+    """The file beside the registry. That it is not there is a fault as soon as the registry knows of a checkpoint; but where nodes share
+    the registry, another may have signed since this one's file was written."""
     try:
-        return [Copy(str(path), *read_file(path), own=True)]
+        return [Copy(str(path), *read_file(path), own=alone)]
     except FileNotFoundError:
-        return [Copy(str(path), (), own=True)]
+        return [Copy(str(path), (), own=alone)]
 
 
 def _copy(path: Path) -> Copy:

@@ -17,6 +17,7 @@ from asterisk_privacy.cli.asking import asked
 from asterisk_privacy.cli.common import CANNOT_NOW, FINE, FOUND_SOMETHING
 from asterisk_privacy.daemon.config import DEFAULT_PATH, Config, load
 from asterisk_privacy.daemon.reach import plain_tcp
+from asterisk_privacy.daemon.registry_place import wrong_with_registry
 from asterisk_privacy.daemon.storage import wrong_with_bucket
 from asterisk_privacy.errors import ConfigError, OperatorError
 from asterisk_privacy.policy.purpose import Profile, Purpose, Trigger
@@ -58,7 +59,7 @@ def check_config(path: Path, ask: bool, as_json: bool) -> None:
 
     \b
     Exit codes: 0 the file can be used; 2 it cannot be used;
-    with --ask 1 Asterisk or the bucket needs a change, 3 one of them cannot be asked.
+    with --ask 1 Asterisk or the bucket needs a change, 3 one of them, or the registry's server, cannot be asked.
     """
     try:
         config = load(path)
@@ -71,6 +72,7 @@ def check_config(path: Path, ask: bool, as_json: bool) -> None:
     warnings = [*_warnings(config), *plain_tcp(config)]
     found, cannot = _ask(config) if ask else ([], "")
     bucket, no_bucket = _ask_bucket(config) if ask else ([], "")
+    no_registry = wrong_with_registry(config) if ask else ""
     for line in (*warnings, *found, *bucket):
         click.echo(f"Warning: {line}", err=True)
     if as_json:
@@ -79,14 +81,18 @@ def check_config(path: Path, ask: bool, as_json: bool) -> None:
             result["asterisk"] = {"error": cannot} if cannot else {"warnings": found}
         if ask and config.s3.bucket:
             result["bucket"] = {"error": no_bucket} if no_bucket else {"warnings": bucket}
+        if ask and config.registry.url:
+            result["registry"] = {"error": no_registry} if no_registry else {}
         click.echo(json.dumps(result, indent=2))
     else:
         _print_table(config, path)
-    for why in filter(None, (cannot, no_bucket)):
+    for why in filter(None, (cannot, no_bucket, no_registry)):
         click.echo(f"Error: {why}", err=True)
     if ask and config.s3.bucket and not (bucket or no_bucket) and not as_json:
         click.echo("The bucket was asked: recordings can be brought there, read, and deleted with every version.")
-    if cannot or no_bucket:
+    if ask and config.registry.url and not no_registry and not as_json:
+        click.echo("The registry's server was asked: it lets this user in, and its tables fit this version.")
+    if cannot or no_bucket or no_registry:
         sys.exit(CANNOT_NOW)
     if ask and not found and not as_json:
         click.echo("Asterisk was asked: nothing hides from the recorder.")

@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, str] = {
     "reconcile": "asterisk_privacy.cli.reconcile:reconcile",
     "campaign": "asterisk_privacy.cli.campaign:campaign",
     "audit": "asterisk_privacy.cli.audit:audit",
+    "registry": "asterisk_privacy.cli.registry:registry",
     "keys": "asterisk_privacy.cli.keys:keys",
     "register": "asterisk_privacy.cli.register:register",
     "simulate": "asterisk_privacy.cli.simulate:simulate_",

@@ -9,8 +9,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from asterisk_privacy.daemon.settings import Config, RegistrySettings
+from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.policy.book import Problem
 from asterisk_privacy.registry.address import SCHEMES, Server, has_password
+from asterisk_privacy.registry.engine import Empty
+from asterisk_privacy.registry.registry import Registry
 
 
 def home_of(config: Config) -> Path | Server:
@@ -19,6 +22,19 @@ def home_of(config: Config) -> Path | Server:
     if not registry.url:
         return registry.path
     return Server(registry.url, registry.node or host_name(), registry.password_file, shared_files=False)
+
+
+def wrong_with_registry(config: Config) -> str:
+    """Asks the server, if there is one, and changes nothing there. Empty: nothing is wrong."""
+    place = home_of(config)
+    if isinstance(place, Server):
+        try:
+            Registry.open(place, actor="check-config", create=False).close()
+        except Empty:  # the daemon's first start makes the tables
+            return ""
+        except OperatorError as error:
+            return str(error)
+    return ""
 
 
 def host_name() -> str:

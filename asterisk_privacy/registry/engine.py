@@ -14,9 +14,14 @@ from typing import Any, Protocol, cast
 
 from peewee import Database
 
+from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.dialect import to_postgres
 
 NODE = re.compile("[A-Za-z0-9_.-]{1,64}")
+
+
+class Empty(OperatorError):
+    """There are no tables yet."""
 
 
 class Cursor(Protocol):
@@ -53,7 +58,6 @@ class Engine(ABC):
         self.clock = clock
         self.node = node
         self.shared_files = shared_files
-        self.away: str | None = None  # why the server cannot be reached
 
     @abstractmethod
     def close(self) -> None: ...
@@ -100,6 +104,10 @@ class Engine(ABC):
     @abstractmethod
     def steps(self) -> Sequence[Sequence[str]]:
         """Migrations from nothing to the schema of this program."""
+
+    def empty(self) -> OperatorError:
+        """What is said where there are no tables and none may be made now: Empty, if they could."""
+        return Empty(f"registry {self.where}: is empty; the daemon makes its tables at its first start, or see [registry]")
 
     @abstractmethod
     def before_upgrade(self, version: int) -> str:

@@ -18,7 +18,7 @@ def migrate(engine: Engine, steps: Sequence[Sequence[str]] | None = None, create
     if version == len(wanted):
         return
     if version == 0 and not create and engine.node is not None:
-        raise OperatorError(f"registry {engine.where}: is empty; the daemon makes its tables at its first start, or see [registry]")
+        raise engine.empty()
     with engine.change() as db:  # the write lock: nobody else migrates, and the copy misses nothing
         version = version_of(engine)
         if version > len(wanted):

@@ -101,13 +101,8 @@ class Registry:
         return self._engine.where
 
     def claim_node(self) -> None:
-        """By a daemon, for as long as it has this registry open. OperatorError: another daemon of that name has it."""
+        """By a daemon, for its life. OperatorError: another daemon has that name."""
         self._engine.claim_node()
-
-    @property
-    def away(self) -> str | None:
-        """Why a server cannot be reached now; None: as far as is known it can, or there is none. May be asked by any thread."""
-        return self._engine.away
 
     def was_taken(self, doubt: InDoubt) -> bool:
         """Whether the change of which the server's answer was lost is written, so that it must not be made again. Passing."""

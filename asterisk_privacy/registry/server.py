@@ -57,6 +57,7 @@ class RegistryServer(Engine):
         self._claim_of: tuple[int, datetime] | None = None  # the session that holds our node's name
         self._purging = False
         self._quiet_until = 0.0
+        self._away: str | None = None  # why the server could not be reached
         self._doubt: str | None = None  # a transaction that was to be committed when the connection was lost
         self._closed = False
         self.db: PostgresqlDatabase = PostgresqlDatabase(
@@ -81,7 +82,7 @@ class RegistryServer(Engine):
 
     def _open(self) -> None:
         if monotonic() < self._quiet_until:
-            raise Passing(f"registry {self.where}: {self.away}")
+            raise Passing(f"registry {self.where}: {self._away}")
         self.db.close()
         try:
             self.db.connect()
@@ -92,10 +93,10 @@ class RegistryServer(Engine):
                 self._claim_again(*self._claim_of)
         except (PeeweeException, psycopg.Error, OperatorError) as error:
             self._quiet_until = monotonic() + QUIET_SECONDS
-            self.away = in_words(error, self._busy_seconds)
+            self._away = in_words(error, self._busy_seconds)
             self.db.close()
             raise
-        self.away = None
+        self._away = None
 
     @property
     def _raw(self) -> psycopg.Connection[Any]:
@@ -186,7 +187,7 @@ class RegistryServer(Engine):
             told = f"registry {self.where}: {words}"
             if not is_lost(error) and (self.db.is_closed() or not self._raw.closed):
                 raise (Passing if passes(error) else OperatorError)(told) from error
-            self.away = words
+            self._away = words
             doubt, self._doubt = self._doubt, None
             raise (Passing(told) if doubt is None else InDoubt(told, doubt)) from error
 
@@ -246,13 +247,12 @@ class RegistryServer(Engine):
                 self._purging = False
                 self._raw.execute("SELECT pg_advisory_unlock(%s, %s)", (LOCKS, PURGER))
 
-    def nodes(self) -> list[str]:
+    def _nodes(self) -> list[str]:
         """Daemons that run on this registry now, as they call themselves."""
-        with self.read() as db:
-            query = """SELECT DISTINCT a.application_name FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
-                JOIN pg_database d ON d.oid = l.database
-                WHERE l.locktype = 'advisory' AND d.datname = current_database() AND l.objsubid = 2 AND l.classid = ? AND l.objid > ?"""
-            return sorted(name for (name,) in sql(db, query, (LOCKS, PURGER)))
+        query = """SELECT DISTINCT a.application_name FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+            JOIN pg_database d ON d.oid = l.database WHERE l.locktype = 'advisory' AND d.datname = current_database() AND l.objsubid = 2
+            AND l.classid = CAST(? AS bigint)::oid AND l.objid > CAST(? AS bigint)::oid"""
+        return sorted(name for (name,) in sql(self.db, query, (LOCKS, PURGER)))
 
     def _try(self, number: int) -> bool:
         found = self._raw.execute("SELECT pg_try_advisory_lock(%s, %s)", (LOCKS, number)).fetchone()
@@ -274,12 +274,22 @@ class RegistryServer(Engine):
     def steps(self) -> Sequence[Sequence[str]]:
         return POSTGRES_STEPS
 
+    def empty(self) -> OperatorError:
+        with self.read() as db:
+            user, may = sql(db, "SELECT current_user, has_schema_privilege(current_schema(), 'CREATE')").fetchone()
+        if may:
+            return super().empty()
+        way_out = f"let its owner run: asterisk-privacy registry upgrade, or make {user} the owner (ALTER DATABASE ... OWNER TO {user})"
+        return OperatorError(f"registry {self.where}: is empty, and {user} has no right to create tables there; {way_out}")
+
     def before_upgrade(self, version: int) -> str:
         if not self._server.backed_up:
             raise OperatorError(
                 f"registry {self.where}: schema {version} is older than this program ({len(POSTGRES_STEPS)}); stop all nodes, make "
                 "a backup (pg_dump), then: asterisk-privacy registry upgrade --i-have-a-backup"
             )
+        if running := self._nodes():
+            raise OperatorError(f"registry {self.where}: {', '.join(running)} still runs; stop the daemons of all nodes, then upgrade")
         return "made by the administrator"
 
     def copies(self) -> list[tuple[str, int]]:

@@ -1,0 +1,48 @@
+"""What each user of a registry on PostgreSQL must be able to do, and no more. The trail nobody can change or cut: only add to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import StrEnum
+
+# Tables (with columns, where not all) that each may add to, change and delete from. Everybody reads all.
+_ADDS = {
+    "recorder": "calls consents recordings recording_purposes promise_sets quota_counts quota_places campaign_calls audit",
+    "purger": "purges checkpoints audit",
+    "reviewer": "milestones cases case_links case_events legal_holds lessons restrictions requests campaigns promise_sets audit",
+}
+_CHANGES = {
+    "recorder": "calls recordings recording_purposes(withdrawn_at,withdrawn_why) quota_counts quota_places campaigns(taken) audit_head "
+    "milestones(note) case_events(note) lessons(reason) legal_holds(reason,release_reason)",  # words that go with what is erased
+    "purger": "calls recordings milestones(note) case_events(note) lessons(reason) legal_holds(reason,release_reason) audit_head",
+    "reviewer": "recording_purposes(withdrawn_at,withdrawn_why) recordings(eventful,promise_set) cases(reopened_at,closed_at) "
+    "legal_holds(released_at,released_by,release_reason) restrictions(lifted_at,lifted_why) "
+    "requests(due,extended_at,extended_why,closed_at,outcome,subject) campaigns(closed_at) audit_head",
+}
+_DELETES = {
+    "recorder": "",
+    "purger": "calls consents recordings recording_purposes milestones case_links cases case_events legal_holds lessons restrictions "
+    "quota_counts quota_places campaign_calls",
+    "reviewer": "case_links",
+}
+
+
+class Role(StrEnum):
+    RECORDER = "recorder"  # calls and recordings while they happen
+    PURGER = "purger"  # deletion, and rows that have ended; signs the trail
+    REVIEWER = "reviewer"  # the review page and the commands of people
+
+
+def grants(role: Role, user: str) -> Iterator[str]:
+    """SQL, one statement each, for the owner of the tables to run."""
+    name = '"' + user.replace('"', '""') + '"'
+    yield f"GRANT USAGE ON SCHEMA public TO {name};"
+    yield f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {name};"
+    for verb, tables in (("INSERT", _ADDS), ("UPDATE", _CHANGES), ("DELETE", _DELETES)):
+        whole = [table for table in tables[role].split() if "(" not in table]
+        if whole:
+            yield f"GRANT {verb} ON {', '.join(whole)} TO {name};"
+        for part in tables[role].split():
+            if "(" in part:
+                table, _, columns = part.rstrip(")").partition("(")
+                yield f"GRANT {verb} ({columns.replace(',', ', ')}) ON {table} TO {name};"
