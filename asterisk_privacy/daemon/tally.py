@@ -42,7 +42,7 @@ class Buckets:
 class Tally:
     def __init__(self) -> None:
         self.decisions: Counter[Decision] = Counter()
-        self.agi_seconds = Buckets((0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0))
+        self.agi_seconds = Buckets((0.001, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0))
         self.consents: Counter[str] = Counter()  # by ConsentKind
         self.keys: Counter[str] = Counter()  # by AgentKey
         self.gate_openings = 0
