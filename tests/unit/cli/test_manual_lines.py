@@ -23,11 +23,15 @@ NOT_OURS = {
     "asterisk": "Asterisk's console",
     "systemctl": "systemd's",
     "shred": "coreutils",
+    "createuser": "PostgreSQL's",
+    "createdb": "PostgreSQL's",
+    "psql": "PostgreSQL's",
+    "pg_dump": "PostgreSQL's",
     "systemd-creds": "systemd's",
     "systemd-sysusers": "systemd's",
     "systemd-tmpfiles": "systemd's",
 }
-EXITS = {"status": 1, "--ask": 3, "selftest": 3}  # not connected, cannot be asked: no Asterisk here
+EXITS = {"status": 1, "--ask": 3, "selftest": 3, "upgrade": 3}  # not connected, cannot be asked: no Asterisk here; no PostgreSQL
 BEFORE = {  # what the reader of the page has done before
     "privacy-officer.md": [
         "case open 2026-17 --kind complaint --recording DISPUTED",
