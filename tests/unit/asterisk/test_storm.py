@@ -20,6 +20,7 @@ from pathlib import Path
 
 import pytest
 from ari_double import ToyAri, channel
+from policies import SALES
 
 from asterisk_privacy.store.identity import Identity
 
@@ -34,18 +35,6 @@ store = {{ directory = "{folder}/recordings", recipients = "{folder}/recipients.
 registry = {{ path = "{folder}/registry.sqlite", number_key = "{folder}/number.key" }}
 control.socket = "{folder}/run/control.sock"
 keys.grace_seconds = 1
-[purposes.complaint]
-title = "Complaints"
-basis = "legitimate-interest"
-reasoning = "Both sides need to know what was said."
-trigger = "flag"
-retention = {{ until = "case-closed", latest_days = 700 }}
-[profiles.sales]
-title = "Sales"
-language = "nl"
-announcement = "notice-optout"
-purposes = ["complaint"]
-refuse_key = "3"
 """
 
 
@@ -61,7 +50,7 @@ class Recorder:
         (folder / "number.key").chmod(0o600)
         (folder / "recipients.txt").write_text(Identity.generate().public + "\n")
         self.config = folder / "config.toml"
-        self.config.write_text(CONFIG.format(folder=folder, url=url, agi=self.agi, audio=audio))
+        self.config.write_text(CONFIG.format(folder=folder, url=url, agi=self.agi, audio=audio) + SALES)
         self.log = folder / "log"
         self.process: asyncio.subprocess.Process | None = None
 

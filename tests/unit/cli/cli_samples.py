@@ -11,6 +11,7 @@ from typing import Any
 import click
 import numpy as np
 from click.testing import CliRunner, Result
+from policies import SALES
 
 from asterisk_privacy.call.timeline import Mark, MarkKind, Span, SpanKind
 from asterisk_privacy.policy.purpose import Basis, Purpose, Trigger
@@ -30,18 +31,6 @@ recipients = "{folder}/recipients.txt"
 path = "{folder}/registry.sqlite"
 [purger]
 brake_at_least = 3
-[purposes.complaint]
-title = "handling your complaint"
-basis = "legitimate-interest"
-reasoning = "Both sides need to know what was said."
-trigger = "flag"
-retention = {{ until = "case-closed", latest_days = 700 }}
-[profiles.sales]
-title = "Sales"
-language = "nl"
-announcement = "notice-optout"
-purposes = ["complaint"]
-refuse_key = "3"
 """
 SPANS = (
     Span(SpanKind.NOTICE, 0, 4000),
@@ -57,7 +46,7 @@ class Place:
         self.identity = Identity.generate()
         (folder / "identity.txt").write_text(self.identity.secret + "\n")
         (folder / "recipients.txt").write_text(self.identity.public + "\n")
-        (folder / "config.toml").write_text(CONFIG.format(folder=folder))
+        (folder / "config.toml").write_text(CONFIG.format(folder=folder) + SALES)
         self.vault = Vault(folder / "recordings", Recipients.load(folder / "recipients.txt"))
         self.registry = Registry.open(folder / "registry.sqlite")
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from policies import SALES
 
 from asterisk_privacy.cli.main import main
 from asterisk_privacy.store.identity import Identity
@@ -38,17 +39,6 @@ path = "{folder}/registry.sqlite"
 number_key = "{folder}/number.key"
 [control]
 socket = "{folder}/run/control.sock"
-[purposes.complaint]
-title = "handling your complaint"
-basis = "legitimate-interest"
-reasoning = "Both sides need to know what was said."
-trigger = "flag"
-retention = {{ until = "case-closed", latest_days = 700 }}
-[profiles.sales]
-title = "Sales"
-language = "nl"
-announcement = "notice-optout"
-purposes = ["complaint"]
 """
 
 
@@ -105,7 +95,7 @@ class Host:
         self.write()
 
     def write(self) -> None:
-        self.config.write_text(CONFIG.format(folder=self.folder, ari=self.ari, agi=self.agi, audio=self.audio))
+        self.config.write_text(CONFIG.format(folder=self.folder, ari=self.ari, agi=self.agi, audio=self.audio) + SALES)
 
     def run(self, *arguments: str) -> Ended:
         command = Command(self.folder, [*arguments, "--config", str(self.config)], {})

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from cli_samples import CONFIG
 from click.testing import CliRunner, Result
+from policies import SALES
 from postgres_server import PostgresServer
 
 from asterisk_privacy.cli.main import main
@@ -22,7 +23,7 @@ def run(*arguments: str) -> Result:
 
 def installed(folder: Path) -> Path:
     path = folder / "config.toml"
-    path.write_text(CONFIG.format(folder=folder))
+    path.write_text(CONFIG.format(folder=folder) + SALES)
     return path
 
 
