@@ -31,6 +31,8 @@ MOST_KIB_PER_1000 = 512.0
 FEWEST_WAVES = 12
 """Fewer tell nothing of growth."""
 QUIET_SECONDS = 30.0
+IDLE_SECONDS = 20.0
+"""After the last wave: what waits to be used again (connections to ARI, for 15 s) is no leak."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,8 @@ def waves(site: Site, asked: argparse.Namespace, agent_port: int, voices: tuple[
             crowd.until_over()
         so_far += asked.wave
         yield quiet(site, so_far)
+    time.sleep(IDLE_SECONDS)
+    yield quiet(site, so_far)
 
 
 def growth(seen: Sequence[Left], name: str) -> float:
