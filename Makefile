@@ -13,7 +13,7 @@ STAMP := $(VENV)/.installed
 FAST = TMPDIR=$$(test -w /dev/shm && echo /dev/shm || echo /tmp) $(BIN)/python -m pytest -q -m 'not asterisk' --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help venv lab demo lint unit core test-browser screenshots test-asterisk matrix test bench bench-long soak install deb test-deb test-systemd sounds clean
+.PHONY: help venv lab demo lint unit core test-browser screenshots test-asterisk matrix fuzz test bench bench-long soak install deb test-deb test-systemd sounds clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,13 @@ test-asterisk: venv lab  ## the tests on real calls
 
 matrix: venv lab  ## every kind of waiting and moving, and random schedules, on real calls (three minutes; docs/waiting.md)
 	@$(BIN)/python -m pytest -v tests/asterisk/matrix
+
+FUZZ_SECONDS ?= 60
+fuzz: venv  ## coverage-guided fuzzing of what reads strangers' bytes, a minute each (network once: atheris; FUZZ_SECONDS=3600 for longer)
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python -m pip install --disable-pip-version-check -q --editable '.[fuzz]'
+	@mkdir -p dist/fuzz
+	@for target in agi-lines ari-event audio-socket configuration age-file; do echo "== fuzz $$target"; \
+		(cd dist/fuzz && $(abspath $(BIN))/python ../../tools/fuzz.py $$target -max_total_time=$(FUZZ_SECONDS) -verbosity=0 2>&1 | sed '/^INFO/d;/^WARNING/d') || exit 1; done
 
 test: lint unit core test-browser lab test-asterisk  ## all of it
 
