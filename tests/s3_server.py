@@ -118,6 +118,14 @@ class S3Server:
         return len(self.owner.list_multipart_uploads(Bucket=name).get("Uploads", ()))
 
 
+def configured(folder: Path, bucket: str, url: str, key: AccessKey = RECORDER) -> str:
+    """[s3] for a configuration; its key goes into a file of `folder`."""
+    file = folder / "s3.key"
+    file.write_text(f"[default]\naws_access_key_id = {key.key_id}\naws_secret_access_key = {key.secret}\n")
+    file.chmod(0o600)
+    return f'[s3]\nbucket = "{bucket}"\nendpoint = "{url}"\nregion = "us-east-1"\naccess_key = "{file}"\n'
+
+
 class Road:
     """A TCP port that leads to the server while `open`; `cut_after`: bytes to the server, after which everything on it breaks off."""
 

@@ -5,20 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cli_samples import Place
-from s3_server import RECORDER, S3Server
+from s3_server import S3Server, configured
 
 from asterisk_privacy.daemon.config import load
 from asterisk_privacy.daemon.storage import vault_of
 from asterisk_privacy.store.bucket import Bucket
-from asterisk_privacy.store.bucket_keys import AccessKey
 
 
-def use_bucket(place: Place, s3: S3Server, bucket: Bucket, key: AccessKey = RECORDER, url: str | None = None) -> Bucket:
-    file = place.folder / "s3.key"
-    file.write_text(f"[default]\naws_access_key_id = {key.key_id}\naws_secret_access_key = {key.secret}\n")
-    file.chmod(0o600)
+def use_bucket(place: Place, s3: S3Server, bucket: Bucket, url: str | None = None) -> Bucket:
     config = place.folder / "config.toml"
-    table = f'[s3]\nbucket = "{bucket.place.bucket}"\nendpoint = "{url or s3.url}"\nregion = "us-east-1"\naccess_key = "{file}"\n'
+    table = configured(place.folder, bucket.place.bucket, url or s3.url)
     config.write_text(config.read_text().replace("[registry]\n", table + "[registry]\n", 1))
     place.vault = vault_of(load(config))
     for name in ("record", "call"):

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 from click.testing import CliRunner
 from prometheus_client.parser import text_string_to_metric_families
-from s3_server import RECORDER, Road, S3Server
+from s3_server import Road, S3Server, configured
 from whole_daemon import installed, linked, whole_daemon
 
 from asterisk_privacy.cli.status import status
@@ -63,11 +63,8 @@ async def shown(config: Path) -> str:
 async def test_status_and_metrics_follow_the_queue(tmp_path: Path, s3: S3Server, road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uploads, "LOOK_SECONDS", 0.05)
     monkeypatch.setattr(uploads, "LONGEST_PAUSE_SECONDS", 0.2)
-    bucket, key = s3.bucket("versioned").place.bucket, tmp_path / "s3.key"
-    key.write_text(f"[default]\naws_access_key_id = {RECORDER.key_id}\naws_secret_access_key = {RECORDER.secret}\n")
-    key.chmod(0o600)
-    table = f'[s3]\nbucket = "{bucket}"\nendpoint = "{road.url}"\nregion = "us-east-1"\naccess_key = "{key}"\nqueue_mib = 16\n'
-    config = installed(tmp_path, more=table)
+    bucket = s3.bucket("versioned").place.bucket
+    config = installed(tmp_path, more=configured(tmp_path, bucket, road.url))
     async with whole_daemon(config) as running:
         linked(running)
         first = seal(tmp_path)
@@ -96,15 +93,10 @@ async def test_without_a_bucket_nothing_is_told_of_one(tmp_path: Path) -> None:
 
 async def test_a_bucket_that_cannot_be_used_does_not_keep_the_daemon_from_starting(tmp_path: Path) -> None:
     """It is asked when it is needed; but without a key nothing would ever get there."""
-    key = tmp_path / "s3.key"
-    key.write_text("[default]\naws_access_key_id = a\naws_secret_access_key = b\n")
-    key.chmod(0o600)
-    table = f'[s3]\nbucket = "nowhere"\nendpoint = "http://127.0.0.1:1"\naccess_key = "{key}"\n'
-    config = installed(tmp_path, more=table)
-    seal_later = tmp_path / "recordings"
+    config = installed(tmp_path, more=configured(tmp_path, "nowhere", "http://127.0.0.1:1"))
     async with whole_daemon(config) as running:
-        assert running.uploads is not None and seal_later.exists()
-    key.unlink()
+        assert running.uploads is not None
+    (tmp_path / "s3.key").unlink()
     with pytest.raises(OperatorError, match="cannot read the bucket's access key"):
         async with whole_daemon(config):
             pass

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from review_browser import Browser
 from review_site import ReviewSite
-from s3_server import READER, Road, S3Server
+from s3_server import READER, Road, S3Server, configured
 from test_listening import (
     test_deleted_while_it_plays,
     test_no_row_no_byte,
@@ -19,6 +19,7 @@ from test_listening import (
     test_what_comes_between_token_and_audio_counts,
     trail,
 )
+from test_review_play import SHORT, Terminal, test_what_sounds_is_the_recording_and_then_the_outcome_is_asked
 
 from asterisk_privacy.store.layout import SEALED
 from asterisk_privacy.store.objects import Objects
@@ -34,6 +35,7 @@ __all__ = [
     "test_ranges_against_the_whole",
     "test_the_timeline_for_whom_may_see_and_peaks_for_whom_may_listen",
     "test_what_comes_between_token_and_audio_counts",
+    "test_what_sounds_is_the_recording_and_then_the_outcome_is_asked",
 ]
 
 
@@ -47,6 +49,20 @@ def in_bucket(folder: Path, s3: S3Server, url: str | None = None) -> Iterator[Re
         assert not list((folder / "recordings").rglob("*" + SEALED))
         site.site.shelf = BucketShelf(folder / "recordings", Objects(s3.reached(name, READER, url)))
         yield site
+
+
+@pytest.fixture
+def terminal(tmp_path: Path, s3: S3Server) -> Iterator[Terminal]:
+    site = ReviewSite(tmp_path)
+    one = site.record("short", ["training"], days=20, samples=SHORT)
+    bucket = s3.bucket()
+    vault = Vault(tmp_path / "recordings", Recipients.load(tmp_path / "recipients.txt"), Objects(bucket))
+    assert vault.hand_over(one, lambda: True)
+    config = tmp_path / "config.toml"
+    table = configured(tmp_path, bucket.place.bucket, s3.url, READER)
+    config.write_text(config.read_text().replace("[registry]\n", table + "[registry]\n", 1))
+    yield Terminal(site)
+    site.registry.close()
 
 
 @pytest.fixture
