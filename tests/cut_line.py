@@ -17,7 +17,8 @@ class CutLine:
 
     def __init__(self, there: Path) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="apl-", dir="/tmp"))
-        self.cut_after: bytes | None = None  # what the client says last: it goes to the server, and nothing comes back
+        self.cut_at: bytes | None = None  # what the client says last: nothing comes back
+        self.delivered = True  # whether the server still gets it, and does what it asks
         self._there = str(there / PORT_FILE)
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(self.folder / PORT_FILE))
@@ -42,11 +43,13 @@ class CutLine:
                     said = end.recv(65536)
                     if not said:
                         return
-                    other.sendall(said)
-                    if end is client and self.cut_after is not None and self.cut_after in said:
-                        self.cut_after = None
-                        server.recv(65536)  # it has answered: what was asked is done
+                    if end is client and self.cut_at is not None and self.cut_at in said:
+                        self.cut_at = None
+                        if self.delivered:
+                            server.sendall(said)
+                            server.recv(65536)  # it has answered: what was asked is done
                         return
+                    other.sendall(said)
 
     def close(self) -> None:
         self._listener.close()

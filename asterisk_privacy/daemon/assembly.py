@@ -138,7 +138,7 @@ async def assemble(config: Config, path: Path, stack: AsyncExitStack) -> Running
 def _uploads(config: Config, vault: Vault, health: Health, stack: AsyncExitStack) -> Uploads | None:
     if not config.s3.bucket:
         return None
-    uploads = Uploads(vault, lambda: Registry.open(home_of(config), actor="recorder"), health, config.s3)
+    uploads = Uploads(vault, lambda: Registry.open(home_of(config), actor="recorder", answer_seconds=ANSWER_SECONDS), health, config.s3)
     uploads.start()
     stack.push_async_callback(asyncio.to_thread, uploads.stop)
     return uploads

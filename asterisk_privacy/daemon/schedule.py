@@ -47,7 +47,7 @@ class PurgeSchedule:
         self.last_run: PurgeRow | None = None
         self.overdue = 0
         self._waits_since: datetime | None = None  # for another node's purger
-        self.requests = RequestWatch(lambda: Registry.open(home_of(config), actor="recorder"), health)
+        self.requests = RequestWatch(lambda: Registry.open(home_of(config), actor="recorder", answer_seconds=60.0), health)
 
     @property
     def last(self) -> datetime | None:

@@ -44,7 +44,7 @@ async def serve(config: Config, environ: Mapping[str, str] = os.environ) -> None
     """Runs until SIGTERM or SIGINT. OperatorError with one line where only a person can help."""
     _never_dump_core()
     keys = identities(config, environ)
-    site = Site(config, Registry.open(home_of(config), actor="review", create=False), keys)
+    site = Site(config, Registry.open(home_of(config), actor="review", create=False, answer_seconds=10.0), keys)
     runner = web.AppRunner(make_app(site), access_log=None, shutdown_timeout=CALM_DOWN_SECONDS)
     logging.getLogger("aiohttp.server").addFilter(only_the_place)
     await runner.setup()

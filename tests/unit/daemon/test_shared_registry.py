@@ -200,24 +200,32 @@ async def test_a_server_that_is_away_gets_each_row_once_and_the_loop_never_waits
     assert await pulsing < 1.0
 
 
-@pytest.mark.parametrize("moment", [b"COMMIT", b"INSERT INTO audit"])
+@pytest.mark.parametrize(
+    ("moment", "delivered"),
+    [(b"COMMIT\0", True), (b"COMMIT\0", False), (b"INSERT INTO audit", True)],
+    ids=["taken", "not taken", "before the end"],
+)
 async def test_a_change_whose_answer_was_lost_is_made_once(
-    postgres: PostgresServer, server: Server, monkeypatch: pytest.MonkeyPatch, moment: bytes
+    postgres: PostgresServer, server: Server, monkeypatch: pytest.MonkeyPatch, moment: bytes, delivered: bool
 ) -> None:
-    """At the commit it was taken, and must not be made again; before that it was not, and must."""
+    """A commit that the server got was taken, and must not be made again; one that it did not get, or what came before, must."""
     monkeypatch.setattr(ledger, "RETRY_SECONDS", 0.01)
     line = CutLine(postgres.folder)
+    line.delivered = delivered
     through = replace(server, url=server.url.replace(str(postgres.folder), str(line.folder)))
     book = Ledger(Registry.open(through, actor="recorder"), Health())
     try:
-        writes(book, 1)
-        await book.drained()
-        for n in (1, 2, 3):
-            line.cut_after = moment
-            writes(book, 1, n)
+        for work in (
+            lambda registry: registry.begin_call("c0", "sales", NOW, None, None, "in"),
+            lambda registry: registry.note_consent("c0", NOW, "notice-heard", None),
+            lambda registry: registry.end_call("c0", NOW, "not-kept", None, (), ()),
+        ):
+            line.cut_at = moment
+            book.post(work)
             await book.drained()
-            assert line.cut_after is None, "it was cut"
-        await all_there_once(book, 4)
+            assert line.cut_at is None, "it was cut"
+        assert book._health.alarms == {Alarm.REGISTRY_FAILED: 3}, "that it was lost, and no word of an id that is taken"
+        await all_there_once(book, 1)
     finally:
         book.close()
         line.close()
