@@ -19,6 +19,7 @@ from fault_lab import (
     ALWAYS,
     CUSTOMER,
     FLAG,
+    HELD,
     Broken,
     Make,
     alive,
@@ -32,6 +33,7 @@ from fault_table import Fault
 
 from asterisk_privacy.lab import tones
 from asterisk_privacy.lab.pbx import free_port
+from asterisk_privacy.lab.rtp import Tone
 from asterisk_privacy.registry.rows import State
 
 pytestmark = pytest.mark.asterisk
@@ -226,6 +228,38 @@ async def test_asterisk_killed_and_started_again(broken: Broken, fault: Fault) -
     assert broken.site.daemon_pid == pid
     second = broken.site.recordings()[-1]
     assert max(kept_seconds(broken, row, 0).get("customer", 0) for row in broken.site.recordings()) > 1.5, second
+    settled(broken)
+    nothing_in_clear(broken)
+
+
+async def test_asterisk_stands_still_for_a_while(broken: Broken, fault: Fault) -> None:
+    """Nobody hears anybody, and ARI is silent though no connection ends; a hold was pressed just before, and is told when it goes on."""
+    async with broken.call(ALWAYS) as (customer, agent):
+        await customer.talk(2.0)
+        assert broken.site.pbx.pid is not None
+        fault("Asterisk stands still (SIGSTOP) for some seconds")
+        os.kill(broken.site.pbx.pid, signal.SIGSTOP)
+        try:
+            customer.say(Tone(HELD))
+            holding = asyncio.create_task(agent.hold())
+            await broken.comes_true(lambda status: not status["ari"]["connected"])
+            await customer.talk(1.0)
+        finally:
+            os.kill(broken.site.pbx.pid, signal.SIGCONT)
+        await holding
+        await broken.connected()
+        await customer.talk(1.0)
+        customer.say(Tone(CUSTOMER))
+        await customer.talk(0.2)
+        await agent.unhold()
+        await customer.talk(1.5)
+        await alive(customer, agent)
+        await customer.hangup()
+    await broken.over()
+    left = kept_seconds(broken, only_recording(broken), 0)
+    assert "held" not in left
+    assert "music" not in left
+    assert left["customer"] > 1.5
     settled(broken)
     nothing_in_clear(broken)
 

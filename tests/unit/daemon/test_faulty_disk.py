@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from stage import Stage
 
+from asterisk_privacy.audio.frames import FRAME_SAMPLES
 from asterisk_privacy.call import events as ev
 from asterisk_privacy.daemon.aftermath import end_calls, settle_after_crash
 from asterisk_privacy.daemon.health import Alarm
@@ -60,6 +61,15 @@ async def ended(stage: Stage) -> None:
     assert sorted(row.id for row in rows if row.state is State.SEALED) == list(stage.vault.sealed_here())
 
 
+def nothing_in_clear(folder: Path) -> None:
+    """Neither a frame of the call as it was said, nor packed but not encrypted; and what there is of a file is an encrypted one."""
+    for path in (p for p in folder.rglob("*") if p.is_file()):
+        data = path.read_bytes()
+        assert b"fLaC" not in data, path
+        assert not any(np.full(FRAME_SAMPLES, 100 + 100 * n, dtype="<i2").tobytes() in data for n in range(150)), path
+        assert "recordings" not in path.parts or data[:21] == b"age-encryption.org/v1"[: len(data)], path
+
+
 @pytest.mark.parametrize(("function", "why", "after"), STEPS)
 async def test_from_any_step_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, function: str, why: int, after: int) -> None:
     """The disk refuses from the first, second, .. call of its kind on, as long as the call lasts."""
@@ -70,6 +80,7 @@ async def test_from_any_step_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     assert stage.health.outcomes == {outcome: 1}
     assert bool(stage.health.alarms[Alarm.STORE_FAILED]) is bool(refused[0])
     assert stage.memory.used == 0
+    nothing_in_clear(tmp_path)
     await ended(stage)
     if not refused[0]:
         (row,) = stage.registry.recordings()
