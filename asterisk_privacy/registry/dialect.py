@@ -24,7 +24,6 @@ def to_postgres(statement: str) -> str:
 def _query(part: str) -> str:
     for here, there in (
         ("%", "%%"),
-        (" IS ?", " IS NOT DISTINCT FROM ?"),
         ("?", "%s"),
         (" NOT IN ()", " <> ALL ('{}')"),
         (" IN ()", " = ANY ('{}')"),

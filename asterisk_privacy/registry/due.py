@@ -33,7 +33,7 @@ CHUNK = 1000  # recordings read at once: memory does not grow with the registry
 _FOR_EVER = 1 << 62
 
 _COUNT = "SELECT count(*) FROM recordings r WHERE state = 'sealed' AND {reach}"
-_UPTO = "SELECT rowid FROM recordings r WHERE {reach} AND state = 'sealed' AND eventful = ? AND promise_set IS ? AND recorded_at <= ?"
+_UPTO = "SELECT rowid FROM recordings r WHERE {reach} AND state = 'sealed' AND eventful = ? AND promise_set {given} AND recorded_at <= ?"
 _ROWS = """SELECT r.id, r.recorded_at, r.promise_set, r.eventful, {agent} FROM recordings r {calls}
     WHERE r.rowid IN ({among}) AND +r.state = 'sealed'"""  # +: no index of states, the ids are few
 
@@ -104,12 +104,13 @@ def maybe_due(engine: Engine, borders: Mapping[int, Borders], with_agents: bool)
     OperatorError for a candidate whose promise cannot be read.
     """
     found: array[int] = array("q")
-    upto_border = _UPTO.format(reach=engine.in_reach("r"))
+    reach = engine.in_reach("r")
     with engine.read() as db:
         for number, of_set in (*borders.items(), (None, NO_BORDERS)):
             for eventful, border in ((0, of_set.by_age), (1, of_set.whatever)):
                 upto = _FOR_EVER if border is None else to_ms(border)
-                found.extend(rowid for (rowid,) in engine.stream(upto_border, (eventful, number, upto)))
+                given = "IS NULL" if number is None else f"= {number:d}"
+                found.extend(rowid for (rowid,) in engine.stream(_UPTO.format(reach=reach, given=given), (eventful, upto)))
     found = array("q", sorted(found))  # neighbours in the file are read together
     sets: dict[int, PromiseSet] = {}
     for start in range(0, len(found), CHUNK):
