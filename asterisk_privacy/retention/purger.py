@@ -199,6 +199,8 @@ class Purger:
         """Files against rows, each finding looked at twice: a call that was sealed between two looks is none."""
         for found in reconcile(self._rows.states(), self._files.sealed(), self._files.unfinished()):
             state = self._rows.state(found.recording_id)
+            if found.kind is Kind.ORPHAN_FILE and state is not None:
+                continue  # made meanwhile, or another node's in the same bucket: the store need not be asked
             is_sealed = self._files.has(found.recording_id)
             seen = Seen(self._rows.state(found.recording_id), is_sealed, self._files.is_unfinished(found.recording_id))
             if seen.state == state and compare(found.recording_id, seen) == found:

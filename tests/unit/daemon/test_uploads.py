@@ -17,7 +17,7 @@ import pytest
 from s3_server import Road, S3Server
 
 from asterisk_privacy.daemon.health import Alarm, Health
-from asterisk_privacy.daemon.purging import make_purger
+from asterisk_privacy.daemon.purging import RegistryRows, make_purger
 from asterisk_privacy.daemon.settings import S3
 from asterisk_privacy.daemon.uploads import LONGEST_PAUSE_SECONDS, LOOK_SECONDS, Uploads
 from asterisk_privacy.errors import OperatorError
@@ -25,6 +25,7 @@ from asterisk_privacy.policy.purpose import Basis, Purpose, Trigger
 from asterisk_privacy.policy.retention import Days
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import State
+from asterisk_privacy.retention.purger import Purger
 from asterisk_privacy.store.bucket import Bucket
 from asterisk_privacy.store.faults import StoreFault
 from asterisk_privacy.store.identity import Identity
@@ -242,6 +243,16 @@ def test_a_lock_keeps_the_row_purging_and_is_overdue_the_next_night(tmp_path: Pa
     s3.owner.put_object_legal_hold(Bucket=house.name, Key=key, LegalHold={"Status": "OFF"})
     report = purger.run(datetime.now(UTC), dry_run=False, override_brake=True)
     assert report.finished == (one,) and house.registry.state(one) is State.PURGED and house.there() == []
+
+
+def test_what_another_node_has_in_the_same_bucket_is_no_finding_and_no_request(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: rows of which this node's purger is not told."""
+    house.record()
+    house.uploads.look()
+    rows = RegistryRows(house.registry)
+    monkeypatch.setattr(rows, "states", lambda: iter(()))
+    monkeypatch.setattr(house.vault, "has", None)
+    assert list(Purger(rows, house.vault, 25, 20).findings()) == []
 
 
 def test_with_the_bucket_away_nothing_is_called_deleted(tmp_path: Path, s3: S3Server, road: Road) -> None:
