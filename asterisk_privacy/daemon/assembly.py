@@ -35,7 +35,7 @@ from asterisk_privacy.daemon.logs import set_level
 from asterisk_privacy.daemon.metrics_server import MetricsServer
 from asterisk_privacy.daemon.parts import Ears, Service
 from asterisk_privacy.daemon.reach import plain_tcp
-from asterisk_privacy.daemon.registry_place import home_of
+from asterisk_privacy.daemon.registry_place import home_of, keep_name
 from asterisk_privacy.daemon.reload import Reloader
 from asterisk_privacy.daemon.remembered import Reminders
 from asterisk_privacy.daemon.report import Running
@@ -190,6 +190,7 @@ def _own_registry(config: Config, stack: AsyncExitStack) -> Registry:
     registry = Registry.open(home_of(config), actor="recorder", answer_seconds=ANSWER_SECONDS)
     stack.callback(registry.close)
     registry.claim_node()
+    keep_name(config)
     return registry
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -35,6 +36,28 @@ def wrong_with_registry(config: Config) -> str:
         except OperatorError as error:
             return str(error)
     return ""
+
+
+def keep_name(config: Config) -> None:
+    """A node that is called otherwise today would take its own rows for another's: nobody would settle or delete them. So the name stands
+    in a file beside the recordings. OperatorError: it was another."""
+    place = home_of(config)
+    if not isinstance(place, Server):
+        return
+    path = config.store.directory.with_name(f"{config.store.directory.name}.node")
+    try:
+        with suppress(FileNotFoundError):
+            known = path.read_text(encoding="utf-8").strip()
+            if known != place.node:
+                raise OperatorError(
+                    f"{config.store.directory} has the recordings of node {known}, and this is {place.node}: "
+                    f'set [registry] node = "{known}", which alone can delete them; for a store that is new here, remove {path}'
+                )
+            return
+        path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        path.write_text(f"{place.node}\n", encoding="utf-8")
+    except OSError as error:
+        raise OperatorError(f"{path}: {error.strerror}; the recorder's user must be able to read and write it") from error
 
 
 def host_name() -> str:

@@ -117,6 +117,20 @@ async def test_a_second_daemon_of_the_same_name_does_not_start_and_one_of_anothe
         assert {entry.detail["node"] for entry in registry.audit_entries(None) if entry.action == "call.begin"} == {"pbx-1", "pbx-2"}
 
 
+async def test_a_node_that_is_called_otherwise_does_not_start(server: Server, tmp_path: Path) -> None:
+    """Its recordings would be nobody's: no daemon would settle or delete them."""
+    path = on_server(tmp_path, server, "pbx-1")
+    async with whole_daemon(path):
+        pass
+    path.write_text(path.read_text().replace('node = "pbx-1"', 'node = "renamed"'))
+    with pytest.raises(OperatorError, match=r'set \[registry\] node = "pbx-1"'):
+        async with whole_daemon(path):
+            pytest.fail("it started")
+    path.write_text(path.read_text().replace('node = "renamed"', 'node = "pbx-1"'))
+    async with whole_daemon(path):
+        assert (tmp_path / "recordings.node").read_text() == "pbx-1\n"
+
+
 async def test_a_night_waits_for_the_night_of_another_node(server: Server, tmp_path: Path) -> None:
     async with whole_daemon(on_server(tmp_path, server, "pbx-1")) as running:
         purging = running.purging
