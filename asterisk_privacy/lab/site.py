@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import socket
@@ -14,15 +15,19 @@ from pathlib import Path
 from types import TracebackType
 
 from asterisk_privacy.audio.quarantine import Block
+from asterisk_privacy.daemon.config import load
 from asterisk_privacy.daemon.control import Report, ask
+from asterisk_privacy.daemon.registry_place import home_of
+from asterisk_privacy.daemon.storage import vault_of
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.lab.pbx import DIALPLAN, Pbx, free_port
 from asterisk_privacy.lab.unpack import Install
+from asterisk_privacy.registry.address import Server
 from asterisk_privacy.registry.numbers import generate_key
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import CallRow, RecordingRow
 from asterisk_privacy.store.identity import Identity
-from asterisk_privacy.store.vault import open_recording
+from asterisk_privacy.store.vault import Vault, open_recording
 
 READY_SECONDS = 20.0
 POLL_SECONDS = 0.05
@@ -30,8 +35,8 @@ POLL_SECONDS = 0.05
 
 class Site:
     """Everything below `workdir`. `policy` is the [purposes.*] and [profiles.*] part of config.toml; `settings` replaces other lines,
-    such as {"keys.grace_seconds": "2"}; `host` is where the daemon listens. The reviewer's key is kept apart, in `identity`: the daemon
-    never sees it."""
+    such as {"keys.grace_seconds": "2"}; `host` is where the daemon listens; `keys_of`: a site whose registry it shares. The
+    reviewer's key is kept apart, in `identity`: the daemon never sees it."""
 
     def __init__(
         self,
@@ -47,6 +52,7 @@ class Site:
         extra: Mapping[str, str] | None = None,
         prompts: bool = False,
         host: str = "127.0.0.1",
+        keys_of: Site | None = None,
     ) -> None:
         self.workdir = workdir.absolute()
         self.state = self.workdir / "state"
@@ -68,7 +74,8 @@ class Site:
             prompts=prompts,
         )
         self.config = self.etc / "config.toml"
-        self.identity = Identity.generate()
+        self.identity: Identity = keys_of.identity if keys_of is not None else Identity.generate()
+        self.number_key: bytes = keys_of.number_key if keys_of is not None else generate_key()
         self.log_path = self.workdir / "daemon.log"
         self.program: tuple[str, ...] = ("-m", "asterisk_privacy")
         """What Python runs as the daemon."""
@@ -156,7 +163,11 @@ class Site:
         return ask(self.run / "control.sock", "status")
 
     def registry(self) -> Registry:
-        return Registry.open(self.state / "registry.sqlite", actor="lab")
+        return Registry.open(self._home, actor="lab")
+
+    @functools.cached_property
+    def _home(self) -> Path | Server:
+        return home_of(load(self.config))
 
     def calls(self) -> list[CallRow]:
         """The oldest first."""
@@ -180,8 +191,11 @@ class Site:
 
     def listen(self, recording_id: str, allow_truncated: bool = False) -> Block:
         """Decrypts with the reviewer's key. int16, shape (n, 2), 8 kHz; left the customer."""
-        path = self.state / "recordings" / recording_id[:2] / f"{recording_id}.flac.age"
-        return open_recording(path, [self.identity], allow_truncated)[0]
+        return open_recording(self.vault.source(recording_id), [self.identity], allow_truncated)[0]
+
+    @functools.cached_property
+    def vault(self) -> Vault:
+        return vault_of(load(self.config))
 
     # ---- configuration
 
@@ -205,7 +219,7 @@ class Site:
             "store.directory": f'"{self.state / "recordings"}"',
             "store.recipients": f'"{secret("recipients.txt", self.identity.public)}"',
             "registry.path": f'"{self.state / "registry.sqlite"}"',
-            "registry.number_key": f'"{secret("number.key", generate_key().hex())}"',
+            "registry.number_key": f'"{secret("number.key", self.number_key.hex())}"',
             "control.socket": f'"{self.run / "control.sock"}"',
             **settings,
         }
