@@ -31,6 +31,7 @@ LOCKS = 0x6173_7072  # our part of the server's advisory locks; one registry has
 WRITER, PURGER = 1, 2
 CONNECT_SECONDS = 5
 QUIET_SECONDS = 1.0  # after a connection that failed: what is asked meanwhile fails at once, and does not wait again
+STANDSTILL_SECONDS = 60.0  # of a node that stands still in the middle of a change: others write then, and its change is not made
 _BEGIN = (
     f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT pg_advisory_xact_lock({LOCKS}, {WRITER}); SELECT pg_current_xact_id()::text"
 )
@@ -88,7 +89,8 @@ class RegistryServer(Engine):
             self.db.connect()
             # a session that died with its host gives its locks back after a minute, not after the two hours of the system's default
             keep = "SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3"
-            self._raw.execute(f"SET lock_timeout = {max(1, round(self._busy_seconds * 1000))}; {keep}")
+            idle = f"SET idle_in_transaction_session_timeout = {round(STANDSTILL_SECONDS * 1000)}"
+            self._raw.execute(f"SET lock_timeout = {max(1, round(self._busy_seconds * 1000))}; {keep}; {idle}".encode())
             if self._claim_of is not None:
                 self._claim_again(*self._claim_of)
         except (PeeweeException, psycopg.Error, OperatorError) as error:
@@ -108,7 +110,7 @@ class RegistryServer(Engine):
         if not self.db.is_closed() and not self._raw.closed:
             return
         if self._purging:
-            raise OperatorError(f"registry {self.where}: the connection was lost, and with it the purger's turn; the next run goes on")
+            raise Passing(f"registry {self.where}: the connection was lost, and with it the purger's turn; the next run goes on")
         self._open()
 
     def close(self) -> None:
@@ -204,30 +206,30 @@ class RegistryServer(Engine):
         """For the life of this object: two daemons with one name would take each other's calls for what a crash left. OperatorError."""
         with self._lock, self.errors():
             self._ready()
-            try:  # the daemon before this one may be leaving at this moment
-                self._raw.execute("SELECT pg_advisory_lock(%s, %s)", (LOCKS, _number_of(self._server.node)))
-            except psycopg.errors.LockNotAvailable:
-                raise self._taken() from None
-            self._claim_of = self._session()
+            self._claim()
+
+    def _claim(self) -> None:
+        """Waits a little: the daemon before this one may be leaving at this moment."""
+        try:
+            self._raw.execute("SELECT pg_advisory_lock(%s, %s)", (LOCKS, _number_of(self._server.node)))
+        except psycopg.errors.LockNotAvailable:
+            raise self._taken() from None
+        self._claim_of = self._session()
 
     def _claim_again(self, pid: int, since: datetime) -> None:
         """In a new session. The old one may linger on the server, as after a network that was away: nobody writes in it any more."""
-        number = _number_of(self._server.node)
-        if not self._try(number):
-            old = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE pid = %s AND backend_start = %s"
-            self._raw.execute(old, (pid, since)).fetchall()
-            if not self._try(number):
-                raise self._taken()
-        self._claim_of = self._session()
+        old = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %s AND backend_start = %s"
+        self._raw.execute(old, (pid, since)).fetchall()
+        self._claim()
 
     def _session(self) -> tuple[int, datetime]:
         found = self._raw.execute("SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()").fetchone()
         assert found is not None
         return found[0], found[1]
 
-    def _taken(self) -> OperatorError:
+    def _taken(self) -> Passing:
         who = self._holder(_number_of(self._server.node))
-        return OperatorError(
+        return Passing(
             f"registry {self.where}: node {self.node} is taken by {who}; each PBX has a name of its own: set [registry] node, or stop "
             "the other daemon"
         )

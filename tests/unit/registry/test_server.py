@@ -281,3 +281,19 @@ def test_a_purger_whose_session_was_cut_off_does_not_go_on_without_its_turn(serv
         wait_until(lambda: free(two))
         one.mark_purging("r-1", LATER, "due")
     assert one.state("r-1") is State.SEALED
+
+
+def test_a_node_that_stands_still_in_a_change_does_not_hold_up_the_others(
+    server: Server, one: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("asterisk_privacy.registry.server.STANDSTILL_SECONDS", 0.2)
+    with Registry.open(replace(server, node="pbx-2"), busy_seconds=5) as still:
+
+        def stand_still() -> None:
+            with still._engine.change():
+                begin(one, "1")
+
+        with pytest.raises(OperatorError):
+            stand_still()
+        begin(still, "2")
+        assert still.verify_audit().ok and len(still.calls()) == 2
