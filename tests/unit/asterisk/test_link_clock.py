@@ -81,8 +81,9 @@ async def test_only_asterisks_clock_is_set(toy: ToyAri, step: float) -> None:
 
 
 async def test_a_strangers_answer_measures_nothing(toy: ToyAri) -> None:
-    async with running(toy) as (link, _, _task):
+    async with running(toy) as (link, story, _):
         await until(lambda: link.up)
         await toy.send({"type": "ChannelUserevent", "timestamp": toy.stamp(), "userevent": {"eventname": "PrivacyClock-0123456789abcdef"}})
-        await until(lambda: link.proven_until > 0)
+        await toy.send({**hold("1"), "timestamp": toy.stamp()})
+        await until(lambda: bool(holds(story)))
         assert not link._clock.measured

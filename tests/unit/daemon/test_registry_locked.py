@@ -125,6 +125,28 @@ async def test_an_objection_is_not_lost_and_neither_is_the_second_of_two(stage: 
     await runner.finished()
 
 
+async def test_a_lock_between_two_changes_of_one_kind(stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first is not made again, and the second is not lost behind it."""
+    runner = await stage.call((ORDER, LESSON, COACHING), {}, drawn=frozenset({"lesson", "coaching"}), stop_at=100)
+    real, calls = Registry.withdraw_purpose, [0]
+
+    def second_is_locked_out(*arguments: object, **named: object) -> None:
+        calls[0] += 1
+        if calls[0] == 2:
+            with locked(tmp_path):
+                real(*arguments, **named)  # type: ignore[arg-type]
+        real(*arguments, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Registry, "withdraw_purpose", second_is_locked_out)
+    runner.receive(ev.KeyPressed(runner.began_at + 2.3, ev.AgentKey.OBJECT, "anna"))
+    await stage.ledger.drained()
+    (row,) = stage.rows(runner).values()
+    assert [p.name for p in row.purposes] == ["order"]
+    assert calls == [3]
+    runner.close()
+    await runner.finished()
+
+
 async def test_what_will_never_be_taken_is_not_tried_for_ever(stage: Stage) -> None:
     stage.ledger.post(lambda registry: registry.erase_recording("0" * 32, datetime.now(UTC), "x"))
     with pytest.raises(OperatorError, match="does not exist"):
