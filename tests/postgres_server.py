@@ -22,7 +22,15 @@ from asterisk_privacy.registry.registry import Registry
 
 TEMPLATE = "template_registry"
 # what a crash would lose is lost with the directory anyway
-_QUICK = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "wal_level=minimal", "max_wal_senders=0", "autovacuum=off")
+_QUICK = (
+    "fsync=off",
+    "full_page_writes=off",
+    "synchronous_commit=off",
+    "wal_level=minimal",
+    "max_wal_senders=0",
+    "autovacuum=off",
+    "shared_buffers=16MB",
+)
 
 
 def programs() -> Path | None:
@@ -34,7 +42,8 @@ def programs() -> Path | None:
 class PostgresServer:
     """`url` of the first database is for its superuser, tester. Other users are let in by password or not at all."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Sequence[str] = _QUICK) -> None:
+        self._settings = settings
         bin_ = programs()
         assert bin_ is not None
         self._bin = bin_
@@ -60,7 +69,7 @@ class PostgresServer:
         (self.folder / "data" / "pg_hba.conf").write_text("\n".join(rules) + "\n")
 
     def start(self) -> None:
-        given = (*_QUICK, "listen_addresses=", f"unix_socket_directories={self.folder}", "shared_buffers=16MB", "deadlock_timeout=100ms")
+        given = (*self._settings, "listen_addresses=", f"unix_socket_directories={self.folder}", "deadlock_timeout=100ms")
         command = [self._bin / "postgres", "-D", "data", *(word for setting in given for word in ("-c", setting))]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, start_new_session=True, **self._user)  # type: ignore[call-overload]
