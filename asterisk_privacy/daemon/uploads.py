@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from time import monotonic
 
 from asterisk_privacy.daemon.health import Alarm, Health
@@ -110,7 +111,7 @@ class Uploads:
                 if self._stopping.is_set():
                     break
                 try:
-                    if self._vault.hand_over(one.recording_id, lambda: registry.state(one.recording_id) is State.SEALED):  # noqa: B023
+                    if self._vault.hand_over(one.recording_id, partial(_may_go, registry, one.recording_id)):
                         self.uploaded += 1
                     else:
                         others.add(one.recording_id)
@@ -139,6 +140,19 @@ class Uploads:
             self._told = now
             words = f"{self.waiting.count} recordings wait for the bucket for more than {self._settings.waiting_minutes} minutes"
             self._health.alarm(Alarm.UPLOADS_LATE, f"{words}: {error or 'it is too slow'}")
+
+
+def _may_go(registry: Registry, recording_id: str, digest: str) -> bool:
+    """Only what its row calls sealed; StoreFault for a file that is not the one of which the row tells: an older one, put back from a
+    backup, must not take the place of what the bucket has."""
+    row = registry.recording(recording_id)
+    if row is None or row.state is not State.SEALED:
+        return False
+    if row.sha256 != digest:
+        raise StoreFault(
+            f"recording {recording_id}: its file here is not the one that its row tells of (SHA-256); it is not uploaded, look at it"
+        )
+    return True
 
 
 def _summed(queue: list[Queued]) -> Waiting:

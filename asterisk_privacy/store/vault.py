@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import heapq
 import os
 from collections.abc import Callable, Iterator
@@ -169,16 +170,17 @@ class Vault:
                 found.append(Queued(recording_id, told.st_size, datetime.fromtimestamp(told.st_mtime, UTC)))
         return sorted(found, key=lambda one: one.sealed_at)
 
-    def hand_over(self, recording_id: str, may: Callable[[], bool]) -> bool:
-        """Its file to the bucket, and once that gave it back unchanged the file is shredded. False if there was none, or `may` said no:
-        it is asked when nobody else can destroy or replace the recording any more until this is over. StoreFault if it did not work."""
+    def hand_over(self, recording_id: str, may: Callable[[str], bool]) -> bool:
+        """Its file to the bucket, and once that gave it back unchanged the file is shredded. False if there was none, or `may` said no: it
+        is given the file's SHA-256 (hex) when nobody else can destroy or replace the recording any more until this is over. StoreFault
+        if it did not work."""
         if self._objects is None:
             return False
         path = self.path(recording_id)
         with self._handing_over():
-            if not path.exists() or not may():
-                return False
             try:
+                if not path.exists() or not may(_digest(path)):
+                    return False
                 self._objects.bring(recording_id, path)
             except OSError as error:
                 raise fault(path, "read it for its upload", error) from error
@@ -199,6 +201,11 @@ class Vault:
     def path(self, recording_id: str) -> Path:
         """Where its file is on this machine, or would be."""
         return layout.place(self._directory, recording_id, layout.SEALED)
+
+
+def _digest(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _modified(path: Path) -> datetime | None:

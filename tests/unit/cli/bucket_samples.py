@@ -26,7 +26,7 @@ def use_bucket(place: Place, s3: S3Server, bucket: Bucket, url: str | None = Non
 def _handing_over(place: Place, make: Callable[..., str]) -> Callable[..., str]:
     def made(*arguments: object, **rest: object) -> str:
         recording = make(*arguments, **rest)
-        assert place.vault.hand_over(recording, lambda: True) and not place.vault.path(recording).exists()
+        assert place.vault.hand_over(recording, lambda _: True) and not place.vault.path(recording).exists()
         return recording
 
     return made

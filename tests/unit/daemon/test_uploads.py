@@ -85,6 +85,18 @@ def test_what_is_sealed_goes_and_nothing_stays_here(house: House) -> None:
     assert house.uploads.look() == LOOK_SECONDS and house.uploads.uploaded == 3
 
 
+def test_a_file_from_a_backup_does_not_take_the_place_of_what_is_there(house: House) -> None:
+    """Of a recording without its customer an older file is one with him."""
+    one, other = house.record(), house.record()
+    house.uploads.look()
+    before = house.s3.all_versions(house.name)
+    house.vault.path(one).write_bytes(b"with the customer")
+    house.vault.path(other).write_bytes(b"sealed " * 1000)  # the same as there
+    assert house.uploads.look() > LOOK_SECONDS
+    assert "is not the one that its row tells of" in str(house.uploads.error) and house.s3.all_versions(house.name) == before
+    assert house.here() == [house.vault.path(one).name] and house.uploads.waiting.count == 1
+
+
 @pytest.mark.parametrize("state", (State.WRITING, State.PURGING))
 def test_only_what_its_row_calls_sealed(house: House, state: State) -> None:
     """Else a daemon that dies now would find a row without its file, or a deletion would leave an object."""
@@ -159,7 +171,7 @@ elif where == "put":  # it is there, and nobody knows
     Objects._digest = dies
 elif where == "move":  # on its way to be shredded
     shred._digest = dies
-Vault(Path(folder) / "recordings", Recipients.of([public]), Objects(bucket)).hand_over(one, lambda: True)
+Vault(Path(folder) / "recordings", Recipients.of([public]), Objects(bucket)).hand_over(one, lambda _: True)
 """
 
 
@@ -189,7 +201,7 @@ def test_a_deletion_and_an_upload_do_not_cross(house: House) -> None:
     one = house.record()
     asked: list[bool] = []
 
-    def purged_meanwhile() -> bool:
+    def purged_meanwhile(_: str) -> bool:
         asked.append(True)
         house.registry.mark_purging(one, AT, "because")
         return house.registry.state(one) is State.SEALED
@@ -276,6 +288,8 @@ def test_a_recordings_other_version_takes_the_place_of_all_that_the_bucket_has(h
     house.uploads.look()
     house.s3.owner.put_object(Bucket=house.name, Key=house.objects.key(one), Body=b"older still")
     new = house.vault.seal_version(one, samples, 8000)
+    was = hashlib.sha256(b"sealed " * 1000).hexdigest()
+    house.registry.deidentify(one, datetime.now(UTC), "customer-removed", was, new.size, new.sha256, new.sealed_to)
     house.vault.place_version(one)
     assert house.there() == [], "what held the customer's voice is gone before anything else counts"
     house.uploads.look()

@@ -50,7 +50,7 @@ class PlaceInBucket(Place):
 
     def put(self, recording_id: str) -> None:
         super().put(recording_id)
-        assert self.vault.hand_over(recording_id, lambda: True)
+        assert self.vault.hand_over(recording_id, lambda _: True)
 
     def traces(self, recording_id: str) -> list[str]:
         there = [key for key, _ in self._s3.all_versions(self._bucket.place.bucket) if recording_id in key]

@@ -45,7 +45,7 @@ def in_bucket(folder: Path, s3: S3Server, url: str | None = None) -> Iterator[Re
     with ReviewSite(folder) as site:
         site.vault = Vault(folder / "recordings", Recipients.load(folder / "recipients.txt"), Objects(s3.reached(name)))
         for recording_id in list(site.vault.sealed_here()):
-            assert site.vault.hand_over(recording_id, lambda: True)
+            assert site.vault.hand_over(recording_id, lambda _: True)
         assert not list((folder / "recordings").rglob("*" + SEALED))
         site.site.shelf = BucketShelf(folder / "recordings", Objects(s3.reached(name, READER, url)))
         yield site
@@ -57,7 +57,7 @@ def terminal(tmp_path: Path, s3: S3Server) -> Iterator[Terminal]:
     one = site.record("short", ["training"], days=20, samples=SHORT)
     bucket = s3.bucket()
     vault = Vault(tmp_path / "recordings", Recipients.load(tmp_path / "recipients.txt"), Objects(bucket))
-    assert vault.hand_over(one, lambda: True)
+    assert vault.hand_over(one, lambda _: True)
     config = tmp_path / "config.toml"
     table = configured(tmp_path, bucket.place.bucket, s3.url, READER)
     config.write_text(config.read_text().replace("[registry]\n", table + "[registry]\n", 1))

@@ -58,7 +58,7 @@ def long(s3: S3Server, road: Road, tmp_path: Path, identity: Identity, talk: Tal
     writer = vault.create(ID)
     writer.write(samples)
     writer.seal()
-    assert vault.hand_over(ID, lambda: True) and not vault.path(ID).exists()
+    assert vault.hand_over(ID, lambda _: True) and not vault.path(ID).exists()
     by_road = Objects(s3.reached(vault._objects._name, url=road.url))
     return BucketShelf(tmp_path / "elsewhere", by_road), samples, vault._objects
 
