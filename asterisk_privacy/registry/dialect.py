@@ -7,6 +7,7 @@ from functools import lru_cache
 
 _LITERAL = re.compile(r"('(?:[^']|'')*')")
 _UNINDEXED = re.compile(r"(?<=\bAND )\+(?=\w+\.)")  # AND +r.state: keeps SQLite from an index; PostgreSQL's planner needs no such hint
+_INDEXED = re.compile(r" INDEXED BY \w+")
 _KEY = re.compile(r"\bid INTEGER NOT NULL PRIMARY KEY(?: AUTOINCREMENT)?(?! CHECK)")
 _BOOLEAN = re.compile(r"\b(truncated|marked|dry_run) INTEGER NOT NULL(?P<default> DEFAULT 0)?")
 _ORDERED = re.compile(r"(?<=CREATE TABLE )(recordings|recording_purposes|case_links) \(")  # by rowid, which SQLite has anyway
@@ -29,7 +30,7 @@ def _query(part: str) -> str:
         (" IN ()", " = ANY ('{}')"),
     ):
         part = part.replace(here, there)
-    return _UNINDEXED.sub("", part)
+    return _INDEXED.sub("", _UNINDEXED.sub("", part))
 
 
 def schema_for_postgres(statement: str) -> str:

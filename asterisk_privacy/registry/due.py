@@ -33,7 +33,9 @@ CHUNK = 1000  # recordings read at once: memory does not grow with the registry
 _FOR_EVER = 1 << 62
 
 _COUNT = "SELECT count(*) FROM recordings r WHERE state = 'sealed' AND {reach}"
-_UPTO = "SELECT rowid FROM recordings r WHERE {reach} AND state = 'sealed' AND eventful = ? AND promise_set {given} AND recorded_at <= ?"
+# the index by name: at IS NULL SQLite would take the one of states, and read all that is sealed
+_UPTO = """SELECT rowid FROM recordings AS r INDEXED BY recordings_due
+    WHERE state = 'sealed' AND eventful = ? AND promise_set {given} AND recorded_at <= ? AND {reach}"""
 _ROWS = """SELECT r.id, r.recorded_at, r.promise_set, r.eventful, {agent} FROM recordings r {calls}
     WHERE r.rowid IN ({among}) AND +r.state = 'sealed'"""  # +: no index of states, the ids are few
 
