@@ -71,8 +71,8 @@ def refuse_unless_empty(target: RegistryServer) -> None:
         filled = not_empty(target)
     if filled:
         raise OperatorError(
-            f"registry {target.where}: is not empty ({', '.join(filled[:4])}), and an audit trail cannot be put behind another one; name an "
-            "empty database (createdb), or leave the old registry where it is: see docs/admin.md, moving to PostgreSQL"
+            f"registry {target.where}: is not empty ({', '.join(filled[:4])}), and an audit trail cannot be put behind another one; name "
+            "an empty database (createdb), or leave the old registry where it is: see docs/admin.md, moving to PostgreSQL"
         )
 
 
