@@ -24,12 +24,11 @@ from uuid import uuid4
 import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.session import Session
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from asterisk_privacy.store.bucket import Bucket, BucketPlace
+from asterisk_privacy.store.bucket import Bucket, BucketPlace, session
 from asterisk_privacy.store.bucket_keys import AccessKey
 
 OWNER = AccessKey("owner", "the-owners-secret")
@@ -174,7 +173,7 @@ class Road:
 def client(url: str, key: AccessKey) -> Any:
     config = Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}, request_checksum_calculation="when_required",
                     response_checksum_validation="when_required")  # fmt: skip
-    return Session().create_client("s3", endpoint_url=url, aws_access_key_id=key.key_id, aws_secret_access_key=key.secret,
+    return session().create_client("s3", endpoint_url=url, aws_access_key_id=key.key_id, aws_secret_access_key=key.secret,
                                    region_name="us-east-1", config=config)  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ class Bucket:
             response_checksum_validation="when_required",
         )
         try:
-            self.client: Any = Session().create_client(
+            self.client: Any = session().create_client(
                 "s3",
                 endpoint_url=place.endpoint,
                 region_name=place.region,
@@ -129,6 +130,12 @@ class Bucket:
         if isinstance(error, ResponseParserError):
             return BucketAway(f"{where}: what answers there does not speak S3; correct [s3] endpoint")
         return BucketAway(f"{where}: {one_line(error)}; is it running, and is [s3] endpoint right?")
+
+
+@cache
+def session() -> Session:
+    """What botocore reads of its own data is read once in a process."""
+    return Session()
 
 
 def one_line(error: BaseException) -> str:
