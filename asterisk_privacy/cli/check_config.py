@@ -16,6 +16,7 @@ from rich.table import Table
 from asterisk_privacy.cli.asking import asked
 from asterisk_privacy.cli.common import CANNOT_NOW, FINE, FOUND_SOMETHING
 from asterisk_privacy.daemon.config import DEFAULT_PATH, Config, load
+from asterisk_privacy.daemon.old_place import warnings as left_behind
 from asterisk_privacy.daemon.reach import plain_tcp
 from asterisk_privacy.daemon.registry_place import wrong_with_registry
 from asterisk_privacy.daemon.storage import wrong_with_bucket
@@ -69,7 +70,7 @@ def check_config(path: Path, ask: bool, as_json: bool) -> None:
         if as_json:
             click.echo(json.dumps({"config": str(path), "problems": list(error.problems)}, indent=2))
         sys.exit(2)
-    warnings = [*_warnings(config), *plain_tcp(config)]
+    warnings = [*_warnings(config), *plain_tcp(config), *left_behind(config)]
     found, cannot = _ask(config) if ask else ([], "")
     bucket, no_bucket = _ask_bucket(config) if ask else ([], "")
     no_registry = wrong_with_registry(config) if ask else ""

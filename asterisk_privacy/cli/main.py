@@ -30,6 +30,7 @@ COMMANDS: Mapping[str, str] = {
     "campaign": "asterisk_privacy.cli.campaign:campaign",
     "audit": "asterisk_privacy.cli.audit:audit",
     "registry": "asterisk_privacy.cli.registry:registry",
+    "migrate": "asterisk_privacy.cli.migrate:migrate",
     "keys": "asterisk_privacy.cli.keys:keys",
     "register": "asterisk_privacy.cli.register:register",
     "simulate": "asterisk_privacy.cli.simulate:simulate_",

@@ -32,6 +32,8 @@ from asterisk_privacy.daemon.errands import answers
 from asterisk_privacy.daemon.health import Alarm, Health
 from asterisk_privacy.daemon.ledger import Ledger
 from asterisk_privacy.daemon.logs import set_level
+from asterisk_privacy.daemon.old_place import refuse_half_moved
+from asterisk_privacy.daemon.old_place import warnings as left_behind
 from asterisk_privacy.daemon.parts import Ears, Service
 from asterisk_privacy.daemon.reach import plain_tcp
 from asterisk_privacy.daemon.registry_place import home_of, keep_name
@@ -78,7 +80,8 @@ async def assemble(config: Config, path: Path, stack: AsyncExitStack) -> Running
     audio = AudioSocketServer(TapNames(load_secret(config.capture.secret_file) if config.capture.secret_file else None))
     waiters = StasisWaiters()
     capture = SnoopCapture(ari, audio, waiters)
-    ears = Ears(ari, capture, health, Dialled(str(config.fastagi.listen), str(config.capture.dialled)), plain_tcp(config))
+    warnings = (*plain_tcp(config), *left_behind(config))
+    ears = Ears(ari, capture, health, Dialled(str(config.fastagi.listen), str(config.capture.dialled)), warnings)
     quarantine = config.capture.quarantine_ms / 1000
     link = Link(ari, ears, quarantine)
     reminders, left_there = Reminders(number_key), CallReminders(ari)
@@ -188,6 +191,7 @@ def _own_registry(config: Config, stack: AsyncExitStack) -> Registry:
     """A second daemon, with a run directory of its own, would take the first one's open recordings for what a crash left."""
     if not config.registry.url:
         _one_daemon_only(config.registry.path.with_name(config.registry.path.name + ".lock"), "registry.path", stack)
+    refuse_half_moved(config)
     registry = Registry.open(home_of(config), actor="recorder", answer_seconds=ANSWER_SECONDS)
     stack.callback(registry.close)
     registry.claim_node()

@@ -1,4 +1,5 @@
-"""Copies that a deletion does not reach: exports that the audit trail knows of, and copies of the registry made before an upgrade."""
+"""Copies that a deletion does not reach: exports that the audit trail knows of, copies of the registry made before an upgrade, and what a
+move to another registry has left."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from peewee import Database
 
 from asterisk_privacy.registry.clock import from_ms
 from asterisk_privacy.registry.engine import Engine, sql
+from asterisk_privacy.registry.moved import old_copies
 
 # Each leaves the recording's audio somewhere else. The person who made the copy must delete it, or say why he may keep it.
 LEAVING = ("recording.export", "recording.subject-copy", "recording.hand-over")
@@ -28,6 +30,7 @@ def of(engine: Engine, db: Database, recording_id: str) -> list[str]:
         for seq, at, actor, action, detail in sql(db, query, (recording_id, *LEAVING))
     ]
     for (begun,) in sql(db, "SELECT recorded_at FROM recordings WHERE id = ?", (recording_id,)).fetchall():
+        found += old_copies(db, from_ms(begun))
         for name, at in engine.copies():
             if at >= begun:
                 found.append(f"its row in {name}, the copy of the registry from before an upgrade; removed by itself after 30 days")

@@ -101,6 +101,10 @@ class Objects:
             self.remove(recording_id)
             raise StoreFault(f"{self._bucket.place}: gives back other bytes of {key} than were sent; they were removed, it is tried again")
 
+    def digest(self, recording_id: str) -> str:
+        """SHA-256 (hex) of all that a reader would get. StoreFault if it is not there."""
+        return self._digest(self.key(recording_id))
+
     def probe(self, recording_id: str) -> None:
         """Bytes of no recording, under an id that none has: written and read back. The caller removes them."""
         data, key = os.urandom(64), self.key(recording_id)
