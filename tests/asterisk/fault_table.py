@@ -72,7 +72,8 @@ def table(faults: Iterable[dict[str, Any]]) -> list[str]:
 
 def _cells(row: Fault) -> tuple[str, ...]:
     recovered = "never stopped" if row.recovered is None else f"{row.recovered:.1f} s"
-    return row.name, str(row.tried), f"{row.alive} of {row.calls}", str(row.plaintext), str(row.lost), str(row.private), recovered
+    alive = f"{row.alive} of {row.calls}" if row.calls else "not looked at"
+    return row.name, str(row.tried), alive, str(row.plaintext), str(row.lost), str(row.private), recovered
 
 
 def summary(reporter: pytest.TerminalReporter) -> None:
