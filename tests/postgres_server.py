@@ -39,6 +39,20 @@ def programs() -> Path | None:
     return found[-1].parent if found else None
 
 
+def _end_orphans() -> None:
+    """Servers of tests that were killed before they could end them."""
+    for owner in Path("/tmp").glob("apg-*/owner"):
+        with suppress(OSError, ValueError):
+            if not Path(f"/proc/{int(owner.read_text())}").exists():
+                with suppress(FileNotFoundError, ProcessLookupError):
+                    server = int((owner.parent / "data" / "postmaster.pid").read_text().split()[0])
+                    os.kill(server, signal.SIGQUIT)
+                    deadline = time.monotonic() + 5
+                    while Path(f"/proc/{server}").exists() and time.monotonic() < deadline:
+                        time.sleep(0.01)
+                shutil.rmtree(owner.parent)
+
+
 class PostgresServer:
     """`url` of the first database is for its superuser, tester. Other users are let in by password or not at all."""
 
@@ -47,7 +61,9 @@ class PostgresServer:
         bin_ = programs()
         assert bin_ is not None
         self._bin = bin_
+        _end_orphans()
         self.folder = Path(tempfile.mkdtemp(prefix="apg-", dir="/tmp"))  # a socket's path has 107 bytes at most
+        (self.folder / "owner").write_text(str(os.getpid()))
         self._user: dict[str, int | Sequence[int]] = {}
         if os.geteuid() == 0:  # initdb refuses root
             nobody = pwd.getpwnam("nobody")
