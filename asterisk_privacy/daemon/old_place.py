@@ -78,4 +78,4 @@ def warnings(config: Config) -> list[str]:
     if not place.finished:
         return [f"the move of {place.registry} is not finished; run asterisk-privacy migrate again, the daemon does not start before"]
     old = " and ".join(filter(None, (place.registry, place.store)))
-    return [f"old copies: {old} were moved and are still there: no deletion reaches them; asterisk-privacy migrate --remove-old"]
+    return [f"old copies are still there, and no deletion reaches them: {old}; they go with: asterisk-privacy migrate --remove-old"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from cli_samples import NOW
+from daemon_process import Daemon, Host, host, start
 from migrate_samples import NODE, NUMBERED, Moving, in_use
 from postgres_server import PostgresServer
 from subject_samples import ANNA
@@ -27,7 +29,10 @@ from asterisk_privacy.daemon import moving, old_place
 from asterisk_privacy.daemon.config import load
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.address import Server
+from asterisk_privacy.registry.dialect import schema_for_postgres
 from asterisk_privacy.registry.registry import Registry
+
+__all__ = ["host", "start"]  # fixtures
 
 
 @pytest.fixture(scope="module")
@@ -217,6 +222,23 @@ def test_what_is_written_in_the_old_place_later_is_not_forgotten(place: Moving) 
     assert (place.folder / "registry.sqlite").exists()
 
 
+def test_a_server_that_gives_back_other_rows_gets_none(place: Moving) -> None:
+    with psycopg.connect(place.server.url) as db:
+        db.execute("ALTER TABLE consents ALTER COLUMN detail TYPE char(300)")  # it fills them up with blanks
+    result = place.migrate()
+    assert result.exit_code == 3 and "table consents came out otherwise than it went in (" in result.stderr and is_empty(place)
+
+
+def test_a_table_of_a_later_version_goes_too(place: Moving) -> None:
+    """Tables and columns of a later version: nothing in the move has to know them. One that only one side has stops it."""
+    later = "CREATE TABLE later (id INTEGER NOT NULL PRIMARY KEY, call_id TEXT NOT NULL REFERENCES calls (id), sealed BLOB)"
+    with_sqlite(f"{later}; INSERT INTO later VALUES (5, '{place.ids[0]}', x'00ff27')")(place)
+    assert "table later has other columns than on the server" in place.migrate().stderr and not place.there("calls")
+    with psycopg.connect(place.server.url) as db:
+        db.execute(schema_for_postgres(later).encode())
+    assert place.moved()["tables"]["later"]["rows"] == 1 and place.there("later") == [(5, place.ids[0], b"\x00\xff\x27")]
+
+
 def test_only_the_owner_of_the_tables_can(place: Moving, postgres: PostgresServer) -> None:
     postgres.execute("CREATE ROLE plain LOGIN PASSWORD 'x'")
     database = place.server.url.split("/")[3].split("?")[0]
@@ -237,7 +259,7 @@ def test_only_the_owner_of_the_tables_can(place: Moving, postgres: PostgresServe
 
 def test_old_copies_are_told_until_they_are_gone(place: Moving) -> None:
     assert "[registry] path" in place.run(check_config).stderr and "asterisk-privacy migrate" in place.run(check_config).stderr
-    assert "are still there: no deletion reaches them" in place.migrate().stderr
+    assert "are still there, and no deletion reaches them" in place.migrate().stderr
     assert "old copies" in place.run(check_config).stderr
     place.json(purge, "--at", "2029-01-01", "--yes", "--override-brake")
     with place.open() as registry:
@@ -270,3 +292,14 @@ def test_a_daemon_does_not_start_on_half_a_move(place: Moving) -> None:
     assert "is not finished" in place.run(check_config).stderr
     place.moved()
     old_place.refuse_half_moved(config)
+
+
+def test_the_daemon_looks_first_and_tells_of_old_copies(host: Host, start: Callable[..., Daemon], server: Server) -> None:
+    host.config.write_text(host.config.read_text().replace("[registry]\n", f'[registry]\nurl = "{server.url}"\nnode = "{NODE}"\n'))
+    config, half = load(host.config), old_place.OldPlace(registry="/old.sqlite", store="")
+    old_place.write(config, half)
+    assert "the move of /old.sqlite is not finished" in host.refused("serve", code=3)
+    old_place.write(config, old_place.OldPlace(registry="/old.sqlite", store="", finished=True))
+    start()
+    (line,) = [line for line in json.loads(host.run("status", "--json").stdout)["advice"] if "old copies" in line]
+    assert "/old.sqlite" in line
