@@ -114,8 +114,19 @@ async def asked(port: int, number: str, at: float) -> tuple[float, dict[str, str
 
 
 async def storm(port: int) -> list[tuple[float, dict[str, str]]]:
-    rng, begin = random.Random(5), time.monotonic() + 0.2
-    return await asyncio.gather(*(asked(port, str(n), begin + rng.uniform(0, SECONDS)) for n in range(CALLS)))
+    """How long each waited, less the longest for which this process itself was kept waiting by a busy machine, and what he was told."""
+    rng, begin, stood = random.Random(5), time.monotonic() + 0.2, [0.0]
+    watching = asyncio.create_task(_watch(stood))
+    answers = await asyncio.gather(*(asked(port, str(n), begin + rng.uniform(0, SECONDS)) for n in range(CALLS)))
+    watching.cancel()
+    return [(max(0.0, waited - stood[0]), told) for waited, told in answers]
+
+
+async def _watch(stood: list[float]) -> None:
+    while True:
+        began = time.monotonic()
+        await asyncio.sleep(0.01)
+        stood[0] = max(stood[0], time.monotonic() - began - 0.01)
 
 
 async def test_no_caller_waits_and_none_is_announced_and_forgotten(
