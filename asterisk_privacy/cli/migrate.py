@@ -52,10 +52,10 @@ def migrate(from_registry: Path | None, from_store: Path | None, dry_run: bool, 
 
     \b
     Example:
-      systemctl stop asterisk-privacy
+      systemctl stop asterisk-privacy asterisk-privacy-review
       sudo -u asterisk-privacy asterisk-privacy migrate --dry-run
       sudo -u asterisk-privacy asterisk-privacy migrate
-      systemctl start asterisk-privacy
+      systemctl start asterisk-privacy asterisk-privacy-review
       sudo -u asterisk-privacy asterisk-privacy migrate --remove-old
 
     \b
@@ -129,7 +129,9 @@ def _tell(report: Report, old: Old, settings: Config, dry_run: bool) -> None:
         click.echo(f"{old.registry}: was moved on {local(before.at)} by {before.actor} (audit entry {before.seq}); nothing was changed now")
         _tell_old_copies(settings)
         return
-    print_table(("table", "rows", "SHA-256 on both sides"), [(name, f"{rows:,}", sha or "") for name, (rows, sha) in report.tables.items()])
+    print_table(
+        ("table", "rows", "SHA-256, both sides"), [(name, f"{rows:,}", (sha or "")[:16]) for name, (rows, sha) in report.tables.items()]
+    )
     _tell_findings(report.findings)
     files = f"{report.files.sound:,} recordings ({report.files.size >> 20:,} MiB) are as their rows say"
     click.echo(f"{files}, {len(report.findings)} are not")

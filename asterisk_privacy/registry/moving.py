@@ -80,8 +80,8 @@ def move(source: RegistryFile, target: RegistryServer, detail: Mapping[str, str]
     """Within a transaction of `source` that nobody else can write in. `detail` goes into the new trail, with counts and hashes.
     OperatorError, and nothing is in the target: it is not empty, lacks a right, or gives back something else than was sent."""
     assert target.node is not None
-    refuse_unless_empty(target)
     with target.change() as db:
+        refuse_unless_empty(target)  # again: files took their time, and another node may have begun
         connection = cast("Callable[[], psycopg.Connection[Any]]", db.connection)()
         tables = _tables(source, connection)
         for table in tables:

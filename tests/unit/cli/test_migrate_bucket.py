@@ -137,6 +137,14 @@ def die_after(count: int, call: Callable[..., Any]) -> Callable[..., Any]:
     return wrapped
 
 
+def noting(brought: list[str], call: Callable[..., None]) -> Callable[..., None]:
+    def wrapped(objects: Objects, recording_id: str, path: Path) -> None:
+        brought.append(recording_id)
+        call(objects, recording_id, path)
+
+    return wrapped
+
+
 DEATHS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "one file is there": lambda m: m.setattr(Objects, "bring", die_after(1, Objects.bring)),
     "three files are there": lambda m: m.setattr(Objects, "bring", die_after(3, Objects.bring)),
@@ -162,8 +170,11 @@ def test_killed_anywhere_it_goes_on(place: Moving, s3: S3Server, bucket: Bucket,
     assert bool(place.there("calls")) == committed and all(place.vault.path(one).exists() for one in place.ids)
     with pytest.raises(OperatorError, match="is not finished"):
         old_place.refuse_half_moved(load(place.config))
+    brought: list[str] = []
+    monkeypatch.setattr(Objects, "bring", noting(brought, Objects.bring))
     again = place.moved()
     assert again["moved_before"] == committed
+    assert len(brought) == {"one file is there": 4, "three files are there": 2}.get(when, 0)  # two at a time are noted as done
     for table in set(place.tables()) - {"audit", "audit_head"}:
         assert len(place.there(table)) == len(place.here(table)), table
     assert place.json(audit, "verify")["ok"] and len(place.there("audit")) == len(place.here("audit")) + 1
