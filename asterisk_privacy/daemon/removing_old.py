@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,7 @@ from asterisk_privacy.store.vault import Vault
 
 _GONE = (State.PURGED, State.ERASED)
 _PIECE = 1 << 20
+_GOING = ".going"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ def remove_old(config: Config, old: Old, actor: str, progress: Progress) -> Remo
             )
     if done.findings:
         return done
-    done.registry = [gone for path in _registry_files(old.registry) if (gone := _destroy(path)) is not None]
+    done.registry = list(_destroy_registry(old.registry))
     with target_of(config, actor, make=False) as target, target.change() as db:
         told = ", ".join(f"{gone.name} {gone.size} {gone.sha256}" for gone in done.registry) or "was gone already"
         detail = {"registry": told, "recordings": str(done.recordings), "bytes": str(done.size), "store": made.detail["store"]}
@@ -112,28 +114,36 @@ def _why_kept(target: RegistryServer, objects: Objects | None, recording_id: str
     return None
 
 
-def _registry_files(registry: Path) -> list[Path]:
-    """The rows themselves at the end: until then the move can be looked up."""
-    ends = [registry.with_name(registry.name + end) for end in ("-wal", "-shm")]
-    return [*file_copies.of(registry), *ends, registry, registry.with_name(registry.name + ".lock")]
-
-
-def _destroy(path: Path) -> Gone | None:
-    """Overwritten as a whole, emptied, unlinked. What a flash disk keeps below its file system is out of reach, as for recordings."""
+def _destroy_registry(registry: Path) -> Iterator[Gone]:
+    """Under another name first, which tells what it was: cut off anywhere it is no registry any more, and the evidence is known. The copies
+    of it before its rows: until those go the move can be looked up."""
+    beside = [registry.with_name(registry.name + end) for end in ("-wal", "-shm")]
     try:
-        with open(path, "r+b", buffering=0) as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-            size = file.tell()
-            file.seek(0)
-            for at in range(0, size, _PIECE):
-                file.write(os.urandom(min(_PIECE, size - at)))
-            os.fsync(file.fileno())
-            file.truncate(0)
-            os.fsync(file.fileno())
-        path.unlink()
-        layout.sync_folder(path.parent)
-    except FileNotFoundError:
-        return None
+        for path in (*file_copies.of(registry), *beside, registry):
+            if path.exists():
+                with open(path, "rb") as file:
+                    digest = hashlib.file_digest(file, "sha256").hexdigest()
+                    label = path.with_name(f"{path.name}.{file.tell()}.{digest}{_GOING}")
+                path.rename(label)
+                layout.sync_folder(path.parent)
+        for label in sorted(registry.parent.glob(f"{registry.name}*{_GOING}")):
+            _burn(label)
+            label.unlink()
+            layout.sync_folder(label.parent)
+            name, size, digest = label.name.removesuffix(_GOING).rsplit(".", 2)
+            yield Gone(name, int(size), digest)
+        registry.with_name(registry.name + ".lock").unlink(missing_ok=True)
     except OSError as error:
-        raise OperatorError(f"{path}: {error.strerror}; it could not be removed, try again") from error
-    return None if path.suffix == ".lock" else Gone(path.name, size, digest)
+        raise OperatorError(f"registry {registry}: cannot be removed ({error.strerror}); see why, then try again") from error
+
+
+def _burn(path: Path) -> None:
+    """Overwritten as a whole, and emptied. What a flash disk keeps below its file system is out of reach, as for recordings."""
+    with open(path, "r+b", buffering=0) as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        for at in range(0, size, _PIECE):
+            file.write(os.urandom(min(_PIECE, size - at)))
+        os.fsync(file.fileno())
+        file.truncate(0)
+        os.fsync(file.fileno())

@@ -21,7 +21,7 @@ from asterisk_privacy.cli.check_config import check_config
 from asterisk_privacy.cli.migrate import migrate
 from asterisk_privacy.cli.reconcile import reconcile
 from asterisk_privacy.cli.subject import subject
-from asterisk_privacy.daemon import moving_files, old_place
+from asterisk_privacy.daemon import moving_files, old_place, removing_old
 from asterisk_privacy.daemon.config import load
 from asterisk_privacy.daemon.storage import vault_of
 from asterisk_privacy.errors import OperatorError
@@ -181,6 +181,23 @@ def test_killed_anywhere_it_goes_on(place: Moving, s3: S3Server, bucket: Bucket,
     assert sorted(key for key, _ in s3.all_versions(bucket.place.bucket)) == keys_of(place, bucket)
     old_place.refuse_half_moved(load(place.config))
     assert place.moved()["moved_before"] and place.moved("--remove-old")["recordings"] == 4
+
+
+def test_killed_while_the_old_goes_it_goes_on_with_the_evidence(place: Moving, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.moved()
+    monkeypatch.setattr(removing_old, "_burn", die_after(1, removing_old._burn))
+    child = os.fork()
+    if child == 0:
+        CliRunner().invoke(migrate, ["--remove-old", "--config", str(place.config)])
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    monkeypatch.undo()
+    (label,) = place.folder.glob("registry.sqlite*.going")
+    assert label.read_bytes() == b"" and "old copies" in place.run(check_config).stderr
+    (gone,) = place.moved("--remove-old")["registry"]
+    assert gone["name"] == "registry.sqlite" and gone["size"] > 0 and gone["sha256"] in label.name
+    assert gone["sha256"] in place.json(audit, "list", "--subject", "registry")[-1]["detail"]["registry"]
+    assert not list(place.folder.glob("registry.sqlite*"))
 
 
 def test_what_the_old_place_deleted_between_two_attempts_is_deleted_in_the_bucket(place: Moving, s3: S3Server, bucket: Bucket) -> None:
