@@ -102,7 +102,7 @@ def move(config: Config, old: Old, actor: str, dry_run: bool, progress: Progress
 
 
 def _carry_files(config: Config, old: Old, carrier: Carrier, report: Report, progress: Progress, *, same: bool, dry_run: bool) -> None:
-    head = carrier.head()
+    head = f"{carrier.head()} to {config.s3.endpoint}/{config.s3.bucket}/{config.s3.prefix}"
     known = old_place.read(config)
     up_to = known.up_to if known is not None and known.registry == str(old.registry) and known.head == head else ""
     total = carrier.sealed()

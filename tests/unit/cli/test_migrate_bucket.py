@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psycopg
 import pytest
 from cli_samples import NOW
 from click.testing import CliRunner
@@ -181,6 +182,18 @@ def test_killed_anywhere_it_goes_on(place: Moving, s3: S3Server, bucket: Bucket,
     assert sorted(key for key, _ in s3.all_versions(bucket.place.bucket)) == keys_of(place, bucket)
     old_place.refuse_half_moved(load(place.config))
     assert place.moved()["moved_before"] and place.moved("--remove-old")["recordings"] == 4
+
+
+def test_what_was_brought_to_another_bucket_is_not_in_this_one(place: Moving, s3: S3Server, bucket: Bucket) -> None:
+    """The first attempt ends after the files; then somebody writes another bucket."""
+    with psycopg.connect(place.server.url) as db:
+        db.execute("ALTER TABLE consents ALTER COLUMN detail TYPE char(300)")
+    assert place.migrate().exit_code == 3 and len(s3.all_versions(bucket.place.bucket)) == 4
+    with psycopg.connect(place.server.url) as db:
+        db.execute("ALTER TABLE consents ALTER COLUMN detail TYPE text")
+    place.shared(place.server, s3, other := s3.bucket("versioned"), store="waiting")
+    assert place.moved()["recordings"] == 4
+    assert sorted(key for key, _ in s3.all_versions(other.place.bucket)) == keys_of(place, other)
 
 
 def test_killed_while_the_old_goes_it_goes_on_with_the_evidence(place: Moving, monkeypatch: pytest.MonkeyPatch) -> None:
