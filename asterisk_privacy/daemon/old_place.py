@@ -15,7 +15,7 @@ from asterisk_privacy.errors import OperatorError
 
 
 class OldPlace(msgspec.Struct, frozen=True, kw_only=True):
-    """`head`: of the old trail, and the bucket. `up_to`: as long as both are the same, all recordings up to this id are there, read back."""
+    """`head`: of the old trail, and the bucket. `up_to`: as long as both are the same, recordings up to this id are there, read back."""
 
     registry: str
     store: str  # empty: recordings stay in the directory where they are
