@@ -31,7 +31,7 @@ NOT_OURS = {
     "systemd-sysusers": "systemd's",
     "systemd-tmpfiles": "systemd's",
 }
-EXITS = {"status": 1, "--ask": 3, "selftest": 3, "upgrade": 3, "migrate": 3}  # not connected, cannot be asked: no Asterisk here; no PostgreSQL
+EXITS = {"status": 1, "--ask": 3, "selftest": 3, "upgrade": 3, "migrate": 3}  # not connected, cannot be asked: no Asterisk; no PostgreSQL
 BEFORE = {  # what the reader of the page has done before
     "privacy-officer.md": [
         "case open 2026-17 --kind complaint --recording DISPUTED",
