@@ -7,7 +7,6 @@ moved, dropped or added, and an end that is missing is noticed. Only the last ch
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Sequence
 from typing import BinaryIO, Protocol
@@ -20,6 +19,7 @@ from asterisk_privacy.store.faults import AgeError
 from asterisk_privacy.store.identity import Identity
 from asterisk_privacy.store.layout import CHUNK, HEADER_MAX, NONCE, SEALED_CHUNK, TAG
 from asterisk_privacy.store.recipients import Recipients
+from asterisk_privacy.store.seekable import Seekable
 
 
 class Sink(Protocol):
@@ -69,7 +69,7 @@ class AgeWriter:
         self._number += 1
 
 
-class AgeReader(io.RawIOBase):
+class AgeReader(Seekable):
     """Reads what was sealed, from a seekable binary file. Every byte that it returns was authenticated.
 
     Refuses (AgeError) at once a file for other keys, a changed header and, unless `allow_truncated`, an end that is missing;
@@ -101,21 +101,8 @@ class AgeReader(io.RawIOBase):
             self._drop_tail()
         self._size = self._sealed - self._count * TAG
 
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
-        if base + offset < 0:
-            raise ValueError("before the beginning")
-        self._position = base + offset
-        return self._position
+    def _length(self) -> int:
+        return self._size
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # the Buffer type is 3.12
         target = memoryview(buffer).cast("B")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import os
 from collections import OrderedDict
 from contextlib import closing
 from dataclasses import dataclass
@@ -11,6 +9,7 @@ from typing import BinaryIO, cast
 
 from asterisk_privacy.store.bucket import Bucket
 from asterisk_privacy.store.faults import StoreFault
+from asterisk_privacy.store.seekable import Seekable
 
 BLOCK = 256 << 10
 """Bytes a request. Two voices fill them in 20 s or more: a player that seeks waits for one of them, and the picture of a call of five
@@ -31,7 +30,7 @@ class InBucket:
         return f"s3://{self.bucket.place.bucket}/{self.key}"
 
 
-class ObjectReader(io.RawIOBase):
+class ObjectReader(Seekable):
     """StoreFault at once if it is not there, and on reading if it has gone or was replaced meanwhile."""
 
     def __init__(self, bucket: Bucket, key: str) -> None:
@@ -44,18 +43,8 @@ class ObjectReader(io.RawIOBase):
         self._size = 0
         self._block(0)
 
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        self._position = max(0, {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence] + offset)
-        return self._position
+    def _length(self) -> int:
+        return self._size
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # the Buffer type is 3.12
         target = memoryview(buffer).cast("B")

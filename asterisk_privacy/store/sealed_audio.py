@@ -5,7 +5,6 @@ What was sealed says "length unknown" (see flac.py). With the length, which its 
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from asterisk_privacy.store.age import AgeReader
 from asterisk_privacy.store.faults import AgeError, fault
 from asterisk_privacy.store.flac import Stereo, with_length
 from asterisk_privacy.store.identity import Identity
+from asterisk_privacy.store.seekable import Seekable
 from asterisk_privacy.store.shelf import Source, opened
 
 HEAD = 42  # bytes until behind STREAMINFO
@@ -27,7 +27,7 @@ BLOCK = 8000  # frames decoded at once
 WAV_HEAD = 44
 
 
-class SealedFlac(io.RawIOBase):
+class SealedFlac(Seekable):
     """Read-only, seekable. AgeError from the start for a file that these keys do not open, and on reading for one that has changed."""
 
     def __init__(self, file: BinaryIO, identities: Sequence[Identity], allow_truncated: bool = False) -> None:
@@ -48,18 +48,15 @@ class SealedFlac(io.RawIOBase):
     def rate(self) -> int:
         return int.from_bytes(self._head[18:21]) >> 4
 
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
+    def _length(self) -> int:
+        return self.size
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        self._position = max(0, {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.size}[whence] + offset)
-        return self._position
+        """Before the beginning is the beginning: libsndfile's callback cannot be told of an error."""
+        try:
+            return super().seek(offset, whence)
+        except ValueError:
+            return super().seek(0)
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # the Buffer type is 3.12
         """An error is remembered for `blocks`: one that is raised within libsndfile's callback gets lost on standard error."""
