@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from policies import SALES
 
 from asterisk_privacy.cli.status import status
 from asterisk_privacy.daemon.config import Config, RegistrySettings
@@ -22,18 +23,6 @@ from asterisk_privacy.store.vault import Vault
 CONFIG = """
 [control]
 socket = "SOCKET"
-[purposes.complaint]
-title = "handling your complaint"
-basis = "legitimate-interest"
-reasoning = "Both sides need to know what was said."
-trigger = "flag"
-retention = { until = "case-closed", latest_days = 700 }
-[profiles.sales]
-title = "Sales"
-language = "nl"
-announcement = "notice-optout"
-purposes = ["complaint"]
-refuse_key = "3"
 """
 
 
@@ -76,7 +65,7 @@ async def test_counted_from_the_start(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("overdue", "code"), [(0, 0), (2, 1)])
 async def test_status_says_it_and_ends_with_1(tmp_path: Path, overdue: int, code: int) -> None:
-    (tmp_path / "config.toml").write_text(CONFIG.replace("SOCKET", str(tmp_path / "s")))
+    (tmp_path / "config.toml").write_text(CONFIG.replace("SOCKET", str(tmp_path / "s")) + SALES)
     report: Report = {"alarms": {}, "ari": {"connected": True}, "requests": {"open": 3, "due_soon": 1, "overdue": overdue}}
 
     async def answer(_rest: str) -> Report:
