@@ -67,13 +67,20 @@ Handler = Callable[[AgiRequest], Mapping[str, str]]
 
 
 class FastAgiServer:
-    """`handler` must not block; it returns the channel variables to set. `problems` counts peers that were dropped; `took` is told of
-    each exchange that was not how many seconds it lasted."""
+    """`handler` must not block; it returns the channel variables to set. `problems` counts peers that were dropped; `unheard` is told of
+    each request of theirs whose answer they did not take whole, `took` of each other exchange how many seconds it lasted."""
 
-    def __init__(self, handler: Handler, seconds: float = SECONDS, took: Callable[[float], None] = lambda _seconds: None) -> None:
+    def __init__(
+        self,
+        handler: Handler,
+        seconds: float = SECONDS,
+        took: Callable[[float], None] = lambda _seconds: None,
+        unheard: Callable[[AgiRequest], None] = lambda _request: None,
+    ) -> None:
         self._handler = handler
         self._seconds = seconds
         self._took = took
+        self._unheard = unheard
         self._server: asyncio.Server | None = None
         self.problems = 0
         self.served = 0
@@ -88,16 +95,19 @@ class FastAgiServer:
             await self._server.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        began = time.monotonic()
+        began, asked = time.monotonic(), None
         try:
             async with asyncio.timeout(self._seconds):
                 request = parse_request(await _environment(reader))
-                for name, value in self._handler(request).items():
+                answer_with = self._handler(request)
+                asked = request
+                for name, value in answer_with.items():
                     writer.write(f"SET VARIABLE {name} {quoted(value)}\n".encode())
                     await writer.drain()
                     answer = await reader.readline()
                     if not answer.startswith(b"200"):
                         raise AgiProblem(f"SET VARIABLE {name} was answered {answer[:40]!r}")
+                asked = None
                 self.served += 1
                 self._took(time.monotonic() - began)
         except AgiProblem as problem:
@@ -110,6 +120,8 @@ class FastAgiServer:
             self._drop(str(error))
         finally:
             writer.close()
+            if asked is not None:
+                self._unheard(asked)
 
     def _drop(self, why: str) -> None:
         self.problems += 1

@@ -114,7 +114,7 @@ async def assemble(config: Config, path: Path, stack: AsyncExitStack) -> Running
     supervisor = Supervisor(config, tools(config), waiters, callers(config, recipients), health, readiness, reminders, settled.calls)
     ears.attach(supervisor)
 
-    agi = FastAgiServer(supervisor.answer, took=health.tally.agi_seconds.observe)
+    agi = FastAgiServer(supervisor.answer, took=health.tally.agi_seconds.observe, unheard=supervisor.unheard)
     await _listen("fastagi.listen", config.fastagi.listen, agi.start)
     stack.push_async_callback(agi.stop)
     await _listen("capture.listen", config.capture.listen, audio.start)

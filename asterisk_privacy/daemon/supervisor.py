@@ -113,6 +113,12 @@ class Supervisor:
         state = self._reminders.write(request.channel, runner.memory)
         return announcement(profile, runner.call_id, str(self._config.dialplan.sounds), state)
 
+    def unheard(self, request: AgiRequest) -> None:
+        """The dialplan did not wait for our answer. Where the caller has gone meanwhile, no news of his channel will come any more."""
+        runner = self._by_channel.get(request.channel)
+        if runner is not None and request.channel not in self._board:
+            runner.receive(ev.HungUp(monotonic()))
+
     def _expect(self, runner: CallRunner) -> None:
         asyncio.get_running_loop().call_later(APPEAR_SECONDS, self._must_be_there, runner)
 

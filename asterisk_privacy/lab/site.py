@@ -169,10 +169,10 @@ class Site:
     def _home(self) -> Path | Server:
         return home_of(load(self.config))
 
-    def calls(self) -> list[CallRow]:
-        """The oldest first."""
+    def calls(self, limit: int = 100) -> list[CallRow]:
+        """The last so many, the oldest first."""
         with self.registry() as registry:
-            return registry.calls()[::-1]
+            return registry.calls(limit)[::-1]
 
     def recordings(self) -> list[RecordingRow]:
         with self.registry() as registry:

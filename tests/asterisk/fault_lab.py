@@ -99,13 +99,15 @@ def make_sounds(directory: Path) -> Path:
 class Broken:
     """A site and the phones around it."""
 
-    def __init__(self, workdir: Path, install: Install, settings: Mapping[str, str] | None = None, extra_pjsip: str = "") -> None:
+    def __init__(
+        self, workdir: Path, install: Install, settings: Mapping[str, str] | None = None, extra_pjsip: str = "", policy: str = POLICY
+    ) -> None:
         self.ports = {name: free_port(socket.SOCK_DGRAM) for name in ("customer", "agent", "agent2")}
         self.sounds = make_sounds(workdir / "sounds")
         self.site = Site(
             workdir / "site",
             install,
-            POLICY,
+            policy,
             settings={"keys.grace_seconds": "1", **(settings or {})},
             contacts=self.ports,
             sounds=self.sounds,
@@ -164,8 +166,9 @@ class Make:
         self._folder = folder
         self.made: list[Broken] = []
 
-    def __call__(self, **settings: str) -> Broken:
-        self.made.append(Broken(self._folder, self._install, {name.replace("__", "."): value for name, value in settings.items()}))
+    def __call__(self, policy: str = POLICY, **settings: str) -> Broken:
+        named = {name.replace("__", "."): value for name, value in settings.items()}
+        self.made.append(Broken(self._folder, self._install, named, policy=policy))
         return self.made[-1]
 
 

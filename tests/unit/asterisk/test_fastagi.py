@@ -18,8 +18,9 @@ REQUEST = b"agi_network: yes\nagi_request: agi://127.0.0.1/start?profile=sales\n
 class Served:
     def __init__(self) -> None:
         self.asked: list[AgiRequest] = []
+        self.unheard: list[AgiRequest] = []
         self.answer: Mapping[str, str] = {"PRIVACY_CALL": "c", "PRIVACY_PLAN": "announce"}
-        self.server = FastAgiServer(self.handle, seconds=BOUND)
+        self.server = FastAgiServer(self.handle, seconds=BOUND, unheard=self.unheard.append)
         self.port = 0
 
     def handle(self, request: AgiRequest) -> Mapping[str, str]:
@@ -60,7 +61,14 @@ async def served() -> AsyncIterator[Served]:
 async def test_a_request_is_answered_in_order_and_closed(served: Served) -> None:
     assert await served.talk(REQUEST) == [b'SET VARIABLE PRIVACY_CALL "c"\n', b'SET VARIABLE PRIVACY_PLAN "announce"\n']
     assert served.asked == [AgiRequest("1.5", "start", {"profile": "sales"}, "100")]
-    assert (served.server.served, served.server.problems) == (1, 0)
+    assert (served.server.served, served.server.problems, served.unheard) == (1, 0, [])
+
+
+@pytest.mark.parametrize("reply", [b"HANGUP\n", b"", b"511 Command Not Permitted on a dead channel\n"])
+async def test_who_did_not_take_the_whole_answer_is_told(served: Served, reply: bytes) -> None:
+    assert len(await served.talk(REQUEST, reply=reply)) == 1
+    assert served.unheard == served.asked
+    assert (served.server.served, served.server.problems) == (0, 1)
 
 
 async def test_a_request_in_single_bytes(served: Served) -> None:
@@ -87,7 +95,7 @@ async def test_a_request_in_single_bytes(served: Served) -> None:
 )
 async def test_nonsense_is_dropped_and_counted(served: Served, sent: bytes) -> None:
     assert await served.talk(sent, close=True) == []
-    assert (served.server.problems, served.asked) == (1, [])
+    assert (served.server.problems, served.asked, served.unheard) == (1, [], [])
     assert len(await served.talk(REQUEST)) == 2
 
 

@@ -12,6 +12,7 @@ import pytest
 from stage import Stage
 from whole_daemon import Somebody, installed, linked, whole_daemon
 
+from asterisk_privacy.asterisk.fastagi import AgiRequest
 from asterisk_privacy.call import events as ev
 from asterisk_privacy.call import pbx
 from asterisk_privacy.call.situation import Life
@@ -95,6 +96,22 @@ async def test_a_call_that_asterisk_has_stays(tmp_path: Path, monkeypatch: pytes
     running, left = await ghost(tmp_path, seen=True)
     assert left == 1
     assert not running.service.health.alarms
+
+
+@pytest.mark.parametrize("seen", [False, True])
+async def test_an_answer_that_came_too_late_makes_no_ghost(tmp_path: Path, seen: bool) -> None:
+    """Five hundred calls in five seconds: the caller had gone when the recorder came to his question. One that goes on is told of by the
+    dialplan."""
+    async with whole_daemon(installed(tmp_path)) as running:
+        linked(running)
+        caller, supervisor_ = Somebody(running), running.service.supervisor
+        if seen:
+            caller.tell(pbx.ChannelSeen(time.monotonic(), caller.channel, f"PJSIP/trunk-{caller.channel}", False))
+        (runner,) = supervisor_.runners
+        supervisor_.unheard(AgiRequest(caller.channel, "start", {"profile": runner.profile.name}, ""))
+        assert (runner.recorder.situation.life in (Life.GRACE, Life.OVER)) is not seen
+        supervisor_.unheard(AgiRequest("another", "start", {"profile": runner.profile.name}, ""))
+        assert not running.service.health.alarms
 
 
 async def test_a_call_that_is_over_and_still_being_sealed_is_nobodys_ghost(tmp_path: Path) -> None:
