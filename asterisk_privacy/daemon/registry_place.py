@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from asterisk_privacy.daemon.settings import Config, RegistrySettings
+from asterisk_privacy.daemon.settings import S3, Config, RegistrySettings
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.policy.book import Problem
 from asterisk_privacy.registry.address import SCHEMES, Server, has_password
@@ -18,11 +18,16 @@ from asterisk_privacy.registry.registry import Registry
 
 
 def home_of(config: Config) -> Path | Server:
-    """Recordings are files of the node that made them: each node deletes its own."""
+    """Each node deletes what is on its own disk, and what is in the bucket that it uses, whichever node brought it there."""
     registry = config.registry
     if not registry.url:
         return registry.path
-    return Server(registry.url, registry.node or host_name(), registry.password_file, shared_files=False)
+    return Server(registry.url, registry.node or host_name(), registry.password_file, bucket_address(config.s3))
+
+
+def bucket_address(settings: S3) -> str | None:
+    """As rows of recordings name it; None where they stay on the disk."""
+    return f"{settings.endpoint.rstrip('/')}/{settings.bucket}/{settings.prefix}" if settings.bucket else None
 
 
 def wrong_with_registry(config: Config) -> str:

@@ -20,13 +20,14 @@ class Server:
     """`url` as libpq has it: postgresql://user@host:5432/database?sslmode=verify-full, or with host=/run/postgresql for a socket.
 
     `password_file`: None where the server asks for none, or PGPASSFILE, ~/.pgpass or a certificate answers. `node`: whose PBX this is.
-    `shared_files`: recordings lie where every node reaches them. `backed_up`: the administrator says so, and an upgrade may begin.
+    `bucket`: the address of the one to which recordings go from this node; None: they stay on its disk.
+    `backed_up`: the administrator says so, and an upgrade may begin.
     """
 
     url: str = field(repr=False)
     node: str
     password_file: Path | None = None
-    shared_files: bool = False
+    bucket: str | None = None
     backed_up: bool = False
 
     @property

@@ -16,9 +16,10 @@ from asterisk_privacy.registry.moved import old_copies
 LEAVING = ("recording.export", "recording.subject-copy", "recording.hand-over")
 
 
-def told_in(evidence: str, copies: Sequence[str]) -> str:
-    """The evidence (a JSON object) with these copies; as it was when there are none."""
-    return evidence if not copies else json.dumps({**json.loads(evidence), "copies": list(copies)}, sort_keys=True)
+def told_in(evidence: str, copies: Sequence[str], node: str | None) -> str:
+    """The evidence (a JSON object) with these copies and the node that deleted, where nodes have names; as it was without both."""
+    more = ({"copies": list(copies)} if copies else {}) | ({"node": node} if node is not None else {})
+    return evidence if not more else json.dumps({**json.loads(evidence), **more}, sort_keys=True)
 
 
 def of(engine: Engine, db: Database, recording_id: str) -> list[str]:

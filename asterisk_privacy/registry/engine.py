@@ -15,6 +15,7 @@ from typing import Any, Protocol, cast
 from peewee import Database
 
 from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.registry.clocks import Difference
 from asterisk_privacy.registry.dialect import to_postgres
 
 NODE = re.compile("[A-Za-z0-9_.-]{1,64}")
@@ -45,19 +46,19 @@ class Engine(ABC):
     """`actor` stands in the audit rows of whoever uses this object; `clock` times them.
 
     `node` names the PBX on whose behalf it works, where several share the registry; None: there is only one, and every row is its own.
-    `shared_files`: recordings lie where every node reaches them, so that each may delete those of all.
+    `bucket`: the address of the one that this node uses; what is in it every node that uses it can delete.
     """
 
     db: Database
     where: str  # for people: a path, or an address without a password
 
-    def __init__(self, actor: str, clock: Callable[[], datetime], node: str | None = None, shared_files: bool = False) -> None:
+    def __init__(self, actor: str, clock: Callable[[], datetime], node: str | None = None, bucket: str | None = None) -> None:
         if node is not None and not NODE.fullmatch(node):
             raise ValueError(f"{node!r} is no name of a node")
         self.actor = actor
         self.clock = clock
         self.node = node
-        self.shared_files = shared_files
+        self.bucket = bucket
 
     @abstractmethod
     def close(self) -> None: ...
@@ -65,6 +66,10 @@ class Engine(ABC):
     @abstractmethod
     def change(self) -> AbstractContextManager[Database]:
         """A write transaction, all or nothing. It takes the write lock first, so that waiting for it is bounded and never a deadlock."""
+
+    def aside(self) -> AbstractContextManager[Database]:
+        """A write transaction for what neither the audit trail nor another writer depends on; a server need not keep them in line."""
+        return self.change()
 
     @abstractmethod
     def read(self) -> AbstractContextManager[Database]:
@@ -88,6 +93,10 @@ class Engine(ABC):
     @abstractmethod
     def only_one(self) -> AbstractContextManager[None]:
         """Keeps a second purger away, on whichever node. OperatorError: there is one."""
+
+    def difference(self) -> Difference | None:
+        """Between our clock and the server's. A file has none."""
+        return None
 
     def was_taken(self, transaction: str) -> bool:
         """Whether that change was written. A file leaves no doubt: what it did not say is written is not."""
@@ -127,4 +136,7 @@ class Engine(ABC):
 
     def in_reach(self, recordings: str) -> str:
         """SQL: recordings whose files this node can delete."""
-        return "1 = 1" if self.shared_files else self.own(recordings)
+        if self.node is None or self.bucket is None:
+            return self.own(recordings)
+        address = self.bucket.replace("'", "''")
+        return f"({self.own(recordings)} OR {recordings}.place = (SELECT id FROM places WHERE address = '{address}'))"

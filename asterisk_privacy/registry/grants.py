@@ -7,13 +7,13 @@ from enum import StrEnum
 
 # Tables (with columns, where not all) that each may add to, change and delete from. Everybody reads all.
 _ADDS = {
-    "recorder": "calls consents recordings recording_purposes promise_sets quota_counts quota_places campaign_calls audit",
+    "recorder": "calls consents recordings recording_purposes promise_sets quota_counts quota_places campaign_calls nodes places audit",
     "purger": "purges checkpoints audit",
     "reviewer": "milestones cases case_links case_events legal_holds lessons restrictions requests campaigns promise_sets audit",
 }
 _CHANGES = {
-    "recorder": "calls recordings recording_purposes(withdrawn_at,withdrawn_why) quota_counts quota_places campaigns(taken) audit_head "
-    "milestones(note) case_events(note) lessons(reason) legal_holds(reason,release_reason)",  # words that go with what is erased
+    "recorder": "calls recordings recording_purposes(withdrawn_at,withdrawn_why) quota_counts quota_places campaigns(taken) nodes "
+    "audit_head milestones(note) case_events(note) lessons(reason) legal_holds(reason,release_reason)",  # words that go with what is erased
     "purger": "calls recordings milestones(note) case_events(note) lessons(reason) legal_holds(reason,release_reason) audit_head",
     "reviewer": "recording_purposes(withdrawn_at,withdrawn_why) recordings(eventful,promise_set) cases(reopened_at,closed_at) "
     "legal_holds(released_at,released_by,release_reason) restrictions(lifted_at,lifted_why) "

@@ -58,7 +58,8 @@ class Recording(Model):
     evidence = TextField(null=True)
     sealed_to = TextField(null=True)  # fingerprints of public keys, a space between
     deidentified = TextField(null=True)  # how a person was taken out of it
-    node = TextField(null=True)  # on whose disk, unless files are shared
+    node = TextField(null=True)  # on whose disk it is, or was last
+    place = IntegerField(null=True)  # in which bucket; see m0009_places
 
     class Meta:
         table_name = "recordings"

@@ -88,9 +88,16 @@ def deidentify(engine: Engine, recording_id: str, at: datetime, how: str, was: s
         call_id, known, old_size = sql(db, "SELECT call_id, sha256, size FROM recordings WHERE id = ?", (recording_id,)).fetchone()
         if known != was:
             raise WrongState(f"recording {recording_id}: the file is not the one of which the row tells; see: asterisk-privacy reconcile")
-        values = (size, sha256, sealed_to, how, recording_id)
-        sql(db, "UPDATE recordings SET size = ?, sha256 = ?, sealed_to = ?, deidentified = ? WHERE id = ?", values)
-        detail = {"how": how, "sha256_before": was, "size_before": str(old_size), "sha256": sha256, "size": str(size)}
+        values = (size, sha256, sealed_to, how, engine.node, recording_id)  # it is on our disk now, and goes to the bucket again
+        sql(db, "UPDATE recordings SET size = ?, sha256 = ?, sealed_to = ?, deidentified = ?, node = ?, place = NULL WHERE id = ?", values)
+        detail = {
+            "how": how,
+            **({} if engine.node is None else {"node": engine.node}),
+            "sha256_before": was,
+            "size_before": str(old_size),
+            "sha256": sha256,
+            "size": str(size),
+        }
         audit.append(engine, db, "recording.deidentify", recording_id, {"at": at.isoformat(), **detail})
         forget_customer_if_unneeded(engine, db, call_id)
 
@@ -108,7 +115,7 @@ def mark_purging(engine: Engine, recording_id: str, at: datetime, reason: str) -
 
 def mark_purged(engine: Engine, recording_id: str, at: datetime, reason: str, evidence: str) -> None:
     with engine.change() as db:
-        evidence = copies.told_in(evidence, copies.of(engine, db, recording_id))
+        evidence = copies.told_in(evidence, copies.of(engine, db, recording_id), engine.node)
         detail = {"reason": reason, "evidence": evidence}
         move(engine, db, recording_id, State.PURGED, at, reason, "recording.purged", detail, {"evidence": evidence})
         _leave_no_words(engine, db, recording_id)
@@ -195,8 +202,12 @@ def _refuse_elsewhere(engine: Engine, db: Database, recording_id: str, ours: str
     if engine.node is None:
         return
     if sql(db, f"SELECT 1 FROM recordings r WHERE r.id = ? AND {ours}", (recording_id,)).fetchone() is None:
-        (node,) = sql(db, "SELECT node FROM recordings WHERE id = ?", (recording_id,)).fetchone()
-        raise WrongState(f"recording {recording_id}: its file is on node {node or 'unknown'}, not on {engine.node}; do this there")
+        query = "SELECT r.node, p.address FROM recordings r LEFT JOIN places p ON p.id = r.place WHERE r.id = ?"
+        node, address = sql(db, query, (recording_id,)).fetchone()
+        there = f"on node {node or 'unknown'}, not on {engine.node}"
+        if address is not None and address != engine.bucket:
+            there = f"in {address}, which {engine.node} does not use ([s3])"
+        raise WrongState(f"recording {recording_id}: its file is {there}; do this there")
 
 
 def _leave_no_words(engine: Engine, db: Database, recording_id: str) -> None:

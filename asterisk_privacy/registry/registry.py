@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
@@ -31,9 +31,6 @@ from asterisk_privacy.registry import (
     queue,
     reading,
     recordings,
-    requests,
-    restrictions,
-    subjects,
     verify,
     vouch,
 )
@@ -43,16 +40,16 @@ from asterisk_privacy.registry.checkpoint import Checkpoint
 from asterisk_privacy.registry.clock import utc_now
 from asterisk_privacy.registry.engine import Engine
 from asterisk_privacy.registry.migrate import migrate
+from asterisk_privacy.registry.nodes import Nodes
 from asterisk_privacy.registry.opening import open_engine
 from asterisk_privacy.registry.passing import InDoubt
 from asterisk_privacy.registry.reading import Ours
-from asterisk_privacy.registry.requests import About, RequestKind, RequestRow
-from asterisk_privacy.registry.rows import AuditReport, AuditRow, CallRow, PurgeRow, RecordingRow, RestrictionRow, State
+from asterisk_privacy.registry.rights_door import PersonsRights
+from asterisk_privacy.registry.rows import AuditReport, AuditRow, CallRow, PurgeRow, RecordingRow, State
 from asterisk_privacy.registry.signing import Signer, Verifier
-from asterisk_privacy.registry.subjects import ListenRow
 
 
-class Registry:
+class Registry(PersonsRights):
     def __init__(self, engine: Engine) -> None:
         """Use `Registry.open`."""
         self._engine = engine
@@ -94,6 +91,11 @@ class Registry:
             yield
         finally:
             self._engine.actor = before
+
+    @property
+    def nodes(self) -> Nodes:
+        """Who shares this registry, and where the recordings of each are."""
+        return Nodes(self._engine)
 
     @property
     def where(self) -> str:
@@ -329,56 +331,6 @@ class Registry:
     def lesson(self, recording_id: str, until: datetime, at: datetime, by: str, reason: str) -> None:
         """A person's decision to keep it longer for learning; the latest counts."""
         holds.lesson(self._engine, recording_id, until, at, by, reason)
-
-    # persons' rights
-
-    def recordings_of(
-        self,
-        *,
-        hashes: Collection[str] = (),
-        agent: str | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-    ) -> list[RecordingRow]:
-        """By hashes of a customer's number, or by agent; those still there, the oldest first, `until` excluded."""
-        return subjects.recordings(self._engine, hashes=hashes, agent=agent, since=since, until=until)
-
-    def listens(self, recording_id: str) -> list[ListenRow]:
-        """Who listened, when and for which purpose, the oldest first."""
-        return subjects.listens(self._engine, recording_id)
-
-    def open_request(
-        self, kind: RequestKind | str, about: About | str, subject: str, identity_check: str, received: date, due: date
-    ) -> int:
-        """`subject` is a number's hash or an agent's endpoint. Returns the number of the request."""
-        return requests.open_(self._engine, RequestKind(kind), About(about), subject, identity_check, received, due)
-
-    def extend_request(self, number: int, due: date, reason: str) -> None:
-        """Once (WrongState the second time)."""
-        requests.extend(self._engine, number, due, reason)
-
-    def close_request(self, number: int, outcome: str) -> None:
-        """Also forgets who asked."""
-        requests.close(self._engine, number, outcome)
-
-    def request(self, number: int) -> RequestRow | None:
-        found = requests.select(self._engine, number=number)
-        return found[0] if found else None
-
-    def requests(self, only_open: bool = False) -> list[RequestRow]:
-        """The first due first."""
-        return requests.select(self._engine, only_open=only_open)
-
-    def restrict(self, recording_id: str, at: datetime, reason: str, except_for: Sequence[str] = ()) -> None:
-        """From now on it is only stored: see restrictions.py."""
-        restrictions.restrict(self._engine, recording_id, at, reason, except_for)
-
-    def lift_restriction(self, recording_id: str, at: datetime, reason: str) -> None:
-        restrictions.lift(self._engine, recording_id, at, reason)
-
-    def restrictions(self) -> dict[str, RestrictionRow]:
-        """Those in force, by recording id."""
-        return restrictions.active(self._engine)
 
     # audit
 

@@ -11,7 +11,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Any, cast
 
@@ -20,6 +20,7 @@ from peewee import PeeweeException, PostgresqlDatabase
 
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.address import Server
+from asterisk_privacy.registry.clocks import Difference, measured
 from asterisk_privacy.registry.dialect import to_postgres
 from asterisk_privacy.registry.engine import Engine, sql
 from asterisk_privacy.registry.passing import InDoubt, Passing, TurnTaken
@@ -35,6 +36,7 @@ STANDSTILL_SECONDS = 60.0  # of a node that stands still in the middle of a chan
 _BEGIN = (
     f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT pg_advisory_xact_lock({LOCKS}, {WRITER}); SELECT pg_current_xact_id()::text"
 )
+_ASIDE = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL synchronous_commit = off"
 _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _HOLDER = """SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid JOIN pg_database d ON d.oid = l.database
     WHERE l.locktype = 'advisory' AND l.granted AND d.datname = current_database() AND l.objsubid = 2
@@ -48,7 +50,7 @@ class RegistryServer(Engine):
     def __init__(
         self, server: Server, actor: str, clock: Callable[[], datetime], busy_seconds: float, answer_seconds: float | None = None
     ) -> None:
-        super().__init__(actor, clock, server.node, server.shared_files)
+        super().__init__(actor, clock, server.node, server.bucket)
         self.where = server.where
         self._server = server
         self._busy_seconds = busy_seconds
@@ -122,6 +124,19 @@ class RegistryServer(Engine):
     def change(self) -> Iterator[PostgresqlDatabase]:
         with self._transaction(_BEGIN):
             yield self.db
+
+    @contextmanager
+    def aside(self) -> Iterator[PostgresqlDatabase]:
+        with self._transaction(_ASIDE):
+            yield self.db
+
+    def difference(self) -> Difference:
+        with self.read() as db:
+            sql(db, "SELECT 1").fetchone()  # what a connection may have to wait for is no part of the way
+            before, began = self.clock(), monotonic()
+            ((seconds,),) = sql(db, "SELECT CAST(extract(epoch FROM clock_timestamp()) AS double precision)").fetchall()
+            took = timedelta(seconds=monotonic() - began)
+        return measured(before, datetime.fromtimestamp(seconds, UTC), took)
 
     @contextmanager
     def read(self) -> Iterator[PostgresqlDatabase]:

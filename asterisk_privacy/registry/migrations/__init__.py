@@ -16,6 +16,7 @@ from asterisk_privacy.registry.migrations import (
     m0006_checkpoints,
     m0007_due,
     m0008_node,
+    m0009_places,
 )
 
 STEPS: Sequence[Sequence[str]] = (
@@ -26,6 +27,7 @@ STEPS: Sequence[Sequence[str]] = (
     m0006_checkpoints.STATEMENTS,
     m0007_due.STATEMENTS,
     m0008_node.STATEMENTS,
+    m0009_places.STATEMENTS,
 )
 
 GUARDS = ("audit_insert", "audit_update", "audit_delete", "audit_head_insert", "audit_head_update", "audit_head_delete")

@@ -1,0 +1,44 @@
+"""In which bucket recordings are. A row says so once the bucket has given the file back and the file of the node is gone: from then on
+every node that uses this bucket can delete, replace and look for it, also when the node that made it is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from peewee import Database
+
+from asterisk_privacy.registry.engine import Engine, sql
+
+PAGE = 500
+
+
+def brought(engine: Engine, recording_id: str, address: str) -> bool:
+    """Whether the row says so now. Not of another node's recording, nor of one on its way out."""
+    with engine.aside() as db:
+        query = f"UPDATE recordings SET place = ? WHERE id = ? AND state = 'sealed' AND {engine.own('recordings')}"
+        return sql(db, query, (number(db, address), recording_id)).rowcount == 1
+
+
+def astray(engine: Engine, address: str) -> Iterator[str]:
+    """Ids of this node's sealed recordings whose rows do not say that they are at `address`: they wait on its disk, a crash came between
+    the upload and the row, or the address was another. A page at a time."""
+    after = ""
+    while True:
+        query = f"""SELECT id FROM recordings r WHERE {engine.own("r")} AND state = 'sealed' AND id > ?
+            AND (place IS NULL OR place != coalesce((SELECT id FROM places WHERE address = ?), 0)) ORDER BY id LIMIT ?"""
+        with engine.read() as db:
+            page = [found for (found,) in sql(db, query, (after, address, PAGE)).fetchall()]
+        yield from page
+        if len(page) < PAGE:
+            return
+        after = page[-1]
+
+
+def number(db: Database, address: str) -> int:
+    """Of the address; a new one is written down."""
+    query = "SELECT id FROM places WHERE address = ?"
+    found = sql(db, query, (address,)).fetchone()
+    if found is None:
+        sql(db, "INSERT INTO places (address) VALUES (?) ON CONFLICT (address) DO NOTHING", (address,))
+        found = sql(db, query, (address,)).fetchone()
+    return int(found[0])
