@@ -20,6 +20,7 @@ from asterisk_privacy.daemon.old_place import warnings as left_behind
 from asterisk_privacy.daemon.reach import plain_tcp
 from asterisk_privacy.daemon.registry_place import wrong_with_registry
 from asterisk_privacy.daemon.storage import wrong_with_bucket
+from asterisk_privacy.daemon.tenants import warnings as tenants_warnings
 from asterisk_privacy.errors import ConfigError, OperatorError
 from asterisk_privacy.policy.purpose import Profile, Purpose, Trigger
 from asterisk_privacy.policy.retention import criterion_to_mapping
@@ -70,7 +71,7 @@ def check_config(path: Path, ask: bool, as_json: bool) -> None:
         if as_json:
             click.echo(json.dumps({"config": str(path), "problems": list(error.problems)}, indent=2))
         sys.exit(2)
-    warnings = [*_warnings(config), *plain_tcp(config), *left_behind(config)]
+    warnings = [*_warnings(config), *plain_tcp(config), *left_behind(config), *tenants_warnings(config)]
     found, cannot = _ask(config) if ask else ([], "")
     bucket, no_bucket = _ask_bucket(config) if ask else ([], "")
     no_registry = wrong_with_registry(config) if ask else ""
@@ -149,6 +150,7 @@ def _profiles(config: Config) -> dict[str, object]:
     return {
         name: {
             "title": profile.title,
+            **({"tenant": profile.tenant} if profile.tenant else {}),
             "language": profile.language,
             "announcement": profile.announcement,
             "refuse_key": profile.refuse_key,

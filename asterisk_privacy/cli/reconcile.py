@@ -14,10 +14,10 @@ from rich.console import Console
 from asterisk_privacy.cli.common import FOUND_SOMETHING, config_option, configured, json_option, operator_errors, print_json
 from asterisk_privacy.daemon.reconciling import Reconciler
 from asterisk_privacy.daemon.storage import vault_of
+from asterisk_privacy.daemon.tenants import sealing_of
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.clock import utc_now
 from asterisk_privacy.retention.reconcile import Finding, Kind
-from asterisk_privacy.store.recipients import Recipients
 
 MOST_LISTED = 1000  # lines; what comes after is counted
 
@@ -72,8 +72,8 @@ def reconcile(settle: bool, override_brake: bool, config: Path, as_json: bool) -
     """
     now = utc_now()
     with configured(config) as (settings, registry):
-        recipients = Recipients.load(settings.store.recipients)
-        reconciler = Reconciler(registry, vault_of(settings, recipients), settings, recipients)
+        sealing = sealing_of(settings)
+        reconciler = Reconciler(registry, vault_of(settings, sealing), settings, sealing.all)
         with registry.only_one(), Console(stderr=True).status("comparing files and rows ..."):
             told = _look(reconciler, now)
             told.brake = None if override_brake or not settle else reconciler.brake(told.counts)

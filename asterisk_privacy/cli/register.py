@@ -15,8 +15,9 @@ import numpy as np
 
 from asterisk_privacy.cli.common import config_option, operator_errors
 from asterisk_privacy.daemon.config import load
+from asterisk_privacy.daemon.tenants import told_for
 from asterisk_privacy.errors import OperatorError
-from asterisk_privacy.policy.book import LANGUAGES
+from asterisk_privacy.policy.book import LANGUAGES, Book
 from asterisk_privacy.policy.texts import DOCUMENTS, Document, announcements, document
 
 FORMATS = ("text", "markdown", "csv", "json")
@@ -33,6 +34,7 @@ PEAK = 16384  # -6 dBFS
 )
 @click.option("--format", "form", type=click.Choice(FORMATS), help="Default: text for an announcement, markdown for the rest.")
 @click.option("--profile", metavar="NAME", help="Only this profile, or the purposes that it announces.")
+@click.option("--tenant", metavar="NAME", help="Where [tenants] are named: of this company's lines and purposes only.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write there instead of to the terminal.")
 @click.option(
     "--speak",
@@ -42,7 +44,14 @@ PEAK = 16384  # -6 dBFS
 )
 @operator_errors
 def register(
-    what: str, config: Path, language: str | None, form: str | None, profile: str | None, output: Path | None, speak: Path | None
+    what: str,
+    config: Path,
+    language: str | None,
+    form: str | None,
+    profile: str | None,
+    tenant: str | None,
+    output: Path | None,
+    speak: Path | None,
 ) -> None:
     """Write what callers, staff and authorities are told about recordings, from the policy that the purger obeys.
 
@@ -60,16 +69,19 @@ def register(
       asterisk-privacy register announcement --profile sales
       asterisk-privacy register announcement --speak /usr/share/asterisk-privacy/sounds
       asterisk-privacy register record --language nl --format csv --output register.csv
+
+    Each company on a system of several ([tenants]) answers for itself: its texts are written with --tenant, and name no other.
     """
     settings = load(config)
     if profile is not None and profile not in settings.book.profiles:
         raise click.UsageError(f"there is no profile {profile!r}; known: {', '.join(settings.book.profiles)}")
+    book, office = told_for(settings, _company(settings.book, tenant, profile))
     if what == "announcement":
-        made = announcements(settings.book, settings.office, language, profile)
+        made = announcements(book, office, language, profile)
     else:
         if speak:
             raise click.UsageError("--speak goes with announcement only")
-        made = document(what, settings.book, settings.office, language or settings.office.language, profile)
+        made = document(what, book, office, language or office.language, profile)
     if speak:
         for name, tongue, text in made.rows:
             click.echo(f'{_speak(text, tongue, speak / tongue / f"notice-{name}")}: set [profiles.{name}] announcement = "notice-{name}"')
@@ -79,6 +91,18 @@ def register(
         click.echo(text, nl=False)
     else:
         _write(output, text)
+
+
+def _company(book: Book, tenant: str | None, profile: str | None) -> str | None:
+    """Whose text it is. None: there is one company only, and it has no name here."""
+    if tenant is not None and tenant not in book.tenants:
+        raise click.UsageError(f"there is no tenant {tenant!r}; known: {', '.join(book.tenants) or 'none'}")
+    found = tenant or (book.profiles[profile].tenant if profile else None) or (next(iter(book.tenants)) if len(book.tenants) == 1 else None)
+    if found is None and book.tenants:
+        raise click.UsageError(f"each company has texts of its own: add --tenant with one of {', '.join(book.tenants)}")
+    if profile is not None and found != book.profiles[profile].tenant:
+        raise click.UsageError(f"profile {profile!r} is not a line of tenant {found!r}")
+    return found
 
 
 def render(made: Document, form: str, bare: bool = False) -> str:

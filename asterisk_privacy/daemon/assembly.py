@@ -45,11 +45,12 @@ from asterisk_privacy.daemon.schedule import PurgeSchedule
 from asterisk_privacy.daemon.settings import Address, Config, Unfinished
 from asterisk_privacy.daemon.storage import vault_of
 from asterisk_privacy.daemon.supervisor import Supervisor
+from asterisk_privacy.daemon.tenants import sealing_of
 from asterisk_privacy.daemon.uploads import Uploads
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.numbers import load_key
 from asterisk_privacy.registry.registry import Registry
-from asterisk_privacy.store.recipients import Recipients
+from asterisk_privacy.store.sealing import Sealing
 from asterisk_privacy.store.vault import Vault
 
 LEAST_FREE_BYTES = 64 << 20
@@ -66,10 +67,10 @@ async def assemble(config: Config, path: Path, stack: AsyncExitStack) -> Running
     """Everything but the link to Asterisk, which `serve` runs. `path`: where `config` was read."""
     health = Health()
     _one_daemon_only(config.control.socket.parent / "lock", "control.socket", stack)
-    recipients = Recipients.load(config.store.recipients)
+    sealing = sealing_of(config)
     number_key = load_key(config.registry.number_key)
     access = ari_access(config)
-    vault = vault_of(config, recipients)
+    vault = vault_of(config, sealing)
     ledger = Ledger(_own_registry(config, stack), health)
     stack.callback(ledger.close)
     settled = await ledger.ask_once(lambda r: settle_after_crash(r, vault, config.store.unfinished is Unfinished.SEAL))
@@ -106,12 +107,12 @@ async def assemble(config: Config, path: Path, stack: AsyncExitStack) -> Running
             remember=lambda channel, memory: left_there.write(channel, reminders.write(channel, memory) if memory is not None else None),
         )
 
-    def callers(by: Config, to: Recipients) -> Callers:
+    def callers(by: Config, to: Sealing) -> Callers:
         return Callers(ledger, number_key, to, by.registry.country_code)
 
     uploads = _uploads(config, vault, health, stack)
     readiness = _readiness(config.store.directory, ledger, uploads)
-    supervisor = Supervisor(config, tools(config), waiters, callers(config, recipients), health, readiness, reminders, settled.calls)
+    supervisor = Supervisor(config, tools(config), waiters, callers(config, sealing), health, readiness, reminders, settled.calls)
     ears.attach(supervisor)
 
     agi = FastAgiServer(supervisor.answer, took=health.tally.agi_seconds.observe, unheard=supervisor.unheard)
@@ -122,18 +123,18 @@ async def assemble(config: Config, path: Path, stack: AsyncExitStack) -> Running
     purging = PurgeSchedule(config, vault, health)
     await purging.start()
     stack.push_async_callback(purging.stop)
-    service = Service(config, recipients, ari, link, supervisor, capture, health)
+    service = Service(config, sealing, ari, link, supervisor, capture, health)
 
-    def follow(new: Config, to: Recipients) -> None:
+    def follow(new: Config, to: Sealing) -> None:
         vault.seal_to(to)
         memory.limit = new.ring.max_total_mib << 20
         supervisor.follow(new, tools(new), callers(new, to))
         purging.follow(new)
         if new.log != service.config.log:
             set_level(new.log.level)
-        service.config, service.recipients = new, to
+        service.config, service.sealing = new, to
 
-    reloader = Reloader(path, config, recipients, health, follow)
+    reloader = Reloader(path, config, sealing, health, follow)
     return await _answer_people(Running(service, agi, audio, memory, purging, reloader, uploads), stack)
 
 

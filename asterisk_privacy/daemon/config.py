@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Meta
 
-from asterisk_privacy.daemon import registry_place, review_settings
+from asterisk_privacy.daemon import registry_place, review_settings, tenants
 from asterisk_privacy.daemon.config_table import Findings, Place, read_table, show, unknown_keys
 from asterisk_privacy.daemon.settings import (
     Address,
@@ -102,6 +102,7 @@ class ProfileTable:
     announcement: Annotated[str, Meta(examples=['"notice-optout"'])]
     purposes: Annotated[list[str], Meta(examples=['["complaint"]'])]
     refuse_key: Annotated[str | None, Meta(examples=['"3"'])] = None
+    tenant: Annotated[str | None, Meta(examples=['"acme"'])] = None
 
 
 def load(path: Path) -> Config:
@@ -126,7 +127,7 @@ def parse(text: str, name: str = "config.toml") -> Config:
     except ValueError as error:  # TOMLDecodeError, and numbers of thousands of digits
         raise ConfigError([f"{name}: not TOML: {error}; correct that line, then check again"]) from error
     findings = Findings()
-    unknown_keys(document, [*SECTIONS, "purposes", "profiles"], (), findings)
+    unknown_keys(document, [*SECTIONS, "purposes", "profiles", "tenants"], (), findings)
     sections: dict[str, Any] = {key: read_table(kind, document.get(key, {}), (key,), findings) for key, kind in SECTIONS.items()}
     kept = sections["registry"]
     book = dataclasses.replace(_book(document, findings), rows=RowLife(kept.unkept_calls_days, kept.evidence_days))
@@ -140,7 +141,8 @@ def parse(text: str, name: str = "config.toml") -> Config:
 def _book(document: Mapping[str, object], findings: Findings) -> Book:
     purposes = {name: _purpose(name, table, findings) for name, table in _named(document, "purposes", findings)}
     profiles = {name: _profile(name, table, purposes, findings) for name, table in _named(document, "profiles", findings)}
-    return Book(profiles, purposes)
+    companies = {name: tenants.read(name, table, findings) for name, table in _named(document, "tenants", findings)}
+    return Book(profiles, purposes, tenants=companies)
 
 
 def _named(document: Mapping[str, object], kind: str, findings: Findings) -> list[tuple[str, object]]:
@@ -225,7 +227,7 @@ def _profile(name: str, table: object, purposes: Mapping[str, Purpose], findings
         else:
             remedy = f"write [{place_of('purposes', wanted)}], or take it off this list"
             findings.add((*place, "purposes"), f"there is no purpose {show(wanted)}", remedy)
-    return Profile(name, read.title, read.language, read.announcement, tuple(members), read.refuse_key)
+    return Profile(name, read.title, read.language, read.announcement, tuple(members), read.refuse_key, read.tenant)
 
 
 def _contradictions(config: Config, findings: Findings) -> Iterator[Problem]:
@@ -234,6 +236,7 @@ def _contradictions(config: Config, findings: Findings) -> Iterator[Problem]:
     yield from _objection(config)
     yield from _review(config)
     yield from registry_place.problems(config.registry)
+    yield from tenants.problems(config)
     for touched, problem in _absurd(config):
         if not any(findings.has(place) for place in (problem.place, touched)):
             yield problem
@@ -348,6 +351,7 @@ def _absurd_paths(config: Config) -> Iterator[tuple[str, Problem]]:
         "review.accounts": config.review.accounts,
         **({"review.identity": config.review.identity} if config.review.identity else {}),
         **({"s3.access_key": config.s3.access_key} if config.s3.access_key else {}),
+        **{place_of("tenants", name, "recipients"): Path(tenant.recipients) for name, tenant in config.book.tenants.items()},
     }
     seen: dict[Path, str] = {}
     for place, path in files.items():
@@ -370,6 +374,6 @@ def _absurd_paths(config: Config) -> Iterator[tuple[str, Problem]]:
 def _line(problem: Problem) -> str:
     """'[purposes.complaint] retention.until: is missing; write ...'"""
     name = r"""(?:'[^']*'|"[^"]*"|[A-Za-z0-9_-]+)"""
-    found = re.fullmatch(rf"((?:purposes|profiles)\.{name}|[a-z][a-z0-9]*)(?:\.(.+))?", problem.place)
+    found = re.fullmatch(rf"((?:purposes|profiles|tenants)\.{name}|[a-z][a-z0-9]*)(?:\.(.+))?", problem.place)
     table, key = (found[1], found[2]) if found else (problem.place, None)
     return f"[{table}]{' ' + key if key else ''}: {problem.what}; {problem.remedy}"

@@ -35,8 +35,11 @@ MOST_WAITING_SECONDS = 120
 class RecordingFile:
     """Row first, then file: a file without a row would have no purpose and no end. `failed` is called at most once."""
 
-    def __init__(self, vault: Vault, ledger: Ledger, health: Health, call_id: str, failed: Callable[[], None]) -> None:
+    def __init__(
+        self, vault: Vault, ledger: Ledger, health: Health, call_id: str, failed: Callable[[], None], tenant: str | None = None
+    ) -> None:
         self._vault = vault
+        self._tenant = tenant
         self._ledger = ledger
         self._health = health
         self._call_id = call_id
@@ -131,7 +134,7 @@ class RecordingFile:
     async def _begin(self, row: Awaitable[None]) -> None:
         try:
             await row
-            self._writer = await asyncio.to_thread(self._vault.create, self.recording_id)
+            self._writer = await asyncio.to_thread(partial(self._vault.create, self.recording_id, tenant=self._tenant))
             if self._ring is not None:
                 await asyncio.to_thread(self._write_ring, self._writer, self._ring)
         except OperatorError as error:

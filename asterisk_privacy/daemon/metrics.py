@@ -119,7 +119,7 @@ def _recordings(running: Running) -> Iterator[Metric]:
     yield family
     yield counter("sealed_bytes", "Size of sealed recordings.", tally.sealed_bytes)
     yield counter("sealed_seconds", "Length of sealed recordings.", tally.sealed_seconds)
-    yield gauge("recipients", "Public keys to which new recordings are sealed.", len(running.service.recipients.raw))
+    yield gauge("recipients", "Public keys to which new recordings are sealed.", len(running.service.sealing.all.raw))
 
 
 def _uploads(running: Running) -> Iterator[Metric]:

@@ -19,6 +19,7 @@ from asterisk_privacy.daemon.old_place import OldPlace
 from asterisk_privacy.daemon.registry_place import home_of, keep_name
 from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.daemon.storage import objects_of
+from asterisk_privacy.daemon.tenants import sealing_of
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry import moved, moving
 from asterisk_privacy.registry.address import Server
@@ -31,7 +32,6 @@ from asterisk_privacy.registry.moved import Moved
 from asterisk_privacy.registry.server import RegistryServer
 from asterisk_privacy.registry.signing import Verifier
 from asterisk_privacy.registry.verify import Copy, verify
-from asterisk_privacy.store.recipients import Recipients
 from asterisk_privacy.store.vault import Vault
 
 BUSY_SECONDS = 5.0
@@ -153,7 +153,7 @@ def _same_store(config: Config, old: Old) -> bool:
 
 
 def _vault(config: Config, old: Old) -> Vault:
-    return Vault(old.store, Recipients.load(config.store.recipients))
+    return Vault(old.store, sealing_of(config))
 
 
 @contextmanager

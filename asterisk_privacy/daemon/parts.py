@@ -20,7 +20,7 @@ from asterisk_privacy.daemon.logs import about
 from asterisk_privacy.daemon.notify import notify, watchdog_seconds
 from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.daemon.supervisor import Supervisor
-from asterisk_privacy.store.recipients import Recipients
+from asterisk_privacy.store.sealing import Sealing
 
 log = logging.getLogger(__name__)
 
@@ -33,10 +33,10 @@ class Service:
     """The running parts, and the link's listener."""
 
     def __init__(
-        self, config: Config, recipients: Recipients, ari: Ari, link: Link, supervisor: Supervisor, capture: SnoopCapture, health: Health
+        self, config: Config, sealing: Sealing, ari: Ari, link: Link, supervisor: Supervisor, capture: SnoopCapture, health: Health
     ) -> None:
         self.config = config
-        self.recipients = recipients
+        self.sealing = sealing
         self.ari = ari
         self.link = link
         self.supervisor = supervisor

@@ -19,9 +19,10 @@ from asterisk_privacy.daemon.config import SECTIONS, Config, load
 from asterisk_privacy.daemon.health import Alarm, Health
 from asterisk_privacy.daemon.logs import about
 from asterisk_privacy.daemon.notify import notify
+from asterisk_privacy.daemon.tenants import load_sealing
 from asterisk_privacy.errors import ConfigError, OperatorError
 from asterisk_privacy.policy.book import Book
-from asterisk_privacy.store.recipients import Recipients
+from asterisk_privacy.store.sealing import Sealing
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +83,7 @@ def _book_changes(old: Book, new: Book) -> Iterator[str]:
         {name: (replace(line, purposes=()), [p.name for p in line.purposes]) for name, line in book.profiles.items()} for book in (old, new)
     ]
     yield from (f"profiles.{name}" for name in _differing(*lines))
+    yield from (f"tenants.{name}" for name in _differing(old.tenants, new.tenants))
 
 
 def _differing(old: Mapping[str, object], new: Mapping[str, object]) -> list[str]:
@@ -91,12 +93,10 @@ def _differing(old: Mapping[str, object], new: Mapping[str, object]) -> list[str
 class Reloader:
     """`apply` is given what holds from now on; it must not fail. `ok`: whether the file, as it was last read, could be used."""
 
-    def __init__(
-        self, path: Path, config: Config, recipients: Recipients, health: Health, apply: Callable[[Config, Recipients], None]
-    ) -> None:
+    def __init__(self, path: Path, config: Config, sealing: Sealing, health: Health, apply: Callable[[Config, Sealing], None]) -> None:
         self._path = path
         self._config = config
-        self._recipients = recipients
+        self._sealing = sealing
         self._health = health
         self._apply = apply
         self._one = asyncio.Lock()
@@ -120,16 +120,16 @@ class Reloader:
 
     async def _reread(self) -> Reloaded:
         try:
-            config, recipients = await asyncio.to_thread(self._read)
+            config, sealing = await asyncio.to_thread(self._read)
         except ConfigError as error:
             return self._refused(error.problems)
         except OperatorError as error:
             return self._refused((str(error),))
-        return self._take(merged(self._config, config), recipients)
+        return self._take(merged(self._config, config), sealing)
 
-    def _read(self) -> tuple[Config, Recipients]:
+    def _read(self) -> tuple[Config, Sealing]:
         config = load(self._path)
-        return config, Recipients.load(self._config.store.recipients)  # another file of them takes effect with a restart
+        return config, load_sealing(self._config.store.recipients, config.book)  # another file of them takes effect with a restart
 
     def _refused(self, problems: tuple[str, ...]) -> Reloaded:
         self.ok = False
@@ -138,11 +138,11 @@ class Reloader:
             log.error("configuration: %s", problem, extra=about("config.problem"))
         return Reloaded(problems)
 
-    def _take(self, new: Merged, recipients: Recipients) -> Reloaded:
-        keys = ("store.recipients",) if recipients != self._recipients and "store.recipients" not in new.restart else ()
+    def _take(self, new: Merged, sealing: Sealing) -> Reloaded:
+        keys = ("store.recipients",) if sealing != self._sealing and "store.recipients" not in new.restart else ()
         result = Reloaded(changed=(*new.changed, *keys), restart=new.restart)
-        self._config, self._recipients = new.config, recipients
-        self._apply(new.config, recipients)
+        self._config, self._sealing = new.config, sealing
+        self._apply(new.config, sealing)
         self.ok, self.read_at, self.restart = True, datetime.now(UTC), new.restart
         log.info("configuration read again: %s", in_words(result), extra=about("config.reloaded"))
         return result

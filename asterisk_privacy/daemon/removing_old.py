@@ -14,6 +14,7 @@ from asterisk_privacy.daemon.moving import Old, Progress, refuse_if_gone_on, sou
 from asterisk_privacy.daemon.moving_files import Finding
 from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.daemon.storage import objects_of
+from asterisk_privacy.daemon.tenants import sealing_of
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry import audit, file_copies, moved
 from asterisk_privacy.registry.engine import sql
@@ -21,7 +22,6 @@ from asterisk_privacy.registry.rows import State
 from asterisk_privacy.registry.server import RegistryServer
 from asterisk_privacy.store import layout
 from asterisk_privacy.store.objects import Objects
-from asterisk_privacy.store.recipients import Recipients
 from asterisk_privacy.store.vault import Vault
 
 _GONE = (State.PURGED, State.ERASED)
@@ -67,9 +67,7 @@ def remove_old(config: Config, old: Old, actor: str, progress: Progress) -> Remo
             old_place.forget(config)
             return done
         if made.detail["store"]:
-            _remove_files(
-                target, Vault(Path(made.detail["store"]), Recipients.load(config.store.recipients)), objects_of(config.s3), done, progress
-            )
+            _remove_files(target, Vault(Path(made.detail["store"]), sealing_of(config)), objects_of(config.s3), done, progress)
     if done.findings:
         return done
     done.registry = list(_destroy_registry(old.registry))

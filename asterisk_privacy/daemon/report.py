@@ -94,7 +94,7 @@ def status_report(running: Running, disk: Disk) -> Report:
         "requests": dataclasses.asdict(purging.requests.counts),
         "alarms": {alarm.value: count for alarm, count in sorted(service.health.alarms.items())},
         "advice": list(service.health.advice),
-        "keys": list(service.recipients.publics),
+        "keys": list(service.sealing.all.publics),
         "disk": dataclasses.asdict(disk),
         "config": {
             "read": running.reloader.read_at.isoformat(),

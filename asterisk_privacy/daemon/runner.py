@@ -279,7 +279,7 @@ class CallRunner:
 
     def _new_file(self) -> RecordingFile:
         tools = self._tools
-        return RecordingFile(tools.vault, tools.ledger, tools.health, self.call_id, self._file_failed)
+        return RecordingFile(tools.vault, tools.ledger, tools.health, self.call_id, self._file_failed, self.profile.tenant)
 
     def _start_file(self, command: cmd.StartFile) -> None:
         self._file = file = self._new_file()

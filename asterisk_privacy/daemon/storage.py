@@ -9,9 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from asterisk_privacy.daemon.settings import S3, Config
+from asterisk_privacy.daemon.tenants import sealing_of
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.store import bucket_keys
 from asterisk_privacy.store.recipients import Recipients
+from asterisk_privacy.store.sealing import Sealing
 from asterisk_privacy.store.shelf import BucketShelf, LocalShelf, Shelf
 from asterisk_privacy.store.vault import ShredEvidence, Vault
 
@@ -22,10 +24,10 @@ if TYPE_CHECKING:
 _PATIENT = ThreadPoolExecutor(1, thread_name_prefix="shred")
 
 
-def vault_of(config: Config, recipients: Recipients | None = None) -> Vault:
-    """Sealed to `recipients`, or else to those of the configuration. OperatorError when the store cannot be used by this user; a bucket
+def vault_of(config: Config, sealing: Recipients | Sealing | None = None) -> Vault:
+    """Sealed as `sealing` has it, or else the configuration. OperatorError when the store cannot be used by this user; a bucket
     is not asked before it is needed."""
-    return Vault(config.store.directory, recipients or Recipients.load(config.store.recipients), objects_of(config.s3))
+    return Vault(config.store.directory, sealing or sealing_of(config), objects_of(config.s3))
 
 
 async def destroy(vault: Vault, recording_id: str) -> ShredEvidence:

@@ -108,7 +108,7 @@ class Supervisor:
         self._expect(runner)
         self._health.calls_begun += 1
         self._health.tally.decisions[Decision.ANNOUNCE] += 1
-        self._callers.begin(runner.call_id, profile.name, request.caller, request.parameters.get("direction", "in"))
+        self._callers.begin(runner.call_id, profile, request.caller, request.parameters.get("direction", "in"))
         log.info("call %s begun on profile %s", runner.call_id, profile.name, extra=about("call.begun", runner.call_id, profile.name))
         state = self._reminders.write(request.channel, runner.memory)
         return announcement(profile, runner.call_id, str(self._config.dialplan.sounds), state)
@@ -136,6 +136,8 @@ class Supervisor:
 
     def _moved_to(self, runner: CallRunner, profile: Profile) -> Mapping[str, str]:
         """One call stays one recording (R17); what the first notice did not tell is told by a second one (R5)."""
+        if runner.profile.tenant != profile.tenant:
+            return self._left_company(runner)
         if runner.covers(profile):
             self._health.tally.decisions[Decision.COVERED] += 1
             return no_announcement()
@@ -144,6 +146,14 @@ class Supervisor:
         log.info("call %s moved to profile %s", runner.call_id, profile.name, extra=about("call.moved", runner.call_id, profile.name))
         state = self._reminders.write(runner.channel, runner.memory)
         return announcement(profile, runner.call_id, str(self._config.dialplan.sounds), state)
+
+    def _left_company(self, runner: CallRunner) -> Mapping[str, str]:
+        """To the company that recorded it the call is over: what is said on another's line is not for its ears. Nor can that one have it,
+        whose agents would hear of a call that was theirs only in part."""
+        runner.receive(ev.HungUp(monotonic()))
+        self._health.alarm(Alarm.NOT_READY, f"call {runner.call_id} came to a line of another tenant, and goes on unrecorded")
+        self._health.tally.decisions[Decision.UNRECORDED] += 1
+        return no_announcement()
 
     # ---- the PBX tells (ARI)
 

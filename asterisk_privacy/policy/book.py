@@ -19,6 +19,7 @@ from asterisk_privacy.policy.retention import (
     UntilReviewed,
 )
 from asterisk_privacy.policy.row_life import RowLife
+from asterisk_privacy.policy.tenant import Tenant
 
 LANGUAGES = ("nl", "en", "de")
 LATEST_DAYS_MAX = 3650  # ten years; whoever needs more has a case or a legal hold, not a rule
@@ -37,11 +38,19 @@ SOUND_EXTENSIONS = (".wav", ".wav16", ".ulaw", ".alaw", ".sln", ".sln16", ".gsm"
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """Both mappings go by name; a profile carries its purposes whole."""
+    """All mappings go by name; a profile carries its purposes whole."""
 
     profiles: Mapping[str, Profile]
     purposes: Mapping[str, Purpose]
     rows: RowLife = field(default_factory=RowLife)
+    tenants: Mapping[str, Tenant] = field(default_factory=dict)  # none: everything is one company's
+
+    def of(self, tenant: str) -> Book:
+        """What that company's lines may be recorded for, and nothing of another's: not that there is one."""
+        profiles = {name: profile for name, profile in self.profiles.items() if profile.tenant == tenant}
+        announced = {purpose.name for profile in profiles.values() for purpose in profile.purposes}
+        purposes = {name: purpose for name, purpose in self.purposes.items() if name in announced}
+        return Book(profiles, purposes, self.rows, {tenant: self.tenants[tenant]})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +84,32 @@ def _problems(book: Book) -> Iterator[Problem]:
     for name, profile in book.profiles.items():
         yield from _name(place_of("profiles", name), name, profile.name)
         yield from _profile(place_of("profiles", name), profile, book.purposes)
+    yield from _tenants(book)
+
+
+def _tenants(book: Book) -> Iterator[Problem]:
+    for name, tenant in book.tenants.items():
+        yield from _name(place_of("tenants", name), name, tenant.name)
+        if not tenant.title.strip():
+            yield Problem(
+                f"{place_of('tenants', name)}.title", "is empty", "write the company's name, as the register of processing has it"
+            )
+    for name, profile in book.profiles.items():
+        place = f"{place_of('profiles', name)}.tenant"
+        if profile.tenant is None and book.tenants:
+            yield Problem(place, "is missing, and each line is some company's where [tenants] are named", f"write {_one_of(book.tenants)}")
+        elif profile.tenant is not None and profile.tenant not in book.tenants:
+            remedy = f"write {_one_of(book.tenants)}" if book.tenants else f"write [{place_of('tenants', profile.tenant)}], or leave it out"
+            yield Problem(place, f"there is no tenant {profile.tenant!a}", remedy)
+    for name, purpose in book.purposes.items():
+        sharing = sorted({profile.tenant for profile in book.profiles.values() if profile.tenant and purpose in profile.purposes})
+        if purpose.quota is not None and len(sharing) > 1:
+            what = f"counts the calls of {' and '.join(sharing)} together, and takes one company's call in place of another's"
+            yield Problem(f"{place_of('purposes', name)}.quota", what, "write a purpose for each company, or one_in in place of the quota")
+
+
+def _one_of(tenants: Mapping[str, Tenant]) -> str:
+    return " or ".join(f'tenant = "{name}"' for name in tenants)
 
 
 def _name(place: str, filed_under: str, name: str) -> Iterator[Problem]:

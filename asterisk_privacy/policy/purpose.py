@@ -83,3 +83,4 @@ class Profile:
     announcement: str  # sound file without extension, relative to <sounds>/<language>/ or absolute
     purposes: tuple[Purpose, ...]
     refuse_key: str | None
+    tenant: str | None = None  # the company whose line it is, where there are several

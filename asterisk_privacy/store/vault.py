@@ -19,6 +19,7 @@ from asterisk_privacy.store.flac import Stereo
 from asterisk_privacy.store.layout import new_recording_id
 from asterisk_privacy.store.opening import open_recording
 from asterisk_privacy.store.recipients import Recipients
+from asterisk_privacy.store.sealing import Sealing
 from asterisk_privacy.store.settle import settle
 from asterisk_privacy.store.shelf import Either, Source
 from asterisk_privacy.store.shred import ShredEvidence, is_written, shred, shred_one, waiting
@@ -46,19 +47,20 @@ class Vault:
     Several processes may use it at once. Every method raises BadRecordingId for an id that is not random hexadecimal.
     """
 
-    def __init__(self, directory: Path, recipients: Recipients, objects: Objects | None = None) -> None:
+    def __init__(self, directory: Path, recipients: Recipients | Sealing, objects: Objects | None = None) -> None:
         self._directory = directory
-        self._recipients = recipients
+        self._sealing = Sealing(recipients) if isinstance(recipients, Recipients) else recipients
         self._objects = objects
         layout.prepare(directory)
 
-    def create(self, recording_id: str, rate: int = 8000) -> Writer:
-        """Begin a recording; `rate` in frames a second. StoreFault when the id is in use or the disk fails."""
-        return Writer(self._directory, recording_id, self._recipients, rate)
+    def create(self, recording_id: str, rate: int = 8000, tenant: str | None = None) -> Writer:
+        """Begin a recording; `rate` in frames a second. StoreFault when the id is in use or the disk fails. OperatorError: its tenant has
+        no keys."""
+        return Writer(self._directory, recording_id, self._sealing.of(tenant), rate)
 
-    def seal_to(self, recipients: Recipients) -> None:
+    def seal_to(self, sealing: Sealing) -> None:
         """Recordings that begin from now on."""
-        self._recipients = recipients
+        self._sealing = self._sealing.followed_by(sealing)
 
     def unfinished(self) -> list[str]:
         """Ids that a crash left unsealed. One that is being written now, by whatever process, is not among them."""
@@ -104,9 +106,9 @@ class Vault:
         """Ids whose shredding a crash cut off: call `shred` for each."""
         return waiting(self._directory)
 
-    def seal_version(self, recording_id: str, samples: Stereo, rate: int) -> Sealed:
+    def seal_version(self, recording_id: str, samples: Stereo, rate: int, tenant: str | None = None) -> Sealed:
         """The same recording with other samples, beside the one that is there: see version.py for what must follow."""
-        return version.seal(self._directory, recording_id, self._recipients, samples, rate)
+        return version.seal(self._directory, recording_id, self._sealing.of(tenant), samples, rate)
 
     def place_version(self, recording_id: str) -> None:
         """Once the row knows its hash: it takes the place of the recording, which is shredded. May be cut off and run again. Out of a

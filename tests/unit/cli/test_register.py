@@ -103,3 +103,32 @@ def test_a_tone_keeps_its_pitch_and_what_a_telephone_cannot_carry_goes() -> None
     spectrum = np.abs(np.fft.rfft(sound))
     assert len(sound) == 8000 and int(spectrum.argmax()) == 1000
     assert np.abs(sound).max() == 16384 and np.sort(spectrum)[-2] < spectrum.max() / 100
+
+
+def test_each_company_has_texts_of_its_own(tmp_path: Path) -> None:
+    text = SAMPLE.read_text()
+    for name, tenant in (("sales", "acme"), ("quality", "beta"), ("orders", "beta")):
+        text = text.replace(f"[profiles.{name}]\n", f'[profiles.{name}]\ntenant = "{tenant}"\n')
+    text += '\n[registry]\nurl = "postgresql://db/privacy"\n' if "\n[registry]" not in text else ""
+    text = text.replace("\n[registry]", '\n[registry]\nurl = "postgresql://db/privacy"')
+    text += "".join(f'[tenants.{one}]\ntitle = "{one} BV"\nrecipients = "/{one}"\ndpo = "dpo@{one}"\n' for one in ("acme", "beta"))
+    (tmp_path / "config.toml").write_text(text)
+
+    def told(*arguments: str) -> Result:
+        return CliRunner().invoke(register, [*arguments, "--config", str(tmp_path / "config.toml")])
+
+    for document in ("record", "statement", "council", "dpia", "table"):
+        ours = told(document, "--tenant", "acme").stdout
+        assert "handling your complaint" in ours and "beta" not in ours and "proof of your order" not in ours
+        theirs = told(document, "--tenant", "beta").stdout
+        assert "proof of your order" in theirs and "acme" not in theirs
+    assert "acme BV" in told("record", "--tenant", "acme").stdout and "dpo@acme" in told("record", "--tenant", "acme").stdout
+    assert told("announcement", "--tenant", "beta").stdout.count("\n") == 2
+    assert told("record", "--profile", "sales").stdout == told("record", "--profile", "sales", "--tenant", "acme").stdout
+    for wrong, words in (
+        (("record",), "add --tenant with one of acme, beta"),
+        (("record", "--tenant", "acne"), "known: acme, beta"),
+        (("record", "--tenant", "acme", "--profile", "orders"), "not a line of tenant 'acme'"),
+    ):
+        result = told(*wrong)
+        assert result.exit_code == 2 and words in result.stderr

@@ -72,15 +72,16 @@ class Stage:
         self.tones.append(name)
 
     async def call(
-        self, purposes: tuple[Purpose, ...], keys: dict[int, str], drawn: frozenset[str] = frozenset(), stop_at: int | None = None
-    ) -> CallRunner:
+        self, purposes: tuple[Purpose, ...], keys: dict[int, str], drawn: frozenset[str] = frozenset(), stop_at: int | None = None,
+        tenant: str | None = None,
+    ) -> CallRunner:  # fmt: skip
         """Three seconds of talk; `keys` are pressed after so many frames of 20 ms. `stop_at`: leave it there, in mid-call."""
         tools = Tools(
             self, self, self.vault, self.ledger, self.health, lambda: Ring(600, self.memory), lambda: self.now, TIMING, 60.0,  # type: ignore[arg-type]
             remember=lambda _channel, _memory: None,
         )  # fmt: skip
         self.tones.clear()
-        runner = CallRunner("caller", Profile("line", "Line", "nl", "notice", purposes, "3"), drawn, tools, lambda _runner: None)
+        runner = CallRunner("caller", Profile("line", "Line", "nl", "notice", purposes, "3", tenant), drawn, tools, lambda _runner: None)
         began = self.now = runner.began_at
         self.ledger.post(lambda r: r.begin_call(runner.call_id, "line", datetime.now(UTC), None, None, "in"))
         runner.receive(ev.NoticeBegun(began))

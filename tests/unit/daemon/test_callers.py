@@ -5,20 +5,24 @@ from pathlib import Path
 from asterisk_privacy.daemon.callers import Callers
 from asterisk_privacy.daemon.health import Health
 from asterisk_privacy.daemon.ledger import Ledger
+from asterisk_privacy.policy.purpose import Profile
 from asterisk_privacy.registry.numbers import generate_key, number_hash
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.store.identity import Identity
 from asterisk_privacy.store.recipients import Recipients
 from asterisk_privacy.store.seal_text import open_text
+from asterisk_privacy.store.sealing import Sealing
+
+SALES = Profile("sales", "Sales", "nl", "notice", (), None)
 
 
 async def test_a_caller_has_one_hash_however_the_number_came_in(tmp_path: Path) -> None:
     identity, key = Identity.generate(), generate_key()
     (tmp_path / "recipients.txt").write_text(identity.public + "\n")
     ledger = Ledger(Registry.open(tmp_path / "registry.sqlite"), Health())
-    callers = Callers(ledger, key, Recipients.load(tmp_path / "recipients.txt"), "31")
+    callers = Callers(ledger, key, Sealing(Recipients.load(tmp_path / "recipients.txt")), "31")
     for call, number in enumerate(("0612345678", "+31612345678", "", "anonymous")):
-        callers.begin(f"c{call}", "sales", number, "in")
+        callers.begin(f"c{call}", SALES, number, "in")
     calls = await ledger.ask(lambda registry: registry.calls(customer_hash=number_hash("0031 6 12345678", key, "31")))
     assert sorted(call.id for call in calls) == ["c0", "c1"]
     assert {open_text(call.customer_sealed or b"", [identity]) for call in calls} == {"0612345678", "+31612345678"}  # as it came in

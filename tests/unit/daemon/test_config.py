@@ -189,7 +189,7 @@ def test_all_mistakes_of_a_file_come_at_once() -> None:
         refuse_key = "3"
         """
     ) == (
-        f"[rings]: unknown key; remove it; known here: {', '.join(SECTIONS)}, purposes, profiles",
+        f"[rings]: unknown key; remove it; known here: {', '.join(SECTIONS)}, purposes, profiles, tenants",
         "[capture] adverties: unknown key; did you mean advertise?",
         '[capture] quarantine_ms: "1s" is not a whole number from 200 to 5000; write for instance quarantine_ms = 1000, the default',
         "[ring]: 3 is not a table; write [ring] and its settings below it",

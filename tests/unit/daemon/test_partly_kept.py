@@ -143,7 +143,7 @@ def report_of(runner: CallRunner, stage: Stage) -> Report:
     purging = SimpleNamespace(last=None, next=None, overdue=0, requests=SimpleNamespace(counts=TIMING))
     service = SimpleNamespace(
         supervisor=SimpleNamespace(runners=(runner,)), link=count, ari=count, capture=count, health=stage.health,
-        recipients=SimpleNamespace(publics=()),
+        sealing=SimpleNamespace(all=SimpleNamespace(publics=())),
     )  # fmt: skip
     reloader = SimpleNamespace(read_at=datetime(2026, 11, 22, tzinfo=UTC), ok=True, restart=())
     report = status_report(Running(service, count, count, count, purging, reloader), Disk(1, 2))  # type: ignore[arg-type]

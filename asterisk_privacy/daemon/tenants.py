@@ -1,0 +1,88 @@
+"""[tenants] of the configuration: several companies on one system, each with keys of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
+
+from asterisk_privacy.daemon.config_table import Findings, read_table
+from asterisk_privacy.daemon.settings import Config
+from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.policy.book import Book, Problem
+from asterisk_privacy.policy.phrases import Office
+from asterisk_privacy.policy.tenant import Tenant
+from asterisk_privacy.store.recipients import Recipients
+from asterisk_privacy.store.sealing import Sealing
+
+
+@dataclass(frozen=True, slots=True)
+class TenantTable:
+    """[tenants.NAME] as it is written."""
+
+    title: Annotated[str, Meta(examples=['"Acme BV"'])]
+    recipients: Annotated[Path, Meta(examples=['"/etc/asterisk-privacy/acme.recipients"'])]
+    contact: str = ""
+    statement: str = ""
+    dpo: str = ""
+
+
+def read(name: str, table: object, findings: Findings) -> Tenant:
+    stand_in = {"title": "?", "recipients": Path(f"/{name}")}
+    made = read_table(TenantTable, table, ("tenants", name), findings, stand_in)
+    return Tenant(name, made.title, str(made.recipients), made.contact, made.statement, made.dpo)
+
+
+def problems(config: Config) -> Iterator[Problem]:
+    count = len(config.book.tenants)
+    if count > 1 and not config.registry.url:
+        what = f"names {count} companies, and whoever reads a registry in a file reads the rows of all of them"
+        yield Problem("tenants", what, "set [registry] url to a PostgreSQL database, which keeps them apart")
+
+
+def sealing_of(config: Config) -> Sealing:
+    """OperatorError: a file of public keys is missing or wrong. Where every line is a tenant's, nothing is sealed to [store] recipients."""
+    return load_sealing(config.store.recipients, config.book)
+
+
+def load_sealing(usual: Path, book: Book) -> Sealing:
+    if not book.tenants:
+        return Sealing(Recipients.load(usual))
+    tenants = {}
+    for name, tenant in book.tenants.items():
+        try:
+            tenants[name] = Recipients.load(Path(tenant.recipients))
+        except OperatorError as error:
+            raise OperatorError(f"[tenants.{name}] recipients: {error}") from error
+    return Sealing(Recipients.load(usual) if usual.exists() else None, tenants)
+
+
+def warnings(config: Config) -> Iterator[str]:
+    """What a start would complain of, and keys that open the recordings of two companies."""
+    if not config.book.tenants:
+        return
+    try:
+        found = sealing_of(config)
+    except OperatorError as error:
+        yield str(error)
+        return
+    for key, one, other in found.shared:
+        yield f"[tenants.{one}] recipients: {key[:16]}... stands in that of {other} too: who has its secret key hears the calls of both"
+
+
+def told_for(config: Config, tenant: str | None) -> tuple[Book, Office]:
+    """What the texts of a company are made from: its own lines and purposes, and itself as the controller. None: of all there is."""
+    if tenant is None:
+        return config.book, config.office
+    one, office = config.book.tenants[tenant], config.office
+    named = replace(
+        office,
+        name=one.title,
+        contact=one.contact or office.contact,
+        statement=one.statement or office.statement,
+        dpo=one.dpo or office.dpo,
+    )
+    return config.book.of(tenant), named
