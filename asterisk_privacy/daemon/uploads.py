@@ -2,7 +2,8 @@
 
 The queue is what lies sealed in the store's directory: it survives everything, and nothing else has to remember it. Of what a crash left
 of an upload the next attempt takes care (store/objects.py), so each recording is in the bucket once, and its file here is shredded only
-when it was read back from there.
+when it was read back from there. Then its row says where it is, and any node may delete it; what a crash left unsaid is looked for at the
+start, and each hour.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from time import monotonic
 
 from asterisk_privacy.daemon.health import Alarm, Health
 from asterisk_privacy.daemon.logs import about
+from asterisk_privacy.daemon.registry_place import bucket_address
 from asterisk_privacy.daemon.settings import S3
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.registry import Registry
@@ -31,6 +32,8 @@ LOOK_SECONDS = 5.0
 """Between two looks at the queue; after a failure twice as long, and again, up to a while."""
 LONGEST_PAUSE_SECONDS = 300.0
 ALARM_AGAIN = timedelta(hours=1)
+SWEEP_SECONDS = 3600.0
+"""Between two looks for recordings that are in the bucket, and whose rows do not say so."""
 STOP_SECONDS = 5.0
 """How long a stop waits for an upload to end; one that is cut off is begun anew at the next start."""
 
@@ -55,6 +58,9 @@ class Uploads:
         self._stopping = threading.Event()
         self._failed_looks = 0
         self._told: datetime | None = None
+        self._address = bucket_address(settings) or ""
+        self._sweep_at = 0.0
+        self._swept_to = ""
         self._thread = threading.Thread(target=self._run, name="uploads", daemon=True)
         self.waiting = Waiting()
         self.uploaded = 0
@@ -102,7 +108,7 @@ class Uploads:
         first: str | None = None
         queue = self._vault.queue()
         self.waiting = _summed(queue)
-        if not queue:
+        if not queue and monotonic() < self._sweep_at:
             return None
         seen = monotonic()
         others: set[str] = set()  # not to be uploaded: their rows say that they are not sealed yet, or on their way out
@@ -111,8 +117,10 @@ class Uploads:
                 if self._stopping.is_set():
                     break
                 try:
-                    if self._vault.hand_over(one.recording_id, partial(_may_go, registry, one.recording_id)):
+                    digest = self._hand_over(registry, one.recording_id)
+                    if digest is not None:
                         self.uploaded += 1
+                        self._say_where(registry, one.recording_id, digest)
                     else:
                         others.add(one.recording_id)
                 except StoreFault as fault:
@@ -122,8 +130,36 @@ class Uploads:
                         break
                 if monotonic() - seen > LOOK_SECONDS:
                     self.waiting, seen = _summed(self._vault.queue()), monotonic()
+            if first is None and monotonic() >= self._sweep_at:
+                self._sweep(registry)
         self.waiting = _summed([one for one in self._vault.queue() if one.recording_id not in others])
         return first
+
+    def _hand_over(self, registry: Registry, recording_id: str) -> str | None:
+        """Its SHA-256 (hex) if it went."""
+        sent: list[str] = []
+
+        def may(digest: str) -> bool:
+            sent.append(digest)
+            return _may_go(registry, recording_id, digest)
+
+        return sent[0] if self._vault.hand_over(recording_id, may) else None
+
+    def _say_where(self, registry: Registry, recording_id: str, digest: str) -> None:
+        self._sweep_at, was = 0.0, self._sweep_at  # where the registry goes away now
+        registry.nodes.brought(recording_id, digest, self._address)
+        self._sweep_at = was
+
+    def _sweep(self, registry: Registry) -> None:
+        """As far as it comes until the next look at the queue."""
+        until = monotonic() + LOOK_SECONDS
+        for recording_id, digest in registry.nodes.astray(self._address, self._swept_to):
+            if self._stopping.is_set() or monotonic() > until:
+                return
+            if self._vault.is_only_there(recording_id):
+                registry.nodes.brought(recording_id, digest, self._address)
+            self._swept_to = recording_id
+        self._swept_to, self._sweep_at = "", monotonic() + SWEEP_SECONDS
 
     def _note(self, error: str | None) -> None:
         if error is None and self.error is not None:

@@ -121,13 +121,13 @@ class Nodes:
         with engine.read() as db:
             return list(_rows(sql(db, _ALL.format(which="")).fetchall(), now))
 
-    def brought(self, recording_id: str, address: str) -> bool:
+    def brought(self, recording_id: str, sha256: str, address: str) -> bool:
         """To the bucket at `address`, and gone from this node's disk: see places.py."""
-        return places.brought(self._engine, recording_id, address)
+        return places.brought(self._engine, recording_id, sha256, address)
 
-    def astray(self, address: str) -> Iterator[str]:
-        """Ids of this node's sealed recordings whose rows do not say that they are there."""
-        return places.astray(self._engine, address)
+    def astray(self, address: str, after: str = "") -> Iterator[tuple[str, str]]:
+        """Ids (behind `after`) and hashes of this node's sealed recordings whose rows do not say that they are there."""
+        return places.astray(self._engine, address, after)
 
 
 def _rows(

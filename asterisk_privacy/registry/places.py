@@ -12,26 +12,26 @@ from asterisk_privacy.registry.engine import Engine, sql
 PAGE = 500
 
 
-def brought(engine: Engine, recording_id: str, address: str) -> bool:
-    """Whether the row says so now. Not of another node's recording, nor of one on its way out."""
+def brought(engine: Engine, recording_id: str, sha256: str, address: str) -> bool:
+    """Whether the row says so now. Not of another node's recording, nor of one on its way out, nor when another version has taken the place
+    of the file with that hash meanwhile."""
     with engine.aside() as db:
-        query = f"UPDATE recordings SET place = ? WHERE id = ? AND state = 'sealed' AND {engine.own('recordings')}"
-        return sql(db, query, (number(db, address), recording_id)).rowcount == 1
+        query = f"UPDATE recordings SET place = ? WHERE id = ? AND sha256 = ? AND state = 'sealed' AND {engine.own('recordings')}"
+        return sql(db, query, (number(db, address), recording_id, sha256)).rowcount == 1
 
 
-def astray(engine: Engine, address: str) -> Iterator[str]:
-    """Ids of this node's sealed recordings whose rows do not say that they are at `address`: they wait on its disk, a crash came between
-    the upload and the row, or the address was another. A page at a time."""
-    after = ""
+def astray(engine: Engine, address: str, after: str = "") -> Iterator[tuple[str, str]]:
+    """Ids, behind `after`, and hashes of this node's sealed recordings whose rows do not say that they are at `address`: they wait on its
+    disk, a crash came between the upload and the row, or the address was another. A page at a time."""
     while True:
-        query = f"""SELECT id FROM recordings r WHERE {engine.own("r")} AND state = 'sealed' AND id > ?
+        query = f"""SELECT id, sha256 FROM recordings r WHERE {engine.own("r")} AND state = 'sealed' AND id > ?
             AND (place IS NULL OR place != coalesce((SELECT id FROM places WHERE address = ?), 0)) ORDER BY id LIMIT ?"""
         with engine.read() as db:
-            page = [found for (found,) in sql(db, query, (after, address, PAGE)).fetchall()]
+            page = sql(db, query, (after, address, PAGE)).fetchall()
         yield from page
         if len(page) < PAGE:
             return
-        after = page[-1]
+        after = page[-1][0]
 
 
 def number(db: Database, address: str) -> int:

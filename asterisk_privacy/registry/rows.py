@@ -99,6 +99,8 @@ class RecordingRow:
     restriction: RestrictionRow | None = None  # the one in force
     circumstances: Circumstances = NOTHING  # its cases, legal holds, and whether it is a lesson
     deidentified: str | None = None  # how a person was taken out of it: customer-removed, voice-masked
+    node: str | None = None  # on whose disk it is, or was last; None: there is one
+    place: str | None = None  # the address of the bucket that it is in; None: on its node's disk, or never anywhere else
     objected: frozenset[str] = frozenset()  # names of purposes that somebody in it objected to, served or not, or that were taken from it
 
 

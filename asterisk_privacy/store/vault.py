@@ -153,6 +153,12 @@ class Vault:
         """Whether it is there, sealed. OperatorError when that cannot be known."""
         return self.path(recording_id).exists() or (self._objects is not None and self._objects.has(recording_id))
 
+    def is_only_there(self, recording_id: str) -> bool:
+        """In the bucket, and nothing of it on this machine: no file, no version on its way, nothing half shredded."""
+        if self._objects is None or self.path(recording_id).exists() or self.version_digest(recording_id) is not None:
+            return False
+        return recording_id not in self.half_shredded() and self._objects.has(recording_id)
+
     def source(self, recording_id: str) -> Source | Path:
         """To read it; see opening.py."""
         here = self.path(recording_id)

@@ -78,6 +78,7 @@ def test_a_purger_plans_and_deletes_only_what_lies_on_its_node(one: Registry, tw
     assert one.audit_entries(1)[0].action == "recording.purged" and one.verify_audit().ok
 
 
+SHA = "ab" * 32
 BUCKET = "https://s3.example/recordings/it's 100 %/"
 
 
@@ -85,8 +86,8 @@ def test_what_is_in_the_bucket_every_node_deletes_and_what_waits_only_its_own(on
     for name in ("1", "2"):
         begin(one, name, sealed=True)
     begin(one, "3")
-    assert one.nodes.brought("r-1", BUCKET)
-    assert not one.nodes.brought("r-3", BUCKET) and not two.nodes.brought("r-2", BUCKET)
+    assert one.nodes.brought("r-1", SHA, BUCKET)
+    assert not one.nodes.brought("r-3", SHA, BUCKET) and not two.nodes.brought("r-2", SHA, BUCKET)
     with Registry.open(replace(server, node="pbx-2", bucket=BUCKET)) as other:
         assert other.sealed_count() == 1 and [found for found, _ in other.states()] == ["r-1"]
         borders = {one_set.number: NO_BORDERS for one_set in other.promise_sets()}
@@ -101,7 +102,7 @@ def test_what_is_in_the_bucket_every_node_deletes_and_what_waits_only_its_own(on
         with pytest.raises(WrongState, match="its file is on node pbx-1"):
             other.erase_recording("r-3", LATER, "what is being written is its writer's")
     begin(one, "4", sealed=True)
-    assert one.nodes.brought("r-4", BUCKET)
+    assert one.nodes.brought("r-4", SHA, BUCKET)
     with Registry.open(replace(server, node="pbx-2", bucket="https://s3.example/others/")) as apart:
         assert apart.sealed_count() == 0
         with pytest.raises(WrongState, match=r"in https://s3.example/recordings/it's 100 %/, which pbx-2 does not use"):
@@ -110,22 +111,24 @@ def test_what_is_in_the_bucket_every_node_deletes_and_what_waits_only_its_own(on
 
 def test_a_version_made_elsewhere_waits_on_the_disk_of_who_made_it(one: Registry, server: Server) -> None:
     begin(one, "1", sealed=True)
-    one.nodes.brought("r-1", BUCKET)
+    one.nodes.brought("r-1", SHA, BUCKET)
     assert list(one.nodes.astray(BUCKET)) == []
     with Registry.open(replace(server, node="pbx-2", bucket=BUCKET)) as other:
         other.deidentify("r-1", LATER, "customer-removed", "ab" * 32, 900, "cd" * 32, None)
-        assert list(other.nodes.astray(BUCKET)) == ["r-1"] and list(one.nodes.astray(BUCKET)) == []
+        assert list(other.nodes.astray(BUCKET)) == [("r-1", "cd" * 32)] and list(one.nodes.astray(BUCKET)) == []
         with pytest.raises(WrongState, match="on node pbx-2, not on pbx-1"):
             one.mark_purging("r-1", LATER, "due")
-        assert other.nodes.brought("r-1", BUCKET) and list(other.nodes.astray(BUCKET)) == []
+        assert not other.nodes.brought("r-1", SHA, BUCKET)  # of the version before: an upload that ended too late
+        assert other.nodes.brought("r-1", "cd" * 32, BUCKET) and list(other.nodes.astray(BUCKET)) == []
 
 
 def test_a_bucket_that_is_called_otherwise_is_written_down_by_each_node(one: Registry) -> None:
     for name in ("1", "2", "3"):
         begin(one, name, sealed=True)
-    one.nodes.brought("r-1", "https://old/")
-    one.nodes.brought("r-2", "https://new/")
-    assert list(one.nodes.astray("https://new/")) == ["r-1", "r-3"]
+    one.nodes.brought("r-1", SHA, "https://old/")
+    one.nodes.brought("r-2", SHA, "https://new/")
+    assert list(one.nodes.astray("https://new/")) == [("r-1", SHA), ("r-3", SHA)]
+    assert list(one.nodes.astray("https://new/", "r-1")) == [("r-3", SHA)]
 
 
 def test_two_daemons_with_one_name_are_refused_and_the_name_is_free_when_its_holder_died(server: Server, says: Says) -> None:

@@ -1,0 +1,147 @@
+"""Several nodes, one registry on a server, one bucket: whoever purges deletes what is there; what waits on a disk is that node's."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+import pytest
+from s3_server import S3Server
+from upload_house import PURPOSE, House
+
+from asterisk_privacy.daemon.purging import make_purger
+from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.registry.address import Server
+from asterisk_privacy.registry.registry import Registry
+from asterisk_privacy.registry.rows import State
+from asterisk_privacy.store.shelf import BucketShelf, opened
+
+NOW = datetime.now(UTC)
+
+
+class Node(House):
+    @property
+    def row_places(self) -> dict[str, str | None]:
+        return {row.id: row.place for row in self.registry.recordings()}
+
+
+def node(name: str, folder: Path, s3: S3Server, bucket: str, server: Server) -> Node:
+    (folder / name).mkdir()
+    return Node(folder / name, s3, s3.reached(bucket), place=replace(server, node=name))
+
+
+@pytest.fixture
+def nodes(tmp_path: Path, s3: S3Server, server: Server) -> Iterator[tuple[Node, Node]]:
+    name = s3.bucket("versioned").place.bucket
+    one, two = (node(called, tmp_path, s3, name, server) for called in ("pbx-1", "pbx-2"))
+    yield one, two
+    one.registry.close()
+    two.registry.close()
+
+
+def test_either_purger_deletes_what_is_in_the_bucket_and_evidence_names_the_node(nodes: tuple[Node, Node]) -> None:
+    one, two = nodes
+    made = [one.record(), two.record(), two.record()]
+    for each in nodes:
+        each.uploads.look()
+    assert set(one.row_places.values()) == {one.uploads._address} and len(one.there()) == 3
+    report = make_purger(one.registry, one.vault).run(NOW, dry_run=False, override_brake=True)
+    assert sorted(report.deleted) == sorted(made) and report.clean and one.there() == []
+    report = make_purger(two.registry, two.vault).run(NOW, dry_run=False, override_brake=True)
+    assert report.plan.total == 0 and report.deleted == () and report.clean, "exactly once"
+    for row in one.registry.recordings():
+        evidence = json.loads(row.evidence or "")
+        assert row.state is State.PURGED and evidence["node"] == "pbx-1" and evidence["found"] is True
+        assert evidence["objects_and_versions_removed"] == 1 and evidence["sha256_before"] == row.sha256
+    entries = [entry for entry in one.registry.audit_entries(None) if entry.action == "recording.purged"]
+    assert sorted(entry.subject for entry in entries) == sorted(made) and one.registry.verify_audit().ok
+
+
+def test_what_waits_on_another_nodes_disk_is_that_nodes(nodes: tuple[Node, Node]) -> None:
+    """Planted: taken from elsewhere its row would say purged, and its file would still be there, to be uploaded."""
+    one, two = nodes
+    waits = two.record()
+    report = make_purger(one.registry, one.vault).run(NOW, dry_run=False, override_brake=True)
+    assert report.deleted == () and report.findings == () and two.registry.state(waits) is State.SEALED
+    assert len(two.here()) == 1
+    with pytest.raises(OperatorError, match="its file is on node pbx-2, not on pbx-1; do this there"):
+        one.registry.mark_purging(waits, NOW, "asked for")
+    two.uploads.look()
+    report = make_purger(one.registry, one.vault).run(NOW, dry_run=False, override_brake=True)
+    assert report.deleted == (waits,) and two.here() == [] and two.there() == []
+
+
+def test_a_row_says_where_its_file_is_only_once_the_disk_has_nothing_of_it(
+    nodes: tuple[Node, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = nodes
+    waits = two.record()
+    monkeypatch.setattr("asterisk_privacy.store.vault.shred_one", _refused)
+    with pytest.raises(OSError, match="the disk refuses"):
+        two.uploads.look()
+    assert len(two.there()) == 1 and len(two.here()) == 1 and two.row_places == {waits: None}
+    assert make_purger(one.registry, one.vault).run(NOW, dry_run=False, override_brake=True).deleted == ()
+    monkeypatch.undo()
+    two.uploads.look()
+    assert two.here() == [] and two.row_places == {waits: two.uploads._address}
+
+
+def _refused(*_: object) -> None:
+    raise OSError("the disk refuses")
+
+
+def test_what_a_crash_left_unsaid_is_found_at_the_start(nodes: tuple[Node, Node], server: Server) -> None:
+    """The file was brought and shredded, and then the daemon died; or it was brought by a version that wrote nothing down."""
+    one, two = nodes
+    brought, replaced, lost, waits = (two.record(data=os.urandom(100)) for _ in range(4))
+    for each in (brought, replaced):
+        two.objects.bring(each, two.vault.path(each))
+    two.vault.path(brought).unlink()
+    two.vault.path(lost).unlink()
+    two.vault.path(replaced).rename(two.vault.path(replaced).with_name(f"{replaced}.next"))  # about to take its place
+    one.uploads.look()
+    assert set(one.row_places.values()) == {None}, "of another node's recordings nobody else knows what is on its disk"
+    two.uploads.look()
+    there = two.uploads._address
+    assert two.row_places == {brought: there, replaced: None, lost: None, waits: there}
+    with psycopg.connect(server.url) as db:  # the same bucket, under the name that it had before
+        db.execute("UPDATE places SET address = 'https://old/'")
+    assert make_purger(one.registry, one.vault).run(NOW, dry_run=True).plan.total == 0
+    two.uploads._sweep_at = 0.0
+    two.uploads.look()
+    assert two.row_places == {brought: there, replaced: None, lost: None, waits: there}
+
+
+def test_the_bucket_is_compared_with_the_rows_of_all_and_a_disk_with_its_own(nodes: tuple[Node, Node]) -> None:
+    one, two = nodes
+    lost, gone, there, orphan = two.record(), two.record(), two.record(), "ab" * 16
+    two.uploads.look()
+    waits = two.record()
+    one.objects.remove(lost)
+    two.registry.mark_purging(gone, NOW, "due")
+    two.registry.mark_purged(gone, NOW, "due", "{}")
+    one.objects.probe(orphan)
+    found = {finding.recording_id: finding.kind.value for finding in make_purger(one.registry, one.vault).findings()}
+    assert found == {lost: "row-without-file", gone: "file-of-the-gone", orphan: "orphan-file"} and {waits, there} & found.keys() == set()
+
+
+def test_what_is_there_is_heard_on_any_node(nodes: tuple[Node, Node], tmp_path: Path) -> None:
+    one, two = nodes
+    brought = two.record(data=b"words of two")
+    two.uploads.look()
+    with opened(BucketShelf(tmp_path / "none", one.objects).source(brought)) as file:
+        assert file.read(100) == b"words of two"
+
+
+def test_in_a_file_too_the_row_says_where(tmp_path: Path, s3: S3Server) -> None:
+    house = House(tmp_path, s3, s3.bucket())
+    one = house.record()
+    house.uploads.look()
+    assert isinstance(house.registry, Registry) and PURPOSE.name == "p"
+    row = house.registry.recording(one)
+    assert row is not None and row.node is None and row.place == house.uploads._address
