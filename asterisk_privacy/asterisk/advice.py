@@ -22,10 +22,11 @@ OLDEST = 20
 
 @dataclass(frozen=True, slots=True)
 class Dialled:
-    """Where this recorder can be reached, each as "host:port"."""
+    """Where this recorder can be reached, each as "host:port". `told`: it says itself where the audio goes, whatever the dialplan says."""
 
     agi: str
     audio: str
+    told: bool = False
 
 
 class _System(msgspec.Struct):
@@ -55,9 +56,18 @@ async def advice(ari: Ari, dialled: Dialled) -> tuple[str, ...]:
     does not answer."""
     found = [*_too_old(await ari.request("GET", "asterisk/info", {"only": "system"}))]
     found += _missing_modules(await ari.request("GET", "asterisk/modules"))
-    found += _dialplan(await missing_contexts(ari))
-    found += await _misdialled(ari, names.AGI_VARIABLE, names.AGI_DEFAULT, dialled.agi, "answers the dialplan")
-    found += await _misdialled(ari, names.AUDIOSOCKET_VARIABLE, names.AUDIOSOCKET_DEFAULT, dialled.audio, "takes audio")
+    missing = await missing_contexts(ari)
+    found += _dialplan(missing)
+    asked = await ari.global_variable(names.AGI_VARIABLE) or names.AGI_DEFAULT
+    found += _misdialled(names.AGI_VARIABLE, asked, dialled.agi, "answers the dialplan")
+    if not dialled.told or missing:
+        to = await ari.global_variable(names.AUDIOSOCKET_VARIABLE) or names.AUDIOSOCKET_DEFAULT
+        found += _misdialled(names.AUDIOSOCKET_VARIABLE, to, dialled.audio, "takes audio")
+    if "&" in asked and not dialled.told:
+        found.append(
+            f"config.toml: {names.AGI_VARIABLE} names several recorders, and this one does not say where its audio goes; "
+            f'write [capture] advertise = "{dialled.audio}"'
+        )
     endpoints = await _endpoints(ari)
     for endpoint in endpoints[:MOST_ENDPOINTS]:
         if (await _settings(ari, endpoint)).get("direct_media") in ("true", "yes"):
@@ -89,11 +99,11 @@ def _dialplan(missing: tuple[str, ...]) -> Iterable[str]:
         )
 
 
-async def _misdialled(ari: Ari, variable: str, default: str, ours: str, does: str) -> list[str]:
-    told = await ari.global_variable(variable) or default
-    if _may_be_same(told, ours):
-        return []
-    return [f"extensions.conf: [globals] {variable} is {told}, the recorder {does} at {ours}; set {variable}={ours}"]
+def _misdialled(variable: str, told: str, ours: str, does: str) -> Iterable[str]:
+    """`told` may be several addresses with & in between, of which one is to be ours."""
+    if not any(_may_be_same(one.strip(), ours) for one in told.split("&")):
+        more = f", or one more behind it: {told}&{ours}" if "&" in told else ""
+        yield f"extensions.conf: [globals] {variable} is {told}, the recorder {does} at {ours}; set {variable}={ours}{more}"
 
 
 def _may_be_same(told: str, ours: str) -> bool:

@@ -136,13 +136,13 @@ class Ari:
         await self.request("POST", f"applications/{self.app}/subscription", {"eventSource": "channel:,bridge:"})
 
     def take_fresh_app(self, number: int) -> None:
-        """A name that hung once can hang for ever (DESIGN.md, ARI): go on under another."""
-        self.app = f"{self._base_app}-{number}"
+        """A name that hung once can hang for ever (DESIGN.md, ARI): go on under another, which no configuration can have written."""
+        self.app = f"{self._base_app}~{number}"
 
     def is_our_app(self, name: str) -> bool:
         """The configured name, or a fresh one made of it by this daemon or by one that died."""
         rest = name.removeprefix(self._base_app)
-        return rest == "" or (rest != name and rest[0] == "-" and rest[1:].isdecimal())
+        return rest == "" or (rest != name and rest[0] == "~" and rest[1:].isdecimal())
 
     async def is_taken(self) -> bool:
         """Whether another live websocket holds this application name."""
@@ -163,10 +163,11 @@ class Ari:
         await self.request("POST", f"events/user/{names.EVENT_CLOCK}-{question}", {"application": self.app})
 
     async def answer_alive(self, question: str) -> None:
-        await self.set_global_variable(names.ALIVE_VARIABLE, question)
+        for variable in (names.alive_of(self.app), names.ALIVE_VARIABLE):  # the second for who asks in an earlier version
+            await self.set_global_variable(variable, question)
 
     async def is_answered(self, question: str) -> bool:
-        return await self.global_variable(names.ALIVE_VARIABLE) == question
+        return question in [await self.global_variable(variable) for variable in (names.alive_of(self.app), names.ALIVE_VARIABLE)]
 
     async def check_access(self) -> str:
         """Asterisk's version. Raises OperatorError where only a person can help."""
@@ -275,8 +276,10 @@ class Ari:
             params["whisper"] = whisper
         await self.request("POST", f"channels/{channel}/snoop", params)
 
-    async def move_to_dialplan(self, channel: str, context: str) -> None:
-        await self.request("POST", f"channels/{channel}/continue", {"context": context, "extension": "s", "priority": "1"})
+    async def move_to_dialplan(self, channel: str, context: str, extension: str = "s", label: str | None = None) -> None:
+        """With a `label` Asterisk looks first, and answers 404 where the dialplan has none such; without one it takes the channel down."""
+        where = {"priority": "1"} if label is None else {"label": label}
+        await self.request("POST", f"channels/{channel}/continue", {"context": context, "extension": extension, **where})
 
     async def play(self, channel: str, media: str, playback_id: str) -> None:
         await self.request("POST", f"channels/{channel}/play", {"media": media, "playbackId": playback_id})

@@ -117,6 +117,7 @@ AriEvent = pbx.PbxEvent | EdgeEvent
 
 class _Dialplan(msgspec.Struct):
     context: str = ""
+    exten: str = ""
     app_name: str = ""
     app_data: str = ""
 

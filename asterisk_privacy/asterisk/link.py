@@ -88,7 +88,7 @@ class Link:
             if self._replaced:
                 raise OperatorError(
                     f"another asterisk-privacy daemon took over ARI application '{self._ari.app}' on this Asterisk: "
-                    "one Asterisk takes one daemon; stop one of the two"
+                    "each recorder needs an [asterisk] app of its own; rename it, or stop one of the two"
                 )
             pause = self._pace.backoff[min(self._tries, len(self._pace.backoff) - 1)]
             self._tries += 1
@@ -114,7 +114,7 @@ class Link:
             if not self._was_up and await self._stays_taken():
                 raise OperatorError(
                     f"ARI application '{self._ari.app}' is in use on this Asterisk by another daemon: "
-                    "one Asterisk takes one daemon; stop the other"
+                    "each recorder needs an [asterisk] app of its own; rename it, or stop the other"
                 )
         except (AriUnreachable, AriRefused) as error:
             return str(error)

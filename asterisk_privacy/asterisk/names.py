@@ -8,9 +8,13 @@ ARI_APP = "asterisk-privacy"
 
 TAP_CONTEXT = "privacy-tap"
 """Dialplan context that sends a snoop's audio to AudioSocket(); the snoop's channel id is the AudioSocket UUID."""
+TAP_TO, TAP_LABEL = "to-", "here"
+"""Its extension for a recorder that says itself where its audio goes: `to-HOST:PORT`, with a label in front by which Asterisk tells at once
+whether the include has it. The others go to extension s, and so to AUDIOSOCKET_VARIABLE."""
 
 CONTEXTS = (
-    "privacy-start", "privacy-outbound", "privacy-outbound-ask", "privacy-clear", "privacy-notice", "privacy-ask", "privacy-tap",
+    "privacy-start", "privacy-outbound", "privacy-outbound-ask", "privacy-clear", "privacy-notice", "privacy-ask", "privacy-ask-one",
+    "privacy-tap",
     "privacy-key-keep", "privacy-key-pause", "privacy-key-resume", "privacy-key-off", "privacy-key-from", "privacy-key-to",
     "privacy-key-object",
 )  # fmt: skip
@@ -41,6 +45,12 @@ def later_state(channel: str) -> str:
 
 ALIVE_VARIABLE = "PRIVACY_ALIVE"
 """Global variable in which a daemon that listens repeats what another one, that wants to start, has asked with EVENT_ALIVE."""
+
+
+def alive_of(app: str) -> str:
+    """The same where several recorders listen: each has its own, so that no other's answer takes its place."""
+    return f"{ALIVE_VARIABLE}_{hashlib.sha256(app.encode()).hexdigest()[:16]}"
+
 
 EVENT_ALIVE = "PrivacyAlive"
 EVENT_CLOCK = "PrivacyClock"

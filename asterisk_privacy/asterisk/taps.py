@@ -89,12 +89,15 @@ class StasisWaiters:
 
 
 class SnoopCapture:
-    """`failed` counts taps that could not be attached."""
+    """`failed` counts taps that could not be attached. `address`: "host:port" where Asterisk is to bring the audio; empty: where its own
+    PRIVACY_AUDIOSOCKET says."""
 
-    def __init__(self, ari: Ari, server: AudioSocketServer, waiters: StasisWaiters) -> None:
+    def __init__(self, ari: Ari, server: AudioSocketServer, waiters: StasisWaiters, address: str = "") -> None:
         self._ari = ari
         self._server = server
         self._waiters = waiters
+        self._extension = f"{names.TAP_TO}{address}" if address else ""
+        self._old_include = False  # as of the last tap: it knows of no address
         self._tasks: set[asyncio.Task[None]] = set()
         self.failed = 0
         self.attached = 0
@@ -116,16 +119,20 @@ class SnoopCapture:
         return handle
 
     async def sweep(self, channels: Iterable[Channel]) -> int:
-        """Removes taps and tones of a daemon that died. Returns how many there were."""
+        """Removes taps and tones that this recorder's dead daemon left; those of another recorder on this Asterisk stay. Returns how many
+        there were."""
+        self._old_include = False  # a reload of the dialplan may have brought another one
         orphans = [c for c in channels if c.name.startswith("Snoop/") and self._is_ours(c)]
         for orphan in orphans:
             await self._ari.hang_up(orphan.id)
         return len(orphans)
 
     def _is_ours(self, snoop: Channel) -> bool:
-        """In our dialplan, or still (a tone: always) in our ARI application, which nobody but the dead daemon served."""
+        """On its way to our address, or still (a tone: always) in our ARI application, which nobody but the dead daemon served."""
         where = snoop.dialplan
-        return where.context == names.TAP_CONTEXT or (where.app_name == "Stasis" and self._ari.is_our_app(where.app_data.partition(",")[0]))
+        if where.app_name == "Stasis":
+            return self._ari.is_our_app(where.app_data.partition(",")[0])
+        return where.context == names.TAP_CONTEXT and where.exten == (self._extension or "s")
 
     async def drained(self) -> None:
         """Waits until all that was started or is being removed is done."""
@@ -145,7 +152,7 @@ class SnoopCapture:
             async with asyncio.timeout(START_SECONDS):
                 await started
             if not handle.stopped:
-                await self._ari.move_to_dialplan(name, names.TAP_CONTEXT)
+                await self._bring(name)
             self.attached += 1
         except (AriRefused, AriUnreachable, TimeoutError) as error:
             if not handle.stopped:
@@ -157,6 +164,18 @@ class SnoopCapture:
         finally:
             self._waiters.forget(name)
             handle.made.set()
+
+    async def _bring(self, snoop: str) -> None:
+        """Into the dialplan, to our address. An include from before there were addresses brings it where it always did."""
+        if self._extension and not self._old_include:
+            try:
+                await self._ari.move_to_dialplan(snoop, names.TAP_CONTEXT, self._extension, names.TAP_LABEL)
+                return
+            except AriRefused as refused:
+                if refused.status != 404:  # no such label, or no such channel any more
+                    raise
+        await self._ari.move_to_dialplan(snoop, names.TAP_CONTEXT)
+        self._old_include = bool(self._extension)
 
     def hear(self, tap: uuid.UUID, ending: bool = False) -> None:
         self._server.hear(tap, ending)

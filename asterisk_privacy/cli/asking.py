@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from asterisk_privacy.asterisk.advice import Dialled, advice
+from asterisk_privacy.asterisk.advice import advice
 from asterisk_privacy.asterisk.ari import Ari, AriRefused, AriUnreachable
 from asterisk_privacy.daemon.ari_access import ari_access
 from asterisk_privacy.daemon.control import ask
+from asterisk_privacy.daemon.reach import dialled
 from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.errors import OperatorError
 
@@ -29,7 +30,7 @@ async def asked(config: Config) -> list[str]:
             return [*found, f"ari.conf: user {access.user} may only read, so that nothing can be recorded; set read_only = no"]
         websocket = await ari.websocket()
         try:
-            return [*found, *await advice(ari, Dialled(str(config.fastagi.listen), str(config.capture.dialled)))]
+            return [*found, *await advice(ari, dialled(config))]
         finally:
             await websocket.close()
     except (AriRefused, AriUnreachable, msgspec.DecodeError) as error:
@@ -55,7 +56,7 @@ async def _taken(ari: Ari, config: Config) -> list[str]:
     base, ours = Ari(ari_access(config), config.asterisk.app), _ours(config)
     held = sorted(name for name in names if base.is_our_app(name) and name != ours)
     return [
-        f"[asterisk] app: {name} is in use on this Asterisk by another program, and one Asterisk takes one recorder; "
+        f"[asterisk] app: {name} is in use on this Asterisk by another program, and each recorder needs a name of its own; "
         "stop the other, or write another app"
         for name in held
     ]

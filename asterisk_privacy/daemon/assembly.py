@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from time import monotonic
 
-from asterisk_privacy.asterisk.advice import Dialled
 from asterisk_privacy.asterisk.ari import Ari
 from asterisk_privacy.asterisk.audiosocket import AudioSocketServer
 from asterisk_privacy.asterisk.fastagi import FastAgiServer
@@ -35,7 +34,7 @@ from asterisk_privacy.daemon.logs import set_level
 from asterisk_privacy.daemon.old_place import refuse_half_moved
 from asterisk_privacy.daemon.old_place import warnings as left_behind
 from asterisk_privacy.daemon.parts import Ears, Service
-from asterisk_privacy.daemon.reach import plain_tcp
+from asterisk_privacy.daemon.reach import dialled, plain_tcp
 from asterisk_privacy.daemon.registry_place import home_of, keep_name
 from asterisk_privacy.daemon.reload import Reloader
 from asterisk_privacy.daemon.remembered import Reminders
@@ -80,9 +79,9 @@ async def assemble(config: Config, path: Path, stack: AsyncExitStack) -> Running
     stack.push_async_callback(ari.close)
     audio = AudioSocketServer(TapNames(load_secret(config.capture.secret_file) if config.capture.secret_file else None))
     waiters = StasisWaiters()
-    capture = SnoopCapture(ari, audio, waiters)
+    capture = SnoopCapture(ari, audio, waiters, str(config.capture.advertise or ""))
     warnings = (*plain_tcp(config), *left_behind(config))
-    ears = Ears(ari, capture, health, Dialled(str(config.fastagi.listen), str(config.capture.dialled)), warnings)
+    ears = Ears(ari, capture, health, dialled(config), warnings)
     quarantine = config.capture.quarantine_ms / 1000
     link = Link(ari, ears, quarantine)
     reminders, left_there = Reminders(number_key), CallReminders(ari)

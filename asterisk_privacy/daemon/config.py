@@ -64,6 +64,7 @@ DEFAULT_PATH = Path("/etc/asterisk-privacy/config.toml")
 SECTIONS: Mapping[str, type[Any]] = {name: kind for name, kind in get_type_hints(Config).items() if name != "book"}
 BYTES_PER_MINUTE = 2 * 8000 * 60  # customer and agents, one byte of mu-law a sample
 EVERYWHERE = ("0.0.0.0", "::")
+LONGEST_ADVERTISED = 76  # `to-` and this are the name of an extension, of which Asterisk keeps 79 characters
 COMPATIBLE = Meta(
     description="a table of purposes, each with the reason why it is compatible", examples=['{ training = "why it is compatible" }']
 )
@@ -321,6 +322,9 @@ def _absurd_addresses(config: Config) -> Iterator[tuple[str, Problem]]:
         if metrics is not None and _same_port(metrics, address):
             remedy = 'write another port, such as listen = "127.0.0.1:9464"'
             yield other, Problem("metrics.listen", f"{metrics} is taken by {other}", remedy)
+    if len(str(config.capture.advertise or "")) > LONGEST_ADVERTISED:
+        remedy = f"write one of at most {LONGEST_ADVERTISED} characters, such as the IP address"
+        yield "capture.advertise", Problem("capture.advertise", "is longer than Asterisk takes", remedy)
     if config.capture.dialled.host in EVERYWHERE:
         yield (
             "capture.listen",

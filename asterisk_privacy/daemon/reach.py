@@ -1,4 +1,5 @@
-"""Which of the configured addresses leave this machine, so that voices, numbers or a password cross the network in clear."""
+"""Where Asterisk reaches this recorder, and which of the addresses leave this machine, so that voices, numbers or a password cross the
+network in clear."""
 
 from __future__ import annotations
 
@@ -6,9 +7,14 @@ import ipaddress
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from asterisk_privacy.asterisk.advice import Dialled
 from asterisk_privacy.daemon.settings import Address, Config, Network
 
 WAY_OUT = 'use a network of its own or a tunnel (WireGuard, IPsec), a firewall, and then [asterisk] network = "private"'
+
+
+def dialled(config: Config) -> Dialled:
+    return Dialled(str(config.fastagi.listen), str(config.capture.dialled), told=config.capture.advertise is not None)
 
 
 def plain_tcp(config: Config) -> Iterator[str]:

@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Mapping
 from types import TracebackType
 
-ANSWER, CLOSE, SILENT, SLOW, STALL, LINGER = "answer", "close", "silent", "slow", "stall", "linger"
+ANSWER, CLOSE, SILENT, SLOW, STALL, LINGER, LATE = "answer", "close", "silent", "slow", "stall", "linger", "late"
 """SLOW: answers in pieces of a few bytes, done within the bound. STALL: sets all variables but the last, then says nothing more.
-LINGER: sets all, but does not end the conversation."""
+LINGER: sets all, but does not end the conversation. LATE: answers after LATE_SECONDS."""
+LATE_SECONDS = 1.0
 
 
 class ToyAgi:
@@ -56,6 +57,8 @@ class ToyAgi:
         if self.mode == SILENT:
             await reader.read()  # until Asterisk gives up
             return
+        if self.mode == LATE:
+            await asyncio.sleep(LATE_SECONDS)
         for n, (name, value) in enumerate(self.variables.items()):
             if self.mode == STALL and n == len(self.variables) - 1:
                 await reader.read()

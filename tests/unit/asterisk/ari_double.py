@@ -25,6 +25,9 @@ class ToyAri:
         self.channels: list[dict[str, object]] = []
         self.bridges: list[dict[str, object]] = []
         self.variables: dict[tuple[str, str], str | int] = {}  # a number is an HTTP status
+        self.continued: list[dict[str, str]] = []  # what channels were sent to the dialplan with
+        self.old_include = False  # the dialplan lacks the label that is asked for
+        self.gone = False  # every channel
         self.sockets: list[web.WebSocketResponse] = []
         self.apps: list[str] = []
         self.requests: list[str] = []
@@ -91,6 +94,9 @@ class ToyAri:
             self.variables["variable", request.query["variable"]] = request.query.get("value", "")
         if path.endswith("/variable") and path.startswith("channels/") and request.method == "POST":
             return web.Response(status=409)  # no channel of ours is in Stasis
+        if path.endswith("/continue"):
+            self.continued.append(dict(request.query))
+            return web.Response(status=404 if self.gone or (self.old_include and "label" in request.query) else 204)
         if request.method == "POST":
             return web.Response(status=self.subscribe_status)
         if path.startswith("applications/"):

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from asterisk_privacy.asterisk import names
-from asterisk_privacy.asterisk.advice import _dialplan, _may_be_same, _too_old
+from asterisk_privacy.asterisk.advice import _dialplan, _may_be_same, _misdialled, _too_old
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,12 @@ def test_none_of_the_contexts_or_some() -> None:
     assert "none of the recorder's contexts" in none
     (some,) = _dialplan(("privacy-tap", "privacy-key-to"))
     assert "[privacy-tap], [privacy-key-to]" in some
+
+
+def test_one_of_several_recorders_has_to_be_in_the_list() -> None:
+    both = "10.0.0.5:4573&10.0.0.6:4573"
+    assert list(_misdialled("PRIVACY_AGI", both, "10.0.0.6:4573", "answers")) == []
+    (said,) = _misdialled("PRIVACY_AGI", both, "10.0.0.7:4573", "answers")
+    assert said.endswith(f"set PRIVACY_AGI=10.0.0.7:4573, or one more behind it: {both}&10.0.0.7:4573")
+    (said,) = _misdialled("PRIVACY_AGI", "10.0.0.5:4573", "10.0.0.7:4573", "answers")
+    assert said.endswith("set PRIVACY_AGI=10.0.0.7:4573")

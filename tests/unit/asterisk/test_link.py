@@ -99,7 +99,7 @@ async def test_a_handshake_that_hangs_is_given_up_and_tried_under_a_fresh_name(t
     toy.hang_handshakes = 2
     async with running(toy) as (link, story, _):
         await until(lambda: link.up)
-        assert toy.apps == ["app", "app-1", "app-2"]
+        assert toy.apps == ["app", "app~1", "app~2"]
         assert (story.kinds, link.counts["handshake_failed"]) == (["up"], 2)
 
 

@@ -129,6 +129,7 @@ def test_every_setting_can_be_set() -> None:
         ("fastagi", 'listen = "127.0.0.1:9092"', "listen", "is taken by fastagi.listen"),
         ("fastagi", 'listen = "0.0.0.0:9092"', "listen", "is taken by fastagi.listen"),
         ("capture", 'listen = "0.0.0.0:9092"', "advertise", "Asterisk cannot dial 0.0.0.0:9092"),
+        ("capture", f'advertise = "{"a" * 72}:9092"', "advertise", "is longer than Asterisk takes"),
         ("capture", 'advertise = "[::]:9092"', "advertise", "Asterisk cannot dial"),
         ("asterisk", 'ari_url = "127.0.0.1:8088"', "ari_url", "not the address of an Asterisk"),
         ("asterisk", 'ari_url = "http://[::1"', "ari_url", "not the address of an Asterisk"),

@@ -1,0 +1,116 @@
+"""Where a tap's audio goes when several recorders share an Asterisk, and which taps one of them may take away."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from ari_double import ToyAri
+
+from asterisk_privacy.asterisk.ari import Ari, AriAccess
+from asterisk_privacy.asterisk.ari_events import Channel, _Dialplan
+from asterisk_privacy.asterisk.audiosocket import AudioSocketServer
+from asterisk_privacy.asterisk.taps import Hearing, SnoopCapture, StasisWaiters
+from asterisk_privacy.audio.frames import Leg
+
+S = {"context": "privacy-tap", "extension": "s", "priority": "1"}
+OURS = {"context": "privacy-tap", "extension": "to-10.0.0.5:9092", "label": "here"}
+
+
+class Waiters(StasisWaiters):
+    """Every channel that is made starts at once."""
+
+    def expect(self, channel: str):  # type: ignore[no-untyped-def]
+        future = super().expect(channel)
+        self.started(channel)
+        return future
+
+
+@asynccontextmanager
+async def capturing(toy: ToyAri, address: str, app: str = "asterisk-privacy") -> AsyncIterator[SnoopCapture]:
+    ari = Ari(AriAccess(toy.url, "user", "password"), app)
+    await ari.open()
+    capture = SnoopCapture(ari, AudioSocketServer(), Waiters(), address)
+    yield capture
+    await capture.drained()
+    await ari.close()
+
+
+async def attach(capture: SnoopCapture, ended: list[str]) -> None:
+    """One tap, as far as Asterisk is asked for it."""
+    tap = capture.attach(Hearing("caller", (Leg.CUSTOMER,)), lambda _leg, _at, _samples: None, lambda: ended.append("ended"))
+    await capture.drained()
+    tap.drop()
+    await capture.drained()
+
+
+@pytest.fixture
+async def toy() -> AsyncIterator[ToyAri]:
+    async with ToyAri() as toy:
+        yield toy
+
+
+async def test_without_an_address_of_its_own_the_dialplan_knows(toy: ToyAri) -> None:
+    async with capturing(toy, "") as capture:
+        await attach(capture, [])
+    assert toy.continued == [S]
+
+
+async def test_with_one_it_says_it_in_the_same_request(toy: ToyAri) -> None:
+    async with capturing(toy, "10.0.0.5:9092") as capture:
+        await attach(capture, [])
+    assert toy.continued == [OURS]
+    assert len([r for r in toy.requests if not r.startswith("DELETE")]) == 2, "an attach is two requests"
+
+
+async def test_an_older_include_is_asked_once_until_the_next_connection(toy: ToyAri) -> None:
+    toy.old_include = True
+    async with capturing(toy, "10.0.0.5:9092") as capture:
+        await attach(capture, [])
+        await attach(capture, [])
+        assert toy.continued == [OURS, S, S]
+        assert (capture.attached, capture.failed) == (2, 0)
+        toy.old_include = False
+        await capture.sweep([])
+        await attach(capture, [])
+    assert toy.continued[3:] == [OURS]
+
+
+async def test_a_channel_that_is_gone_says_nothing_of_the_include(toy: ToyAri) -> None:
+    ended: list[str] = []
+    toy.gone = True
+    async with capturing(toy, "10.0.0.5:9092") as capture:
+        await attach(capture, ended)
+        assert (capture.failed, ended) == (1, ["ended"])
+        toy.gone = False
+        await attach(capture, ended)
+    assert toy.continued == [OURS, S, OURS]
+
+
+def snoop(number: str, *, exten: str = "s", app: str = "AudioSocket", data: str = "", context: str = "privacy-tap") -> Channel:
+    return Channel(number, "Snoop/1-00000001", "Up", _Dialplan(context, exten, app, data))
+
+
+@pytest.mark.parametrize(
+    ("address", "app", "ours"),
+    [
+        ("10.0.0.5:9092", "asterisk-privacy", ["mine", "begun", "fresh"]),
+        ("10.0.0.6:9092", "asterisk-privacy-2", ["theirs", "theirs-begun"]),
+        ("", "asterisk-privacy", ["unsaid", "begun", "fresh"]),
+    ],
+)
+async def test_only_its_own_are_swept(toy: ToyAri, address: str, app: str, ours: list[str]) -> None:
+    there = [
+        snoop("mine", exten="to-10.0.0.5:9092"),
+        snoop("theirs", exten="to-10.0.0.6:9092"),
+        snoop("unsaid"),
+        snoop("begun", app="Stasis", data="asterisk-privacy", context="default"),
+        snoop("fresh", app="Stasis", data="asterisk-privacy~1,x", context="default"),
+        snoop("theirs-begun", app="Stasis", data="asterisk-privacy-2", context="default"),
+        snoop("strange", context="spy", exten="to-10.0.0.5:9092"),
+        Channel("phone", "PJSIP/agent-1", "Up", _Dialplan("privacy-tap", "to-10.0.0.5:9092", "AudioSocket", "")),
+    ]
+    async with capturing(toy, address, app) as capture:
+        assert await capture.sweep(there) == len(ours)
+    assert [r for r in toy.requests if r.startswith("DELETE")] == [f"DELETE channels/{name}" for name in ours]
