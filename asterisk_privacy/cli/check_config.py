@@ -18,7 +18,7 @@ from asterisk_privacy.cli.common import CANNOT_NOW, FINE, FOUND_SOMETHING
 from asterisk_privacy.daemon.config import DEFAULT_PATH, Config, load
 from asterisk_privacy.daemon.old_place import warnings as left_behind
 from asterisk_privacy.daemon.reach import plain_tcp
-from asterisk_privacy.daemon.registry_place import wrong_with_registry
+from asterisk_privacy.daemon.registry_place import wrong_clock, wrong_with_registry
 from asterisk_privacy.daemon.storage import wrong_with_bucket
 from asterisk_privacy.daemon.tenants import warnings as tenants_warnings
 from asterisk_privacy.errors import ConfigError, OperatorError
@@ -61,7 +61,7 @@ def check_config(path: Path, ask: bool, as_json: bool) -> None:
 
     \b
     Exit codes: 0 the file can be used; 2 it cannot be used;
-    with --ask 1 Asterisk or the bucket needs a change, 3 one of them, or the registry's server, cannot be asked.
+    with --ask 1 Asterisk, the bucket or the clock needs a change, 3 one of them, or the registry's server, cannot be asked.
     """
     try:
         config = load(path)
@@ -75,7 +75,8 @@ def check_config(path: Path, ask: bool, as_json: bool) -> None:
     found, cannot = _ask(config) if ask else ([], "")
     bucket, no_bucket = _ask_bucket(config) if ask else ([], "")
     no_registry = wrong_with_registry(config) if ask else ""
-    for line in (*warnings, *found, *bucket):
+    clock = wrong_clock(config) if ask and not no_registry else []
+    for line in (*warnings, *found, *bucket, *clock):
         click.echo(f"Warning: {line}", err=True)
     if as_json:
         result: dict[str, object] = {"config": str(path), "problems": [], "warnings": warnings, "profiles": _profiles(config)}
@@ -84,7 +85,7 @@ def check_config(path: Path, ask: bool, as_json: bool) -> None:
         if ask and config.s3.bucket:
             result["bucket"] = {"error": no_bucket} if no_bucket else {"warnings": bucket}
         if ask and config.registry.url:
-            result["registry"] = {"error": no_registry} if no_registry else {}
+            result["registry"] = {"error": no_registry} if no_registry else {"warnings": clock}
         click.echo(json.dumps(result, indent=2))
     else:
         _print_table(config, path)
@@ -98,7 +99,7 @@ def check_config(path: Path, ask: bool, as_json: bool) -> None:
         sys.exit(CANNOT_NOW)
     if ask and not found and not as_json:
         click.echo("Asterisk was asked: nothing hides from the recorder.")
-    sys.exit(FOUND_SOMETHING if found or bucket else FINE)
+    sys.exit(FOUND_SOMETHING if found or bucket or clock else FINE)
 
 
 def _ask_bucket(config: Config) -> tuple[list[str], str]:

@@ -49,6 +49,12 @@ def _faults(report: Report) -> Iterator[tuple[int, str]]:
         yield 1, f"{late} requests of persons overdue"
     if part(report, "config").get("refused"):
         yield 1, "the configuration has mistakes, an older one holds"
+    nodes = part(report, "nodes")
+    silent = nodes.get("silent")
+    if isinstance(silent, list) and silent:
+        yield 1, f"nodes silent: {' '.join(map(str, silent))}"
+    if off := part(nodes, "clock").get("off"):
+        yield 1, str(off)
     alarms = part(report, "alarms")
     if alarms:
         yield 1, "alarms since the start: " + " ".join(f"{name} {count}" for name, count in alarms.items())

@@ -75,7 +75,7 @@ def purge(
         raise click.UsageError("this deletes recordings that are not due yet; add --dry-run to look, or --yes to delete them")
     with configured(config) as (settings, registry):
         vault = vault_of(settings)
-        night = run_night(registry, vault, settings, at or real_now, dry_run, override_brake, explain)
+        night = run_night(registry, vault, settings, at or real_now, dry_run, override_brake, explain, by_the_clock=at is None)
     report = night.purge
     told = report.plan.items if explain else report.plan.deletions
     listed = tuple(dataclasses.replace(planned, language=language or settings.office.language) for planned in told)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from asterisk_privacy.cli.common import actor, config_option, operator_errors
-from asterisk_privacy.daemon.config import load
+from asterisk_privacy.cli.common import FOUND_SOMETHING, actor, config_option, json_option, operator_errors, print_json
+from asterisk_privacy.cli.nodes_table import off, print_nodes
+from asterisk_privacy.daemon.config import Config, load
+from asterisk_privacy.daemon.neighbours import as_report
 from asterisk_privacy.daemon.registry_place import home_of
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.address import Server
 from asterisk_privacy.registry.grants import Role, grants
+from asterisk_privacy.registry.nodes import NodeState
 from asterisk_privacy.registry.registry import Registry
 
 
@@ -47,6 +51,42 @@ def upgrade(config: Path, backed_up: bool) -> None:
         raise OperatorError(f"registry {place}: is a file; the daemon upgrades it at its next start, and makes a copy before")
     with Registry.open(replace(place, backed_up=backed_up), actor=actor()) as opened:
         click.echo(f"{opened.where}: its tables are those of this version")
+
+
+@registry.command("nodes")
+@config_option
+@json_option
+@operator_errors
+def nodes(config: Path, as_json: bool) -> None:
+    """All nodes of this registry, as each last told of itself: without a daemon here.
+
+    Each daemon tells every half minute. One that has told nothing for two minutes is silent; one that was stopped in order is not.
+
+    \b
+    Example:
+      asterisk-privacy registry nodes
+
+    \b
+    Exit codes: 0 fine, 1 a node is silent, or its clock is more than a minute off, 2 configuration, 3 cannot work now.
+    """
+    with on_server(load(config)) as opened:
+        found = [as_report(row) for row in opened.nodes.all()]
+    if as_json:
+        print_json(found)
+    else:
+        print_nodes(found)
+    if any(node["state"] == NodeState.SILENT or (node["state"] == NodeState.UP and off(node)) for node in found):
+        sys.exit(FOUND_SOMETHING)
+
+
+def on_server(config: Config, node: str | None = None) -> Registry:
+    """Open, as `node` if one is given. OperatorError for a registry that is a file."""
+    place = home_of(config)
+    if not isinstance(place, Server):
+        raise OperatorError(
+            f"registry {place}: is a file of this machine and has no nodes; several share one on PostgreSQL, see [registry] url"
+        )
+    return Registry.open(place if node is None else replace(place, node=node), actor=actor(), create=False)
 
 
 @registry.command("grant")

@@ -17,6 +17,7 @@ from asterisk_privacy.cli import nagios
 from asterisk_privacy.cli.common import config_option, local, operator_errors
 from asterisk_privacy.cli.control_socket import control_socket
 from asterisk_privacy.cli.nagios import number, part
+from asterisk_privacy.cli.nodes_table import print_nodes
 from asterisk_privacy.daemon.control import Report, ask
 from asterisk_privacy.errors import ConfigError, OperatorError
 
@@ -36,9 +37,10 @@ def status(config: Path, as_json: bool, as_plugin: bool) -> None:
     \b
     Exit codes:
       0 connected, no alarm since the start, nothing overdue
-      1 not connected, alarms, a refused configuration, an overdue request or deletion
+      1 not connected, alarms, a refused configuration, an overdue request or deletion, a silent node, a clock that is off
       3 no daemon answers
-    With --nagios: 0 OK, 1 WARNING (alarms, requests), 2 CRITICAL (no daemon, no Asterisk, disk full, deletions overdue), 3 UNKNOWN.
+    With --nagios: 0 OK, 1 WARNING (alarms, requests, nodes, clock), 2 CRITICAL (no daemon, no Asterisk, disk full, deletions overdue),
+    3 UNKNOWN.
     """
     if as_plugin:
         found = _as_plugin(config)
@@ -55,6 +57,8 @@ def status(config: Path, as_json: bool, as_plugin: bool) -> None:
         or number(report, "purge", "overdue")
         or part(report, "config").get("refused")
         or not part(report, "ari").get("connected")
+        or part(report, "nodes").get("silent")
+        or part(part(report, "nodes"), "clock").get("off")
     )
     sys.exit(1 if wrong else 0)
 
@@ -78,6 +82,20 @@ def _print(report: Report) -> None:
     for name, words in _rows(report):
         table.add_row(name, words)
     console.print(table)
+    nodes = part(report, "nodes")
+    if nodes:
+        _print_nodes(nodes)
+
+
+def _print_nodes(nodes: dict[str, object]) -> None:
+    off = part(nodes, "clock").get("off")
+    if off:
+        click.echo(f"Clock: {off}")
+    rows = nodes.get("all")
+    if isinstance(rows, list):
+        print_nodes(rows)
+    else:
+        click.echo(f"Nodes: {nodes.get('error')}")
 
 
 def _rows(report: Report) -> Iterator[tuple[str, str]]:

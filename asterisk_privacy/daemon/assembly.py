@@ -31,6 +31,7 @@ from asterisk_privacy.daemon.errands import answers
 from asterisk_privacy.daemon.health import Alarm, Health
 from asterisk_privacy.daemon.ledger import Ledger
 from asterisk_privacy.daemon.logs import set_level
+from asterisk_privacy.daemon.neighbours import Neighbourhood, Now
 from asterisk_privacy.daemon.old_place import refuse_half_moved
 from asterisk_privacy.daemon.old_place import warnings as left_behind
 from asterisk_privacy.daemon.parts import Ears, Service
@@ -47,6 +48,7 @@ from asterisk_privacy.daemon.supervisor import Supervisor
 from asterisk_privacy.daemon.tenants import sealing_of
 from asterisk_privacy.daemon.uploads import Uploads
 from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.registry.address import Server
 from asterisk_privacy.registry.numbers import load_key
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.store.sealing import Sealing
@@ -134,7 +136,26 @@ async def assemble(config: Config, path: Path, stack: AsyncExitStack) -> Running
         service.config, service.sealing = new, to
 
     reloader = Reloader(path, config, sealing, health, follow)
-    return await _answer_people(Running(service, agi, audio, memory, purging, reloader, uploads), stack)
+    neighbours = await _neighbours(config, ledger, service, purging, uploads, stack)
+    return await _answer_people(Running(service, agi, audio, memory, purging, reloader, uploads, neighbours), stack)
+
+
+async def _neighbours(
+    config: Config, ledger: Ledger, service: Service, purging: PurgeSchedule, uploads: Uploads | None, stack: AsyncExitStack
+) -> Neighbourhood | None:
+    """Where several nodes share the registry."""
+    place = home_of(config)
+    if not isinstance(place, Server):
+        return None
+
+    def now() -> Now:
+        waiting = 0 if uploads is None else uploads.waiting.count
+        return Now(len(service.supervisor.runners), purging.last, waiting, sum(service.health.alarms.values()))
+
+    neighbours = Neighbourhood(ledger, service.health, place.node, place.where, now)
+    await neighbours.start()
+    stack.push_async_callback(neighbours.stop)
+    return neighbours
 
 
 def _uploads(config: Config, vault: Vault, health: Health, stack: AsyncExitStack) -> Uploads | None:

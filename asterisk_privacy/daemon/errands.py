@@ -18,7 +18,8 @@ log = logging.getLogger(__name__)
 def answers(running: Running) -> Mapping[str, Answer]:
     async def status(_rest: str) -> Report:
         disk = await asyncio.to_thread(disk_of, running.service.config.store.directory)
-        return status_report(running, disk)
+        report = status_report(running, disk)
+        return report if running.neighbours is None else {**report, "nodes": await running.neighbours.report()}
 
     async def reload(_rest: str) -> Report:
         return dataclasses.asdict(await running.reloader.reload())

@@ -37,6 +37,8 @@ class Alarm(StrEnum):
     OUT_OF_SIGHT = "out_of_sight"  # a call is in a bridge of another ARI application, of whose holds nobody tells
     SILENT_HOLD = "silent_hold"  # a phone holds without telling the PBX; the agent may hear a held caller (R15)
     UPLOADS_LATE = "uploads_late"  # recordings wait for the bucket for longer than [s3] waiting_minutes
+    NODE_SILENT = "node_silent"  # another node of this registry has told nothing of itself for minutes
+    CLOCK_OFF = "clock_off"  # over a minute from the registry's server; a clock that is ahead deletes nothing
     CONFIG_REFUSED = "config_refused"  # a changed configuration has mistakes; the one before it still holds
     INTERNAL = "internal"  # a mistake of ours; all gates were shut until the state was read again
 

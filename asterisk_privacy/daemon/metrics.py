@@ -47,6 +47,7 @@ class _Snapshot(Collector):
         yield from _audio(self._running)
         yield from _recordings(self._running)
         yield from _uploads(self._running)
+        yield from _nodes(self._running)
         yield from _forgetting(self._running)
         yield from _configuration(self._running)
         yield gauge("disk_free_bytes", "Room on the recordings' disk; below 64 MiB no new call is announced.", self._disk.free)
@@ -134,6 +135,22 @@ def _uploads(running: Running) -> Iterator[Metric]:
     yield gauge("uploads_oldest_seconds", "For how long the oldest of them has waited.", age)
     yield counter("uploads", "Recordings that were brought to the bucket and read back.", running.uploads.uploaded)
     yield counter("upload_failures", "Attempts that failed; each is made again.", running.uploads.failures)
+
+
+def _nodes(running: Running) -> Iterator[Metric]:
+    """Nothing where the registry is a file of this machine. Names of nodes are the administrator's."""
+    heard = None if running.neighbours is None else running.neighbours.heard
+    if running.neighbours is None or heard is None:
+        return
+    states = GaugeMetricFamily(PREFIX + "nodes", "Nodes that share the registry, as the server last told.", labels=["state"])
+    for state, count in heard.counts.items():
+        states.add_metric([state.value], count)
+    yield states
+    silent = GaugeMetricFamily(PREFIX + "node_silent_seconds", "For how long a node has told nothing of itself.", labels=["node"])
+    for row in running.neighbours.silent:
+        silent.add_metric([row.name], row.silent.total_seconds())
+    yield silent
+    yield gauge("clock_ahead_seconds", "Of the registry server's clock; negative: behind.", heard.difference.ahead.total_seconds())
 
 
 def _forgetting(running: Running) -> Iterator[Metric]:

@@ -9,6 +9,7 @@ from asterisk_privacy.daemon.deidentifying import settle_versions
 from asterisk_privacy.daemon.purging import Rules, make_purger
 from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.registry.expiry import Expired
+from asterisk_privacy.registry.passing import ClockAhead
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.retention.purger import PurgeReport
 from asterisk_privacy.store.vault import Vault
@@ -21,9 +22,19 @@ class Night:
 
 
 def run_night(
-    registry: Registry, vault: Vault, config: Config, now: datetime, dry_run: bool, override_brake: bool = False, explain: bool = False
+    registry: Registry,
+    vault: Vault,
+    config: Config,
+    now: datetime,
+    dry_run: bool,
+    override_brake: bool = False,
+    explain: bool = False,
+    by_the_clock: bool = True,
 ) -> Night:
-    """OperatorError as the purger's. When its brake holds, rows stay too: the clock or the policy may be wrong."""
+    """OperatorError as the purger's. When its brake holds, rows stay too: the clock or the policy may be wrong. `by_the_clock`: `now` is
+    this node's; where that is ahead of the server's by more than a minute, nothing is planned (ClockAhead)."""
+    if by_the_clock:
+        refuse_ahead(registry)
     if not dry_run:
         with registry.only_one():
             settle_versions(registry, vault)
@@ -31,3 +42,10 @@ def run_night(
     if purge.brake is not None:
         return Night(purge, Expired())
     return Night(purge, registry.would_expire(now, config.book.rows) if dry_run else registry.expire(now, config.book.rows))
+
+
+def refuse_ahead(registry: Registry) -> None:
+    """A clock that is ahead deletes early, and what is deleted does not come back; one that is behind deletes late, and that is seen."""
+    difference = registry.nodes.difference()
+    if difference is not None and difference.early:
+        raise ClockAhead(f"purge of {registry.where}: nothing was planned or deleted, since {difference.in_words('the registry')}")

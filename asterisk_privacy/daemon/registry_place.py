@@ -43,6 +43,17 @@ def wrong_with_registry(config: Config) -> str:
     return ""
 
 
+def wrong_clock(config: Config) -> list[str]:
+    """Where there is a server that answers: in a sentence, if this node's clock is more than a minute off."""
+    place = home_of(config)
+    if not isinstance(place, Server):
+        return []
+    with suppress(OperatorError), Registry.open(place, actor="check-config", create=False) as registry:
+        difference = registry.nodes.difference()
+        return [f"[registry] url: {difference.in_words(place.where)}"] if difference is not None and difference.too_far else []
+    return []
+
+
 def keep_name(config: Config) -> None:
     """A node that is called otherwise today would take its own rows for another's: nobody would settle or delete them. So the name stands
     in a file beside the recordings. OperatorError: it was another."""

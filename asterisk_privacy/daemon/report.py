@@ -17,6 +17,7 @@ from asterisk_privacy.asterisk.fastagi import FastAgiServer
 from asterisk_privacy.audio.ring import RingMemory
 from asterisk_privacy.daemon.control import Report
 from asterisk_privacy.daemon.logs import current_level
+from asterisk_privacy.daemon.neighbours import Neighbourhood
 from asterisk_privacy.daemon.schedule import PurgeSchedule
 from asterisk_privacy.daemon.uploads import Uploads
 
@@ -36,6 +37,7 @@ class Running:
     purging: PurgeSchedule
     reloader: Reloader
     uploads: Uploads | None = None  # None: recordings stay on this machine
+    neighbours: Neighbourhood | None = None  # None: the registry is a file of this machine
 
 
 @dataclass(frozen=True, slots=True)

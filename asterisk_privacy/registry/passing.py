@@ -22,6 +22,10 @@ class TurnTaken(Passing):
     """Another node's purger runs."""
 
 
+class ClockAhead(Passing):
+    """By this node's clock things would be due that are not yet."""
+
+
 class InDoubt(Passing):
     """The connection was lost while the server was to take a change: whether it has is for `Registry.was_taken`."""
 
