@@ -1,5 +1,5 @@
 #!/bin/bash
-# dist/asterisk-privacy_VERSION_ARCH.deb, built for the Debian that this runs on, and looked at by lintian. `make deb` calls it.
+# dist/asterisk-privacy_VERSION_ARCH.deb, and the extras beside it, built for the Debian that this runs on, and looked at by lintian. `make deb` calls it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -38,8 +38,14 @@ CHANGELOG
 echo "== build (downloads the pinned libraries; a minute or two)"
 (cd "$source" && dpkg-buildpackage --build=binary --no-sign >"$work/log" 2>&1) || { tail -40 "$work/log" >&2; exit 1; }
 mkdir -p dist
-cp "$work"/asterisk-privacy_*.deb dist/
-package=$(ls -t dist/asterisk-privacy_*.deb | head -1)
+packages=()
+for built in "$work"/asterisk-privacy*_"$version"_*.deb; do
+    case $built in *-dbgsym_*) continue ;; esac
+    cp "$built" dist/
+    packages+=("dist/$(basename "$built")")
+done
 echo "== lintian"
-lintian --fail-on error --tag-display-limit 5 "$package"
-echo "== $package, $(du -h "$package" | cut -f1)"
+lintian --fail-on error --tag-display-limit 5 "${packages[@]}"
+for package in "${packages[@]}"; do
+    echo "== $package, $(du -h "$package" | cut -f1)"
+done

@@ -20,6 +20,7 @@ else
 fi
 mount -t proc proc "$root/proc"
 cp "$package" "$root/tmp/package.deb"
+for extra in postgres s3; do cp "$(ls -t dist/asterisk-privacy-"$extra"_*.deb | head -1)" "$root/tmp/asterisk-privacy-$extra.deb"; done
 # the same with a higher version, for the upgrade
 mkdir "$root/tmp/again" && dpkg-deb -R "$package" "$root/tmp/again"
 sed -i 's/^Version: .*/&+again/' "$root/tmp/again/DEBIAN/control"
@@ -46,6 +47,30 @@ for name in extensions features ari http pjsip; do echo "[general]" > "$root/etc
 must "setup finds what was shipped" inside asterisk-privacy setup --yes
 must "and takes it out again" inside asterisk-privacy setup --undo --yes
 must "keys are made" inside asterisk-privacy keys generate-number-key /etc/asterisk-privacy/number.key
+
+echo "== libraries for several PBXs"
+compiled() { find "$root/usr/lib/asterisk-privacy" -name '*.pyc' | wc -l; }
+own=$(compiled)
+inside sh -c 'cp /etc/asterisk-privacy/config.toml /tmp/config.toml'
+say_url() { sed -i '/^\[registry\]/a url = "postgresql://recorder@127.0.0.1:1/calls?connect_timeout=1"\nnode = "pbx-1"' "$root/etc/asterisk-privacy/config.toml"; }
+say_bucket() { sed -i '/^\[s3\]/a bucket = "recordings"\nendpoint = "http://127.0.0.1:1"' "$root/etc/asterisk-privacy/config.toml"; }
+says() { # what is said by the rest of the words, once spaces and lines are one
+    { inside env AWS_ACCESS_KEY_ID=x AWS_SECRET_ACCESS_KEY=x asterisk-privacy "${@:2}" 2>&1 || true; } | tr -s ' \n' ' ' | grep "$1"
+}
+say_url
+must "without psycopg it is said which package has it" says "needs the library psycopg.*asterisk-privacy-postgres" recordings list
+say_bucket
+must "without botocore as well" says "needs the library botocore.*asterisk-privacy-s3" check-config --ask
+inside dpkg -i /tmp/asterisk-privacy-postgres.deb /tmp/asterisk-privacy-s3.deb | tail -2
+must "with them the server is asked" says "registry postgresql://.*127.0.0.1:1" recordings list
+must_not "and no library is missing" says "needs the library" recordings list
+must "the bucket is asked, too" says "127.0.0.1:1/" check-config --ask
+must_not "and nothing is missing for that" says "needs the library" check-config --ask
+must "they are compiled once, too" test "$(compiled)" -gt "$own"
+inside dpkg -r asterisk-privacy-postgres asterisk-privacy-s3 | tail -2
+must "taken out, they leave what was there" test "$(compiled)" = "$own"
+must "and nothing of their own" sh -c "! find '$root/usr/lib/asterisk-privacy' | grep -q 'psycopg\|botocore'"
+inside cp /tmp/config.toml /etc/asterisk-privacy/config.toml
 
 echo "== upgrade"
 echo "# mine" >> "$root/etc/asterisk-privacy/config.toml"

@@ -70,7 +70,9 @@ def migrate(from_registry: Path | None, from_store: Path | None, dry_run: bool, 
     try:
         import psycopg  # noqa: F401, PLC0415  # an extra; who has a file needs none
     except ImportError as error:
-        raise OperatorError(f"needs the library psycopg ({error}); pip install 'asterisk-privacy[postgres]'") from error
+        raise OperatorError(
+            f"needs the library psycopg ({error}); apt install asterisk-privacy-postgres, or pip install 'asterisk-privacy[postgres]'"
+        ) from error
     from asterisk_privacy.daemon import moving, removing_old  # noqa: PLC0415
 
     old = _old(settings, from_registry, from_store)

@@ -68,6 +68,8 @@ def bucket_of(settings: S3, environ: Mapping[str, str] = os.environ) -> Bucket |
     try:
         from asterisk_privacy.store.bucket import Bucket, BucketPlace  # noqa: PLC0415 - botocore is an extra
     except ImportError:
-        raise OperatorError("[s3] bucket: needs the library botocore; install asterisk-privacy with its extra [s3]") from None
+        raise OperatorError(
+            "[s3] bucket: needs the library botocore; apt install asterisk-privacy-s3, or pip install 'asterisk-privacy[s3]'"
+        ) from None
     place = BucketPlace(settings.bucket, settings.endpoint, settings.region, settings.prefix, settings.path_style, settings.ca_file)
     return Bucket(place, bucket_keys.load(settings.access_key, environ))

@@ -24,7 +24,8 @@ def open_engine(
         from asterisk_privacy.registry.server import RegistryServer  # noqa: PLC0415  # who has a file needs no psycopg
     except ImportError as error:
         raise OperatorError(
-            f"registry {place.where}: needs the library psycopg, which is not there ({error}); pip install 'asterisk-privacy[postgres]'"
+            f"registry {place.where}: needs the library psycopg, which is not there ({error}); apt install asterisk-privacy-postgres, or "
+            "pip install 'asterisk-privacy[postgres]'"
         ) from error
     server = RegistryServer(place, actor, clock, busy_seconds, answer_seconds)
     server.connect()
