@@ -12,6 +12,7 @@ from asterisk_privacy.cli.common import FOUND_SOMETHING, config_option, configur
 from asterisk_privacy.cli.tables import print_table
 from asterisk_privacy.daemon.vouching import sign_trail
 from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.registry.chains import called
 from asterisk_privacy.registry.checkpoint import read_file
 from asterisk_privacy.registry.rows import AuditReport
 from asterisk_privacy.registry.signing import Verifier
@@ -20,7 +21,7 @@ from asterisk_privacy.registry.verify import Copy
 
 @click.group("audit")
 def audit() -> None:
-    """The audit trail: every change, listen and deletion, in a chain of hashes."""
+    """The audit trail: every change, listen and deletion, in a chain of hashes; where nodes share a registry, each has its own."""
 
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -33,7 +34,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @json_option
 @operator_errors
 def verify(files: tuple[Path, ...], public_key: Path | None, config: Path, as_json: bool) -> None:
-    """Check the whole chain, and the checkpoints signed over it: nothing changed, removed, inserted, moved or cut off.
+    """Check every chain whole, and the checkpoints signed over it: nothing changed, removed, inserted, moved or cut off, no chain gone.
 
     Who can write all of this machine can forge the chain, the checkpoints here and the public key. Therefore keep the public key and
     copies of the checkpoints elsewhere (the file [registry] checkpoints, or the journal's lines), and name them: then a cut or
@@ -56,6 +57,9 @@ def verify(files: tuple[Path, ...], public_key: Path | None, config: Path, as_js
         click.echo(f"{'sound' if report.ok else 'NOT SOUND'}: {report.why}")
         for fault in report.faults[1:]:
             click.echo(f"and: {fault}")
+        if len(report.chains) > 1:
+            rows = [(called(c.chain), str(c.entries), "" if c.ok else "NOT SOUND", c.head) for c in report.chains]
+            print_table(("", "entries", "", "head"), rows)
         click.echo(_about_checkpoints(report, keys is not None))
     if not report.ok:
         sys.exit(FOUND_SOMETHING)
@@ -69,6 +73,8 @@ def checkpoint(config: Path, as_json: bool) -> None:
     """Sign the trail as it stands, now. The recorder does so each night.
 
     The checkpoint goes to the registry and to the end of the file [registry] checkpoints. A trail that is not sound is not signed.
+    Where nodes share a registry one checkpoint vouches for the chains of all, as its entry in the first chain tells; what it says of
+    other nodes may be up to twelve hours old, if their own have named them since.
 
     \b
     Example:
@@ -117,7 +123,8 @@ def _about_checkpoints(report: AuditReport, checked: bool) -> str:
             "see: asterisk-privacy keys generate-checkpoint-key --help"
         )
     signed = f"signed by key {last.key}" if checked else "SIGNATURES NOT CHECKED: no public key here, name it with --public-key"
-    return f"last checkpoint: {last.number} at {last.at}, {last.entries} entries; {max(0, report.entries - last.entries)} since; {signed}"
+    counted = last.entries if len(report.chains) < 2 else report.entries - report.since
+    return f"last checkpoint: {last.number} at {last.at}, {counted} entries; {report.since} since; {signed}"
 
 
 def _as_json(report: AuditReport, checked: bool) -> dict[str, object]:
@@ -125,10 +132,13 @@ def _as_json(report: AuditReport, checked: bool) -> dict[str, object]:
         "entries": report.entries,
         "ok": report.ok,
         "first_bad": report.first_bad,
+        "first_bad_chain": report.first_bad_chain,
         "why": report.why,
         "faults": list(report.faults),
         "checkpoints": report.checkpoints,
         "last_checkpoint": None if report.last_checkpoint is None else asdict(report.last_checkpoint),
+        "since": report.since,
+        "chains": [asdict(chain) for chain in report.chains],
         "signatures_checked": checked and report.last_checkpoint is not None,
     }
 
@@ -140,16 +150,22 @@ def _as_json(report: AuditReport, checked: bool) -> dict[str, object]:
 @json_option
 @operator_errors
 def list_(config: Path, limit: int, subject: str | None, as_json: bool) -> None:
-    """The newest entries, the newest last."""
+    """The newest entries, the newest last. Where nodes share a registry each counts its own, and they are put together by their clocks."""
     with configured(config) as (_, registry):
         entries = registry.audit_entries(limit, subject)[::-1]
     if as_json:
         print_json(
             [
-                {"seq": e.seq, "at": iso(e.at), "actor": e.actor, "action": e.action, "subject": e.subject, "detail": dict(e.detail)}
+                {"chain": e.chain, "seq": e.seq, "at": iso(e.at), "actor": e.actor, "action": e.action, "subject": e.subject}
+                | {"detail": dict(e.detail)}
                 for e in entries
             ]
         )
         return
-    rows = [(str(e.seq), local(e.at), e.actor, e.action, e.subject, ", ".join(f"{k}={v}" for k, v in e.detail.items())) for e in entries]
-    print_table(("", "at", "who", "what", "of", "details"), rows)
+    rows = [
+        (e.chain or "(first)", str(e.seq), local(e.at), e.actor, e.action, e.subject, ", ".join(f"{k}={v}" for k, v in e.detail.items()))
+        for e in entries
+    ]
+    columns = ("chain", "", "at", "who", "what", "of", "details")
+    shown = slice(None if any(e.chain for e in entries) else 1, None)
+    print_table(columns[shown], [row[shown] for row in rows])

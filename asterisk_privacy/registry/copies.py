@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from peewee import Database
 
+from asterisk_privacy.registry.chains import entry_called
 from asterisk_privacy.registry.clock import from_ms
 from asterisk_privacy.registry.engine import Engine, sql
 from asterisk_privacy.registry.moved import old_copies
@@ -25,10 +26,10 @@ def told_in(evidence: str, copies: Sequence[str], node: str | None) -> str:
 def of(engine: Engine, db: Database, recording_id: str) -> list[str]:
     """One line each. Backups of the disk are not known here: how long those live is written in your own backup plan."""
     marks = ", ".join("?" * len(LEAVING))
-    query = f"SELECT seq, at, actor, action, detail FROM audit WHERE subject = ? AND action IN ({marks}) ORDER BY seq"
+    query = f"SELECT chain, seq, at, actor, action, detail FROM audit WHERE subject = ? AND action IN ({marks}) ORDER BY at, chain, seq"
     found = [
-        f"{action.partition('.')[2]}{_to(detail)} by {actor} on {from_ms(at):%Y-%m-%d} (audit entry {seq})"
-        for seq, at, actor, action, detail in sql(db, query, (recording_id, *LEAVING))
+        f"{action.partition('.')[2]}{_to(detail)} by {actor} on {from_ms(at):%Y-%m-%d} (audit entry {entry_called(chain, seq)})"
+        for chain, seq, at, actor, action, detail in sql(db, query, (recording_id, *LEAVING))
     ]
     for (begun,) in sql(db, "SELECT recorded_at FROM recordings WHERE id = ?", (recording_id,)).fetchall():
         found += old_copies(db, from_ms(begun))

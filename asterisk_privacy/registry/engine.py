@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Any, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 from peewee import Database
 
@@ -42,6 +42,29 @@ def sql(db: Database, statement: str, values: Sequence[object] = ()) -> Cursor:
     return cast("Callable[[str, Sequence[object]], Cursor]", db.execute_sql)(statement, values)
 
 
+class Head(NamedTuple):
+    """Of an audit chain: how many entries it has, and the hash of the last."""
+
+    entries: int
+    hash: str
+
+
+class Entry(NamedTuple):
+    """Of an audit chain, as it is stored. `at` in ms."""
+
+    seq: int
+    at: int
+    actor: str
+    action: str
+    subject: str
+    detail: str
+    prev: str
+    hash: str
+
+
+AUDIT_COLUMNS = "chain, seq, at, actor, action, subject, detail, prev, hash"
+
+
 class Engine(ABC):
     """`actor` stands in the audit rows of whoever uses this object; `clock` times them.
 
@@ -59,13 +82,25 @@ class Engine(ABC):
         self.clock = clock
         self.node = node
         self.bucket = bucket
+        self.chain = node or ""  # of the audit trail, in which this object writes
+        self.heads: dict[str, Head] = {}  # of chains, where they are known within a transaction without asking
 
     @abstractmethod
     def close(self) -> None: ...
 
+    # Which changes go side by side is decided by these two, and nowhere else.
+
     @abstractmethod
     def change(self) -> AbstractContextManager[Database]:
-        """A write transaction, all or nothing. It takes the write lock first, so that waiting for it is bounded and never a deadlock."""
+        """A write transaction, all or nothing: the only one there is meanwhile. It takes the write lock first, so that waiting for it is
+        bounded and never a deadlock. For all that looks at what other nodes write (a quota, a campaign's count, a hold, a case), and
+        for all that they must not miss."""
+
+    def change_own(self) -> AbstractContextManager[Database]:
+        """A write transaction of a call in progress: it touches only rows that this node began, and its own audit chain. Other nodes
+        have theirs at the same time, one of `change` never. What it reads of others' rows can be changed by `change` only: so no
+        count over several nodes belongs in here. In a file it is the same as `change`."""
+        return self.change()
 
     def aside(self) -> AbstractContextManager[Database]:
         """A write transaction for what neither the audit trail nor another writer depends on; a server need not keep them in line."""
@@ -82,6 +117,11 @@ class Engine(ABC):
     @abstractmethod
     def stream(self, statement: str, values: Sequence[object] = ()) -> Iterator[Any]:
         """Rows one by one, within a transaction: there may be millions."""
+
+    def enter(self, db: Database, chain: str, entry: Entry) -> None:
+        """Adds an entry to the end of an audit chain, and moves its head there."""
+        sql(db, f"INSERT INTO audit ({AUDIT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (chain, *entry))
+        sql(db, "UPDATE audit_head SET entries = ?, hash = ? WHERE chain = ?", (entry.seq, entry.hash, chain))
 
     @abstractmethod
     def fold(self) -> None:

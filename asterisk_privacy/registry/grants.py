@@ -7,9 +7,10 @@ from enum import StrEnum
 
 # Tables (with columns, where not all) that each may add to, change and delete from. Everybody reads all.
 _ADDS = {
-    "recorder": "calls consents recordings recording_purposes promise_sets quota_counts quota_places campaign_calls nodes places audit",
-    "purger": "purges checkpoints audit",
-    "reviewer": "milestones cases case_links case_events legal_holds lessons restrictions requests campaigns promise_sets audit",
+    "recorder": "calls consents recordings recording_purposes promise_sets quota_counts quota_places campaign_calls nodes places audit "
+    "audit_head",
+    "purger": "purges checkpoints audit audit_head",
+    "reviewer": "milestones cases case_links case_events legal_holds lessons restrictions requests campaigns promise_sets audit audit_head",
 }
 _CHANGES = {
     "recorder": "calls recordings recording_purposes(withdrawn_at,withdrawn_why) quota_counts quota_places campaigns(taken) nodes "

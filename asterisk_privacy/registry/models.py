@@ -115,13 +115,14 @@ class AuditEntry(Model):
     detail = TextField()  # canonical JSON object of strings
     prev = TextField()
     hash = TextField()
+    chain = TextField(default="")  # seq counts within it; see m0010_chains
 
     class Meta:
         table_name = "audit"
 
 
 class AuditHead(Model):
-    id = IntegerField(primary_key=True)
+    chain = TextField(primary_key=True)
     entries = IntegerField()
     hash = TextField()
 

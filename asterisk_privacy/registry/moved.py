@@ -12,7 +12,7 @@ from peewee import Database
 from asterisk_privacy.registry.clock import from_ms
 from asterisk_privacy.registry.engine import Engine, sql
 
-SUBJECT = "registry"  # of both entries: the trail has an index by subject
+SUBJECT = "registry"  # of both entries: the trail has an index by subject; the first is in the first chain, behind what was moved
 MOVED = "registry.move"
 OLD_REMOVED = "registry.old-copies-removed"
 
@@ -37,7 +37,7 @@ def moved(engine: Engine) -> Moved | None:
 
 
 def told(db: Database) -> Moved | None:
-    query = "SELECT seq, at, actor, action, detail FROM audit WHERE subject = ? AND action IN (?, ?) ORDER BY seq"
+    query = "SELECT seq, at, actor, action, detail FROM audit WHERE subject = ? AND action IN (?, ?) ORDER BY at, seq"
     found: Moved | None = None
     for seq, at, actor, action, text in sql(db, query, (SUBJECT, MOVED, OLD_REMOVED)).fetchall():
         detail = json.loads(text)

@@ -1,8 +1,9 @@
 """All rows of a registry in a SQLite file into an empty one on PostgreSQL, in one transaction: half a move is never seen by anybody.
 
-The audit trail goes over entry by entry, hashes and all, so that checkpoints signed over the old one fit the new one. That is why only an
-empty registry can take it: entries that follow others would need other hashes. Rows are streamed (COPY), then read back and compared with
-the file's, table by table, before anything counts. Tables and columns are found, not listed here: what a later version adds goes too.
+The audit trail goes over entry by entry, hashes and all, so that checkpoints signed over the old one fit the new one. It stays the first
+chain there, and the node goes on in its own. That is why only an empty registry can take it: entries that follow others would need other
+hashes. Rows are streamed (COPY), then read back and compared with the file's, table by table, before anything counts. Tables and columns
+are found, not listed here: what a later version adds goes too.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from peewee import Database
 from psycopg import sql as names
 
 from asterisk_privacy.errors import OperatorError
-from asterisk_privacy.registry import audit
+from asterisk_privacy.registry import audit, chains
 from asterisk_privacy.registry.db import RegistryFile
 from asterisk_privacy.registry.engine import sql
 from asterisk_privacy.registry.moved import MOVED, SUBJECT
@@ -99,11 +100,13 @@ def move(source: RegistryFile, target: RegistryServer, detail: Mapping[str, str]
                     f"registry {target.where}: table {table.name} came out otherwise than it went in ({here.rows} and {there.rows} rows); "
                     "nothing was moved; please report it"
                 )
-        walk = audit.check(target, db)
+        walk = audit.check(target, db, chains.FIRST)
         if walk.why is not None:
             raise OperatorError(f"registry {target.where}: {walk.why}; nothing was moved")
         told = json.dumps({name: [one.rows, one.sha256] for name, one in sent.items()}, sort_keys=True)
-        audit.append(target, db, MOVED, SUBJECT, {**detail, "entries": str(walk.entries), "head": walk.last, "tables": told})
+        audit.append(
+            target, db, MOVED, SUBJECT, {**detail, "entries": str(walk.entries), "head": walk.last, "tables": told}, chain=chains.FIRST
+        )
     return sent
 
 

@@ -1,6 +1,6 @@
 """The migrations for PostgreSQL: tables and indexes are those of SQLite, said otherwise (dialect.py); triggers are written twice, here too.
 
-Steps that carry rows of old versions over are left out: no registry on PostgreSQL is older than m0008.
+Steps up to m0008 that carry rows of old versions over are left out: no registry on PostgreSQL is older than that.
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from asterisk_privacy.registry.dialect import schema_for_postgres
-from asterisk_privacy.registry.migrations import GUARDS, STEPS
+from asterisk_privacy.registry.migrations import GUARDS, STEPS, m0010_chains
+from asterisk_privacy.registry.postgres_chains import CHAINS
 
 TRUNCATE_GUARDS = ("audit_truncate", "audit_head_truncate")  # TRUNCATE asks no trigger of rows
 ALL_GUARDS = (*GUARDS, *TRUNCATE_GUARDS)
@@ -67,6 +68,8 @@ _TRIGGERS: Mapping[int, Sequence[str]] = {
     7: ("CREATE INDEX recordings_node ON recordings (node, id)", "CREATE INDEX calls_node ON calls (node) WHERE ended_at IS NULL"),
 }
 _HEAD = "INSERT INTO audit_head"
+_OTHERWISE: Mapping[Sequence[str], Sequence[str]] = {m0010_chains.STATEMENTS: CHAINS}
+"""Steps that have nothing in common with those of SQLite."""
 
 
 def _step(number: int, statements: Sequence[str]) -> Iterator[str]:
@@ -79,4 +82,6 @@ def _step(number: int, statements: Sequence[str]) -> Iterator[str]:
     yield from _TRIGGERS.get(number, ())
 
 
-POSTGRES_STEPS: Sequence[Sequence[str]] = tuple(tuple(_step(number, statements)) for number, statements in enumerate(STEPS, start=1))
+POSTGRES_STEPS: Sequence[Sequence[str]] = tuple(
+    tuple(_OTHERWISE.get(statements) or _step(number, statements)) for number, statements in enumerate(STEPS, start=1)
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -16,35 +17,25 @@ from asterisk_privacy.registry import audit, consequences, copies
 from asterisk_privacy.registry.calls import forget_customer_if_unneeded
 from asterisk_privacy.registry.clock import to_ms
 from asterisk_privacy.registry.engine import Engine, sql
-from asterisk_privacy.registry.models import Call, Recording, RecordingPurpose
+from asterisk_privacy.registry.models import RecordingPurpose
 from asterisk_privacy.registry.rows import MAY_FOLLOW, Protected, State, WrongState
 
 NEVER_RECORDED = (Outcome.REFUSED.value, Outcome.UNANNOUNCED.value)
+_BEGIN = """INSERT INTO recordings (id, call_id, part, recorded_at, truncated, marked, state_at, node, state, state_reason)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'writing', '')"""
 
 
 def begin(engine: Engine, recording_id: str, call_id: str, at: datetime, purposes: Sequence[Purpose], part: int, marked: bool) -> None:
     if not purposes:
         raise ValueError(f"recording {recording_id}: nothing is recorded without a purpose")
-    with engine.change() as db:
-        call = Call.select().where(Call.id == call_id).first(db)
+    with engine.change_own() as db:
+        call = sql(db, "SELECT outcome FROM calls WHERE id = ?", (call_id,)).fetchone()
         if call is None:
             raise WrongState(f"recording {recording_id}: call {call_id} does not exist")
-        if call.outcome in NEVER_RECORDED:
-            raise WrongState(f"recording {recording_id}: call {call_id} is {call.outcome}; nothing of it may be recorded")
-        Recording.insert(
-            id=recording_id,
-            call_id=call_id,
-            part=part,
-            state=State.WRITING.value,
-            recorded_at=to_ms(at),
-            truncated=False,
-            marked=marked,
-            state_at=to_ms(at),
-            state_reason="",
-            node=engine.node,
-        ).execute(db)
-        for purpose in purposes:
-            _insert_purpose(db, recording_id, purpose, at)
+        if call[0] in NEVER_RECORDED:
+            raise WrongState(f"recording {recording_id}: call {call_id} is {call[0]}; nothing of it may be recorded")
+        sql(db, _BEGIN, (recording_id, call_id, part, to_ms(at), False, marked, to_ms(at), engine.node))
+        _insert_purposes(db, recording_id, purposes, at)
         detail = {f"purpose {p.name}": _criterion_text(p) for p in purposes}
         audit.append(engine, db, "recording.begin", recording_id, {"call": call_id, "part": str(part), "at": at.isoformat(), **detail})
 
@@ -59,7 +50,7 @@ def seal(
     truncated: bool,
     sealed_to: str | None = None,
 ) -> None:
-    with engine.change() as db:
+    with engine.change_own() as db:
         fields = {"sealed_at": to_ms(at), "size": size, "sha256": sha256, "duration_ms": duration_ms, "truncated": truncated}
         fields |= {"sealed_to": sealed_to}
         detail = {"sha256": sha256, "size": str(size), "duration_ms": str(duration_ms), "truncated": str(truncated).lower()}
@@ -132,7 +123,7 @@ def add_purpose(engine: Engine, recording_id: str, purpose: Purpose, at: datetim
             raise WrongState(f"recording {recording_id}: the customer objected to purpose {purpose.name}; it stays off")
         if present is not None:
             return
-        _insert_purpose(db, recording_id, purpose, at)
+        _insert_purposes(db, recording_id, [purpose], at)
         detail = {"at": at.isoformat(), f"purpose {purpose.name}": _criterion_text(purpose)}
         audit.append(engine, db, "recording.add-purpose", recording_id, detail)
 
@@ -187,8 +178,10 @@ def move(
     fields: Mapping[str, object] | None = None,
 ) -> None:
     """The one place where a state changes; MAY_FOLLOW says what may follow what."""
-    state = state_of(db, recording_id)
-    _refuse_elsewhere(engine, db, recording_id, engine.own("r") if state is State.WRITING else engine.in_reach("r"))
+    found = sql(db, f"SELECT state, {engine.own('r')}, {engine.in_reach('r')} FROM recordings r WHERE id = ?", (recording_id,)).fetchone()
+    state = state_of(db, recording_id) if found is None else State(found[0])
+    if found is not None and not (found[1] if state is State.WRITING else found[2]):
+        _refuse_elsewhere(engine, db, recording_id, engine.own("r") if state is State.WRITING else engine.in_reach("r"))
     if to not in MAY_FOLLOW[state]:
         raise WrongState(f"recording {recording_id}: is {state}; it cannot become {to}")
     values = {"state": to.value, "state_at": to_ms(at), "state_reason": reason, **(fields or {})}
@@ -225,16 +218,11 @@ def _purpose(db: Database, recording_id: str, name: str) -> RecordingPurpose | N
     return found
 
 
-def _insert_purpose(db: Database, recording_id: str, purpose: Purpose, at: datetime) -> None:
-    RecordingPurpose.insert(
-        recording_id=recording_id,
-        name=purpose.name,
-        title=purpose.title,
-        basis=purpose.basis.value,
-        reasoning=purpose.reasoning,
-        criterion=_criterion_text(purpose),
-        added_at=to_ms(at),
-    ).execute(db)
+def _insert_purposes(db: Database, recording_id: str, purposes: Sequence[Purpose], at: datetime) -> None:
+    values = [(recording_id, p.name, p.title, p.basis.value, p.reasoning, _criterion_text(p), to_ms(at)) for p in purposes]
+    columns = "recording_id, name, title, basis, reasoning, criterion, added_at"
+    rows = ", ".join(["(?, ?, ?, ?, ?, ?, ?)"] * len(values))
+    sql(db, f"INSERT INTO recording_purposes ({columns}) VALUES {rows}", tuple(itertools.chain.from_iterable(values)))
 
 
 def _criterion_text(purpose: Purpose) -> str:

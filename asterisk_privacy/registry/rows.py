@@ -146,17 +146,29 @@ class AuditRow:
     subject: str
     detail: Mapping[str, str]
     hash: str
+    chain: str = ""  # in which `seq` counts
+
+
+@dataclass(frozen=True, slots=True)
+class ChainReport:
+    chain: str  # '': the first one
+    entries: int
+    head: str  # hash of the last
+    ok: bool
 
 
 @dataclass(frozen=True, slots=True)
 class AuditReport:
-    entries: int
+    entries: int  # of all chains
     ok: bool
     first_bad: int | None  # seq of the first entry that cannot be trusted; None when the fault is not in an entry
     why: str
     faults: tuple[str, ...] = ()  # all that is wrong, one sentence each
     checkpoints: int = 0
     last_checkpoint: Checkpoint | None = None
+    since: int = 0  # entries that no checkpoint counts yet
+    first_bad_chain: str = ""
+    chains: tuple[ChainReport, ...] = ()
 
 
 NO_MILESTONES: Mapping[Milestone, datetime] = {}

@@ -1,8 +1,10 @@
 """A registry in a database of its own on a PostgreSQL server, which several nodes share (extra `postgres`: psycopg 3).
 
-One writer at a time, as in a SQLite file: a change takes an advisory lock for its transaction, because each adds to the one audit chain
-anyway, and what is read in it (a count, a state) must still be true when it is written. Locks that outlive a transaction (of a node, of
-the purger) belong to the session: the server releases them when their holder is gone.
+Two kinds of change (engine.py says which is which), by an advisory lock of each transaction: `change` takes it alone, so that what it
+reads (a count, a state) is still true when it is written, as in a SQLite file; `change_own` shares it with those of other nodes, and then
+locks the head of its own audit chain. Always in that order, and who shares never asks to be alone: so nobody waits in a circle. Who waits
+to be alone is not overtaken: the server lets in nobody who came later. Locks that outlive a transaction (of a node, of the purger) belong
+to the session: the server releases them when their holder is gone.
 """
 
 from __future__ import annotations
@@ -16,15 +18,15 @@ from time import monotonic
 from typing import Any, cast
 
 import psycopg
-from peewee import PeeweeException, PostgresqlDatabase
+from peewee import Database, PeeweeException, PostgresqlDatabase
 
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.address import Server
 from asterisk_privacy.registry.clocks import Difference, measured
 from asterisk_privacy.registry.dialect import to_postgres
-from asterisk_privacy.registry.engine import Engine, sql
+from asterisk_privacy.registry.engine import AUDIT_COLUMNS, Engine, Entry, Head, sql
 from asterisk_privacy.registry.passing import InDoubt, Passing, TurnTaken
-from asterisk_privacy.registry.patience import closed_after
+from asterisk_privacy.registry.patience import Patience
 from asterisk_privacy.registry.postgres_schema import ALL_GUARDS, POSTGRES_STEPS
 from asterisk_privacy.registry.server_errors import in_words, is_lost, passes
 
@@ -33,10 +35,15 @@ WRITER, PURGER = 1, 2
 CONNECT_SECONDS = 5
 QUIET_SECONDS = 1.0  # after a connection that failed: what is asked meanwhile fails at once, and does not wait again
 STANDSTILL_SECONDS = 60.0  # of a node that stands still in the middle of a change: others write then, and its change is not made
-_BEGIN = (
-    f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT pg_advisory_xact_lock({LOCKS}, {WRITER}); SELECT pg_current_xact_id()::text"
-)
-_ASIDE = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL synchronous_commit = off"
+_WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+_BEGIN = f"{_WRITE}; SELECT pg_advisory_xact_lock({LOCKS}, {WRITER}); SELECT pg_current_xact_id()::text"
+_ASIDE = f"{_WRITE}; SET LOCAL synchronous_commit = off"
+_BEGIN_OWN = f"""{_WRITE}; SELECT pg_advisory_xact_lock_shared({LOCKS}, {WRITER});
+    SELECT pg_current_xact_id()::text, entries, hash FROM audit_head WHERE chain = '{{chain}}' FOR UPDATE"""
+_ENTER = to_postgres(
+    f"""WITH entry AS (INSERT INTO audit ({AUDIT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING chain, seq, hash)
+    UPDATE audit_head h SET entries = e.seq, hash = e.hash FROM entry e WHERE h.chain = e.chain"""
+).encode()
 _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _HOLDER = """SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid JOIN pg_database d ON d.oid = l.database
     WHERE l.locktype = 'advisory' AND l.granted AND d.datname = current_database() AND l.objsubid = 2
@@ -54,9 +61,10 @@ class RegistryServer(Engine):
         self.where = server.where
         self._server = server
         self._busy_seconds = busy_seconds
-        self._answer_seconds = answer_seconds
+        self._patience = Patience(answer_seconds)
+        self._begin_own = _BEGIN_OWN.format(chain=self.chain)
         self._lock = threading.RLock()
-        self._depth = 0
+        self._within: str | None = None  # how the transaction began that goes on
         self._claim_of: tuple[int, datetime] | None = None  # the session that holds our node's name
         self._purging = False
         self._quiet_until = 0.0
@@ -118,11 +126,18 @@ class RegistryServer(Engine):
     def close(self) -> None:
         with self._lock, suppress(PeeweeException, psycopg.Error):
             self._closed = True
+            self._patience.end()
             self.db.close()
 
     @contextmanager
     def change(self) -> Iterator[PostgresqlDatabase]:
         with self._transaction(_BEGIN):
+            yield self.db
+
+    @contextmanager
+    def change_own(self) -> Iterator[PostgresqlDatabase]:
+        """Alone too, if this chain is still to begin: the first chain tells of that."""
+        with self._transaction(self._begin_own):
             yield self.db
 
     @contextmanager
@@ -147,23 +162,26 @@ class RegistryServer(Engine):
     def _transaction(self, begin: str) -> Iterator[None]:
         """Within another one it is part of that."""
         with self._lock, self.errors():
-            if self._depth:
+            if self._within is not None:
+                if begin == _BEGIN and self._within == self._begin_own:  # others write beside it, and it was promised to be alone
+                    raise RuntimeError("a change that must be alone was begun within one that is not")
                 yield
                 return
             transaction = self._begin(begin)
-            self._depth = 1
+            self._within = begin
             try:
-                with closed_after(self._answer_seconds, self._raw):
+                with self._patience.closed_after(self._raw):
                     yield
                     self._doubt = transaction
-                    self._raw.execute("COMMIT")
+                    self._raw.execute(b"COMMIT")
                     self._doubt = None
             except BaseException:
                 with suppress(PeeweeException, psycopg.Error):
-                    self._raw.execute("ROLLBACK")
+                    self._raw.execute(b"ROLLBACK")
                 raise
             finally:
-                self._depth = 0
+                self._within = None
+                self.heads.clear()
 
     def _begin(self, statement: str) -> str | None:
         """A connection that was lost since the last transaction shows itself here, where nothing is lost with it: once more then.
@@ -171,21 +189,33 @@ class RegistryServer(Engine):
         self._ready()
         self._doubt = None
         try:
-            return self._last_answer(statement)
+            return self._begun(statement)
         except psycopg.Error:
             if not self._raw.closed:
-                self._raw.execute("ROLLBACK")
+                self._raw.execute(b"ROLLBACK")
                 raise
         self._ready()
-        return self._last_answer(statement)
+        return self._begun(statement)
 
-    def _last_answer(self, statements: str) -> str | None:
-        with closed_after(self._answer_seconds, self._raw):
-            cursor = self._raw.execute(statements.encode())
-            while cursor.nextset():
-                pass
-            found = cursor.fetchone() if cursor.description else None
+    def _begun(self, statements: str) -> str | None:
+        with self._patience.closed_after(self._raw):
+            found = self._last_answer(statements)
+            if statements == self._begin_own:
+                if found is None:
+                    self._raw.execute(b"ROLLBACK")
+                    found = self._last_answer(_BEGIN)
+                else:
+                    self.heads[self.chain] = Head(found[1], found[2])
             return None if found is None else str(found[0])
+
+    def _last_answer(self, statements: str) -> tuple[Any, ...] | None:
+        cursor = self._raw.execute(statements.encode())
+        while cursor.nextset():
+            pass
+        return cursor.fetchone() if cursor.description else None
+
+    def enter(self, db: Database, chain: str, entry: Entry) -> None:
+        self._raw.execute(_ENTER, (chain, *entry))
 
     def was_taken(self, transaction: str) -> bool:
         """Passing: the server is away, or its session of then has not noticed yet that nobody is there."""

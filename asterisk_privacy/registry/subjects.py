@@ -68,7 +68,7 @@ def recordings(
 
 def listens(engine: Engine, recording_id: str) -> list[ListenRow]:
     """The oldest first, from the audit trail; attempts that were refused or failed too."""
-    query = f"SELECT at, actor, action, detail FROM audit WHERE subject = ? AND action IN ({_marks(LISTENING)}) ORDER BY seq"
+    query = f"SELECT at, actor, action, detail FROM audit WHERE subject = ? AND action IN ({_marks(LISTENING)}) ORDER BY at, chain, seq"
     with engine.read() as db:
         rows = sql(db, query, (recording_id, *LISTENING)).fetchall()
     told = [(at, actor, action, json.loads(detail)) for at, actor, action, detail in rows]

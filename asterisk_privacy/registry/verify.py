@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from peewee import Database
 
-from asterisk_privacy.registry import audit, checkpoints
+from asterisk_privacy.registry import audit, chains, checkpoints
+from asterisk_privacy.registry.chains import Told
 from asterisk_privacy.registry.checkpoint import Checkpoint
 from asterisk_privacy.registry.engine import Engine, sql
-from asterisk_privacy.registry.rows import AuditReport
+from asterisk_privacy.registry.rows import AuditReport, ChainReport
 from asterisk_privacy.registry.signing import Verifier
 
 HERE = "the registry"
@@ -28,24 +31,47 @@ class Copy:
 
 
 def verify(engine: Engine, copies: Sequence[Copy] = (), verifier: Verifier | None = None) -> AuditReport:
-    """The chain's fault comes first. Without `verifier` signatures are not looked at, all else is."""
+    """A chain's fault comes first. Without `verifier` signatures are not looked at, all else is."""
     with engine.read() as db:
         here = Copy(HERE, checkpoints.stored(db))
         sources = (here, *copies)
-        wanted = {c.entries for source in sources for c in source.checkpoints}
-        chain = audit.check(engine, db, wanted=wanted)
-        faults = [*([chain.why] if chain.why is not None else []), *_of_checkpoints(db, sources, chain, verifier)]
+        told = chains.told(db)
+        wanted: dict[str, set[int]] = defaultdict(set)
+        wanted[chains.FIRST] = {c.entries for source in sources for c in source.checkpoints}
+        for one in told:
+            for name, head in one.chains.items():
+                wanted[name].add(head.entries)
+        walks = {name: audit.check(engine, db, name, wanted=wanted[name]) for name in chains.there(engine, db)}
+        several = len(walks) > 1
+        faults = [f"{chains.called(name)}: {walk.why}" if several else walk.why for name, walk in walks.items() if walk.why is not None]
+        faults += [why] if not faults and (why := audit.unguarded(engine)) is not None else []
+        faults += _of_checkpoints(db, sources, walks[chains.FIRST], verifier)
+        faults += _of_other_chains(walks, chains.begun(db), told)
     last = max((c for source in sources for c in source.checkpoints), key=lambda c: c.number, default=None)
-    told = faults[0] if faults else f"{chain.entries} entries, each in its place; head {chain.last}"
+    bad = next((name for name, walk in walks.items() if walk.first_bad is not None), chains.FIRST)
+    entries = sum(walk.entries for walk in walks.values())
+    named = {name: head.entries for name, (_, head) in chains.last_told(told).items()}
+    counted = {**named, chains.FIRST: last.entries if last is not None else 0}
     return AuditReport(
-        entries=chain.entries,
+        entries=entries,
         ok=not faults,
-        first_bad=chain.first_bad,
-        why=told,
+        first_bad=walks[bad].first_bad,
+        why=faults[0] if faults else _sound(walks, entries),
         faults=tuple(faults),
         checkpoints=len(here.checkpoints),
         last_checkpoint=last,
+        since=sum(max(0, walk.entries - counted.get(name, 0)) for name, walk in walks.items()),
+        first_bad_chain=bad,
+        chains=tuple(ChainReport(name, walk.entries, walk.last, walk.why is None) for name, walk in walks.items()),
     )
+
+
+def _sound(walks: Mapping[str, audit.Walk], entries: int) -> str:
+    """The head of all: SHA-256 (hex) over a line for each chain, `name entries head`, sorted by name."""
+    if len(walks) == 1:
+        return f"{entries} entries, each in its place; head {walks[chains.FIRST].last}"
+    lines = "".join(f"{name} {walk.entries} {walk.last}\n" for name, walk in sorted(walks.items()))
+    return f"{entries} entries in {len(walks)} chains, each in its place; head of all {hashlib.sha256(lines.encode()).hexdigest()}"
 
 
 def against_checkpoints(engine: Engine, copy: Copy, verifier: Verifier) -> list[str]:
@@ -53,11 +79,47 @@ def against_checkpoints(engine: Engine, copy: Copy, verifier: Verifier) -> list[
     `verifier` are not looked at."""
     with engine.read() as db:
         sources = (Copy(HERE, checkpoints.stored(db)), copy)
-        wanted = {c.entries for source in sources for c in source.checkpoints}
-        count = int(sql(db, "SELECT coalesce(max(seq), 0) FROM audit").fetchone()[0])
-        hashes = {seq: sql(db, "SELECT hash FROM audit WHERE seq = ?", (seq,)).fetchone() for seq in wanted}
-        chain = audit.Walk(count, "", hashes={seq: found[0] for seq, found in hashes.items() if found is not None})
-        return list(_of_checkpoints(db, sources, chain, verifier, every_key=False))
+        told = chains.told(db)
+        wanted = {name: {head.entries} for name, (_, head) in chains.last_told(told).items()}
+        wanted[chains.FIRST] = {c.entries for source in sources for c in source.checkpoints}
+        walks = {name: _looked_up(db, name, wanted.get(name, ())) for name in chains.there(engine, db)}
+        newest = [Told(one.seq, one.number, one.at, {name: head}) for name, (one, head) in chains.last_told(told).items()]
+        return [
+            *_of_checkpoints(db, sources, walks[chains.FIRST], verifier, every_key=False),
+            *_of_other_chains(walks, chains.begun(db), newest),
+        ]
+
+
+def _looked_up(db: Database, chain: str, wanted: Collection[int]) -> audit.Walk:
+    count = int(sql(db, "SELECT coalesce(max(seq), 0) FROM audit WHERE chain = ?", (chain,)).fetchone()[0])
+    hashes = {seq: sql(db, "SELECT hash FROM audit WHERE chain = ? AND seq = ?", (chain, seq)).fetchone() for seq in wanted}
+    return audit.Walk(count, "", hashes={seq: found[0] for seq, found in hashes.items() if found is not None})
+
+
+def _of_other_chains(walks: Mapping[str, audit.Walk], begun: Mapping[str, int], told: Sequence[Told]) -> Iterator[str]:
+    """What the first chain says of the others against what is there: whole chains that are gone or were brought in, tails that are cut,
+    entries that were changed before a checkpoint and their hashes computed anew."""
+    gone = {name for name in begun if name not in walks or not walks[name].entries}
+    for name in sorted(gone):
+        yield f"chain {name}: entry {begun[name]} tells that it began, and none of its entries is there: the whole chain was deleted"
+    for name in sorted(walks.keys() - begun.keys() - {chains.FIRST}):
+        yield f"chain {name}: no entry of the first chain tells that it began: it was brought in, or that entry was removed"
+    fits: dict[str, int] = defaultdict(int)
+    for one in told:
+        who = f"checkpoint {one.number} (entry {one.seq})"
+        for name, head in one.chains.items():
+            walk = walks.get(name)
+            if walk is None:
+                if name not in gone:
+                    yield f"{who} names chain {name} with {head.entries} entries, and there is no such chain: it was deleted"
+            elif head.entries > walk.entries:
+                cut = f"the tail was cut off after entry {walk.entries}"
+                yield f"chain {name}: {who} counts {head.entries} entries, but only {walk.entries} are there: {cut}"
+            elif (walk.hashes or {}).get(head.entries) != head.hash:
+                which = f"something from entry {fits[name] + 1} to {head.entries} was changed, removed or inserted"
+                yield f"chain {name}: {who} has another hash for entry {head.entries}: {which}, and the hashes computed anew"
+            else:
+                fits[name] = max(fits[name], head.entries)
 
 
 def _of_checkpoints(
@@ -118,10 +180,11 @@ def _stripped(db: Database, sources: Sequence[Copy], numbers: set[int]) -> Itera
                 yield f"checkpoint {number} is in {where} and not in the registry: it was removed from the registry"
             elif source.own and number in known[HERE]:
                 yield f"checkpoint {number} is in the registry and not in {source.name}: it was removed from the file, or not written to it"
-    for number, seq in checkpoints.announced(db).items():
+    told = {one.number: one.seq for one in chains.told(db)}
+    for number, seq in told.items():
         if number not in numbers:
             yield f"entry {seq} tells of checkpoint {number}, which is in none of {', '.join(known)}: it was removed, or forged"
     if numbers:
-        told = checkpoints.announced(db).keys() | numbers
-        for number in sorted(set(range(1, max(told) + 1)) - told):
+        known_of = told.keys() | numbers
+        for number in sorted(set(range(1, max(known_of) + 1)) - known_of):
             yield f"checkpoint {number} is missing, though later ones are there: it was removed"

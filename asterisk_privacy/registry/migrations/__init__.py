@@ -17,6 +17,7 @@ from asterisk_privacy.registry.migrations import (
     m0007_due,
     m0008_node,
     m0009_places,
+    m0010_chains,
 )
 
 STEPS: Sequence[Sequence[str]] = (
@@ -28,6 +29,7 @@ STEPS: Sequence[Sequence[str]] = (
     m0007_due.STATEMENTS,
     m0008_node.STATEMENTS,
     m0009_places.STATEMENTS,
+    m0010_chains.STATEMENTS,
 )
 
 GUARDS = ("audit_insert", "audit_update", "audit_delete", "audit_head_insert", "audit_head_update", "audit_head_delete")

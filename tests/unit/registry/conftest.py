@@ -2,12 +2,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from raw_database import Raw
-from registry_samples import COMPLAINT, T0
+from registry_samples import COMPLAINT, T0, Clock
 
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.policy.purpose import Purpose
@@ -20,15 +20,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "engine" in metafunc.fixturenames:
         both = [] if "path" in metafunc.fixturenames else ["postgresql"]
         metafunc.parametrize("engine", ["sqlite", *both])
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = T0
-
-    def __call__(self) -> datetime:
-        self.now += timedelta(milliseconds=1)
-        return self.now
 
 
 @pytest.fixture

@@ -14,3 +14,12 @@ COMPLAINT = Purpose(
 )
 TRAINING = Purpose("training", "Training", Basis.CONSENT, "pressed 1", Trigger.SAMPLE, UntilReviewed(35), one_in=20, agree_key="1")
 PROOF = Purpose("proof", "Proof of sale", Basis.CONTRACT, "the contract was made by voice", Trigger.ALWAYS, Days(90))
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = T0
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(milliseconds=1)
+        return self.now

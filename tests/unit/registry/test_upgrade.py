@@ -16,11 +16,12 @@ from registry_samples import COMPLAINT, LATER, T0
 
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.policy.retention import criterion_to_mapping
-from asterisk_privacy.registry import audit
+from asterisk_privacy.registry.audit import entry_hash
 from asterisk_privacy.registry.clock import to_ms
 from asterisk_privacy.registry.db import RegistryFile, sql
 from asterisk_privacy.registry.migrate import migrate
 from asterisk_privacy.registry.migrations import STEPS
+from asterisk_privacy.registry.migrations.m0001_first import GENESIS
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import State
 
@@ -55,7 +56,10 @@ def as_of(path: Path, version: int) -> None:
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
             values,
         )
-        audit.append(file, db, "recording.seal", "r1", {})
+        entry = (1, at, "old", "recording.seal", "r1", "{}", GENESIS)
+        digest = entry_hash(GENESIS, *entry[:-1])
+        sql(db, "INSERT INTO audit (seq, at, actor, action, subject, detail, prev, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*entry, digest))
+        sql(db, "UPDATE audit_head SET entries = 1, hash = ?", (digest,))
     file.close()
 
 
