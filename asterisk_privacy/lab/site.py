@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,12 +33,15 @@ from asterisk_privacy.store.vault import Vault, open_recording
 
 READY_SECONDS = 20.0
 POLL_SECONDS = 0.05
+CAPTURE = os.environ.get("ASTERISK_PRIVACY_CAPTURE", "snoop")
+"""With which all that is not about a capture of its own is played."""
+IN_MEMORY = "/dev/shm"
 
 
 class Site:
     """Everything below `workdir`. `policy` is the [purposes.*] and [profiles.*] part of config.toml; `settings` replaces other lines,
-    such as {"keys.grace_seconds": "2"}; `host` is where the daemon listens; `keys_of`: a site whose registry it shares. The
-    reviewer's key is kept apart, in `identity`: the daemon never sees it."""
+    such as {"keys.grace_seconds": "2"}; `host` is where the daemon listens; `capture`: "snoop" or "pipe"; `keys_of`: a site whose registry
+    it shares. The reviewer's key is kept apart, in `identity`: the daemon never sees it."""
 
     def __init__(
         self,
@@ -52,6 +57,7 @@ class Site:
         extra: Mapping[str, str] | None = None,
         prompts: bool = False,
         host: str = "127.0.0.1",
+        capture: str = CAPTURE,
         keys_of: Site | None = None,
     ) -> None:
         self.workdir = workdir.absolute()
@@ -65,6 +71,7 @@ class Site:
         self.pbx = Pbx(
             self.workdir / "pbx",
             install,
+            ami=capture == "pipe",
             agi_address=agi,
             audiosocket_address=audio,
             contacts=contacts,
@@ -82,7 +89,8 @@ class Site:
         self.ready_seconds = 0.0
         """From the last start until it said that calls get an answer."""
         self._daemon: subprocess.Popen[bytes] | None = None
-        self._write(policy, dict(settings or {}), agi, audio, sounds or DIALPLAN / "sounds")
+        self.pipes = Path(tempfile.mkdtemp(prefix="ap-pipes-", dir=IN_MEMORY)) if capture == "pipe" else None
+        self._write(policy, self._piped() | dict(settings or {}), agi, audio, sounds or DIALPLAN / "sounds")
 
     def __enter__(self) -> Site:
         self.pbx.start()
@@ -96,6 +104,8 @@ class Site:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.stop_daemon()
         self.pbx.stop()
+        if self.pipes is not None:
+            shutil.rmtree(self.pipes, ignore_errors=True)
 
     # ---- the daemon, started as systemd would: the same command, told by the same protocol that it is ready
 
@@ -198,6 +208,19 @@ class Site:
         return vault_of(load(self.config))
 
     # ---- configuration
+
+    def _piped(self) -> dict[str, str]:
+        if self.pipes is None:
+            return {}
+        secret = self.etc / "ami.secret"
+        secret.write_text(self.pbx.ari_password + "\n")
+        address = f'"127.0.0.1:{self.pbx.ami_port}"'
+        return {
+            "capture.how": '"pipe"',
+            "capture.pipes": f'"{self.pipes}"',
+            "ami.address": address,
+            "ami.password_file": f'"{secret}"',
+        }
 
     def _write(self, policy: str, settings: dict[str, str], agi: str, audio: str, sounds: Path) -> None:
         def secret(name: str, text: str) -> Path:
