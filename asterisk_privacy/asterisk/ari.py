@@ -52,10 +52,11 @@ class AriAccess:
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """What the channel of a call that was announced remembers: PRIVACY_STATE and PRIVACY_CONSENT, as they stand."""
+    """What the channel of a call that was announced remembers: PRIVACY_STATE, PRIVACY_CONSENT and PRIVACY_RECORDER, as they stand."""
 
     state: str
     consent: str
+    recorder: str = ""  # as an older recorder leaves it
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +216,11 @@ class Ari:
         states = await asyncio.gather(*(self._state(c) for c in callers))
         # consent is read after the state: what the customer chose in between counts
         return {
-            channel: Announced(state, await self._variable(channel, names.CONSENT_VARIABLE) or "none")
+            channel: Announced(
+                state,
+                await self._variable(channel, names.CONSENT_VARIABLE) or "none",
+                await self._variable(channel, names.RECORDER_VARIABLE) or "",
+            )
             for channel, state in zip(callers, states, strict=True)
             if state
         }

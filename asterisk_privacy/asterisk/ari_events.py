@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
@@ -69,6 +70,14 @@ class OutOfSight:
 
 
 @dataclass(frozen=True, slots=True)
+class Taken:
+    """A recorder, this one or another, has taken the call of this channel. `recorder`: its [asterisk] app."""
+
+    channel: str
+    recorder: str
+
+
+@dataclass(frozen=True, slots=True)
 class PlaybackDone:
     playback: str
 
@@ -109,8 +118,8 @@ class Malformed:
 
 
 EdgeEvent = (
-    NoticeStage | NoticeKey | AgentPressed | Unavailable | StasisStarted | StasisEnded | OutOfSight | PlaybackDone | Replaced | AliveAsked
-    | ClockTold | Ignored | Unknown | Malformed
+    NoticeStage | NoticeKey | AgentPressed | Unavailable | StasisStarted | StasisEnded | OutOfSight | Taken | PlaybackDone | Replaced
+    | AliveAsked | ClockTold | Ignored | Unknown | Malformed
 )  # fmt: skip
 AriEvent = pbx.PbxEvent | EdgeEvent
 
@@ -163,6 +172,8 @@ class _Message(msgspec.Struct):
     bridge: Bridge | None = None
     playback: _Playback | None = None
     musicclass: str = ""
+    variable: Any = None
+    value: Any = None
     userevent: dict[str, str] = {}
 
 
@@ -171,7 +182,7 @@ _CHANNELS = msgspec.json.Decoder(list[Channel])
 _BRIDGES = msgspec.json.Decoder(list[Bridge])
 
 _IGNORED = frozenset({
-    "ChannelVarset", "ChannelDialplan", "ChannelConnectedLine", "ChannelCallerId", "ChannelDtmfReceived", "ChannelTalkingStarted",
+    "ChannelDialplan", "ChannelConnectedLine", "ChannelCallerId", "ChannelDtmfReceived", "ChannelTalkingStarted",
     "ChannelTalkingFinished", "Dial", "PlaybackStarted", "PlaybackContinuing", "BridgeVideoSourceChanged", "BridgeAttendedTransfer",
     "BridgeBlindTransfer", "BridgeMerged", "RecordingStarted", "RecordingFinished", "ChannelToneDetected", "ApplicationRegistered",
     "ApplicationUnregistered", "ChannelTransfer", "ApplicationMoveFailed", "RecordingFailed", "TextMessageReceived", "ContactStatusChange",
@@ -273,6 +284,12 @@ def _playback_done(m: _Message, _at: float) -> tuple[AriEvent, ...]:
     return (PlaybackDone(m.playback.id),)
 
 
+def _variable_set(m: _Message, _at: float) -> tuple[AriEvent, ...]:
+    if m.variable != names.RECORDER_VARIABLE or m.channel is None or not isinstance(m.value, str):
+        return (Ignored(),)
+    return (Taken(m.channel.id, m.value),)
+
+
 def _user_event(m: _Message, at: float) -> tuple[AriEvent, ...]:
     said = m.userevent
     name = said.get("eventname", "")
@@ -309,6 +326,7 @@ _HANDLERS: Mapping[str, Callable[[_Message, float], tuple[AriEvent, ...]]] = {
     "ChannelHold": _held,
     "ChannelUnhold": _unheld,
     "ChannelUserevent": _user_event,
+    "ChannelVarset": _variable_set,
     "StasisStart": _stasis_start,
     "StasisEnd": _stasis_end,
     "PlaybackFinished": _playback_done,

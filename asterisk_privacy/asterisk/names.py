@@ -33,6 +33,9 @@ HUSH_VARIABLE = "PRIVACY_HUSH"
 CONSENT_VARIABLE = "PRIVACY_CONSENT"
 """On the customer's channel, by the dialplan: none, notice, refused or agreed:KEYS."""
 
+RECORDER_VARIABLE = "PRIVACY_RECORDER"
+"""On the customer's channel, by FastAGI: the [asterisk] app of the recorder that took the call, for the others to know."""
+
 STATE_VARIABLE = "PRIVACY_STATE"
 """On the customer's channel, by FastAGI's first answer: what the next daemon needs to take the call up again; opaque to everybody else."""
 

@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, str] = {
     "selftest": "asterisk_privacy.cli.selftest:selftest",
     "status": "asterisk_privacy.cli.status:status",
     "reload": "asterisk_privacy.cli.reload:reload_",
+    "drain": "asterisk_privacy.cli.drain:drain",
     "log-level": "asterisk_privacy.cli.reload:log_level",
     "recordings": "asterisk_privacy.cli.recordings:recordings",
     "review": "asterisk_privacy.cli.review:review",

@@ -103,6 +103,10 @@ def _rows(report: Report) -> Iterator[tuple[str, str]]:
     yield "Asterisk", f"connected as {ari.get('app')}" if ari.get("connected") else _bad("not connected: calls go on unrecorded")
     yield "Dialplan", f"{agi.get('answered')} requests answered, {agi.get('dropped')} dropped"
     yield "Calls now", f"{calls.get('now')}  {_pairs(calls.get('by_life'))}".rstrip()
+    draining = part(report, "draining")
+    if draining.get("on"):
+        then = ", then it stops" if draining.get("stops") else ""
+        yield "Draining", f"no new calls are taken: {draining.get('words')}{then}"
     yield "Calls since start", f"{calls.get('begun')}  {_pairs(calls.get('outcomes'))}".rstrip()
     yield "Taps", f"{capture.get('taps')} now, {capture.get('attached')} in all, {capture.get('failed')} failed"
     hidden = capture.get("silent_holds")

@@ -10,12 +10,13 @@ KEY_SECONDS = 2
 """How long the caller may still press after the announcement has ended."""
 
 
-def announcement(profile: Profile, call_id: str, sounds: str, state: str = "") -> Mapping[str, str]:
+def announcement(profile: Profile, call_id: str, sounds: str, state: str = "", recorder: str = "") -> Mapping[str, str]:
     """An explicit plan: AGISTATUS is SUCCESS even when a server closes at once (facts 7)."""
     named = profile.announcement
     agree_keys = "".join(dict.fromkeys(p.agree_key for p in profile.purposes if p.agree_key is not None))
     return {
         "PRIVACY_CALL": call_id,
+        "PRIVACY_RECORDER": recorder,
         "PRIVACY_STATE": state,
         "PRIVACY_NOTICE": named if named.startswith("/") else f"{sounds}/{profile.language}/{named}",
         "PRIVACY_REFUSE_KEY": profile.refuse_key or "",
@@ -29,3 +30,8 @@ def announcement(profile: Profile, call_id: str, sounds: str, state: str = "") -
 def no_announcement() -> Mapping[str, str]:
     """The call goes on unrecorded, and so is not announced as recorded either."""
     return {"PRIVACY_PLAN": "none"}
+
+
+def elsewhere() -> Mapping[str, str]:
+    """Another recorder is to be asked."""
+    return {"PRIVACY_PLAN": "elsewhere"}

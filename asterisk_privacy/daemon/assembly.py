@@ -28,6 +28,7 @@ from asterisk_privacy.daemon.ari_access import ari_access
 from asterisk_privacy.daemon.callers import Callers
 from asterisk_privacy.daemon.capturing import capture_of
 from asterisk_privacy.daemon.control import ControlServer
+from asterisk_privacy.daemon.draining import Draining
 from asterisk_privacy.daemon.errands import answers
 from asterisk_privacy.daemon.health import Alarm, Health
 from asterisk_privacy.daemon.ledger import Ledger
@@ -139,7 +140,8 @@ async def assemble(config: Config, path: Path, stack: AsyncExitStack) -> Running
 
     reloader = Reloader(path, config, sealing, health, follow)
     neighbours = await _neighbours(config, ledger, service, purging, uploads, stack)
-    return await _answer_people(Running(service, agi, audio, memory, purging, reloader, uploads, neighbours), stack)
+    parts = (service, agi, audio, memory, purging, reloader, Draining(supervisor, ledger, uploads), uploads, neighbours)
+    return await _answer_people(Running(*parts), stack)
 
 
 async def _neighbours(

@@ -1,4 +1,4 @@
-"""What the control socket answers: status, reload, log-level, selftest."""
+"""What the control socket answers: status, reload, drain, log-level, selftest."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import dataclasses
 import logging
 from collections.abc import Mapping
 
+from asterisk_privacy.asterisk import names
+from asterisk_privacy.asterisk.ari import AriRefused, AriUnreachable
 from asterisk_privacy.daemon.control import Answer, Report
 from asterisk_privacy.daemon.logs import about, current_level, set_level
-from asterisk_privacy.daemon.report import Running, disk_of, status_report
+from asterisk_privacy.daemon.report import Running, disk_of, draining_report, status_report
 from asterisk_privacy.daemon.settings import LogLevel
 
 log = logging.getLogger(__name__)
@@ -23,6 +25,20 @@ def answers(running: Running) -> Mapping[str, Answer]:
 
     async def reload(_rest: str) -> Report:
         return dataclasses.asdict(await running.reloader.reload())
+
+    async def drain(how: str) -> Report:
+        """`how`: nothing, stop or undo. `others`: whether the dialplan can ask another recorder; None if Asterisk does not say."""
+        if how not in ("", "stop", "undo"):
+            return {"error": f"no way to drain '{how}'"}
+        if how == "undo":
+            running.draining.undo()
+        else:
+            running.draining.begin(stop=how == "stop")
+        try:
+            others = "&" in (await running.service.ari.global_variable(names.AGI_VARIABLE) or "")
+        except (AriRefused, AriUnreachable):
+            return {**draining_report(running.draining), "others": None}
+        return {**draining_report(running.draining), "others": others}
 
     async def log_level(wanted: str) -> Report:
         before = current_level()
@@ -43,4 +59,4 @@ def answers(running: Running) -> Mapping[str, Answer]:
         log.info("a test call is expected", extra=about("selftest"))
         return {"announcement": profile.announcement, "language": profile.language}
 
-    return {"status": status, "reload": reload, "log-level": log_level, "selftest": selftest}
+    return {"status": status, "reload": reload, "drain": drain, "log-level": log_level, "selftest": selftest}

@@ -78,6 +78,7 @@ def _calls(running: Running) -> Iterator[Metric]:
         if life is not Life.OVER:
             calls.add_metric([life.value], now.count(life))
     yield calls
+    yield gauge("draining", "1 while no new call is taken, since it was told so.", running.draining.on)
     yield counter("calls_begun", "Calls that were to be announced.", health.calls_begun)
     yield counter("calls_taken_up", "Calls of a daemon before this one that went on.", health.calls_taken_up)
     yield counters("calls_over", "Calls that are over.", "outcome", Outcome, health.outcomes)

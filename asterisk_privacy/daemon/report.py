@@ -16,6 +16,7 @@ from asterisk_privacy.asterisk.audiosocket import AudioSocketServer
 from asterisk_privacy.asterisk.fastagi import FastAgiServer
 from asterisk_privacy.audio.ring import RingMemory
 from asterisk_privacy.daemon.control import Report
+from asterisk_privacy.daemon.draining import Draining
 from asterisk_privacy.daemon.logs import current_level
 from asterisk_privacy.daemon.neighbours import Neighbourhood
 from asterisk_privacy.daemon.schedule import PurgeSchedule
@@ -36,6 +37,7 @@ class Running:
     memory: RingMemory
     purging: PurgeSchedule
     reloader: Reloader
+    draining: Draining
     uploads: Uploads | None = None  # None: recordings stay on this machine
     neighbours: Neighbourhood | None = None  # None: the registry is a file of this machine
 
@@ -86,6 +88,7 @@ def status_report(running: Running, disk: Disk) -> Report:
             "taken_up": service.health.calls_taken_up,
             "outcomes": dict(service.health.outcomes),
         },
+        "draining": draining_report(running.draining),
         "ring": {"bytes": memory.used, "limit": memory.limit},
         "purge": {
             "last": purging.last.isoformat() if purging.last else None,
@@ -105,6 +108,18 @@ def status_report(running: Running, disk: Disk) -> Report:
         },
         "log_level": current_level(),
         "process": {"max_rss_kib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, "tasks": len(asyncio.all_tasks())},
+    }
+
+
+def draining_report(draining: Draining) -> Report:
+    """`left` only means something while it is on."""
+    left = draining.left()
+    return {
+        "on": draining.on,
+        "stops": draining.stops,
+        "empty": draining.on and left.nothing,
+        **dataclasses.asdict(left),
+        "words": str(left),
     }
 
 

@@ -40,6 +40,7 @@ async def serve(config: Config, path: Path) -> None:
             asyncio.create_task(service.link.run(), name="link"),
             asyncio.create_task(service.pulse(), name="pulse"),
             asyncio.create_task(stopping.wait(), name="stop"),
+            asyncio.create_task(running.draining.watch(stopping.set), name="drain"),
         ]
         done, pending = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
         notify("STOPPING=1")

@@ -19,12 +19,14 @@ from asterisk_privacy.call.news import surroundings
 from asterisk_privacy.call.situation import Hush, Life
 from asterisk_privacy.call.switchboard import Change, Switchboard
 from asterisk_privacy.daemon.aftermath import LeftCall, end_calls
-from asterisk_privacy.daemon.answers import announcement, no_announcement
+from asterisk_privacy.daemon.answers import announcement, elsewhere, no_announcement
 from asterisk_privacy.daemon.callers import Callers
 from asterisk_privacy.daemon.health import Alarm, Health
 from asterisk_privacy.daemon.logs import about
+from asterisk_privacy.daemon.other_recorders import OtherRecorders
 from asterisk_privacy.daemon.remembered import Reminders
 from asterisk_privacy.daemon.runner import CallRunner, Tools
+from asterisk_privacy.daemon.selftest import NAME as SELFTEST
 from asterisk_privacy.daemon.selftest import SelftestLine
 from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.daemon.taking_up import unheard
@@ -67,7 +69,9 @@ class Supervisor:
         self._by_channel: dict[str, CallRunner] = {}
         self._began_with: dict[str, Book] = {}  # by channel
         self._linked = False
+        self._others = OtherRecorders(config.asterisk.app)
         self.closing = False
+        self.draining = False  # no new call is taken
         self.selftest = SelftestLine()
 
     @property
@@ -91,16 +95,17 @@ class Supervisor:
         test = self.selftest.take(wanted, self._board.name_of(request.channel))
         profile = self._began_with.get(request.channel, self._config.book).profiles.get(wanted) or now.get(wanted)
         profile, tools = (test.profile, test.tools) if test is not None else (profile, self._tools)
+        present = self._by_channel.get(request.channel)
         why = self._ready() if self._linked else "Asterisk's ARI is not connected"
+        if self.draining and present is None and test is None:
+            why = "the recorder was told to drain"
         if request.script != "start" or profile is None:
             why = f"the dialplan asks for profile '{wanted}'; config.toml has {', '.join(sorted(now))}"
         if self.closing:
             why = "the daemon is stopping"
         if why is not None or profile is None:
-            self._health.alarm(Alarm.NOT_READY, f"a call goes on unrecorded: {why}")
-            self._health.tally.decisions[Decision.UNRECORDED] += 1
-            return no_announcement()
-        present = self._by_channel.get(request.channel)
+            quiet = self.draining or self.closing or wanted == SELFTEST  # nothing is amiss if another takes it
+            return self._refuse(why or "", request.parameters.get("more", "0") != "0", quiet)
         if present is not None:
             return self._moved_to(present, profile)
         runner = CallRunner(request.channel, profile, sampled_purposes(profile, secrets.randbelow), tools, self._over)
@@ -110,13 +115,31 @@ class Supervisor:
         self._health.tally.decisions[Decision.ANNOUNCE] += 1
         self._callers.begin(runner.call_id, profile, request.caller, request.parameters.get("direction", "in"))
         log.info("call %s begun on profile %s", runner.call_id, profile.name, extra=about("call.begun", runner.call_id, profile.name))
-        state = self._reminders.write(request.channel, runner.memory)
-        return announcement(profile, runner.call_id, str(self._config.dialplan.sounds), state)
+        return self._announce(runner, profile)
+
+    def _announce(self, runner: CallRunner, profile: Profile) -> Mapping[str, str]:
+        state = self._reminders.write(runner.channel, runner.memory)
+        return announcement(profile, runner.call_id, str(self._config.dialplan.sounds), state, self._config.asterisk.app)
+
+    def _refuse(self, why: str, more: bool, quiet: bool) -> Mapping[str, str]:
+        """`more`: the dialplan knows another recorder, which it asks next."""
+        if more:
+            self._health.tally.decisions[Decision.ELSEWHERE] += 1
+            if not quiet:
+                self._health.alarm(Alarm.NOT_READY, f"a call is left to another recorder: {why}")
+            return elsewhere()
+        self._health.alarm(Alarm.NOT_READY, f"a call goes on unrecorded: {why}")
+        self._health.tally.decisions[Decision.UNRECORDED] += 1
+        return no_announcement()
 
     def unheard(self, request: AgiRequest) -> None:
-        """The dialplan did not wait for our answer. Where the caller has gone meanwhile, no news of his channel will come any more."""
+        """The dialplan did not wait for our answer. Where the caller has gone meanwhile, no news of his channel will come any more; where
+        there are several recorders, another one has been asked."""
         runner = self._by_channel.get(request.channel)
-        if runner is not None and request.channel not in self._board:
+        if runner is None:
+            return
+        left = "more" in request.parameters and runner.recorder.situation.life is Life.EXPECTED
+        if left or request.channel not in self._board:
             runner.receive(ev.HungUp(monotonic()))
 
     def _expect(self, runner: CallRunner) -> None:
@@ -144,8 +167,7 @@ class Supervisor:
         self._health.tally.decisions[Decision.ANNOUNCE] += 1
         runner.change_profile(profile, sampled_purposes(profile, secrets.randbelow))
         log.info("call %s moved to profile %s", runner.call_id, profile.name, extra=about("call.moved", runner.call_id, profile.name))
-        state = self._reminders.write(runner.channel, runner.memory)
-        return announcement(profile, runner.call_id, str(self._config.dialplan.sounds), state)
+        return self._announce(runner, profile)
 
     def _left_company(self, runner: CallRunner) -> Mapping[str, str]:
         """To the company that recorded it the call is over: what is said on another's line is not for its ears. Nor can that one have it,
@@ -161,11 +183,12 @@ class Supervisor:
         """The whole state, read again. What was missed in between is unknown, so everything starts shut (DESIGN.md, ARI)."""
         self._board = _board_of(reading)
         self._linked = True
+        self._others.read({channel: announced.recorder for channel, announced in reading.announced.items()})
         self._take_up(reading)
         for channel, word in reading.pressed.items():
             asyncio.get_running_loop().call_soon(self._pressed_unheard, channel, word)
         for runner in self.runners:  # each by itself: a mistake in one call must not leave the others in the dark
-            announced = reading.announced.get(runner.channel)
+            announced = reading.announced.get(runner.channel) if runner.channel not in self._others else None
             asyncio.get_running_loop().call_soon(self._link_restored, runner, announced.consent if announced is not None else "none")
 
     def _take_up(self, reading: Reading) -> None:
@@ -175,7 +198,7 @@ class Supervisor:
             left = self._left.get(memory.call_id) if memory is not None else None
             lines = [self._config.book.profiles.get(name) for name in memory.profiles] if memory is not None else []
             known = [line for line in lines if line is not None]
-            if memory is None or left is None or not known or lines[0] is None or channel in self._by_channel:
+            if memory is None or left is None or not known or lines[0] is None or channel in self._by_channel or channel in self._others:
                 continue
             profile, *later = known
             del self._left[memory.call_id]
@@ -199,6 +222,8 @@ class Supervisor:
 
     def _link_restored(self, runner: CallRunner, consent: str) -> None:
         now = monotonic()
+        if runner.channel in self._others:
+            runner.receive(ev.HungUp(now))
         for event in unheard(runner.recorder.situation, consent, runner.recorder.refuse_key, now):
             runner.receive(event)
         if runner.channel not in self._board:
@@ -216,8 +241,10 @@ class Supervisor:
     def pbx_told(self, event: ae.AriEvent) -> None:
         if isinstance(event, _PBX_EVENTS):
             change = self._board.apply(event)
-            if isinstance(event, pbx.ChannelGone) and event.channel in self._by_channel:
-                self._by_channel[event.channel].receive(ev.HungUp(event.at))
+            if isinstance(event, pbx.ChannelGone):
+                self._others.gone(event.channel)
+                if event.channel in self._by_channel:
+                    self._by_channel[event.channel].receive(ev.HungUp(event.at))
             self._tell_company(change, event.at)
             return
         match event:
@@ -238,6 +265,10 @@ class Supervisor:
             case ae.OutOfSight() if event.channel in self._by_channel:
                 words = "a call is in another ARI application's bridge, whose holds Asterisk tells nobody: what is said there is not kept"
                 self._health.alarm(Alarm.OUT_OF_SIGHT, words)
+            case ae.Taken():
+                self._others.told(event.channel, event.recorder)
+                if event.channel in self._others and event.channel in self._by_channel:
+                    self._by_channel[event.channel].receive(ev.HungUp(monotonic()))
             case ae.PlaybackDone():
                 self._tools.tones.playback_done(event.playback)
             case _:
@@ -249,8 +280,13 @@ class Supervisor:
             runner = self._by_channel[channel]
             for company in surroundings(self._board, change, channel, at, now):
                 for party in company.parties:
-                    runner.met(_endpoint(self._board.name_of(party) or ""))
+                    endpoint = _endpoint(self._board.name_of(party) or "")
+                    runner.met(endpoint)
+                    self._others.talked(endpoint, False)
                 runner.receive(company)
+        for channel in self._others.among(change.touched):
+            for party in self._board.connected(channel) - {channel}:
+                self._others.talked(_endpoint(self._board.name_of(party) or ""), True)
 
     # ---- the agent presses
 
@@ -258,6 +294,8 @@ class Supervisor:
         cmd, _, idle = event.cmd.partition("-")  # keep-last, object-last: dialled on the idle phone
         last = idle == "last"
         runner = self._last_call_of(event.endpoint) if last else self._call_of(event)
+        if runner is None and self._is_anothers(event, last):
+            return
         if runner is None:
             self._health.alarm(Alarm.UNKNOWN_CALL, "an agent's key belongs to no call that is known here")
             self._tools.tones.play(event.channel, "refused")
@@ -275,11 +313,21 @@ class Supervisor:
         for channel in self._board.connected(event.channel):
             if channel in self._by_channel and channel != event.channel:
                 return self._by_channel[channel]
+        if self._others.among(self._board.connected(event.channel)):
+            return None
         found = self._by_channel.get(event.linked)
         return found if found is not None and found.channel != event.channel else None
 
+    def _is_anothers(self, event: ae.AgentPressed, last: bool) -> bool:
+        """The key was meant for a call of another recorder, which hears of it as we do."""
+        if last:
+            return self._others.had_the_last_call_of(_phone(event.endpoint))
+        return event.linked in self._others or bool(self._others.among(self._board.connected(event.channel)))
+
     def _last_call_of(self, endpoint: str) -> CallRunner | None:
-        name = endpoint if "/" in endpoint else f"PJSIP/{endpoint}"
+        name = _phone(endpoint)
+        if self._others.had_the_last_call_of(name):
+            return None
         mine = [r for r in self.runners if r.recorder.situation.life is Life.GRACE and name in r.agents]
         return max(mine, key=lambda r: r.began_at, default=None)
 
@@ -309,6 +357,11 @@ class Supervisor:
     def _enter(self, runner: CallRunner) -> None:
         self._by_channel[runner.channel] = runner
         self._began_with[runner.channel] = self._config.book
+
+
+def _phone(endpoint: str) -> str:
+    """As the dialplan tells an endpoint, with or without its technology."""
+    return endpoint if "/" in endpoint else f"PJSIP/{endpoint}"
 
 
 def _endpoint(channel_name: str) -> str:

@@ -17,6 +17,7 @@ class Decision(StrEnum):
     ANNOUNCE = "announce"
     COVERED = "covered"  # moved to a line whose notice this caller has heard
     UNRECORDED = "unrecorded"
+    ELSEWHERE = "elsewhere"  # left to another recorder
 
 
 class RecordingOutcome(StrEnum):

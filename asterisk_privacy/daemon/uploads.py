@@ -63,6 +63,7 @@ class Uploads:
         self._swept_to = ""
         self._thread = threading.Thread(target=self._run, name="uploads", daemon=True)
         self.waiting = Waiting()
+        self.looked_at = 0.0  # monotonic: when the last whole look at the queue began
         self.uploaded = 0
         self.failures = 0
         self.error: str | None = None  # of the last look; None: all went well
@@ -86,8 +87,10 @@ class Uploads:
     def look(self) -> float:
         """Once through the queue, the oldest first. Seconds until the next look."""
         error: str | None = None
+        began = monotonic()
         try:
             error = self._bring_all()
+            self.looked_at = began
         except OperatorError as fault:  # the disk, or the registry: without it nothing is known to be sealed
             error = str(fault)
         self._note(error)

@@ -82,7 +82,14 @@ def test_what_a_real_asterisk_sends(name: str) -> None:
 
 def test_the_samples_name_the_lab_only() -> None:
     assert seen("ChannelHold").name == NAMES[AGENT]
-    assert all(name in EXPECTED or name.partition("-")[0] in ae._IGNORED for name in SAMPLES)
+    assert all(name in EXPECTED or name.partition("-")[0] in {*ae._IGNORED, "ChannelVarset"} for name in SAMPLES)
+
+
+def test_only_the_variable_that_names_a_recorder_is_news() -> None:
+    message = sample("ChannelVarset") | {"variable": "PRIVACY_RECORDER", "value": "asterisk-privacy-2"}
+    assert parsed(json.dumps(message)) == (ae.Taken(message["channel"]["id"], "asterisk-privacy-2"),)
+    for odd in ({"variable": 1}, {"value": 7}, {"channel": None}):
+        assert parsed(json.dumps(message | odd)) == (ae.Ignored(),)
 
 
 def test_every_handled_type_has_a_sample() -> None:
