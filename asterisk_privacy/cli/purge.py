@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
 import click
 
 from asterisk_privacy.cli.common import FOUND_SOMETHING, config_option, configured, iso, json_option, local, operator_errors, print_json
+from asterisk_privacy.cli.place_words import in_words
 from asterisk_privacy.cli.tables import print_table
+from asterisk_privacy.daemon.elsewhere import MOST_NAMED
 from asterisk_privacy.daemon.night import run_night
 from asterisk_privacy.daemon.storage import vault_of
 from asterisk_privacy.policy.book import LANGUAGES
@@ -76,27 +78,39 @@ def purge(
     with configured(config) as (settings, registry):
         vault = vault_of(settings)
         night = run_night(registry, vault, settings, at or real_now, dry_run, override_brake, explain, by_the_clock=at is None)
-    report = night.purge
-    told = report.plan.items if explain else report.plan.deletions
+        report = night.purge
+        told = report.plan.items if explain else report.plan.deletions
+        where = registry.nodes.where([planned.item_id for planned in told]) if registry.nodes.name is not None else {}
     listed = tuple(dataclasses.replace(planned, language=language or settings.office.language) for planned in told)
     if as_json:
-        print_json({**_as_json(report, listed), "rows": dataclasses.asdict(night.rows)})
+        others = [{"node": one.node, "why": one.why, "ids": list(one.ids)} for one in night.elsewhere]
+        print_json({**_as_json(report, listed, where), "rows": dataclasses.asdict(night.rows), "overdue_elsewhere": others})
     else:
-        _show(report, listed)
+        _show(report, listed, where)
         _show_rows(night.rows, dry_run)
-    alarming = report.brake or report.failed or report.findings or (report.overdue and not (future and dry_run))
+        for one in night.elsewhere:
+            click.echo(f"{one.in_words()}: {', '.join(one.ids[:MOST_NAMED])}{' ...' if len(one.ids) > MOST_NAMED else ''}", err=True)
+    late = report.overdue or night.elsewhere
+    alarming = report.brake or report.failed or report.findings or (late and not (future and dry_run))
     if alarming:
         sys.exit(FOUND_SOMETHING)
 
 
-def _as_json(report: PurgeReport, listed: Sequence[Planned]) -> dict[str, object]:
+Where = Mapping[str, tuple[str | None, str | None]]
+"""Node and bucket of each recording; empty where there is one machine."""
+
+
+def _as_json(report: PurgeReport, listed: Sequence[Planned], where: Where) -> dict[str, object]:
     return {
         "at": iso(report.at),
         "dry_run": report.dry_run,
         "brake": report.brake,
         "recordings": report.plan.total,
         "due": len(report.plan.deletions),
-        "items": [{"id": p.item_id, "delete": p.delete, "held": p.blocked, "due": iso(p.due), "reason": p.reason} for p in listed],
+        "items": [
+            {"id": p.item_id, "delete": p.delete, "held": p.blocked, "due": iso(p.due), "reason": p.reason, **_at(p.item_id, where)}
+            for p in listed
+        ],
         "deleted": list(report.deleted),
         "finished": list(report.finished),
         "spared": [{"id": s.item_id, "why": s.why} for s in report.spared],
@@ -108,11 +122,20 @@ def _as_json(report: PurgeReport, listed: Sequence[Planned]) -> dict[str, object
     }
 
 
-def _show(report: PurgeReport, listed: Sequence[Planned]) -> None:
+def _at(recording_id: str, where: Where) -> dict[str, object]:
+    node, place = where.get(recording_id, (None, None))
+    return {"node": node, "place": place} if where else {}
+
+
+def _show(report: PurgeReport, listed: Sequence[Planned], where: Where) -> None:
     if listed:
         done = set(report.deleted)
         rows = [(p.item_id, _verb(p, report, done), local(p.due), p.reason) for p in listed]
-        print_table(("recording", "", "ends", "why"), rows)
+        headings: tuple[str, ...] = ("recording", "", "ends", "why")
+        if where:
+            rows = [(*row, in_words(*where.get(row[0], (None, None)))) for row in rows]  # type: ignore[misc]
+            headings = (*headings, "where")
+        print_table(headings, rows)
     for item_id in report.finished:
         click.echo(f"{item_id}: deletion finished that was cut off before")
     for spared in report.spared:

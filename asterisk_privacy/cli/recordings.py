@@ -10,6 +10,7 @@ from asterisk_privacy.cli.common import actor, clock, config_option, configured,
 from asterisk_privacy.cli.export import export
 from asterisk_privacy.cli.lesson import lesson
 from asterisk_privacy.cli.listens import heard_for, heard_json
+from asterisk_privacy.cli.place_words import in_words
 from asterisk_privacy.cli.tables import print_table
 from asterisk_privacy.cli.timeline_bar import bar, legend, ruler
 from asterisk_privacy.daemon.config import Config
@@ -20,7 +21,7 @@ from asterisk_privacy.policy.retention import Milestone, criterion_to_mapping
 from asterisk_privacy.policy.words import say
 from asterisk_privacy.registry.clock import utc_now
 from asterisk_privacy.registry.registry import Registry
-from asterisk_privacy.registry.rows import RecordingRow, State
+from asterisk_privacy.registry.rows import LIVING, RecordingRow, State
 from asterisk_privacy.retention.plan import Planned, judge
 
 language_option = click.option("--language", type=click.Choice(LANGUAGES), help="Of the reasons; without it that of [office].")
@@ -48,8 +49,15 @@ def list_(config: Path, state: str | None, as_json: bool) -> None:
     if as_json:
         print_json([_as_json(row, judged[row.id]) for row in rows])
         return
-    headings = ("recording", "recorded", "line", "agent", "state", "length", "purposes", "at the latest until")
-    print_table(headings, [_line(row, judged[row.id]) for row in rows])
+    headings: tuple[str, ...] = ("recording", "recorded", "line", "agent", "state", "length", "purposes", "at the latest until")
+    lines = [_line(row, judged[row.id]) for row in rows]
+    if any(row.node is not None for row in rows):  # several machines
+        headings, lines = (*headings, "where"), [(*line, _where(row)) for line, row in zip(lines, rows, strict=True)]
+    print_table(headings, lines)
+
+
+def _where(row: RecordingRow) -> str:
+    return in_words(row.node, row.place) if row.state in LIVING else row.node or ""
 
 
 def _line(row: RecordingRow, judged: Planned | None) -> tuple[str, ...]:
@@ -92,6 +100,8 @@ def show(recording_id: str, config: Path, language: str | None, as_json: bool) -
         ("recorded", local(row.recorded_at)),
         ("state", row.state.value + (f" since {local(row.state_at)}: {row.state_reason}" if row.state_reason else "")),
     ]
+    if _where(row):
+        facts.append(("where", _where(row)))
     if row.duration_ms is not None:
         facts.append(("length", clock(row.duration_ms) + (" (truncated: a crash cut it off)" if row.truncated else "")))
     if row.deidentified is not None:
@@ -207,6 +217,8 @@ def _as_json(row: RecordingRow, judged: Planned | None) -> dict[str, object]:
         "sha256": row.sha256,
         "truncated": row.truncated,
         "deidentified": row.deidentified,
+        "node": row.node,
+        "place": row.place if row.state in LIVING else None,
         "due": None if judged is None else judged.delete,
         "ends_at": None if judged is None else iso(judged.due),
         "reason": None if judged is None else judged.reason,

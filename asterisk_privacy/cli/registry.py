@@ -10,7 +10,9 @@ import click
 
 from asterisk_privacy.cli.common import FOUND_SOMETHING, actor, config_option, json_option, operator_errors, print_json
 from asterisk_privacy.cli.nodes_table import off, print_nodes
-from asterisk_privacy.daemon.config import Config, load
+from asterisk_privacy.cli.on_server import on_server
+from asterisk_privacy.cli.registry_retire import readmit, retire
+from asterisk_privacy.daemon.config import load
 from asterisk_privacy.daemon.neighbours import as_report
 from asterisk_privacy.daemon.registry_place import home_of
 from asterisk_privacy.errors import OperatorError
@@ -22,10 +24,15 @@ from asterisk_privacy.registry.registry import Registry
 
 @click.group("registry")
 def registry() -> None:
-    """A registry on PostgreSQL, which several PBXs share: make and upgrade its tables, and say who may do what with them.
+    """A registry on PostgreSQL, which several PBXs share: make and upgrade its tables, say who may do what with them, and look
+    after the nodes.
 
     A registry in a file of this machine, the default, needs none of this: the daemon makes, copies and upgrades it by itself.
     """
+
+
+registry.add_command(retire)
+registry.add_command(readmit)
 
 
 @registry.command("upgrade")
@@ -77,16 +84,6 @@ def nodes(config: Path, as_json: bool) -> None:
         print_nodes(found)
     if any(node["state"] == NodeState.SILENT or (node["state"] == NodeState.UP and off(node)) for node in found):
         sys.exit(FOUND_SOMETHING)
-
-
-def on_server(config: Config, node: str | None = None) -> Registry:
-    """Open, as `node` if one is given. OperatorError for a registry that is a file."""
-    place = home_of(config)
-    if not isinstance(place, Server):
-        raise OperatorError(
-            f"registry {place}: is a file of this machine and has no nodes; several share one on PostgreSQL, see [registry] url"
-        )
-    return Registry.open(place if node is None else replace(place, node=node), actor=actor(), create=False)
 
 
 @registry.command("grant")

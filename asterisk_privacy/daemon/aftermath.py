@@ -60,10 +60,18 @@ def settle_after_crash(registry: Registry, vault: Vault, keep: bool) -> Settled:
     for row in registry.recordings(state=State.WRITING, ours=Ours.OWN):
         registry.erase_recording(row.id, now, "the recorder stopped before anything of it was safe")
         removed += 1
-    calls = tuple(_left(registry, call, torn) for call in registry.open_calls())
+    calls = left_calls(registry, torn)
     if sealed or removed or calls:
         log.warning("left by a daemon: %d recordings sealed as far as they went, %d removed; %d calls", sealed, removed, len(calls))
     return Settled(sealed, removed, calls)
+
+
+NOTHING_TORN: Mapping[str, datetime] = {}
+
+
+def left_calls(registry: Registry, torn: Mapping[str, datetime] = NOTHING_TORN) -> tuple[LeftCall, ...]:
+    """Calls that this node began and did not end. `torn`: when the last of a call's audio reached the disk, where its file was cut off."""
+    return tuple(_left(registry, call, torn) for call in registry.open_calls())
 
 
 def _left(registry: Registry, call: CallRow, torn: Mapping[str, datetime]) -> LeftCall:

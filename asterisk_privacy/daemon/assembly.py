@@ -220,6 +220,7 @@ def _own_registry(config: Config, stack: AsyncExitStack) -> Registry:
     registry = Registry.open(home_of(config), actor="recorder", answer_seconds=ANSWER_SECONDS)
     stack.callback(registry.close)
     registry.claim_node()
+    registry.nodes.refuse_if_retired()
     keep_name(config)
     return registry
 

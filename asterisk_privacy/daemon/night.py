@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from asterisk_privacy.daemon.deidentifying import settle_versions
+from asterisk_privacy.daemon.elsewhere import Elsewhere, overdue_elsewhere
 from asterisk_privacy.daemon.purging import Rules, make_purger
 from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.registry.expiry import Expired
@@ -19,6 +21,7 @@ from asterisk_privacy.store.vault import Vault
 class Night:
     purge: PurgeReport
     rows: Expired  # that went; in a dry run: that would go
+    elsewhere: Sequence[Elsewhere] = ()  # what only a node that is away could delete
 
 
 def run_night(
@@ -38,10 +41,13 @@ def run_night(
     if not dry_run:
         with registry.only_one():
             settle_versions(registry, vault)
-    purge = make_purger(registry, vault, config.purger, Rules.of(config)).run(now, dry_run, override_brake, explain)
+    rules = Rules.of(config)
+    purge = make_purger(registry, vault, config.purger, rules).run(now, dry_run, override_brake, explain)
+    elsewhere = overdue_elsewhere(registry, rules, now)
     if purge.brake is not None:
-        return Night(purge, Expired())
-    return Night(purge, registry.would_expire(now, config.book.rows) if dry_run else registry.expire(now, config.book.rows))
+        return Night(purge, Expired(), elsewhere)
+    rows = registry.would_expire(now, config.book.rows) if dry_run else registry.expire(now, config.book.rows)
+    return Night(purge, rows, elsewhere)
 
 
 def refuse_ahead(registry: Registry) -> None:

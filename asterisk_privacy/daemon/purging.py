@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -86,8 +86,11 @@ def latest_lesson(row: RecordingRow, rules: Rules) -> datetime | None:
 
 
 class RegistryRows:
-    def __init__(self, registry: Registry, rules: Rules = AS_PROMISED) -> None:
+    """`away`: in place of what this node can delete, what only these nodes could; to be looked at."""
+
+    def __init__(self, registry: Registry, rules: Rules = AS_PROMISED, away: Collection[str] = ()) -> None:
         self._registry = registry
+        self._away = away
         self._rules = rules
         self._own_calendar = rules.calendar != Calendar()
 
@@ -101,7 +104,7 @@ class RegistryRows:
     def _read(self, borders: Mapping[int, Borders]) -> Iterator[Item]:
         """A chunk at a time, so that memory does not grow with the registry."""
         promises: dict[PromiseSet, tuple[Promise, ...]] = {}
-        for candidate in self._registry.maybe_due(borders, with_agents=self._own_calendar):
+        for candidate in self._registry.maybe_due(borders, self._own_calendar, self._away):
             known = promises.get(candidate.kept_for)
             if known is None:
                 known = promises[candidate.kept_for] = tuple(self._promise(promised) for promised in candidate.kept_for.promises)

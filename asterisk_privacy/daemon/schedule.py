@@ -86,7 +86,9 @@ class PurgeSchedule:
         self._waits_since = None
         report, rows = night.purge, night.rows
         self.last_run = PurgeRow(report.at, len(report.plan.deletions), len(report.deleted), len(report.failed), False)
-        self.overdue = len(report.overdue) + len(report.stuck)
+        self.overdue = len(report.overdue) + len(report.stuck) + sum(len(one.ids) for one in night.elsewhere)
+        for one in night.elsewhere:
+            self._health.alarm(Alarm.DELETION_OVERDUE, one.in_words())
         if report.brake is not None:
             self._health.alarm(Alarm.PURGE_BRAKED, report.brake)
         for failure in report.failed:

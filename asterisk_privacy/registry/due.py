@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from array import array
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -100,13 +100,14 @@ def sealed_count(engine: Engine) -> int:
         return int(sql(db, _COUNT.format(reach=engine.in_reach("r"))).fetchone()[0])
 
 
-def maybe_due(engine: Engine, borders: Mapping[int, Borders], with_agents: bool) -> Iterator[Candidate]:
-    """What is sealed and not younger than the borders of its set of promises (by its number), or without a promise; in no order.
+def maybe_due(engine: Engine, borders: Mapping[int, Borders], with_agents: bool, away: Collection[str] = ()) -> Iterator[Candidate]:
+    """What is sealed and not younger than the borders of its set of promises (by its number), or without a promise; in no order. Of what
+    this node can delete, or of what only these nodes `away` could.
 
     OperatorError for a candidate whose promise cannot be read.
     """
     found: array[int] = array("q")
-    reach = engine.in_reach("r")
+    reach = engine.in_reach("r") if not away else engine.out_of_reach("r", away)
     with engine.read() as db:
         for number, of_set in (*borders.items(), (None, NO_BORDERS)):
             for eventful, border in ((0, of_set.by_age), (1, of_set.whatever)):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol, cast
@@ -173,6 +173,11 @@ class Engine(ABC):
     def own(self, recordings: str) -> str:
         """SQL: rows that this node began and must end. `recordings`: a table with a column node, or its alias."""
         return "1 = 1" if self.node is None else f"{recordings}.node = '{self.node}'"
+
+    def out_of_reach(self, recordings: str, nodes: Collection[str]) -> str:
+        """SQL: recordings of these nodes whose files this node cannot delete."""
+        named = ", ".join(f"'{node}'" for node in sorted(nodes) if NODE.fullmatch(node))
+        return f"({recordings}.node IN ({named}) AND NOT coalesce({self.in_reach(recordings)}, FALSE))"
 
     def in_reach(self, recordings: str) -> str:
         """SQL: recordings whose files this node can delete."""

@@ -5,12 +5,12 @@ Outside of the audit trail and of the writers' line, since nothing follows from 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from asterisk_privacy.registry import places
+from asterisk_privacy.registry import places, retiring
 from asterisk_privacy.registry.clock import from_ms, from_ms_or_none, to_ms
 from asterisk_privacy.registry.clocks import Difference
 from asterisk_privacy.registry.engine import Engine, sql
@@ -19,6 +19,7 @@ TELL_SECONDS = 30.0
 SILENT = timedelta(seconds=120)
 """A daemon that has not told of itself for so long, and did not say that it stops, is silent."""
 NO_TIME = timedelta()
+AT_ONCE = 500  # ids in one query
 
 _TELL = """INSERT INTO nodes (name, version, started_at, seen_at, stopped, calls, purged_at, waiting, alarms, ahead_ms)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET version = excluded.version, started_at = excluded.started_at,
@@ -121,6 +122,62 @@ class Nodes:
         with engine.read() as db:
             return list(_rows(sql(db, _ALL.format(which="")).fetchall(), now))
 
+    def away(self) -> dict[str, str]:
+        """Nodes that delete nothing now, in words: silent, stopped, retired, or never heard of though recordings wait on their disks."""
+        engine = self._engine
+        if engine.node is None:
+            return {}
+        rows = self.all()
+        found = {row.name: _away(row) for row in rows if row.state is not NodeState.UP}
+        with engine.read() as db:
+            waiting = sql(
+                db, "SELECT DISTINCT node FROM recordings WHERE state = 'sealed' AND place IS NULL AND node IS NOT NULL"
+            ).fetchall()
+        known = {row.name for row in rows} | {engine.node}
+        found |= {name: "never told of itself" for (name,) in waiting if name not in known}
+        return {name: words for name, words in found.items() if name != engine.node}
+
+    def purging_of(self, nodes: Collection[str]) -> list[tuple[str, str]]:
+        """Node and id of each deletion that was begun, and that none but these can finish."""
+        if not nodes:
+            return []
+        query = f"SELECT node, id FROM recordings r WHERE state = 'purging' AND {self._engine.out_of_reach('r', nodes)} ORDER BY node, id"
+        with self._engine.read() as db:
+            return [(node, recording_id) for node, recording_id in sql(db, query).fetchall()]
+
+    def where(self, ids: Sequence[str]) -> dict[str, tuple[str | None, str | None]]:
+        """Of each recording the node on whose disk it is, or was, and the address of the bucket that it is in."""
+        found: dict[str, tuple[str | None, str | None]] = {}
+        with self._engine.read() as db:
+            for start in range(0, len(ids), AT_ONCE):
+                chunk = ids[start : start + AT_ONCE]
+                among = ", ".join("?" * len(chunk))
+                query = f"SELECT r.id, r.node, p.address FROM recordings r LEFT JOIN places p ON p.id = r.place WHERE r.id IN ({among})"
+                found.update({id_: (node, address) for id_, node, address in sql(db, query, tuple(chunk)).fetchall()})
+        return found
+
+    def is_known(self) -> bool:
+        """Whether this node ever told of itself or wrote a row."""
+        return retiring.is_known(self._engine)
+
+    def on_its_disk(self, state: str) -> list[str]:
+        """Ids of its recordings in that state of which no row says that they are in a bucket."""
+        return retiring.on_its_disk(self._engine, state)
+
+    def note_unreachable(self, ids: Sequence[str], at: datetime, reason: str) -> None:
+        retiring.note_unreachable(self._engine, ids, at, reason)
+
+    def retire(self, at: datetime, reason: str, counts: dict[str, int]) -> None:
+        """From now on no daemon takes the name by mistake."""
+        retiring.retire(self._engine, at, reason, counts)
+
+    def readmit(self, at: datetime, reason: str) -> None:
+        """OperatorError: it is not retired."""
+        retiring.readmit(self._engine, at, reason)
+
+    def refuse_if_retired(self) -> None:
+        retiring.refuse_if_retired(self._engine)
+
     def brought(self, recording_id: str, sha256: str, address: str) -> bool:
         """To the bucket at `address`, and gone from this node's disk: see places.py."""
         return places.brought(self._engine, recording_id, sha256, address)
@@ -128,6 +185,11 @@ class Nodes:
     def astray(self, address: str, after: str = "") -> Iterator[tuple[str, str]]:
         """Ids (behind `after`) and hashes of this node's sealed recordings whose rows do not say that they are there."""
         return places.astray(self._engine, address, after)
+
+
+def _away(row: NodeRow) -> str:
+    since = row.retired_at if row.state is NodeState.RETIRED and row.retired_at is not None else row.seen_at
+    return f"{row.state.value} since {since:%Y-%m-%d %H:%M} UTC"
 
 
 def _rows(

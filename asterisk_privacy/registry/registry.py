@@ -225,9 +225,9 @@ class Registry(PersonsRights):
         """Every combination of promises that a recording was ever under."""
         return due.promise_sets(self._engine)
 
-    def maybe_due(self, borders: Mapping[int, due.Borders], with_agents: bool) -> Iterator[due.Candidate]:
-        """All that is sealed and can be due, and perhaps more; see registry/due.py."""
-        return due.maybe_due(self._engine, borders, with_agents)
+    def maybe_due(self, borders: Mapping[int, due.Borders], with_agents: bool, away: Collection[str] = ()) -> Iterator[due.Candidate]:
+        """All that is sealed and can be due, and perhaps more; `away`: what only these nodes could delete. See registry/due.py."""
+        return due.maybe_due(self._engine, borders, with_agents, away)
 
     def sealed_count(self) -> int:
         return due.sealed_count(self._engine)

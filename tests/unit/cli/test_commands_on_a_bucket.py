@@ -28,6 +28,7 @@ from asterisk_privacy.cli.check_config import check_config
 from asterisk_privacy.cli.purge import purge
 from asterisk_privacy.cli.reconcile import reconcile
 from asterisk_privacy.cli.recordings import recordings
+from asterisk_privacy.daemon.settings import S3
 from asterisk_privacy.daemon.uploads import Uploads
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import State
@@ -149,7 +150,7 @@ def test_without_the_customer_no_version_of_him_is_left(tmp_path: Path, s3: S3Se
     assert result.exit_code == 0, result.output
     assert s3.all_versions(bucket.place.bucket) == [] and place.vault.versions() == []
     with Registry.open(Path(place.registry.where)) as opened:
-        uploads = Uploads(place.vault, lambda: opened, None, None)  # type: ignore[arg-type]
+        uploads = Uploads(place.vault, lambda: opened, None, S3())  # type: ignore[arg-type]
         assert uploads._bring_all() is None
     assert [key for key, _ in s3.all_versions(bucket.place.bucket)] == [objects.key(recording)]
     samples = open_recording(objects.source(recording), [place.identity])[0]
