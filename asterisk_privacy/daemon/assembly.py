@@ -47,7 +47,7 @@ from asterisk_privacy.daemon.schedule import PurgeSchedule
 from asterisk_privacy.daemon.settings import Address, Config, Unfinished
 from asterisk_privacy.daemon.storage import vault_of
 from asterisk_privacy.daemon.supervisor import Supervisor
-from asterisk_privacy.daemon.tenants import sealing_of
+from asterisk_privacy.daemon.tenants import refuse_part, sealing_of
 from asterisk_privacy.daemon.uploads import Uploads
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.address import Server
@@ -219,6 +219,7 @@ def _own_registry(config: Config, stack: AsyncExitStack) -> Registry:
     refuse_half_moved(config)
     registry = Registry.open(home_of(config), actor="recorder", answer_seconds=ANSWER_SECONDS)
     stack.callback(registry.close)
+    refuse_part(registry)
     registry.claim_node()
     registry.nodes.refuse_if_retired()
     keep_name(config)

@@ -28,6 +28,6 @@ class Callers:
             # where every line is a tenant's, that of the self-test is nobody's, and nobody asks who called it
             readers = self._sealing.of(profile.tenant) if profile.tenant or self._sealing.usual else None
             sealed = seal_text(number, readers) if number and readers else None
-            registry.begin_call(call_id, profile.name, at, hashed, sealed, "out" if direction == "out" else "in")
+            registry.begin_call(call_id, profile.name, at, hashed, sealed, "out" if direction == "out" else "in", profile.tenant)
 
         self._ledger.post(write)

@@ -31,7 +31,7 @@ def deidentify(registry: Registry, vault: Vault, row: RecordingRow, how: How, id
     was = _digest(vault.source(row.id))
     samples, rate = open_recording(vault.source(row.id), identities, allow_truncated=row.truncated)
     chance = np.random.default_rng(secrets.randbits(256))  # kept nowhere: whoever has the file cannot draw the same again
-    new = vault.seal_version(row.id, deidentified(samples, rate, how, chance), rate)
+    new = vault.seal_version(row.id, deidentified(samples, rate, how, chance), rate, row.tenant)
     try:
         registry.deidentify(row.id, now, how.value, was, new.size, new.sha256, new.sealed_to)
     except OperatorError:

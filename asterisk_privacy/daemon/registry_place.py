@@ -22,7 +22,18 @@ def home_of(config: Config) -> Path | Server:
     registry = config.registry
     if not registry.url:
         return registry.path
-    return Server(registry.url, registry.node or host_name(), registry.password_file, bucket_address(config.s3))
+    return Server(
+        registry.url,
+        registry.node or _node_of(registry.tenant),
+        registry.password_file,
+        bucket_address(config.s3),
+        tenant=registry.tenant or None,
+    )
+
+
+def _node_of(tenant: str) -> str:
+    """A tenant's people write an audit chain of their own, also on the recorder's host."""
+    return f"{host_name()}-{tenant}"[:64] if tenant else host_name()
 
 
 def bucket_address(settings: S3) -> str | None:
@@ -85,6 +96,8 @@ def problems(registry: RegistrySettings) -> Iterator[Problem]:
     if not registry.url:
         if registry.password_file is not None:
             yield Problem("registry.password_file", "has no meaning for a SQLite file", "write url, or leave it out")
+        if registry.tenant:
+            yield Problem("registry.tenant", "has no meaning for a SQLite file, which keeps nobody apart", "write url, or leave it out")
         return
     try:
         parts = urlsplit(registry.url)

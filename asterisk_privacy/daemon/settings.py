@@ -181,6 +181,7 @@ class RegistrySettings:
     url: str = ""  # of a PostgreSQL database in place of the file; see registry_place.py
     password_file: Path | None = None  # None: systemd's credential "registry.password", PGPASSFILE, a certificate
     node: NodeName = ""  # whose PBX this is, where several share the registry; empty: the host's name
+    tenant: str = ""  # only this company's rows are seen and written from here; empty: those that the database's user may see
     number_key: Path = Path("/etc/asterisk-privacy/number.key")  # 32 random bytes in hex
     country_code: CountryCode = ""  # empty: national numbers stay national
     unkept_calls_days: Annotated[int, Meta(ge=1, le=3650)] = RowLife().unkept_calls_days

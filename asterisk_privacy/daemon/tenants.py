@@ -15,6 +15,7 @@ from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.policy.book import Book, Problem
 from asterisk_privacy.policy.phrases import Office
 from asterisk_privacy.policy.tenant import Tenant
+from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.store.recipients import Recipients
 from asterisk_privacy.store.sealing import Sealing
 
@@ -71,6 +72,16 @@ def warnings(config: Config) -> Iterator[str]:
         return
     for key, one, other in found.shared:
         yield f"[tenants.{one}] recipients: {key[:16]}... stands in that of {other} too: who has its secret key hears the calls of both"
+
+
+def refuse_part(registry: Registry) -> None:
+    """The recorder and the purger work for all. OperatorError: from here they would see the rows of one company only."""
+    here = registry.tenants.here
+    if here is not None:
+        raise OperatorError(
+            f"registry {registry.where}: only rows of tenant {here or 'nobody'} are seen from here, and the recorder works for all: leave "
+            "[registry] tenant empty, and give it a user of the database who is listed for none (see: asterisk-privacy registry tenants)"
+        )
 
 
 def told_for(config: Config, tenant: str | None) -> tuple[Book, Office]:

@@ -21,7 +21,7 @@ class Server:
 
     `password_file`: None where the server asks for none, or PGPASSFILE, ~/.pgpass or a certificate answers. `node`: whose PBX this is.
     `bucket`: the address of the one to which recordings go from this node; None: they stay on its disk.
-    `backed_up`: the administrator says so, and an upgrade may begin.
+    `backed_up`: the administrator says so, and an upgrade may begin. `tenant`: only that company's rows, whoever asks.
     """
 
     url: str = field(repr=False)
@@ -29,6 +29,7 @@ class Server:
     password_file: Path | None = None
     bucket: str | None = None
     backed_up: bool = False
+    tenant: str | None = None
 
     @property
     def bare_url(self) -> str:

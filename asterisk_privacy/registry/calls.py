@@ -18,16 +18,23 @@ from asterisk_privacy.registry.models import Call, Consent
 from asterisk_privacy.registry.rows import LIVING, CallRow, ConsentNote, WrongState
 
 # Plain SQL: a model's query costs more than the change itself, and these are made for each call.
-_BEGIN = """INSERT INTO calls (id, profile, direction, begun_at, customer_hash, customer_sealed, node, spans, marks)
-    VALUES (?, ?, ?, ?, ?, ?, ?, '[]', '[]')"""
+_BEGIN = """INSERT INTO calls (id, profile, direction, begun_at, customer_hash, customer_sealed, node, tenant, spans, marks)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, '[]', '[]')"""
 _TELL = "UPDATE calls SET agent = ?, spans = ?, marks = ? WHERE id = ? AND ended_at IS NULL"
 _END = "UPDATE calls SET ended_at = ?, outcome = ?, agent = ?, spans = ?, marks = ? WHERE id = ? AND ended_at IS NULL"
 
 
 def begin(
-    engine: Engine, call_id: str, profile: str, at: datetime, customer_hash: str | None, customer_sealed: bytes | None, direction: str
+    engine: Engine,
+    call_id: str,
+    profile: str,
+    at: datetime,
+    customer_hash: str | None,
+    customer_sealed: bytes | None,
+    direction: str,
+    tenant: str | None = None,
 ) -> None:
-    values = (call_id, profile, direction, to_ms(at), customer_hash, customer_sealed, engine.node)
+    values = (call_id, profile, direction, to_ms(at), customer_hash, customer_sealed, engine.node, tenant)
     with engine.change_own() as db:
         sql(db, _BEGIN, values)
         told = {} if engine.node is None else {"node": engine.node}
@@ -105,6 +112,7 @@ def _row(call: Call, consent: Sequence[ConsentNote]) -> CallRow:
         consent=tuple(consent),
         spans=load_spans(call.spans),
         marks=load_marks(call.marks),
+        tenant=call.tenant,
     )
 
 

@@ -24,6 +24,7 @@ class Designation:
     most: int
     provider: str
     reason: str
+    tenant: str | None = None  # whose calls it takes; None: of the company whose user opens it, or of lines that are no tenant's
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class CampaignRow:
     provider: str
     reason: str
     closed_at: datetime | None
+    tenant: str | None = None
 
     def active(self, now: datetime) -> bool:
         return self.closed_at is None and self.from_at <= now < self.to_at and self.taken < self.most
@@ -50,7 +52,7 @@ class CampaignRow:
         return by_extension and (not self.profiles or profile in self.profiles)
 
 
-_COLUMNS = "id, purpose, extensions, profiles, from_at, to_at, most, taken, provider, reason, closed_at"
+_COLUMNS = "id, purpose, extensions, profiles, from_at, to_at, most, taken, provider, reason, closed_at, tenant"
 
 
 def open_campaign(engine: Engine, wanted: Designation) -> int:
@@ -59,12 +61,13 @@ def open_campaign(engine: Engine, wanted: Designation) -> int:
         raise ValueError("a campaign designates extensions or profiles")
     designated = (json.dumps(list(wanted.extensions)), json.dumps(list(wanted.profiles)))
     begin, end = wanted.window
+    named, tenant = ("", ()) if wanted.tenant is None else (", tenant", (wanted.tenant,))  # else the database knows who asks
     with engine.change() as db:
         made: int = sql(
             db,
-            "INSERT INTO campaigns (purpose, extensions, profiles, from_at, to_at, most, provider, reason) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
-            (wanted.purpose, *designated, to_ms(begin), to_ms(end), wanted.most, wanted.provider, wanted.reason),
+            f"INSERT INTO campaigns (purpose, extensions, profiles, from_at, to_at, most, provider, reason{named}) "
+            f"VALUES (?, ?, ?, ?, ?, ?, ?, ?{', ?' * len(tenant)}) RETURNING id",
+            (wanted.purpose, *designated, to_ms(begin), to_ms(end), wanted.most, wanted.provider, wanted.reason, *tenant),
         ).fetchone()[0]
         detail = {"purpose": wanted.purpose, "extensions": ",".join(wanted.extensions), "profiles": ",".join(wanted.profiles)}
         detail |= {"count": str(wanted.most), "from": begin.isoformat(), "to": end.isoformat()}
@@ -90,8 +93,9 @@ def join(engine: Engine, purpose: str, call_id: str, profile: str, agent: str, n
     """Whether an active campaign takes this call; it then counts, under the write lock, so that the count is hard."""
     with engine.change() as db:
         rows = sql(db, f"SELECT {_COLUMNS} FROM campaigns WHERE purpose = ? AND closed_at IS NULL ORDER BY id", (purpose,)).fetchall()
+        (tenant,) = sql(db, "SELECT tenant FROM calls WHERE id = ?", (call_id,)).fetchone() or (None,)
         for campaign in map(_row, rows):
-            if campaign.active(now) and campaign.covers(profile, agent):
+            if campaign.tenant == tenant and campaign.active(now) and campaign.covers(profile, agent):
                 sql(db, "UPDATE campaigns SET taken = taken + 1 WHERE id = ?", (campaign.id,))
                 sql(db, "INSERT INTO campaign_calls (campaign_id, call_id) VALUES (?, ?)", (campaign.id, call_id))
                 audit.append(engine, db, "campaign.take", call_id, {"campaign": str(campaign.id), "at": now.isoformat()})
@@ -119,9 +123,9 @@ def hand_over(engine: Engine, recording_id: str, to: str, at: datetime) -> None:
         audit.append(engine, db, "recording.hand-over", recording_id, {"campaign": str(number), "to": to, "at": at.isoformat()})
 
 
-def _row(row: tuple[int, str, str, str, int, int, int, int, str, str, int | None]) -> CampaignRow:
-    number, purpose, extensions, profiles, from_at, to_at, most, taken, provider, reason, closed_at = row
+def _row(row: tuple[int, str, str, str, int, int, int, int, str, str, int | None, str | None]) -> CampaignRow:
+    number, purpose, extensions, profiles, from_at, to_at, most, taken, provider, reason, closed_at, tenant = row
     return CampaignRow(
         number, purpose, tuple(json.loads(extensions)), tuple(json.loads(profiles)), from_ms(from_at), from_ms(to_at), most, taken,
-        provider, reason, from_ms_or_none(closed_at),
+        provider, reason, from_ms_or_none(closed_at), tenant,
     )  # fmt: skip

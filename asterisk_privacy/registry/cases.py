@@ -35,8 +35,8 @@ def open_(engine: Engine, kind: CaseKind, reference: str, at: datetime, by: str,
     with engine.change() as db:
         if sql(db, "SELECT 1 FROM cases WHERE reference = ?", (reference,)).fetchone():
             raise WrongState(f"case {reference}: exists already; link recordings to it, or reopen it if it is closed")
-        sql(db, "INSERT INTO cases (kind, reference, opened_at) VALUES (?, ?, ?)", (kind.value, reference, to_ms(at)))
-        case_id = int(sql(db, "SELECT id FROM cases WHERE reference = ?", (reference,)).fetchone()[0])
+        made = "INSERT INTO cases (kind, reference, opened_at) VALUES (?, ?, ?) RETURNING id"
+        case_id = int(sql(db, made, (kind.value, reference, to_ms(at))).fetchone()[0])
         _note(engine, db, case_id, Step.OPENED, at, by, note, {"kind": kind.value, "reference_sha256": digest(reference)})
         return wanted(db, reference)
 
@@ -51,6 +51,7 @@ def link(engine: Engine, reference: str, recording_id: str, at: datetime, by: st
         if state is not State.SEALED:
             raise WrongState(f"recording {recording_id}: is {state}; only a sealed recording can be linked to a case")
         if recording_id not in case.recordings:
+            _of_one_company(db, case, recording_id)
             values = (case.id, recording_id, to_ms(at), by)
             sql(db, "INSERT INTO case_links (case_id, recording_id, at, by) VALUES (?, ?, ?, ?)", values)
             audit.append(engine, db, "case.link", recording_id, {"case": str(case.id), "at": at.isoformat()}, actor=by)
@@ -87,10 +88,22 @@ def step(engine: Engine, reference: str, kind: Step, at: datetime, by: str, note
         return wanted(db, reference)
 
 
+def _of_one_company(db: Database, case: CaseRow, recording_id: str) -> None:
+    """A case that nobody's user opened, the hoster's say, is from its first recording on that company's, whose people then see it too."""
+    (mine,) = sql(db, "SELECT tenant FROM cases WHERE id = ?", (case.id,)).fetchone()
+    (its,) = sql(db, "SELECT tenant FROM recordings WHERE id = ?", (recording_id,)).fetchone()
+    if mine is None and its is not None and not case.recordings:
+        sql(db, "UPDATE cases SET tenant = ? WHERE id = ?", (its, case.id))
+    elif mine != its:
+        raise WrongState(f"case {case.reference}: is of {mine or 'no tenant'}, and recording {recording_id} is of {its or 'none'}")
+
+
 def wanted(db: Database, reference: str) -> CaseRow:
     found = select(db, reference=reference)
     if not found:
         raise WrongState(f"case {reference}: is unknown; see: asterisk-privacy case list")
+    if len(found) > 1:
+        raise WrongState(f"case {reference}: {len(found)} tenants have one of that name; say whose with [registry] tenant")
     return found[0]
 
 

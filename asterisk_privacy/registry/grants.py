@@ -16,7 +16,7 @@ _CHANGES = {
     "recorder": "calls recordings recording_purposes(withdrawn_at,withdrawn_why) quota_counts quota_places campaigns(taken) nodes "
     "audit_head milestones(note) case_events(note) lessons(reason) legal_holds(reason,release_reason)",  # words that go with what is erased
     "purger": "calls recordings milestones(note) case_events(note) lessons(reason) legal_holds(reason,release_reason) audit_head",
-    "reviewer": "recording_purposes(withdrawn_at,withdrawn_why) recordings(eventful,promise_set) cases(reopened_at,closed_at) "
+    "reviewer": "recording_purposes(withdrawn_at,withdrawn_why) recordings(eventful,promise_set) cases(reopened_at,closed_at,tenant) "
     "legal_holds(released_at,released_by,release_reason) restrictions(lifted_at,lifted_why) "
     "requests(due,extended_at,extended_why,closed_at,outcome,subject) campaigns(closed_at) audit_head",
 }
@@ -34,9 +34,14 @@ class Role(StrEnum):
     REVIEWER = "reviewer"  # the review page and the commands of people
 
 
-def grants(role: Role, user: str) -> Iterator[str]:
-    """SQL, one statement each, for the owner of the tables to run."""
+def grants(role: Role, user: str, tenant: str | None = None) -> Iterator[str]:
+    """SQL, one statement each, for the owner of the tables to run. `tenant`: this user is to see its rows only, and is listed before he may
+    see anything; that also switches on what keeps tenants apart."""
     name = '"' + user.replace('"', '""') + '"'
+    if tenant is not None:
+        values = ", ".join("'" + word.replace("'", "''") + "'" for word in (user, tenant))
+        changed = "ON CONFLICT (db_user) DO UPDATE SET tenant = excluded.tenant"
+        yield f"INSERT INTO tenant_users (db_user, tenant) VALUES ({values}) {changed};"
     yield f"GRANT USAGE ON SCHEMA public TO {name};"
     yield f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {name};"
     for verb, tables in (("INSERT", _ADDS), ("UPDATE", _CHANGES), ("DELETE", _DELETES)):

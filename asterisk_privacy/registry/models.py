@@ -22,6 +22,7 @@ class Call(Model):
     spans = TextField()  # JSON: [[kind, start_ms, end_ms], ...]
     marks = TextField()  # JSON: [[kind, at_ms], ...]
     node = TextField(null=True)  # whose PBX; see m0008_node
+    tenant = TextField(null=True)  # which company's, where there are several; see m0011_tenants
 
     class Meta:
         table_name = "calls"
@@ -60,6 +61,7 @@ class Recording(Model):
     deidentified = TextField(null=True)  # how a person was taken out of it
     node = TextField(null=True)  # on whose disk it is, or was last
     place = IntegerField(null=True)  # in which bucket; see m0009_places
+    tenant = TextField(null=True)  # its call's
 
     class Meta:
         table_name = "recordings"
@@ -125,6 +127,7 @@ class AuditHead(Model):
     chain = TextField(primary_key=True)
     entries = IntegerField()
     hash = TextField()
+    tenant = TextField(null=True)
 
     class Meta:
         table_name = "audit_head"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from asterisk_privacy.registry import separation
 from asterisk_privacy.registry.dialect import schema_for_postgres
 from asterisk_privacy.registry.migrations import GUARDS, STEPS, m0010_chains
 from asterisk_privacy.registry.postgres_chains import CHAINS
@@ -66,6 +67,7 @@ _TRIGGERS: Mapping[int, Sequence[str]] = {
         ),
     ),
     7: ("CREATE INDEX recordings_node ON recordings (node, id)", "CREATE INDEX calls_node ON calls (node) WHERE ended_at IS NULL"),
+    10: tuple(separation.statements()),
 }
 _HEAD = "INSERT INTO audit_head"
 _OTHERWISE: Mapping[Sequence[str], Sequence[str]] = {m0010_chains.STATEMENTS: CHAINS}

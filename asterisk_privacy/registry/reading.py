@@ -40,7 +40,8 @@ class Ours(Enum):
 
 # Plain SQL and tuples: the purger reads every kept recording each night, and model instances cost five times as much.
 _RECORDINGS = """SELECT r.id, r.call_id, c.profile, c.agent, r.state, r.recorded_at, r.sealed_at, r.duration_ms, r.size, r.sha256,
-    r.truncated, r.marked, r.part, c.spans, c.marks, r.state_at, r.state_reason, r.evidence, r.deidentified, r.node, b.address
+    r.truncated, r.marked, r.part, c.spans, c.marks, r.state_at, r.state_reason, r.evidence, r.deidentified, r.node, b.address,
+    r.tenant
     FROM recordings r JOIN calls c ON c.id = r.call_id LEFT JOIN places b ON b.id = r.place {where} ORDER BY r.recorded_at, r.id"""
 _PURPOSES = """SELECT p.recording_id, p.name, p.title, p.basis, p.reasoning, p.criterion, p.added_at
     FROM recording_purposes p JOIN recordings r ON r.id = p.recording_id {where} ORDER BY p.rowid"""
@@ -105,6 +106,7 @@ def select(
             node=node,
             place=place,
             objected=objected.get(id_, frozenset()),
+            tenant=tenant,
         )
         for (
             id_,
@@ -128,6 +130,7 @@ def select(
             deidentified,
             node,
             place,
+            tenant,
         ) in rows
     ]
 

@@ -21,20 +21,20 @@ from asterisk_privacy.registry.models import RecordingPurpose
 from asterisk_privacy.registry.rows import MAY_FOLLOW, Protected, State, WrongState
 
 NEVER_RECORDED = (Outcome.REFUSED.value, Outcome.UNANNOUNCED.value)
-_BEGIN = """INSERT INTO recordings (id, call_id, part, recorded_at, truncated, marked, state_at, node, state, state_reason)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'writing', '')"""
+_BEGIN = """INSERT INTO recordings (id, call_id, part, recorded_at, truncated, marked, state_at, node, tenant, state, state_reason)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'writing', '')"""
 
 
 def begin(engine: Engine, recording_id: str, call_id: str, at: datetime, purposes: Sequence[Purpose], part: int, marked: bool) -> None:
     if not purposes:
         raise ValueError(f"recording {recording_id}: nothing is recorded without a purpose")
     with engine.change_own() as db:
-        call = sql(db, "SELECT outcome FROM calls WHERE id = ?", (call_id,)).fetchone()
+        call = sql(db, "SELECT outcome, tenant FROM calls WHERE id = ?", (call_id,)).fetchone()
         if call is None:
             raise WrongState(f"recording {recording_id}: call {call_id} does not exist")
         if call[0] in NEVER_RECORDED:
             raise WrongState(f"recording {recording_id}: call {call_id} is {call[0]}; nothing of it may be recorded")
-        sql(db, _BEGIN, (recording_id, call_id, part, to_ms(at), False, marked, to_ms(at), engine.node))
+        sql(db, _BEGIN, (recording_id, call_id, part, to_ms(at), False, marked, to_ms(at), engine.node, call[1]))
         _insert_purposes(db, recording_id, purposes, at)
         detail = {f"purpose {p.name}": _criterion_text(p) for p in purposes}
         audit.append(engine, db, "recording.begin", recording_id, {"call": call_id, "part": str(part), "at": at.isoformat(), **detail})

@@ -47,6 +47,7 @@ from asterisk_privacy.registry.reading import Ours
 from asterisk_privacy.registry.rights_door import PersonsRights
 from asterisk_privacy.registry.rows import AuditReport, AuditRow, CallRow, PurgeRow, RecordingRow, State
 from asterisk_privacy.registry.signing import Signer, Verifier
+from asterisk_privacy.registry.tenants import Tenants
 
 
 class Registry(PersonsRights):
@@ -98,6 +99,11 @@ class Registry(PersonsRights):
         return Nodes(self._engine)
 
     @property
+    def tenants(self) -> Tenants:
+        """Whose rows are seen from here, and who sees whose."""
+        return Tenants(self._engine)
+
+    @property
     def where(self) -> str:
         """What people call it: a path, or an address without a password."""
         return self._engine.where
@@ -126,10 +132,17 @@ class Registry(PersonsRights):
     # calls
 
     def begin_call(
-        self, call_id: str, profile: str, at: datetime, customer_hash: str | None, customer_sealed: bytes | None, direction: str
+        self,
+        call_id: str,
+        profile: str,
+        at: datetime,
+        customer_hash: str | None,
+        customer_sealed: bytes | None,
+        direction: str,
+        tenant: str | None = None,
     ) -> None:
-        """`direction` is "in" or "out"."""
-        calls.begin(self._engine, call_id, profile, at, customer_hash, customer_sealed, direction)
+        """`direction` is "in" or "out"; `tenant`: whose line it is, and so whose call, and its recordings."""
+        calls.begin(self._engine, call_id, profile, at, customer_hash, customer_sealed, direction, tenant)
 
     def note_consent(self, call_id: str, at: datetime, kind: ConsentKind | str, key: str | None, detail: str = "") -> None:
         calls.note_consent(self._engine, call_id, at, ConsentKind(kind), key, detail)

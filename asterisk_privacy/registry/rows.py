@@ -102,6 +102,7 @@ class RecordingRow:
     node: str | None = None  # on whose disk it is, or was last; None: there is one
     place: str | None = None  # the address of the bucket that it is in; None: on its node's disk, or never anywhere else
     objected: frozenset[str] = frozenset()  # names of purposes that somebody in it objected to, served or not, or that were taken from it
+    tenant: str | None = None  # the company whose it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,7 @@ class CallRow:
     consent: tuple[ConsentNote, ...]
     spans: tuple[Span, ...]
     marks: tuple[Mark, ...]
+    tenant: str | None = None  # whose line it was
 
 
 @dataclass(frozen=True, slots=True)

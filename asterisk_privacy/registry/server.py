@@ -21,6 +21,7 @@ import psycopg
 from peewee import Database, PeeweeException, PostgresqlDatabase
 
 from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.registry import separation
 from asterisk_privacy.registry.address import Server
 from asterisk_privacy.registry.clocks import Difference, measured
 from asterisk_privacy.registry.dialect import to_postgres
@@ -101,6 +102,7 @@ class RegistryServer(Engine):
             keep = "SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3"
             idle = f"SET idle_in_transaction_session_timeout = {round(STANDSTILL_SECONDS * 1000)}"
             self._raw.execute(f"SET lock_timeout = {max(1, round(self._busy_seconds * 1000))}; {keep}; {idle}".encode())
+            self._keep_to_tenant()
             if self._claim_of is not None:
                 self._claim_again(*self._claim_of)
         except (PeeweeException, psycopg.Error, OperatorError) as error:
@@ -109,6 +111,19 @@ class RegistryServer(Engine):
             self.db.close()
             raise
         self._away = None
+
+    def _keep_to_tenant(self) -> None:
+        """OperatorError: this user would see the rows of all."""
+        if self._server.tenant is None:
+            return
+        self._raw.execute("SELECT set_config(%s, %s, FALSE)", (separation.SETTING, self._server.tenant))
+        found = self._raw.execute("SELECT coalesce(row_security_active(to_regclass('calls')), TRUE), current_user").fetchone()
+        assert found is not None
+        if not found[0]:
+            raise OperatorError(
+                f"registry {self.where}: user {found[1]} would see the rows of all tenants: give [registry] url a user who owns no table, "
+                f"let in by: asterisk-privacy registry grant reviewer USER --tenant {self._server.tenant}"
+            )
 
     @property
     def _raw(self) -> psycopg.Connection[Any]:

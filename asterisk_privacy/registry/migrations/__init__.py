@@ -18,6 +18,7 @@ from asterisk_privacy.registry.migrations import (
     m0008_node,
     m0009_places,
     m0010_chains,
+    m0011_tenants,
 )
 
 STEPS: Sequence[Sequence[str]] = (
@@ -30,6 +31,7 @@ STEPS: Sequence[Sequence[str]] = (
     m0008_node.STATEMENTS,
     m0009_places.STATEMENTS,
     m0010_chains.STATEMENTS,
+    m0011_tenants.STATEMENTS,
 )
 
 GUARDS = ("audit_insert", "audit_update", "audit_delete", "audit_head_insert", "audit_head_update", "audit_head_delete")

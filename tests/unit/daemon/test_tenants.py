@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import psycopg
 import pytest
 from stage import Stage
 from test_config import MINIMAL, mistake, mistakes
@@ -131,3 +132,13 @@ async def test_a_call_that_comes_to_another_companys_line_is_over_for_the_first(
             assert open_text(call.customer_sealed or b"", [keys[mine]]).startswith("06")
             with pytest.raises(OperatorError):
                 open_text(call.customer_sealed or b"", [keys[other]])
+
+
+async def test_a_recorder_that_would_see_one_company_only_does_not_start(tmp_path: Path, server: Server) -> None:
+    path = installed(tmp_path)
+    path.write_text(path.read_text().replace("[registry]", f'[registry]\nurl = "{server.url}"'))
+    with psycopg.connect(server.url, autocommit=True) as db:
+        db.execute("INSERT INTO tenant_users VALUES ('tester', 'acme')")
+    with pytest.raises(OperatorError, match="only rows of tenant acme are seen from here, and the recorder works for all"):
+        async with whole_daemon(path):
+            pass

@@ -154,7 +154,7 @@ def test_insert_or_replace_is_refused(trail: Registry, raw: Raw, path: Path) -> 
     """SQLite's way to delete without a delete trigger."""
     for statement in (
         "INSERT OR REPLACE INTO audit SELECT seq, at, 'x', action, subject, detail, prev, hash, chain FROM audit WHERE seq = 2",
-        "INSERT OR REPLACE INTO audit_head VALUES ('', 0, '')",
+        "INSERT OR REPLACE INTO audit_head (chain, entries, hash) VALUES ('', 0, '')",
     ):
         with pytest.raises(raw.refusal):
             raw(statement)

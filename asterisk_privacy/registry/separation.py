@@ -1,0 +1,124 @@
+"""Row-level security of PostgreSQL: a user of the database who is listed for a tenant sees and writes only that tenant's rows, whatever
+a program asks for him. Who is not listed (the recorder, the purger, the hoster's own people) sees all.
+
+Nothing of this is switched on, or costs anything, before the first user is listed; then a trigger switches it on for every table at once,
+so that nobody can be listed in vain. It does not hold for the owner of the tables, nor for superusers: a tenant's user must be neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+HERE = "(SELECT tenant_here())"  # in a subquery, it is asked once for each statement, and not for each row
+SETTING = "asterisk_privacy.tenant"  # narrows a session to one tenant; it can never widen it
+
+_OWN = f"tenant = {HERE}"
+_CALL = "EXISTS (SELECT 1 FROM calls root WHERE root.id = call_id)"
+_RECORDING = "EXISTS (SELECT 1 FROM recordings root WHERE root.id = recording_id)"
+_CASE = "EXISTS (SELECT 1 FROM cases root WHERE root.id = case_id)"
+# The first chain ('') belongs to nobody; it tells of the begin of each other one.
+_OWN_CHAIN = f"""EXISTS (SELECT 1 FROM audit_head head WHERE head.tenant = {HERE}
+    AND (head.chain = audit.chain OR (audit.chain = '' AND audit.action = 'audit.chain' AND head.chain = audit.subject)))"""
+_ENTRY = f"""({_OWN_CHAIN}
+    OR EXISTS (SELECT 1 FROM calls root WHERE root.id = subject) OR EXISTS (SELECT 1 FROM recordings root WHERE root.id = subject)
+    OR EXISTS (SELECT 1 FROM cases root WHERE subject = 'case-' || root.id)
+    OR EXISTS (SELECT 1 FROM requests root WHERE subject = 'request ' || root.id)
+    OR EXISTS (SELECT 1 FROM campaigns root WHERE action LIKE 'campaign.%' AND subject = root.id::text))"""
+# Tables that are asked for are themselves under their policy: what hangs on a row that is not seen is not seen.
+POLICIES: Mapping[str, str] = {
+    "calls": _OWN,
+    "recordings": _OWN,
+    "cases": _OWN,
+    "requests": _OWN,
+    "campaigns": _OWN,
+    "audit": _ENTRY,
+    "audit_head": f"({_OWN} OR chain = '')",
+    "consents": _CALL,
+    "campaign_calls": f"{_CALL} AND EXISTS (SELECT 1 FROM campaigns root WHERE root.id = campaign_id)",
+    "recording_purposes": _RECORDING,
+    "milestones": _RECORDING,
+    "lessons": _RECORDING,
+    "restrictions": _RECORDING,
+    "quota_places": _RECORDING,
+    "quota_counts": "FALSE",  # names agents, and only the recorder counts
+    "case_links": f"{_CASE} AND {_RECORDING}",
+    "case_events": _CASE,
+    "legal_holds": f"(recording_id IS NULL OR {_RECORDING}) AND (case_id IS NULL OR {_CASE})",
+    "tenant_users": "db_user IN (session_user, current_setting('role'))",
+}
+"""What a row must be for somebody who is listed, by table."""
+WRITES: Mapping[str, str] = {"audit": f"{_OWN_CHAIN} AND NOT anothers(subject)"}
+"""Where he may not add all that he may see: what others wrote of his rows stands in their chains."""
+EXEMPT: Mapping[str, str] = {
+    "schema_version": "numbers of versions",
+    "checkpoints": "how many entries there are, hashes and signatures",
+    "promise_sets": "titles and periods of purposes as they were announced to anybody who called; no person, no call",
+    "purges": "how many files a run deleted, of all companies",
+    "places": "addresses of buckets",
+    "nodes": "names of machines, and how many calls go on there",
+}
+"""Tables that everybody sees whole, and why that is harmless."""
+
+
+def separate(tables: Iterable[str]) -> Iterator[str]:
+    """SQL that makes the policies of these tables; they hold from the day on which somebody is listed."""
+    for table in tables:
+        sees, writes = (f"({HERE} IS NULL OR ({condition}))" for condition in (POLICIES[table], WRITES.get(table, POLICIES[table])))
+        yield f"CREATE POLICY tenants ON {table} USING {sees} WITH CHECK {writes}"
+    yield "DO $$ BEGIN IF EXISTS (SELECT 1 FROM tenant_users) THEN PERFORM keep_tenants_apart(); END IF; END $$"
+
+
+def _function(name: str, returns: str, body: str, kind: str = "STABLE SECURITY DEFINER", arguments: str = "") -> Iterator[str]:
+    """Names in it mean the registry's tables, whatever temporary ones its caller makes."""
+    yield f"CREATE FUNCTION {name}({arguments}) RETURNS {returns} LANGUAGE plpgsql {kind} AS $$ {body} $$"
+    yield _fixed_path(f"{name}({arguments})")
+
+
+def _fixed_path(function: str) -> str:
+    return f"DO $$ BEGIN EXECUTE format('ALTER FUNCTION {function} SET search_path = %I, pg_temp', current_schema()); END $$"
+
+
+_TENANT_HERE = f"""DECLARE listed text; narrowed text; BEGIN
+    SELECT tenant INTO listed FROM tenant_users WHERE db_user IN (session_user, current_setting('role'))
+        ORDER BY db_user = session_user DESC LIMIT 1;
+    narrowed := nullif(current_setting('{SETTING}', TRUE), '');
+    RETURN CASE WHEN listed IS NULL THEN narrowed WHEN narrowed IS NULL OR narrowed = listed THEN listed ELSE '' END; END"""
+_ANOTHERS = """BEGIN RETURN EXISTS (
+    SELECT 1 FROM calls WHERE id = named AND tenant IS DISTINCT FROM tenant_here()
+    UNION ALL SELECT 1 FROM recordings WHERE id = named AND tenant IS DISTINCT FROM tenant_here()
+    UNION ALL SELECT 1 FROM cases WHERE 'case-' || id = named AND tenant IS DISTINCT FROM tenant_here()
+    UNION ALL SELECT 1 FROM requests WHERE 'request ' || id = named AND tenant IS DISTINCT FROM tenant_here()); END"""
+_APART = """DECLARE name text; BEGIN
+    FOR name IN SELECT p.tablename FROM pg_policies p JOIN pg_class c ON c.oid = to_regclass(format('%I', p.tablename))
+        WHERE p.schemaname = current_schema() AND p.policyname = 'tenants' AND NOT c.relrowsecurity
+    LOOP EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name); END LOOP; END"""
+_STAYS = """BEGIN
+    IF EXISTS (SELECT 1 FROM pg_roles WHERE rolname = OLD.db_user) AND (TG_OP = 'DELETE' OR NEW.db_user <> OLD.db_user) THEN
+        RAISE EXCEPTION 'who is listed for no tenant sees the rows of all: DROP ROLE % first', OLD.db_user
+        USING ERRCODE = 'integrity_constraint_violation'; END IF;
+    RETURN CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END; END"""
+
+
+def statements() -> Iterator[str]:
+    """What belongs to the migration on PostgreSQL."""
+    # who is listed here sees, and writes, rows of that tenant only; who is not sees all
+    yield 'CREATE TABLE tenant_users (db_user TEXT COLLATE "C" NOT NULL PRIMARY KEY, tenant TEXT COLLATE "C" NOT NULL)'
+    # SECURITY DEFINER: who asks sees no row but his own. session_user and the role of SET ROLE are still those of who asks.
+    yield from _function("tenant_here", "text", _TENANT_HERE)
+    yield from _function("anothers", "boolean", _ANOTHERS, arguments="named text")
+    for table in ("cases", "requests", "campaigns", "audit_head"):  # calls and recordings are the recorder's, who says whose they are
+        yield f"ALTER TABLE {table} ALTER COLUMN tenant SET DEFAULT tenant_here()"
+    for guard in ("audit_insert", "audit_head_update"):  # they look for entries that not everybody sees
+        yield f"ALTER FUNCTION {guard}() SECURITY DEFINER"
+        yield _fixed_path(f"{guard}()")
+    yield from _function("keep_tenants_apart", "void", _APART, "VOLATILE")
+    yield from separate(POLICIES)
+    yield "ALTER TABLE tenant_users ENABLE ROW LEVEL SECURITY"
+    yield from _function("tenant_listed", "trigger", "BEGIN PERFORM keep_tenants_apart(); RETURN NULL; END", "VOLATILE")
+    yield "CREATE TRIGGER tenant_listed AFTER INSERT ON tenant_users FOR EACH STATEMENT EXECUTE FUNCTION tenant_listed()"
+    yield from _function("tenant_user_stays", "trigger", _STAYS, "VOLATILE")
+    yield "CREATE TRIGGER tenant_user_stays BEFORE DELETE OR UPDATE ON tenant_users FOR EACH ROW EXECUTE FUNCTION tenant_user_stays()"
+    # each company numbers its cases itself
+    yield "ALTER TABLE cases DROP CONSTRAINT cases_reference_key"
+    yield "CREATE UNIQUE INDEX cases_reference ON cases (coalesce(tenant, ''), reference)"
+    yield "CREATE INDEX cases_by_reference ON cases (reference)"
