@@ -140,8 +140,9 @@ async def assemble(config: Config, path: Path, stack: AsyncExitStack) -> Running
 
     reloader = Reloader(path, config, sealing, health, follow)
     neighbours = await _neighbours(config, ledger, service, purging, uploads, stack)
-    parts = (service, agi, audio, memory, purging, reloader, Draining(supervisor, ledger, uploads), uploads, neighbours)
-    return await _answer_people(Running(*parts), stack)
+    return await _answer_people(
+        Running(service, agi, audio, memory, purging, reloader, Draining(supervisor, ledger, uploads), uploads, neighbours), stack
+    )
 
 
 async def _neighbours(

@@ -41,7 +41,8 @@ IN_MEMORY = "/dev/shm"
 class Site:
     """Everything below `workdir`. `policy` is the [purposes.*] and [profiles.*] part of config.toml; `settings` replaces other lines,
     such as {"keys.grace_seconds": "2"}; `host` is where the daemon listens; `capture`: "snoop" or "pipe"; `keys_of`: a site whose registry
-    it shares. The reviewer's key is kept apart, in `identity`: the daemon never sees it."""
+    it shares. `beside`: a site whose Asterisk it uses, as a second recorder: that one brings it up, and its dialplan has to know `agi`. The
+    reviewer's key is kept apart, in `identity`: the daemon never sees it."""
 
     def __init__(
         self,
@@ -59,6 +60,7 @@ class Site:
         host: str = "127.0.0.1",
         capture: str = CAPTURE,
         keys_of: Site | None = None,
+        beside: Site | None = None,
     ) -> None:
         self.workdir = workdir.absolute()
         self.state = self.workdir / "state"
@@ -67,18 +69,23 @@ class Site:
         self.temp = self.workdir / "tmp"  # the daemon's own, so that what it might leave there is found
         for directory in (self.state, self.run, self.etc, self.temp):
             directory.mkdir(parents=True, exist_ok=True)
-        agi, audio = f"{host}:{free_port()}", f"{host}:{free_port()}"
-        self.pbx = Pbx(
-            self.workdir / "pbx",
-            install,
-            ami=capture == "pipe",
-            agi_address=agi,
-            audiosocket_address=audio,
-            contacts=contacts,
-            extra_dialplan=extra_dialplan,
-            extra_pjsip=extra_pjsip,
-            extra=extra,
-            prompts=prompts,
+        self.agi, self.audio = f"{host}:{free_port()}", f"{host}:{free_port()}"
+        self._brings_pbx = beside is None
+        self.pbx = (
+            beside.pbx
+            if beside is not None
+            else Pbx(
+                self.workdir / "pbx",
+                install,
+                ami=capture == "pipe",
+                agi_address=self.agi,
+                audiosocket_address=self.audio,
+                contacts=contacts,
+                extra_dialplan=extra_dialplan,
+                extra_pjsip=extra_pjsip,
+                extra=extra,
+                prompts=prompts,
+            )
         )
         self.config = self.etc / "config.toml"
         self.identity: Identity = keys_of.identity if keys_of is not None else Identity.generate()
@@ -90,22 +97,27 @@ class Site:
         """From the last start until it said that calls get an answer."""
         self._daemon: subprocess.Popen[bytes] | None = None
         self.pipes = Path(tempfile.mkdtemp(prefix="ap-pipes-", dir=IN_MEMORY)) if capture == "pipe" else None
-        self._write(policy, self._piped() | dict(settings or {}), agi, audio, sounds or DIALPLAN / "sounds")
+        self._write(policy, self._piped() | dict(settings or {}), sounds or DIALPLAN / "sounds")
 
     def __enter__(self) -> Site:
-        self.pbx.start()
+        if self._brings_pbx:
+            self.pbx.start()
         try:
             self.start_daemon()
         except BaseException:
-            self.pbx.stop()
+            self._stop_pbx()
             raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.stop_daemon()
-        self.pbx.stop()
+        self._stop_pbx()
         if self.pipes is not None:
             shutil.rmtree(self.pipes, ignore_errors=True)
+
+    def _stop_pbx(self) -> None:
+        if self._brings_pbx:
+            self.pbx.stop()
 
     # ---- the daemon, started as systemd would: the same command, told by the same protocol that it is ready
 
@@ -156,6 +168,13 @@ class Site:
     @property
     def daemon_runs(self) -> bool:
         return self._daemon is not None
+
+    def await_end(self, seconds: float = 15.0) -> int:
+        """Of a daemon that ends by itself: its exit status."""
+        daemon, self._daemon = self._daemon, None
+        if daemon is None:
+            raise OperatorError("the daemon of this site is not running")
+        return daemon.wait(timeout=seconds)
 
     @property
     def daemon_pid(self) -> int:
@@ -222,7 +241,7 @@ class Site:
             "ami.password_file": f'"{secret}"',
         }
 
-    def _write(self, policy: str, settings: dict[str, str], agi: str, audio: str, sounds: Path) -> None:
+    def _write(self, policy: str, settings: dict[str, str], sounds: Path) -> None:
         def secret(name: str, text: str) -> Path:
             path = self.etc / name
             path.write_text(text + "\n")
@@ -233,8 +252,8 @@ class Site:
             "asterisk.ari_url": f'"{self.pbx.ari_url}"',
             "asterisk.ari_user": f'"{self.pbx.ari_user}"',
             "asterisk.ari_password_file": f'"{secret("ari.secret", self.pbx.ari_password)}"',
-            "fastagi.listen": f'"{agi}"',
-            "capture.listen": f'"{audio}"',
+            "fastagi.listen": f'"{self.agi}"',
+            "capture.listen": f'"{self.audio}"',
             # phones of the lab say pure tones, which are music, and are silent for as long as a test wants
             "capture.silent_hold_seconds": "0",
             "capture.music_hold_seconds": "0",
