@@ -166,6 +166,8 @@ def flac_of(shelf: Shelf, identities: Sequence[Identity]) -> Callable[[Told, Cal
 def _carry_out(registry: Registry, vault: Vault | None, row: RecordingRow, answer: Answer, what: str, asked: Asked, now: datetime) -> None:
     """A failure is in the trail too, behind the answer that it belies; the row stays purging if it had got so far."""
     try:
+        if answer.erased and vault is not None:
+            registry.nodes.refuse_elsewhere(row.id)  # before anything is done that only its erasure justifies
         for name in answer.withdrawn:
             registry.withdraw_purpose(row.id, name, now, asked.reason)
         if answer.erased and vault is not None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from asterisk_privacy.credentials import credential
 from asterisk_privacy.errors import OperatorError
 
 CREDENTIAL = "registry.password"  # LoadCredential=registry.password:... (systemd.exec)
@@ -45,19 +46,18 @@ class Server:
 
     def password(self, environment: Mapping[str, str] = os.environ) -> str | None:
         """The first line of systemd's credential, or else of `password_file`. OperatorError says what is wrong with that."""
-        folder = environment.get("CREDENTIALS_DIRECTORY")
-        credential = Path(folder) / CREDENTIAL if folder else None
-        path = credential if credential is not None and credential.exists() else self.password_file
+        given = credential(CREDENTIAL, environment)
+        path, what = (self.password_file, "[registry] password_file") if given is None else (given, "the registry's password")
         if path is None:
             return None
         try:
             text, mode = path.read_text(encoding="utf-8"), path.stat().st_mode
         except FileNotFoundError:
-            raise OperatorError(f"[registry] password_file {path}: no such file; write the password into it, chmod 0640") from None
+            raise OperatorError(f"{what} {path}: no such file; write the password into it, chmod 0640") from None
         except (OSError, UnicodeDecodeError) as error:
-            raise OperatorError(f"[registry] password_file {path}: cannot be read ({error}); give it to the user that runs this") from error
+            raise OperatorError(f"{what} {path}: cannot be read ({error}); give it to the user that runs this") from error
         if mode & 0o007:
-            raise OperatorError(f"[registry] password_file {path}: everybody here can read it; chmod 0640 it, and change the password")
+            raise OperatorError(f"{what} {path}: everybody here can read it; chmod 0640 it, and change the password")
         return text.partition("\n")[0]
 
 

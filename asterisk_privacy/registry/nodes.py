@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from asterisk_privacy.registry import places, retiring
+from asterisk_privacy.registry import places, recordings, retiring
 from asterisk_privacy.registry.clock import from_ms, from_ms_or_none, to_ms
 from asterisk_privacy.registry.clocks import Difference
 from asterisk_privacy.registry.engine import Engine, sql
@@ -155,6 +155,11 @@ class Nodes:
                 query = f"SELECT r.id, r.node, p.address FROM recordings r LEFT JOIN places p ON p.id = r.place WHERE r.id IN ({among})"
                 found.update({id_: (node, address) for id_, node, address in sql(db, query, tuple(chunk)).fetchall()})
         return found
+
+    def refuse_elsewhere(self, recording_id: str) -> None:
+        """OperatorError: only another node can delete its file."""
+        with self._engine.read() as db:
+            recordings.refuse_elsewhere(self._engine, db, recording_id, self._engine.in_reach("r"))
 
     def is_known(self) -> bool:
         """Whether this node ever told of itself or wrote a row."""

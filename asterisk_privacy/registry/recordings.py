@@ -70,7 +70,7 @@ def deidentify(engine: Engine, recording_id: str, at: datetime, how: str, was: s
     with engine.change() as db:
         if state_of(db, recording_id) is not State.SEALED:
             raise WrongState(f"recording {recording_id}: is {state_of(db, recording_id)}; only a sealed recording can be de-identified")
-        _refuse_elsewhere(engine, db, recording_id, engine.in_reach("r"))
+        refuse_elsewhere(engine, db, recording_id, engine.in_reach("r"))
         hold = consequences.held(db, recording_id)
         if hold is not None:
             raise Protected(f"recording {recording_id}: is under legal hold {hold}, so it is not changed; first: hold release {hold}")
@@ -181,7 +181,7 @@ def move(
     found = sql(db, f"SELECT state, {engine.own('r')}, {engine.in_reach('r')} FROM recordings r WHERE id = ?", (recording_id,)).fetchone()
     state = state_of(db, recording_id) if found is None else State(found[0])
     if found is not None and not (found[1] if state is State.WRITING else found[2]):
-        _refuse_elsewhere(engine, db, recording_id, engine.own("r") if state is State.WRITING else engine.in_reach("r"))
+        refuse_elsewhere(engine, db, recording_id, engine.own("r") if state is State.WRITING else engine.in_reach("r"))
     if to not in MAY_FOLLOW[state]:
         raise WrongState(f"recording {recording_id}: is {state}; it cannot become {to}")
     values = {"state": to.value, "state_at": to_ms(at), "state_reason": reason, **(fields or {})}
@@ -190,7 +190,7 @@ def move(
     audit.append(engine, db, action, recording_id, {"at": at.isoformat(), **detail})
 
 
-def _refuse_elsewhere(engine: Engine, db: Database, recording_id: str, ours: str) -> None:
+def refuse_elsewhere(engine: Engine, db: Database, recording_id: str, ours: str) -> None:
     """What lies on another node's disk nobody here can seal, replace or delete, and so nobody here may say that it was done."""
     if engine.node is None:
         return

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from asterisk_privacy.credentials import credential
 from asterisk_privacy.errors import OperatorError
 
 CREDENTIAL = "s3"
@@ -23,9 +24,8 @@ class AccessKey:
 
 def load(file: Path | None, environ: Mapping[str, str]) -> AccessKey:
     """systemd's credential "s3" goes before `file`, and that before AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. OperatorError."""
-    directory = environ.get("CREDENTIALS_DIRECTORY", "")
-    given = Path(directory) / CREDENTIAL
-    if directory and given.exists():
+    given = credential(CREDENTIAL, environ)
+    if given is not None:
         return _read(given)
     if file is not None:
         return _read(file)

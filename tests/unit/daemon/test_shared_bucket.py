@@ -14,6 +14,7 @@ import pytest
 from s3_server import S3Server
 from upload_house import PURPOSE, House
 
+from asterisk_privacy.daemon import rights
 from asterisk_privacy.daemon.purging import make_purger
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.address import Server
@@ -145,3 +146,19 @@ def test_in_a_file_too_the_row_says_where(tmp_path: Path, s3: S3Server) -> None:
     assert isinstance(house.registry, Registry) and PURPOSE.name == "p"
     row = house.registry.recording(one)
     assert row is not None and row.node is None and row.place == house.uploads._address
+
+
+def test_an_erasure_of_what_waits_elsewhere_changes_nothing_here(nodes: tuple[Node, Node]) -> None:
+    """Not even the restriction, which only the erasure would lift."""
+    one, two = nodes
+    waits = two.record()
+    one.registry.restrict(waits, NOW, "disputed")
+    row, asked = one.registry.recording(waits), rights.Asked("asked for", "called back")
+    assert row is not None
+    with pytest.raises(OperatorError, match="its file is on node pbx-2"):
+        rights.erase(one.registry, one.vault, row, asked, NOW)
+    row = one.registry.recording(waits)
+    assert row is not None and row.restriction is not None and one.registry.audit_entries(1)[0].action == "subject.erase-failed"
+    two.uploads.look()
+    assert rights.erase(one.registry, one.vault, row, asked, NOW).erased
+    assert one.registry.state(waits) is State.PURGED and two.there() == []
