@@ -7,13 +7,20 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
+import psycopg
 import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 from whole_daemon import installed, whole_daemon
+
+from asterisk_privacy.registry.address import Server
+from asterisk_privacy.registry.clock import utc_now
+from asterisk_privacy.registry.nodes import Told
+from asterisk_privacy.registry.registry import Registry
 
 MONITORING = Path(__file__).parents[3] / "monitoring"
 NAME = re.compile(r"\b(?:asterisk_privacy|process)_[a-z_0-9]+")
@@ -22,20 +29,29 @@ SELECTOR = re.compile(r"\b((?:asterisk_privacy|process)_[a-z_0-9]+)(?:\{([^}]*)\
 FROM_PROMETHEUS = {"instance", "job"}  # labels that the scraper adds
 needs_promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed (Debian: prometheus)")
 
-Told = dict[str, list[dict[str, str]]]
+Seen = dict[str, list[dict[str, str]]]
 
 
-async def scraped(folder: Path) -> str:
-    async with whole_daemon(installed(folder)) as running, aiohttp.ClientSession() as session:
+async def scraped(folder: Path, server: Server) -> str:
+    """Of a node that shares its registry with one that is silent: it tells all that there is."""
+    path = installed(folder)
+    path.write_text(path.read_text().replace("[registry]\n", f'[registry]\nurl = "{server.url}"\nnode = "pbx-1"\n'))
+    with Registry.open(replace(server, node="pbx-2")) as other:
+        other.nodes.tell(Told("1.0", utc_now(), 0, None, 0, 0))
+    with psycopg.connect(server.url) as db:
+        db.execute("UPDATE nodes SET seen_at = 0")
+    async with whole_daemon(path) as running, aiohttp.ClientSession() as session:
         await running.purging.run()
+        assert running.neighbours is not None
+        running.neighbours._heard_since = -1e9  # as if it had heard of the others for days
         async with session.get(f"http://{running.service.config.metrics.listen}/metrics") as answer:
             return await answer.text()
 
 
-async def told(folder: Path) -> Told:
+async def told(folder: Path, server: Server) -> Seen:
     """Labels of every series, by name."""
-    found: Told = {}
-    for family in text_string_to_metric_families(await scraped(folder)):
+    found: Seen = {}
+    for family in text_string_to_metric_families(await scraped(folder, server)):
         for sample in family.samples:
             found.setdefault(sample.name, []).append(dict(sample.labels))
     return found
@@ -57,7 +73,7 @@ def dashboard_queries() -> Iterator[str]:
     yield from (note["expr"] for note in dashboard()["annotations"]["list"])  # type: ignore[index]
 
 
-def check(query: str, series: Told) -> None:
+def check(query: str, series: Seen) -> None:
     assert NAME.search(query) or "up{" in query, query
     for name, labels in SELECTOR.findall(query):
         assert name in series, f"{name} is not told: {query}"
@@ -69,8 +85,8 @@ def check(query: str, series: Told) -> None:
                 assert value in values, f"{name} has no {label}={value}: {query}"
 
 
-async def test_every_name_and_label_of_dashboard_and_rules_is_told(tmp_path: Path) -> None:
-    series = await told(tmp_path)
+async def test_every_name_and_label_of_dashboard_and_rules_is_told(tmp_path: Path, server: Server) -> None:
+    series = await told(tmp_path, server)
     for query in (*dashboard_queries(), *(rule["expr"] for rule in rules())):
         check(query, series)
     for rule in rules():
@@ -114,8 +130,8 @@ def test_prometheus_takes_the_rules_and_they_fire(tmp_path: Path) -> None:
 
 
 @needs_promtool
-async def test_prometheus_finds_no_fault_with_names_and_types(tmp_path: Path) -> None:
-    assert promtool("check", "metrics", text=await scraped(tmp_path)) == ""
+async def test_prometheus_finds_no_fault_with_names_and_types(tmp_path: Path, server: Server) -> None:
+    assert promtool("check", "metrics", text=await scraped(tmp_path, server)) == ""
 
 
 def plain(query: str) -> str:
