@@ -31,7 +31,8 @@ NOT_OURS = {
     "systemd-sysusers": "systemd's",
     "systemd-tmpfiles": "systemd's",
 }
-EXITS = {"status": 1, "--ask": 3, "selftest": 3, "upgrade": 3, "migrate": 3}  # not connected, cannot be asked: no Asterisk; no PostgreSQL
+NO_SERVER = ("upgrade", "migrate", "nodes", "retire", "readmit")
+EXITS = {"status": 1, "--ask": 3, "selftest": 3, **dict.fromkeys(NO_SERVER, 3)}  # not connected, cannot be asked: no Asterisk
 BEFORE = {  # what the reader of the page has done before
     "privacy-officer.md": [
         "case open 2026-17 --kind complaint --recording DISPUTED",
