@@ -21,7 +21,10 @@ from asterisk_privacy.registry.rows import LIVING, CallRow, ConsentNote, WrongSt
 _BEGIN = """INSERT INTO calls (id, profile, direction, begun_at, customer_hash, customer_sealed, node, tenant, spans, marks)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, '[]', '[]')"""
 _TELL = "UPDATE calls SET agent = ?, spans = ?, marks = ? WHERE id = ? AND ended_at IS NULL"
-_END = "UPDATE calls SET ended_at = ?, outcome = ?, agent = ?, spans = ?, marks = ? WHERE id = ? AND ended_at IS NULL"
+_NOTHING_KEPT = f"""(customer_hash IS NOT NULL OR customer_sealed IS NOT NULL) AND NOT EXISTS (SELECT 1 FROM recordings r
+    WHERE r.call_id = calls.id AND r.deidentified IS NULL AND r.state IN ({", ".join(f"'{state.value}'" for state in LIVING)}))"""
+_END = f"""UPDATE calls SET ended_at = ?, outcome = ?, agent = ?, spans = ?, marks = ? WHERE id = ? AND ended_at IS NULL
+    RETURNING {_NOTHING_KEPT}"""
 
 
 def begin(
@@ -64,19 +67,18 @@ def end(
 ) -> None:
     with engine.change_own() as db:
         values = (to_ms(at), outcome.value, agent, _dump_spans(spans), _dump_marks(marks), call_id)
-        if not sql(db, _END, values).rowcount:
+        found = sql(db, _END, values).fetchone()
+        if found is None:
             raise WrongState(f"call {call_id}: cannot end it: it does not exist or has ended already")
         audit.append(engine, db, "call.end", call_id, {"outcome": outcome.value, "at": at.isoformat()})
-        forget_customer_if_unneeded(engine, db, call_id)
+        if found[0]:
+            forget_customer_if_unneeded(engine, db, call_id)
 
 
 def forget_customer_if_unneeded(engine: Engine, db: Database, call_id: str) -> None:
     """Once a call is over and nothing of it is kept in which the customer is heard, who called is nobody's business any more."""
-    query = f"""UPDATE calls SET customer_hash = NULL, customer_sealed = NULL WHERE id = ? AND ended_at IS NOT NULL
-        AND (customer_hash IS NOT NULL OR customer_sealed IS NOT NULL)
-        AND NOT EXISTS (SELECT 1 FROM recordings r WHERE r.call_id = calls.id AND r.deidentified IS NULL
-            AND r.state IN ({", ".join("?" * len(LIVING))}))"""
-    if sql(db, query, (call_id, *(state.value for state in LIVING))).rowcount:
+    query = f"UPDATE calls SET customer_hash = NULL, customer_sealed = NULL WHERE id = ? AND ended_at IS NOT NULL AND {_NOTHING_KEPT}"
+    if sql(db, query, (call_id,)).rowcount:
         audit.append(engine, db, "call.forget-customer", call_id, {})
 
 

@@ -22,22 +22,26 @@ from asterisk_privacy.registry.rows import MAY_FOLLOW, Protected, State, WrongSt
 
 NEVER_RECORDED = (Outcome.REFUSED.value, Outcome.UNANNOUNCED.value)
 _BEGIN = """INSERT INTO recordings (id, call_id, part, recorded_at, truncated, marked, state_at, node, tenant, state, state_reason)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'writing', '')"""
+    SELECT ?, ?, ?, ?, ?, ?, ?, ?, c.tenant, 'writing', '' FROM calls c WHERE c.id = ? AND coalesce(c.outcome, '') NOT IN (?, ?)"""
 
 
 def begin(engine: Engine, recording_id: str, call_id: str, at: datetime, purposes: Sequence[Purpose], part: int, marked: bool) -> None:
     if not purposes:
         raise ValueError(f"recording {recording_id}: nothing is recorded without a purpose")
     with engine.change_own() as db:
-        call = sql(db, "SELECT outcome, tenant FROM calls WHERE id = ?", (call_id,)).fetchone()
-        if call is None:
-            raise WrongState(f"recording {recording_id}: call {call_id} does not exist")
-        if call[0] in NEVER_RECORDED:
-            raise WrongState(f"recording {recording_id}: call {call_id} is {call[0]}; nothing of it may be recorded")
-        sql(db, _BEGIN, (recording_id, call_id, part, to_ms(at), False, marked, to_ms(at), engine.node, call[1]))
+        values = (recording_id, call_id, part, to_ms(at), False, marked, to_ms(at), engine.node)
+        if not sql(db, _BEGIN, (*values, call_id, *NEVER_RECORDED)).rowcount:
+            raise _why_not_recorded(db, recording_id, call_id)
         _insert_purposes(db, recording_id, purposes, at)
         detail = {f"purpose {p.name}": _criterion_text(p) for p in purposes}
         audit.append(engine, db, "recording.begin", recording_id, {"call": call_id, "part": str(part), "at": at.isoformat(), **detail})
+
+
+def _why_not_recorded(db: Database, recording_id: str, call_id: str) -> WrongState:
+    found = sql(db, "SELECT outcome FROM calls WHERE id = ?", (call_id,)).fetchone()
+    if found is None:
+        return WrongState(f"recording {recording_id}: call {call_id} does not exist")
+    return WrongState(f"recording {recording_id}: call {call_id} is {found[0]}; nothing of it may be recorded")
 
 
 def seal(
@@ -178,15 +182,15 @@ def move(
     fields: Mapping[str, object] | None = None,
 ) -> None:
     """The one place where a state changes; MAY_FOLLOW says what may follow what."""
-    found = sql(db, f"SELECT state, {engine.own('r')}, {engine.in_reach('r')} FROM recordings r WHERE id = ?", (recording_id,)).fetchone()
-    state = state_of(db, recording_id) if found is None else State(found[0])
-    if found is not None and not (found[1] if state is State.WRITING else found[2]):
-        refuse_elsewhere(engine, db, recording_id, engine.own("r") if state is State.WRITING else engine.in_reach("r"))
-    if to not in MAY_FOLLOW[state]:
-        raise WrongState(f"recording {recording_id}: is {state}; it cannot become {to}")
     values = {"state": to.value, "state_at": to_ms(at), "state_reason": reason, **(fields or {})}
     columns = ", ".join(f"{column} = ?" for column in values)
-    sql(db, f"UPDATE recordings SET {columns} WHERE id = ?", (*values.values(), recording_id))
+    before = [state.value for state, after in MAY_FOLLOW.items() if to in after]
+    ours = f"CASE state WHEN 'writing' THEN {engine.own('recordings')} ELSE {engine.in_reach('recordings')} END"
+    change = f"UPDATE recordings SET {columns} WHERE id = ? AND state IN ({', '.join('?' * len(before))}) AND {ours}"
+    if not sql(db, change, (*values.values(), recording_id, *before)).rowcount:
+        state = state_of(db, recording_id)
+        refuse_elsewhere(engine, db, recording_id, engine.own("r") if state is State.WRITING else engine.in_reach("r"))
+        raise WrongState(f"recording {recording_id}: is {state}; it cannot become {to}")
     audit.append(engine, db, action, recording_id, {"at": at.isoformat(), **detail})
 
 
