@@ -7,6 +7,7 @@ Asterisk's hook is taken off with its own id, and put on again not before a fram
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
@@ -22,8 +23,6 @@ from asterisk_privacy.audio.frames import Leg
 
 log = logging.getLogger(__name__)
 
-VARIABLE = "PRIVACY_PIPE"
-"""On the channel: the id of our MixMonitor, for a daemon that comes after a crash."""
 LATE_SECONDS = BURST_SECONDS + 0.3
 """A burst, what Asterisk's hook holds (0.1), and the time until this process reads it."""
 CURE_SECONDS = 0.04
@@ -34,11 +33,19 @@ LINGER_SECONDS = 10.0
 """How long a FIFO stays for a MixMonitor that was asked for and did not open it."""
 
 
-class PipeCapture:
-    """`unfit`: why it may not be used any more, or empty; `alarm` is told that. `failed` counts taps that could not be attached."""
+def variable_of(app: str) -> str:
+    """On the channel: the id of the MixMonitor of the daemon with that ARI application, for the one that comes after a crash. Others, for
+    other recorders of this Asterisk."""
+    return f"PRIVACY_PIPE_{hashlib.sha256(app.encode()).hexdigest()[:8]}"
 
-    def __init__(self, ami: Ami, directory: Path, alarm: Callable[[str], None]) -> None:
+
+class PipeCapture:
+    """`app`: this daemon's ARI application. `unfit`: why it may not be used any more, or empty; `alarm` is told that. `failed` counts taps
+    that could not be attached."""
+
+    def __init__(self, ami: Ami, directory: Path, app: str, alarm: Callable[[str], None]) -> None:
         self._ami = ami
+        self._variable = variable_of(app)
         self.directory = directory
         self._alarm = alarm
         self._tasks: set[asyncio.Task[None]] = set()
@@ -87,12 +94,12 @@ class PipeCapture:
     async def _end_left(self, channel: str) -> int:
         """Of a daemon that died, or whose id did not reach us. Returns how many."""
         try:
-            mix = await self._ami.variable(channel, VARIABLE)
+            mix = await self._ami.variable(channel, self._variable)
             if not mix or (channel in self._latest and self._latest[channel].mix == mix):
                 return 0
             await self._ami.end_mix(channel, mix)
             if channel not in self._latest:
-                await self._ami.set_variable(channel, VARIABLE, "")
+                await self._ami.set_variable(channel, self._variable, "")
         except (AmiRefused, AmiUnreachable):  # no such channel, no such MixMonitor
             return 0
         return 1
@@ -141,7 +148,7 @@ class PipeCapture:
             if tap.stopped:
                 tap.over()  # it was never asked for
                 return
-            tap.mix = await self._ami.begin_mix(tap.channel, f"{tap.pair.options}i({VARIABLE})")
+            tap.mix = await self._ami.begin_mix(tap.channel, f"{tap.pair.options}i({self._variable})")
             self.attached += 1
         except (AmiRefused, AmiUnreachable) as error:
             if isinstance(error, AmiUnreachable):
@@ -188,7 +195,7 @@ class PipeCapture:
                 await self._ami.end_mix(tap.channel, tap.mix)
                 if tap.ended_itself and not tap.heard:
                     self.fall_shut("Asterisk records, but not into the pipe: is cache_record_files set in asterisk.conf? unset it")
-                await self._ami.set_variable(tap.channel, VARIABLE, "")
+                await self._ami.set_variable(tap.channel, self._variable, "")
         except AmiRefused:
             return True  # the channel is gone, and its hooks with it
         except AmiUnreachable:

@@ -29,7 +29,7 @@ async def capture_of(config: Config, snoops: SnoopCapture, alarm: Callable[[str]
     if left:
         log.warning("%d pipes of a daemon that died were removed", left)
     ami = Ami(ami_access(config))
-    pipes = PipeCapture(ami, directory, alarm)
+    pipes = PipeCapture(ami, directory, config.asterisk.app, alarm)
     stack.callback(pipes.close)
     running = asyncio.create_task(ami.run(), name="ami")
     stack.push_async_callback(_ended, running)

@@ -13,9 +13,11 @@ from ami_double import Fields, ToyAmi, connected, error, success
 
 from asterisk_privacy.asterisk.ari_events import Channel
 from asterisk_privacy.asterisk.pipe_pair import CAPACITY
-from asterisk_privacy.asterisk.pipes import CURE_SECONDS, VARIABLE, PipeCapture
+from asterisk_privacy.asterisk.pipes import CURE_SECONDS, PipeCapture, variable_of
 from asterisk_privacy.asterisk.taps import Tap
 from asterisk_privacy.audio.frames import FRAME_BYTES, Leg
+
+VARIABLE = variable_of("recorder")
 
 
 class Mixer(ToyAmi):
@@ -51,7 +53,8 @@ class Mixer(ToyAmi):
         return success(fields)
 
     def _get(self, fields: Fields) -> bytes:
-        return success(fields, Value=self.variables.get(fields["channel"], ""))
+        ours = fields["variable"] == VARIABLE
+        return success(fields, Value=self.variables.get(fields["channel"], "") if ours else "")
 
     def _set(self, fields: Fields) -> bytes:
         self.variables[fields["channel"]] = fields["value"]
@@ -85,7 +88,7 @@ class Heard:
 async def site(directory: Path, mixer: Mixer) -> AsyncIterator[tuple[PipeCapture, list[str]]]:
     alarms: list[str] = []
     async with connected(mixer, ask_seconds=0.5) as ami:
-        capture = PipeCapture(ami, directory, alarms.append)
+        capture = PipeCapture(ami, directory, "recorder", alarms.append)
         await capture.sweep(())
         try:
             yield capture, alarms
@@ -190,8 +193,9 @@ async def test_what_a_dead_daemon_left_is_ended_by_its_id_and_others_are_not(tmp
     mixer.variables = {"c1": "0xdead"}
     mixer.mixes = {"0xdead": [], "0xadmin": []}
     async with connected(mixer) as ami:
-        capture = PipeCapture(ami, tmp_path, lambda _why: None)
         channels = [Channel(name, f"PJSIP/{name}", "Up") for name in ("c1", "c2")]
+        assert await PipeCapture(ami, tmp_path, "another", lambda _why: None).sweep(channels) == 0
+        capture = PipeCapture(ami, tmp_path, "recorder", lambda _why: None)
         assert await capture.sweep(channels) == 1
         assert list(mixer.mixes) == ["0xadmin"] and mixer.variables["c1"] == ""
         assert await capture.sweep(channels) == 0
