@@ -71,7 +71,7 @@ class Site:
             directory.mkdir(parents=True, exist_ok=True)
         self.agi, self.audio = f"{host}:{free_port()}", f"{host}:{free_port()}"
         self._brings_pbx = beside is None
-        self.pbx = (
+        self.pbx: Pbx = (
             beside.pbx
             if beside is not None
             else Pbx(

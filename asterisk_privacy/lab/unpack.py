@@ -89,6 +89,12 @@ def locate(progress: Progress = quiet) -> Install:
     return Install((asterisk,), tool(sipp, "sipp"), tool(age, "age"), None, modules, data, version)
 
 
+def unpacked(name: str, packages: tuple[str, ...], progress: Progress = quiet) -> Path:
+    """Other packages of Debian's, below a name of their own beside the lab's; run their programs with `aptroot.loader_argv`. OperatorError
+    where there is no way to fetch them."""
+    return _unpacked(name, packages, progress)
+
+
 def _version(argv: tuple[str, ...]) -> str:
     try:
         said = subprocess.run([*argv, "-V"], capture_output=True, text=True, timeout=20, check=False).stdout.strip()
