@@ -40,6 +40,8 @@ def verify(files: tuple[Path, ...], public_key: Path | None, config: Path, as_js
     copies of the checkpoints elsewhere (the file [registry] checkpoints, or the journal's lines), and name them: then a cut or
     rewritten trail is found, whoever did it.
 
+    Who sees one company's rows only ([registry] tenant) is told of those: that nothing is missing only the whole trail tells.
+
     \b
     Example:
       asterisk-privacy audit verify --checkpoint /mnt/elsewhere/checkpoints.jsonl --public-key /mnt/elsewhere/checkpoint.pub
@@ -51,8 +53,9 @@ def verify(files: tuple[Path, ...], public_key: Path | None, config: Path, as_js
         keys = Verifier.load(public_key) if public_key is not None else _own_key(settings.registry.checkpoint_public_key)
         own = _own_copy(settings.registry.checkpoints, alone=not settings.registry.url)
         report = registry.verify_audit([*own, *map(_copy, files)], keys)
+        whose = registry.tenants.bound
     if as_json:
-        print_json(_as_json(report, keys is not None))
+        print_json({**_as_json(report, keys is not None), **({} if whose is None else {"only_tenant": whose})})
     else:
         click.echo(f"{'sound' if report.ok else 'NOT SOUND'}: {report.why}")
         for fault in report.faults[1:]:
@@ -60,7 +63,8 @@ def verify(files: tuple[Path, ...], public_key: Path | None, config: Path, as_js
         if len(report.chains) > 1:
             rows = [(called(c.chain), str(c.entries), "" if c.ok else "NOT SOUND", c.head) for c in report.chains]
             print_table(("", "entries", "", "head"), rows)
-        click.echo(_about_checkpoints(report, keys is not None))
+        if not whose:
+            click.echo(_about_checkpoints(report, keys is not None))
     if not report.ok:
         sys.exit(FOUND_SOMETHING)
 

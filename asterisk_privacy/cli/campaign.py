@@ -66,7 +66,10 @@ def open_(
             (bool(set(wanted) - lines), f"--profiles: {', '.join(wanted)}: only {listing} lists {purpose.name}"),
             (not lines, f"no profile lists the purpose {purpose.name}; add it to the purposes of the lines in question"),
         )
-        number = registry.open_campaign(Designation(purpose.name, _words(extensions), wanted, (begin, end), count, provider, reason))
+        tenants = {settings.book.profiles[line].tenant for line in wanted or lines}
+        _check((len(tenants) > 1, "takes the calls of one tenant only; give --profiles with lines of one"))
+        designated = Designation(purpose.name, _words(extensions), wanted, (begin, end), count, provider, reason, *tenants)
+        number = registry.open_campaign(designated)
     click.echo(f"campaign {number} is open: at most {count} calls, {local(begin)} to {local(end)}")
 
 

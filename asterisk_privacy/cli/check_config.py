@@ -20,6 +20,7 @@ from asterisk_privacy.daemon.old_place import warnings as left_behind
 from asterisk_privacy.daemon.reach import plain_tcp
 from asterisk_privacy.daemon.registry_place import wrong_clock, wrong_with_registry
 from asterisk_privacy.daemon.storage import wrong_with_bucket
+from asterisk_privacy.daemon.tenants import astray_tenants
 from asterisk_privacy.daemon.tenants import warnings as tenants_warnings
 from asterisk_privacy.errors import ConfigError, OperatorError
 from asterisk_privacy.policy.purpose import Profile, Purpose, Trigger
@@ -75,7 +76,7 @@ def check_config(path: Path, ask: bool, as_json: bool) -> None:
     found, cannot = _ask(config) if ask else ([], "")
     bucket, no_bucket = _ask_bucket(config) if ask else ([], "")
     no_registry = wrong_with_registry(config) if ask else ""
-    clock = wrong_clock(config) if ask and not no_registry else []
+    clock = [*wrong_clock(config), *astray_tenants(config)] if ask and not no_registry else []
     for line in (*warnings, *found, *bucket, *clock):
         click.echo(f"Warning: {line}", err=True)
     if as_json:

@@ -87,6 +87,7 @@ def person(settings: Config, number: str | None, agent: str | None) -> Person:
     """Of --number or --agent, exactly one; UsageError says what is wrong."""
     if (number is None) == (agent is None):
         raise click.UsageError("say --number or --agent, one of them")
+    _of_one_company(settings)
     if agent is not None:
         if not agent.strip():
             raise click.UsageError("--agent: is empty; write the endpoint, such as PJSIP/anna")
@@ -117,6 +118,15 @@ def chosen(
         if row is None:
             raise OperatorError(f"recording {recording_id}: does not exist in the registry; see: asterisk-privacy subject find")
     return None, [row for _, row in found if row is not None]
+
+
+def _of_one_company(settings: Config) -> None:
+    """What a person asks of one controller must not be answered with what another one knows of him."""
+    if len(settings.book.tenants) > 1:
+        raise OperatorError(
+            f"{', '.join(settings.book.tenants)} each answer for their own calls: set [registry] tenant to the one that is asked, "
+            "in a configuration of its own (--config)"
+        )
 
 
 def _midnight(day: date, option: str) -> datetime:

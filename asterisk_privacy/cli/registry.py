@@ -12,10 +12,12 @@ from asterisk_privacy.cli.common import FOUND_SOMETHING, actor, config_option, j
 from asterisk_privacy.cli.nodes_table import off, print_nodes
 from asterisk_privacy.cli.on_server import on_server
 from asterisk_privacy.cli.registry_retire import readmit, retire
+from asterisk_privacy.cli.registry_tenants import tenants
 from asterisk_privacy.daemon.config import load
 from asterisk_privacy.daemon.neighbours import as_report
 from asterisk_privacy.daemon.registry_place import home_of
-from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.errors import ConfigError, OperatorError
+from asterisk_privacy.policy.book import NAME
 from asterisk_privacy.registry.address import Server
 from asterisk_privacy.registry.grants import Role, grants
 from asterisk_privacy.registry.nodes import NodeState
@@ -89,17 +91,41 @@ def nodes(config: Path, as_json: bool) -> None:
 @registry.command("grant")
 @click.argument("role", type=click.Choice([role.value for role in Role]))
 @click.argument("user")
-def grant(role: str, user: str) -> None:
+@click.option("--tenant", metavar="NAME", help="reviewer only: this user sees and writes the rows of this company, and no others.")
+@config_option
+def grant(role: str, user: str, tenant: str | None, config: Path) -> None:
     """Print the SQL that lets a USER of the database do what a ROLE must, and no more. Nothing is changed.
 
     recorder and purger are what the daemon needs, both for one user; reviewer is for the review page and the commands of people. None of
     them can change or shorten the audit trail. Who owns the tables can do everything: use that user for upgrades only.
+
+    Where several companies share the registry ([tenants]), each has users of its own, with --tenant. The database itself keeps them from
+    each other's rows then. Who is listed stays so until he is dropped (DROP ROLE), since who is not listed sees the rows of all.
 
     \b
     Example:
       asterisk-privacy registry grant recorder pbx | psql privacy
       asterisk-privacy registry grant purger pbx | psql privacy
       asterisk-privacy registry grant reviewer page | psql privacy
+      asterisk-privacy registry grant reviewer acme_page --tenant acme | psql privacy
     """
-    for statement in grants(Role(role), user):
+    if tenant is not None and (Role(role) is not Role.REVIEWER or not NAME.fullmatch(tenant)):
+        raise click.UsageError("--tenant goes with reviewer, and names one of [tenants]: recorder and purger work for all companies")
+    _warn(user, tenant, config, Role(role))
+    for statement in grants(Role(role), user, tenant):
         click.echo(statement)
+
+
+def _warn(user: str, tenant: str | None, config: Path, role: Role) -> None:
+    """Of what this machine's configuration knows of companies; it may be another machine's that matters, or there may be none here."""
+    try:
+        known = load(config).book.tenants
+    except ConfigError:
+        return
+    if tenant is not None and tenant not in known:
+        click.echo(f"Warning: {config} names no tenant {tenant}; known there: {', '.join(known) or 'none'}", err=True)
+    if role is Role.REVIEWER and tenant is None and len(known) > 1:
+        click.echo(f"Warning: {user} will see the rows of {', '.join(known)}: for one company's people add --tenant", err=True)
+
+
+registry.add_command(tenants)

@@ -137,7 +137,7 @@ def parse(text: str, name: str = "config.toml") -> Config:
     found = [*findings.problems, *_contradictions(config, findings)]
     if found:
         raise ConfigError([_line(problem) for problem in found])
-    return config
+    return tenants.narrowed(config)
 
 
 def _book(document: Mapping[str, object], findings: Findings) -> Book:

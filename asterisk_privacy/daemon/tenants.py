@@ -10,11 +10,14 @@ from typing import Annotated
 from msgspec import Meta
 
 from asterisk_privacy.daemon.config_table import Findings, read_table
+from asterisk_privacy.daemon.registry_place import home_of
 from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.policy.book import Book, Problem
 from asterisk_privacy.policy.phrases import Office
 from asterisk_privacy.policy.tenant import Tenant
+from asterisk_privacy.registry.address import Server
+from asterisk_privacy.registry.engine import Empty
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.store.recipients import Recipients
 from asterisk_privacy.store.sealing import Sealing
@@ -42,6 +45,19 @@ def problems(config: Config) -> Iterator[Problem]:
     if count > 1 and not config.registry.url:
         what = f"names {count} companies, and whoever reads a registry in a file reads the rows of all of them"
         yield Problem("tenants", what, "set [registry] url to a PostgreSQL database, which keeps them apart")
+
+    if config.registry.tenant and config.book.tenants and config.registry.tenant not in config.book.tenants:
+        known = ", ".join(config.book.tenants)
+        yield Problem("registry.tenant", f"there is no tenant {config.registry.tenant!a}", f"write one of {known}, or leave it out")
+
+
+def narrowed(config: Config) -> Config:
+    """Where the registry shows one company's rows only, the policy is that company's too: its people need not know of others."""
+    tenant = config.registry.tenant
+    if tenant not in config.book.tenants:
+        return config
+    book, office = told_for(config, tenant)
+    return replace(config, book=book, office=office)
 
 
 def sealing_of(config: Config) -> Sealing:
@@ -82,6 +98,32 @@ def refuse_part(registry: Registry) -> None:
             f"registry {registry.where}: only rows of tenant {here or 'nobody'} are seen from here, and the recorder works for all: leave "
             "[registry] tenant empty, and give it a user of the database who is listed for none (see: asterisk-privacy registry tenants)"
         )
+
+
+def astray(config: Config, registry: Registry) -> Iterator[str]:
+    """Where policy, registry and users of the database do not fit each other."""
+    for user in registry.tenants.users():
+        if user.sees_all:
+            yield f"user {user.name} is listed for tenant {user.tenant}, and sees the rows of all: he owns the tables, or is a superuser"
+        if not user.exists:
+            yield f"user {user.name} is listed for tenant {user.tenant}, and the server has no such user"
+    for name, count in registry.tenants.kept().items():
+        if name is not None and name not in config.book.tenants:
+            yield f"tenant {name} is not in the configuration, and has {count} recordings: they are kept, and deleted, as was promised"
+        if name is None and config.book.tenants:
+            yield f"{count} recordings are of no tenant, from before there were any: no tenant's user sees them"
+
+
+def astray_tenants(config: Config) -> list[str]:
+    """Asks the registry's server; nothing where there is none, or nothing in it yet."""
+    place = home_of(config)
+    if not isinstance(place, Server):
+        return []
+    try:
+        with Registry.open(place, actor="check-config", create=False) as registry:
+            return list(astray(config, registry))
+    except Empty:
+        return []
 
 
 def told_for(config: Config, tenant: str | None) -> tuple[Book, Office]:

@@ -9,21 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-HERE = "(SELECT tenant_here())"  # in a subquery, it is asked once for each statement, and not for each row
+# In a subquery each is asked once for a statement, and not for each row.
+HERE = "(SELECT tenant_here())"  # whose rows this session sees; NULL: all
+BOUND = "(SELECT tenant_bound())"  # for whom its user is listed; NULL: for nobody, and then SETTING may narrow it
 SETTING = "asterisk_privacy.tenant"  # narrows a session to one tenant; it can never widen it
 
 _OWN = f"tenant = {HERE}"
 _CALL = "EXISTS (SELECT 1 FROM calls root WHERE root.id = call_id)"
 _RECORDING = "EXISTS (SELECT 1 FROM recordings root WHERE root.id = recording_id)"
 _CASE = "EXISTS (SELECT 1 FROM cases root WHERE root.id = case_id)"
-# The first chain ('') belongs to nobody; it tells of the begin of each other one.
-_OWN_CHAIN = f"""EXISTS (SELECT 1 FROM audit_head head WHERE head.tenant = {HERE}
+# Of chains that are no tenant's he reads what is about his rows. The first one ('') tells of the begin of each other chain.
+_OWN_CHAIN = f"""EXISTS (SELECT 1 FROM audit_head head WHERE head.tenant = {BOUND}
     AND (head.chain = audit.chain OR (audit.chain = '' AND audit.action = 'audit.chain' AND head.chain = audit.subject)))"""
-_ENTRY = f"""({_OWN_CHAIN}
-    OR EXISTS (SELECT 1 FROM calls root WHERE root.id = subject) OR EXISTS (SELECT 1 FROM recordings root WHERE root.id = subject)
+_MINE = """(EXISTS (SELECT 1 FROM calls root WHERE root.id = subject) OR EXISTS (SELECT 1 FROM recordings root WHERE root.id = subject)
     OR EXISTS (SELECT 1 FROM cases root WHERE subject = 'case-' || root.id)
     OR EXISTS (SELECT 1 FROM requests root WHERE subject = 'request ' || root.id)
     OR EXISTS (SELECT 1 FROM campaigns root WHERE action LIKE 'campaign.%' AND subject = root.id::text))"""
+_ENTRY = (
+    f"""({_OWN_CHAIN} OR (EXISTS (SELECT 1 FROM audit_head head WHERE head.chain = audit.chain AND head.tenant IS NULL) AND {_MINE}))"""
+)
 # Tables that are asked for are themselves under their policy: what hangs on a row that is not seen is not seen.
 POLICIES: Mapping[str, str] = {
     "calls": _OWN,
@@ -32,7 +36,7 @@ POLICIES: Mapping[str, str] = {
     "requests": _OWN,
     "campaigns": _OWN,
     "audit": _ENTRY,
-    "audit_head": f"({_OWN} OR chain = '')",
+    "audit_head": f"(tenant IS NULL OR tenant = {BOUND})",
     "consents": _CALL,
     "campaign_calls": f"{_CALL} AND EXISTS (SELECT 1 FROM campaigns root WHERE root.id = campaign_id)",
     "recording_purposes": _RECORDING,
@@ -47,8 +51,10 @@ POLICIES: Mapping[str, str] = {
     "tenant_users": "db_user IN (session_user, current_setting('role'))",
 }
 """What a row must be for somebody who is listed, by table."""
-WRITES: Mapping[str, str] = {"audit": f"{_OWN_CHAIN} AND NOT anothers(subject)"}
-"""Where he may not add all that he may see: what others wrote of his rows stands in their chains."""
+WRITES: Mapping[str, str] = {"audit": _OWN_CHAIN, "audit_head": f"(tenant = {BOUND} OR chain = '')"}
+"""Where he may not add all that he may see: into no chain but his own."""
+TRAIL = ("audit", "audit_head")
+"""Whole to who is listed for nobody, also while he works for one company: what he does then stands in the chain of his node."""
 EXEMPT: Mapping[str, str] = {
     "schema_version": "numbers of versions",
     "checkpoints": "how many entries there are, hashes and signatures",
@@ -63,31 +69,26 @@ EXEMPT: Mapping[str, str] = {
 def separate(tables: Iterable[str]) -> Iterator[str]:
     """SQL that makes the policies of these tables; they hold from the day on which somebody is listed."""
     for table in tables:
-        sees, writes = (f"({HERE} IS NULL OR ({condition}))" for condition in (POLICIES[table], WRITES.get(table, POLICIES[table])))
+        whose = BOUND if table in TRAIL else HERE
+        sees, writes = (f"({whose} IS NULL OR ({condition}))" for condition in (POLICIES[table], WRITES.get(table, POLICIES[table])))
         yield f"CREATE POLICY tenants ON {table} USING {sees} WITH CHECK {writes}"
     yield "DO $$ BEGIN IF EXISTS (SELECT 1 FROM tenant_users) THEN PERFORM keep_tenants_apart(); END IF; END $$"
 
 
-def _function(name: str, returns: str, body: str, kind: str = "STABLE SECURITY DEFINER", arguments: str = "") -> Iterator[str]:
+def _function(name: str, returns: str, body: str, kind: str = "STABLE SECURITY DEFINER") -> Iterator[str]:
     """Names in it mean the registry's tables, whatever temporary ones its caller makes."""
-    yield f"CREATE FUNCTION {name}({arguments}) RETURNS {returns} LANGUAGE plpgsql {kind} AS $$ {body} $$"
-    yield _fixed_path(f"{name}({arguments})")
+    yield f"CREATE FUNCTION {name}() RETURNS {returns} LANGUAGE plpgsql {kind} AS $$ {body} $$"
+    yield _fixed_path(f"{name}()")
 
 
 def _fixed_path(function: str) -> str:
     return f"DO $$ BEGIN EXECUTE format('ALTER FUNCTION {function} SET search_path = %I, pg_temp', current_schema()); END $$"
 
 
-_TENANT_HERE = f"""DECLARE listed text; narrowed text; BEGIN
-    SELECT tenant INTO listed FROM tenant_users WHERE db_user IN (session_user, current_setting('role'))
-        ORDER BY db_user = session_user DESC LIMIT 1;
-    narrowed := nullif(current_setting('{SETTING}', TRUE), '');
+_TENANT_BOUND = """BEGIN RETURN (SELECT tenant FROM tenant_users WHERE db_user IN (session_user, current_setting('role'))
+    ORDER BY db_user = session_user DESC LIMIT 1); END"""
+_TENANT_HERE = f"""DECLARE listed text := tenant_bound(); narrowed text := nullif(current_setting('{SETTING}', TRUE), ''); BEGIN
     RETURN CASE WHEN listed IS NULL THEN narrowed WHEN narrowed IS NULL OR narrowed = listed THEN listed ELSE '' END; END"""
-_ANOTHERS = """BEGIN RETURN EXISTS (
-    SELECT 1 FROM calls WHERE id = named AND tenant IS DISTINCT FROM tenant_here()
-    UNION ALL SELECT 1 FROM recordings WHERE id = named AND tenant IS DISTINCT FROM tenant_here()
-    UNION ALL SELECT 1 FROM cases WHERE 'case-' || id = named AND tenant IS DISTINCT FROM tenant_here()
-    UNION ALL SELECT 1 FROM requests WHERE 'request ' || id = named AND tenant IS DISTINCT FROM tenant_here()); END"""
 _APART = """DECLARE name text; BEGIN
     FOR name IN SELECT p.tablename FROM pg_policies p JOIN pg_class c ON c.oid = to_regclass(format('%I', p.tablename))
         WHERE p.schemaname = current_schema() AND p.policyname = 'tenants' AND NOT c.relrowsecurity
@@ -104,9 +105,10 @@ def statements() -> Iterator[str]:
     # who is listed here sees, and writes, rows of that tenant only; who is not sees all
     yield 'CREATE TABLE tenant_users (db_user TEXT COLLATE "C" NOT NULL PRIMARY KEY, tenant TEXT COLLATE "C" NOT NULL)'
     # SECURITY DEFINER: who asks sees no row but his own. session_user and the role of SET ROLE are still those of who asks.
+    yield from _function("tenant_bound", "text", _TENANT_BOUND)
     yield from _function("tenant_here", "text", _TENANT_HERE)
-    yield from _function("anothers", "boolean", _ANOTHERS, arguments="named text")
-    for table in ("cases", "requests", "campaigns", "audit_head"):  # calls and recordings are the recorder's, who says whose they are
+    yield "ALTER TABLE audit_head ALTER COLUMN tenant SET DEFAULT tenant_bound()"
+    for table in ("cases", "requests", "campaigns"):  # calls and recordings are the recorder's, who says whose they are
         yield f"ALTER TABLE {table} ALTER COLUMN tenant SET DEFAULT tenant_here()"
     for guard in ("audit_insert", "audit_head_update"):  # they look for entries that not everybody sees
         yield f"ALTER FUNCTION {guard}() SECURITY DEFINER"

@@ -33,6 +33,15 @@ class Tenants:
             found: str | None = sql(db, "SELECT tenant_here()").fetchone()[0]
         return found
 
+    @property
+    def bound(self) -> str | None:
+        """For which tenant the user of the database is listed, whatever he asks for; None: for none."""
+        if self._engine.node is None:
+            return None
+        with self._engine.read() as db:
+            found: str | None = sql(db, "SELECT tenant_bound()").fetchone()[0]
+        return found
+
     def users(self) -> list[TenantUser]:
         """Of the database; none in a file, which keeps nobody apart."""
         if self._engine.node is None:

@@ -44,7 +44,15 @@ async def serve(config: Config, environ: Mapping[str, str] = os.environ) -> None
     """Runs until SIGTERM or SIGINT. OperatorError with one line where only a person can help."""
     _never_dump_core()
     keys = identities(config, environ)
-    site = Site(config, Registry.open(home_of(config), actor="review", create=False, answer_seconds=10.0), keys)
+    registry = Registry.open(home_of(config), actor="review", create=False, answer_seconds=10.0)
+    if config.registry.tenant and registry.tenants.bound != config.registry.tenant:
+        # a setting narrows what is asked for; whom the page serves must be what the database itself knows
+        registry.close()
+        user = f"registry grant reviewer USER --tenant {config.registry.tenant}"
+        raise OperatorError(
+            f"registry {registry.where}: its user is not listed for tenant {config.registry.tenant}: asterisk-privacy {user}"
+        )
+    site = Site(config, registry, keys)
     runner = web.AppRunner(make_app(site), access_log=None, shutdown_timeout=CALM_DOWN_SECONDS)
     logging.getLogger("aiohttp.server").addFilter(only_the_place)
     await runner.setup()

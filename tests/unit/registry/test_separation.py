@@ -19,7 +19,7 @@ from asterisk_privacy.registry.campaigns import Designation
 from asterisk_privacy.registry.grants import Role
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import State, WrongState
-from asterisk_privacy.registry.separation import EXEMPT, POLICIES
+from asterisk_privacy.registry.separation import EXEMPT, POLICIES, TRAIL
 from asterisk_privacy.registry.tenants import TenantUser
 
 __all__ = ["users"]
@@ -81,10 +81,12 @@ def test_of_each_table_each_sees_its_own_rows_and_the_hoster_all(both: Users) ->
 
 def _is_kept_apart(both: Users, table: str) -> None:
     with both.plain("acme") as acme, both.plain("beta") as beta, both.plain("pbx") as pbx:
-        query = f"SELECT {table}::text FROM {table}" + (" WHERE chain <> ''" if table == "audit_head" else "")
+        query = f"SELECT {table}::text FROM {table}" + (" WHERE tenant IS NOT NULL" if table == "audit_head" else "")
         mine, theirs, all_ = (set(db.execute(query.encode()).fetchall()) for db in (acme, beta, pbx))
         assert mine and theirs and not mine & theirs and mine | theirs <= all_, table
         assert table.startswith("audit") or mine | theirs == all_, table
+        if table in TRAIL:
+            return
         for narrowed, seen in (("acme", mine), ("beta", theirs), ("gamma", set())):
             pbx.execute("SELECT set_config('asterisk_privacy.tenant', %s, FALSE)", (narrowed,))
             assert set(pbx.execute(query.encode()).fetchall()) == seen, table
@@ -139,7 +141,9 @@ FOREIGN = (
     "INSERT INTO cases (kind, reference, opened_at, tenant) VALUES ('complaint', 'K-2', 1, NULL)",
     "UPDATE cases SET tenant = 'beta'",
     "INSERT INTO audit (chain, seq, at, actor, action, subject, detail, prev, hash) "
-    "SELECT chain, entries + 1, 1, 'x', 'x', 'r-beta', '', hash, 'x' FROM audit_head WHERE chain = 'node-acme'",
+    "SELECT chain, entries + 1, 1, 'x', 'x', 'r-beta', '', hash, 'x' FROM audit_head WHERE chain = 'node-pbx'",
+    "INSERT INTO audit_head (chain, entries, hash, tenant) "
+    "VALUES ('x', 0, encode(sha256(convert_to('asterisk-privacy audit chain x', 'UTF8')), 'hex'), NULL)",
     "INSERT INTO audit (chain, seq, at, actor, action, subject, detail, prev, hash) "
     "SELECT '', entries + 1, 1, 'x', 'x', 'x', '', hash, 'x' FROM audit_head WHERE chain = ''",
     "INSERT INTO tenant_users VALUES ('x', 'acme')",
@@ -250,3 +254,30 @@ def test_who_asks_for_one_company_gets_no_registry_that_shows_all(users: Users) 
     users.add("acme", Role.REVIEWER, tenant="acme")
     assert users.open("office", "acme").tenants.here == "acme" and users.open("office").tenants.here is None
     assert users.open("acme", "beta").tenants.here == ""
+    assert (users.open("acme", "beta").tenants.bound, users.open("office", "acme").tenants.bound) == ("acme", None)
+
+
+def test_a_part_of_the_trail_is_verified_as_a_part(both: Users) -> None:
+    whole, part = both.open("pbx").verify_audit(), both.open("acme").verify_audit()
+    assert whole.ok and part.ok and part.entries < whole.entries
+    assert part.why.startswith(f"a part only: the {part.entries} entries that tenant acme sees") and [c.chain for c in part.chains] == [
+        "node-acme"
+    ]
+    for where in ("subject = 'r-acme' AND chain = 'node-pbx'", "subject = 'acme'"):
+        both.owner("SET session_replication_role = replica", "BEGIN", f"UPDATE audit SET actor = 'nobody' WHERE {where}", "COMMIT")
+        found = both.open("acme").verify_audit()
+        assert not found.ok and "was changed: its hash does not fit it" in found.why
+        both.owner(
+            "SET session_replication_role = replica",
+            f"UPDATE audit SET actor = CASE chain WHEN 'node-pbx' THEN 'pbx' ELSE 'acme' END WHERE {where}",
+        )
+    assert both.open("acme").verify_audit().ok
+
+
+def test_who_works_for_one_company_writes_into_his_own_nodes_chain(both: Users) -> None:
+    hoster = both.open("pbx", "acme")
+    assert [row.id for row in hoster.recordings()] == ["r-acme"]
+    hoster.audit("pbx", "said", "something", {})
+    both.open("beta").audit("beta", "recording.listen-refused", "r-acme", {})
+    assert "beta" not in {entry.actor for entry in both.open("acme").audit_entries(None)}
+    assert hoster.verify_audit().ok and hoster.audit_entries(1)[0].subject == "something"

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
 from postgres_server import PostgresServer
-from registry_samples import COMPLAINT, LATER, T0
 
+from asterisk_privacy.policy.purpose import Basis, Purpose, Trigger
+from asterisk_privacy.policy.retention import Days
 from asterisk_privacy.registry.address import Server
 from asterisk_privacy.registry.grants import Role, grants
 from asterisk_privacy.registry.registry import Registry
+
+T0 = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
+LATER = datetime(2026, 6, 9, 9, 0, tzinfo=UTC)
+COMPLAINT = Purpose("complaint", "handling your complaint", Basis.LEGITIMATE_INTEREST, "disputes", Trigger.FLAG, Days(30))
 
 
 class Users:
