@@ -96,6 +96,9 @@ class Supervisor:
         profile = self._began_with.get(request.channel, self._config.book).profiles.get(wanted) or now.get(wanted)
         profile, tools = (test.profile, test.tools) if test is not None else (profile, self._tools)
         present = self._by_channel.get(request.channel)
+        if present is None and request.channel in self._others:  # it did not wait for us
+            self._health.tally.decisions[Decision.ELSEWHERE] += 1
+            return elsewhere()
         why = self._ready() if self._linked else "Asterisk's ARI is not connected"
         if self.draining and present is None and test is None:
             why = "the recorder was told to drain"

@@ -102,6 +102,13 @@ async def test_calls_are_spread_and_each_asks_one(lines: Lines, pbx: Pbx) -> Non
     assert lines.one.requests[0]["agi_uniqueid"] not in script
 
 
+async def test_spaces_in_the_list_mean_nothing(lines: Lines) -> None:
+    for turn in range(2):
+        await lines.call(agi=lines.addresses.replace("&", " & "), turn=turn)
+        assert lines.line.ari.names() == ["Begun", "begin", "end yes", "Passed", "AdminH"]
+    assert (len(lines.one.requests), len(lines.two.requests)) == (1, 1)
+
+
 async def test_the_turn_goes_round(lines: Lines, pbx: Pbx) -> None:
     await lines.call()
     said = pbx.cli("dialplan show globals")

@@ -8,6 +8,8 @@ import os
 import random
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -245,6 +247,14 @@ async def test_one_that_hangs_costs_a_moment_and_takes_nothing_when_it_wakes(pai
     assert min(heard(pair.two, row)) > lasted - 0.4
     assert asked < BOUND_SECONDS and pair.one.recordings() == []
     assert {call.outcome for call in pair.one.calls()} <= {None, "unannounced"}
+
+
+async def test_the_test_call_of_one_reaches_that_one(pair: Pair) -> None:
+    pair.one.pbx.cli("dialplan set global PRIVACY_TURN 0")
+    command = [sys.executable, "-m", "asterisk_privacy", "selftest", "--config", str(pair.two.config)]
+    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=90, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [alarms(site) for site in pair.sites] == [{}, {}] and pair.one.calls() == []
 
 
 async def test_with_an_older_include_audio_goes_where_the_global_says(pair: Pair) -> None:

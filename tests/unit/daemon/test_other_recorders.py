@@ -88,6 +88,15 @@ async def test_a_call_that_another_took_is_given_up(running: Running) -> None:
     assert runner.media.taps == 0
 
 
+async def test_a_call_that_another_has_is_not_begun_again_by_who_answers_late(running: Running) -> None:
+    linked(running)
+    running.service.supervisor.pbx_told(ae.Taken("1.1", OTHER))
+    assert ask(running) == ask(running, more="0") == {"PRIVACY_PLAN": "elsewhere"}
+    assert running.service.supervisor.runners == () and alarms(running) == {}
+    running.service.supervisor.pbx_told(pbx.ChannelGone(monotonic(), "1.1"))
+    assert ask(running)["PRIVACY_PLAN"] == "announce", "the channel is another one by now"
+
+
 async def test_an_answer_that_was_not_taken_begins_no_call_where_another_was_asked(running: Running) -> None:
     linked(running)
     supervisor = running.service.supervisor
