@@ -91,6 +91,11 @@ class Nodes:
         """Of this node; None: the registry is a file, and there are no others."""
         return self._engine.node
 
+    @property
+    def bucket(self) -> str | None:
+        """The address of the one that this node uses."""
+        return self._engine.bucket
+
     def difference(self) -> Difference | None:
         """Between this node's clock and the server's; None where there is no server."""
         return self._engine.difference()

@@ -9,23 +9,38 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import psycopg
 import pytest
 from s3_server import S3Server
-from upload_house import PURPOSE, House
+from upload_house import AT, IDENTITY, PURPOSE, House
 
+from asterisk_privacy.audio.deidentify import How
 from asterisk_privacy.daemon import rights
+from asterisk_privacy.daemon.deidentifying import deidentify
 from asterisk_privacy.daemon.purging import make_purger
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.address import Server
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import State
 from asterisk_privacy.store.shelf import BucketShelf, opened
+from asterisk_privacy.store.vault import new_recording_id
 
 NOW = datetime.now(UTC)
 
 
 class Node(House):
+    def real(self) -> str:
+        """With audio in it."""
+        recording_id = new_recording_id()
+        self.registry.begin_call(recording_id, "sales", AT, None, None, "in")
+        self.registry.begin_recording(recording_id, recording_id, AT, [PURPOSE], 1)
+        writer = self.vault.create(recording_id)
+        writer.write(np.random.default_rng(1).normal(0, 6000, (8000, 2)).astype(np.int16))
+        sealed = writer.seal()
+        self.registry.seal_recording(recording_id, AT, sealed.size, sealed.sha256, 1000, False)
+        return recording_id
+
     @property
     def row_places(self) -> dict[str, str | None]:
         return {row.id: row.place for row in self.registry.recordings()}
@@ -162,3 +177,16 @@ def test_an_erasure_of_what_waits_elsewhere_changes_nothing_here(nodes: tuple[No
     two.uploads.look()
     assert rights.erase(one.registry, one.vault, row, asked, NOW).erased
     assert one.registry.state(waits) is State.PURGED and two.there() == []
+
+
+def test_a_version_without_the_customer_is_in_the_bucket_at_once_whoever_makes_it(nodes: tuple[Node, Node]) -> None:
+    one, two = nodes
+    made = two.real()
+    two.uploads.look()
+    row = one.registry.recording(made)
+    assert row is not None
+    deidentify(one.registry, one.vault, row, How.CUSTOMER_REMOVED, [IDENTITY], NOW)
+    told = one.registry.recording(made)
+    assert told is not None and (told.node, told.place, told.deidentified) == ("pbx-1", one.uploads._address, "customer-removed")
+    assert one.here() == two.here() == [] and one.objects.digest(made) == told.sha256 != row.sha256
+    assert make_purger(two.registry, two.vault).run(NOW, dry_run=False, override_brake=True).deleted == (made,)

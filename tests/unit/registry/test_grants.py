@@ -17,6 +17,7 @@ from asterisk_privacy.policy.row_life import RowLife
 from asterisk_privacy.registry.address import Server
 from asterisk_privacy.registry.campaigns import Designation
 from asterisk_privacy.registry.grants import Role, grants
+from asterisk_privacy.registry.nodes import Told
 from asterisk_privacy.registry.registry import Registry
 
 As = Callable[..., Registry]
@@ -69,6 +70,7 @@ def test_recorder_reviewer_and_purger_can_do_their_work(user: As) -> None:
     recorder.erase_recording("r2", T0, "refused")
     recorder.seal_recording("r1", T0, 1, "ab", 1, False)
     assert place is not None and recorder.take_place(place, "r1") is None
+    assert recorder.nodes.tell(Told("1.0", T0, 0, None, 0, 0)) is not None and recorder.nodes.brought("r1", "ab", "https://s3.example/")
     for n in ("1", "2"):
         recorder.end_call(f"c{n}", T0, "kept", "PJSIP/anna", (), ())
     reviewer.milestone("r1", "reviewed", LATER, "anna", "well done")
@@ -89,6 +91,8 @@ def test_recorder_reviewer_and_purger_can_do_their_work(user: As) -> None:
         purger.mark_purging("r1", LATER, "due")
         purger.mark_purged("r1", LATER, "due", json.dumps({"found": True}))
         purger.note_purge(LATER, 1, 1, 0, False)
+    purger.nodes.retire(LATER, "burnt", {})
+    purger.nodes.readmit(LATER, "a new one")
     later = LATER + timedelta(days=800)
     assert purger.expire(later, RowLife(10, 400)).evidence == 1 and purger.calls() == []
     assert recorder.verify_audit().ok and reviewer.verify_audit().ok
