@@ -13,7 +13,7 @@ from asterisk_privacy.cli.tables import print_table
 from asterisk_privacy.registry.clocks import MOST_APART
 from asterisk_privacy.registry.nodes import NodeState
 
-HEADINGS = ("node", "", "version", "since", "calls", "last purge", "uploads wait", "alarms", "clock")
+HEADINGS = ("node", "state", "version", "since", "calls", "last purge", "uploads wait", "alarms", "clock")
 Node = Mapping[str, object]
 
 
@@ -57,7 +57,7 @@ def _line(node: Node) -> tuple[str, ...]:
         _when(node["purged"]),
         str(node["uploads_waiting"]),
         str(node["alarms"]),
-        _clock(node) if off(node) else "",
+        _clock(node).removesuffix(" of") if off(node) else "",
     )
 
 
