@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
@@ -14,6 +16,8 @@ from postgres_server import PostgresServer
 
 from asterisk_privacy.cli.main import main
 from asterisk_privacy.registry.address import Server
+from asterisk_privacy.registry.clock import utc_now
+from asterisk_privacy.registry.nodes import Told
 from asterisk_privacy.registry.registry import Registry
 
 
@@ -38,7 +42,7 @@ def test_every_command_sees_what_all_nodes_wrote(config: str, server: Server) ->
     with Registry.open(replace(server, node="pbx-2")) as other:
         other.audit("pbx-2", "said", "hello", {})
     shown = run("audit", "verify", "--config", config)
-    assert shown.exit_code == 0 and "1 entries" in shown.stdout
+    assert shown.exit_code == 0 and "2 entries in 2 chains" in shown.stdout  # what was said, and that its chain begins
 
 
 def test_grants_are_printed_for_psql(server: Server) -> None:
@@ -98,3 +102,36 @@ def test_what_is_written_wrong_is_told_without_the_password(tmp_path: Path, writ
     path.write_text(path.read_text().replace("[registry]\n", f"[registry]\n{written}\n"))
     shown = run("check-config", "--config", str(path))
     assert shown.exit_code == 2 and words in shown.stderr and "hunter2" not in shown.output
+
+
+def test_all_nodes_are_listed_without_a_daemon(config: str, server: Server) -> None:
+    with Registry.open(replace(server, node="pbx-2")) as other:
+        other.nodes.tell(Told("1.0", utc_now(), 3, None, 0, 0))
+    shown = run("registry", "nodes", "--config", config)
+    assert shown.exit_code == 0 and "pbx-2  up" in shown.stdout and "silent" not in shown.stdout
+    with psycopg.connect(server.url) as db:
+        db.execute("UPDATE nodes SET seen_at = seen_at - 600000, version = '0.9'")
+    shown = run("registry", "nodes", "--config", config)
+    assert shown.exit_code == 1 and "pbx-2 silent since" in shown.stdout
+    [told] = json.loads(run("registry", "nodes", "--json", "--config", config).stdout)
+    assert (told["name"], told["state"], told["version"]) == ("pbx-2", "silent", "0.9") and 600 <= told["silent_seconds"] < 660
+
+
+@pytest.mark.parametrize("words", [("nodes",), ("retire", "pbx-2", "--reason", "x"), ("readmit", "pbx-2", "--reason", "x")])
+def test_a_file_has_no_nodes(tmp_path: Path, words: tuple[str, ...]) -> None:
+    shown = run("registry", *words, "--config", str(installed(tmp_path)))
+    assert shown.exit_code == 3 and "is a file of this machine and has no nodes" in shown.stderr and len(shown.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("by", "words"), [(10, "600 s ahead of"), (-10, "600 s behind")])
+def test_check_config_warns_of_a_clock_that_is_off(config: str, monkeypatch: pytest.MonkeyPatch, by: int, words: str) -> None:
+    opened = Registry.open
+
+    def shifted(*args: object, **options: object) -> Registry:
+        return opened(*args, **options, clock=lambda: utc_now() + timedelta(minutes=by))  # type: ignore[arg-type]
+
+    monkeypatch.setattr("asterisk_privacy.daemon.registry_place.Registry.open", shifted)
+    shown = run("check-config", "--ask", "--config", config)
+    assert f"Warning: [registry] url: this node's clock is {words}" in shown.stderr and "NTP" in shown.stderr
+    monkeypatch.undo()
+    assert "clock" not in run("check-config", "--ask", "--config", config).stderr
