@@ -103,6 +103,14 @@ class PostgresServer:
         self.process.send_signal(signal.SIGINT)
         self.process.wait(30)
 
+    def kill(self) -> None:
+        """As the kernel would for want of memory: what was committed is in its logs, and the next start reads them."""
+        sessions = self._signal(signal.SIGKILL)
+        self.process.wait(30)
+        deadline = time.monotonic() + 30
+        while any(Path(f"/proc/{session}/exe").exists() for session in sessions) and time.monotonic() < deadline:
+            time.sleep(0.01)  # they hold the shared memory that the next one wants
+
     def freeze(self) -> None:
         """It takes connections and answers none, as a machine behind a network that is gone."""
         self._signal(signal.SIGSTOP)
@@ -110,12 +118,13 @@ class PostgresServer:
     def thaw(self) -> None:
         self._signal(signal.SIGCONT)
 
-    def _signal(self, number: signal.Signals) -> None:
+    def _signal(self, number: signal.Signals) -> list[int]:
         """To each of its processes: every session has one, in a group of its own."""
-        sessions = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        for process in (self.process.pid, *map(int, sessions)):
+        sessions = [int(one) for one in Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()]
+        for process in (self.process.pid, *sessions):
             with suppress(ProcessLookupError):
                 os.kill(process, number)
+        return sessions
 
     def remove(self) -> None:
         self.thaw()

@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -72,9 +73,21 @@ class S3Server:
         options += [f"-s3.localSocket={directory}/s3.sock"]
         self._litter = [Path(f"/tmp/seaweedfs-{name.split('.')[0]}-grpc-{port}.sock") for name, port in ports.items() if "grpc" in name]
         self._log = (directory / "weed.log").open("wb")
-        self._process = subprocess.Popen([weed, "server", *options], stdout=self._log, stderr=self._log, cwd=directory)
+        self._command, self._directory = [weed, "server", *options], directory
         self.owner = client(self.url, OWNER)
+        self.start()
+
+    def start(self) -> None:
+        """Again, after `kill`."""
+        self._process = subprocess.Popen(self._command, stdout=self._log, stderr=self._log, cwd=self._directory)
         self._wait()
+
+    def kill(self) -> None:
+        """What it said that it has is on its disk."""
+        self._process.kill()
+        self._process.wait()
+        for path in self._litter:
+            path.unlink(missing_ok=True)
 
     def _wait(self) -> None:
         until = time.monotonic() + START_SECONDS
@@ -88,11 +101,8 @@ class S3Server:
         pytest.fail("the S3 server does not start; its log is weed.log in the test's directory")
 
     def stop(self) -> None:
-        self._process.kill()
-        self._process.wait()
+        self.kill()
         self._log.close()
-        for path in self._litter:
-            path.unlink(missing_ok=True)
 
     def bucket(self, kind: str = "plain", key: AccessKey = RECORDER, url: str | None = None) -> Bucket:
         """A new one: plain, versioned, suspended (versions were kept once, and are no more) or locking (object locks can be set)."""
@@ -150,11 +160,16 @@ class Road:
             if not self.open:
                 near.close()
                 continue
-            threading.Thread(target=self._carry, args=(near, socket.create_connection(("127.0.0.1", self._to))), daemon=True).start()
+            try:
+                far = socket.create_connection(("127.0.0.1", self._to))
+            except OSError:  # the server was killed
+                near.close()
+                continue
+            threading.Thread(target=self._carry, args=(near, far), daemon=True).start()
 
     def _carry(self, near: socket.socket, far: socket.socket) -> None:
         other = {near: far, far: near}
-        with near, far:
+        with near, far, suppress(OSError):  # one of both was killed
             while self.open:
                 for ready in select.select([near, far], [], [], 0.1)[0]:
                     data = ready.recv(65536)
