@@ -159,3 +159,9 @@ def test_insert_or_replace_is_refused(trail: Registry, raw: Raw, path: Path) -> 
         with pytest.raises(raw.refusal):
             raw(statement)
     assert trail.verify_audit().ok
+
+
+def test_a_file_has_one_chain(trail: Registry, raw: Raw, path: Path) -> None:
+    with pytest.raises(raw.refusal):
+        raw("INSERT INTO audit SELECT 7, at, actor, action, subject, detail, prev, hash, 'x' FROM audit WHERE seq = 6", unguarded=True)
+    assert [one.chain for one in trail.verify_audit().chains] == [""]

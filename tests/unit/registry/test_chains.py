@@ -185,7 +185,7 @@ def test_a_node_that_is_gone_leaves_a_sound_trail(nodes: Nodes) -> None:
     "statement",
     [
         "INSERT INTO audit SELECT 1, at, actor, action, subject, detail, prev, hash, 'pbx-9' FROM audit WHERE chain = 'pbx-2' AND seq = 1",
-        "INSERT INTO audit SELECT 7, at, actor, action, subject, detail, prev, hash, 'pbx-3' FROM audit WHERE chain = 'pbx-2' AND seq = 6",
+        "INSERT INTO audit SELECT 7, at, actor, action, subject, detail, hash, hash, 'pbx-3' FROM audit WHERE chain = 'pbx-2' AND seq = 6",
         "INSERT INTO audit_head (chain, entries, hash) VALUES ('pbx-9', 0, '')",
         "INSERT INTO audit_head (chain, entries, hash) SELECT 'pbx-9', 6, hash FROM audit_head WHERE chain = 'pbx-2'",
         "UPDATE audit_head SET chain = 'pbx-9' WHERE chain = 'pbx-2'",
