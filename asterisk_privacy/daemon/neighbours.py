@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 ASK_SECONDS = 2.0
 """How long `status` waits for the registry."""
+GAP_SECONDS = 2.5 * TELL_SECONDS
+"""Longer between two answers: the registry was away, or this machine stood still."""
 CLOCK_AGAIN = timedelta(hours=1)
 STOP_SECONDS = 5.0
 
@@ -52,6 +54,7 @@ class Neighbourhood:
         self._now = now
         self._started_at = datetime.now(UTC)
         self._heard: Neighbours | None = None
+        self._heard_at = 0.0
         self._heard_since: float | None = None  # without a gap: after one, the others come back one by one
         self._silent: frozenset[str] = frozenset()  # told as an alarm
         self._clock_told: float | None = None
@@ -100,7 +103,10 @@ class Neighbourhood:
             log.log(logging.DEBUG if is_passing(error) else logging.WARNING, "the registry was not told of this node: %s", error)
             return
         if heard is not None:
-            self._heard_since = self._heard_since or monotonic()
+            at = monotonic()
+            if self._heard_since is None or at - self._heard_at > GAP_SECONDS:  # rows that waited for the registry went first
+                self._heard_since = at
+            self._heard_at = at
             self._heard = heard
             self._note(heard)
 

@@ -19,6 +19,7 @@ from whole_daemon import installed, whole_daemon
 
 from asterisk_privacy import __version__
 from asterisk_privacy.cli.main import main
+from asterisk_privacy.daemon import ledger as ledgers
 from asterisk_privacy.daemon import neighbours
 from asterisk_privacy.daemon.config import load
 from asterisk_privacy.daemon.health import Alarm, Health
@@ -136,6 +137,31 @@ async def test_a_registry_that_is_away_cannot_be_told_and_that_is_no_alarm(
     await watch.tell()
     assert "all" in await watch.report()
     await watch.stop()
+    ledger.close()
+
+
+async def test_after_rows_waited_for_the_registry_nobody_is_taken_for_silent(
+    postgres: PostgresServer, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then telling waits behind them, and does not fail. Seen where the registry was away for five minutes, and each told of the other."""
+    monkeypatch.setattr("asterisk_privacy.registry.server.QUIET_SECONDS", 0.0)
+    monkeypatch.setattr(ledgers, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(neighbours, "GAP_SECONDS", 0.2)
+    with Registry.open(replace(server, node="pbx-2")) as other:
+        other.nodes.tell(FINE)
+    ledger, health = Ledger(Registry.open(server, actor="recorder", answer_seconds=1.0), Health()), Health()
+    watch = Neighbourhood(ledger, health, "pbx-1", server.where, lambda: Now(0, None, 0, 0))
+    await watch.tell()
+    watch._heard_since = -1e9  # for days
+    age(server, "pbx-2")
+    await asyncio.to_thread(postgres.stop)
+    ledger.post(lambda registry: registry.begin_call("c", "sales", utc_now(), None, None, "in"))
+    telling = asyncio.create_task(watch.tell())
+    done, _ = await asyncio.wait([telling], timeout=0.3)
+    await asyncio.to_thread(postgres.start)
+    await telling
+    assert not done and watch.heard is not None and [row.name for row in watch.heard.silent] == ["pbx-2"]
+    assert watch.silent == () and health.alarms == {}
     ledger.close()
 
 
