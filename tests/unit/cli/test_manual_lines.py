@@ -36,7 +36,7 @@ NOT_OURS = {
     "systemd-sysusers": "systemd's",
     "systemd-tmpfiles": "systemd's",
 }
-NO_SERVER = ("upgrade", "migrate", "nodes", "retire", "readmit")
+NO_SERVER = ("upgrade", "migrate", "nodes", "tenants", "retire", "readmit")
 EXITS = {"status": 1, "--ask": 3, "selftest": 3, **dict.fromkeys(NO_SERVER, 3)}  # not connected, cannot be asked: no Asterisk
 BEFORE = {  # what the reader of the page has done before
     "privacy-officer.md": [
