@@ -191,7 +191,7 @@ class Supervisor:
         for channel, word in reading.pressed.items():
             asyncio.get_running_loop().call_soon(self._pressed_unheard, channel, word)
         for runner in self.runners:  # each by itself: a mistake in one call must not leave the others in the dark
-            announced = reading.announced.get(runner.channel) if runner.channel not in self._others else None
+            announced = reading.announced.get(runner.channel)
             asyncio.get_running_loop().call_soon(self._link_restored, runner, announced.consent if announced is not None else "none")
 
     def _take_up(self, reading: Reading) -> None:

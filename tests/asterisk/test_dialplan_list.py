@@ -166,8 +166,11 @@ async def test_when_none_takes_it_the_call_goes_on(lines: Lines, pbx: Pbx, mode:
         assert missed(pbx) == before + 1
 
 
-async def test_an_answer_that_comes_too_late_counts_for_nothing(lines: Lines) -> None:
-    lines.one.mode = LATE
+@pytest.mark.parametrize("second", [0.0, 0.5])
+async def test_an_answer_that_comes_too_late_counts_for_nothing(lines: Lines, second: float) -> None:
+    """At one second; the other has answered by then, or is still waited for."""
+    lines.one.mode = lines.two.mode = LATE
+    lines.two.late = second
     await lines.dial("waits")
     passed = await lines.line.ari.until_told("Passed", timeout=BOUND + LATE_SECONDS + 5)
     assert lines.calls() == {"call-two"}

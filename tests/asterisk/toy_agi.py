@@ -8,7 +8,7 @@ from types import TracebackType
 
 ANSWER, CLOSE, SILENT, SLOW, STALL, LINGER, LATE = "answer", "close", "silent", "slow", "stall", "linger", "late"
 """SLOW: answers in pieces of a few bytes, done within the bound. STALL: sets all variables but the last, then says nothing more.
-LINGER: sets all, but does not end the conversation. LATE: answers after LATE_SECONDS."""
+LINGER: sets all, but does not end the conversation. LATE: answers after `late` seconds."""
 LATE_SECONDS = 1.0
 
 
@@ -18,6 +18,7 @@ class ToyAgi:
     def __init__(self, mode: str = ANSWER, variables: Mapping[str, str] | None = None) -> None:
         self.mode = mode
         self.variables = dict(variables or {})
+        self.late = LATE_SECONDS
         self.requests: list[dict[str, str]] = []
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -58,7 +59,7 @@ class ToyAgi:
             await reader.read()  # until Asterisk gives up
             return
         if self.mode == LATE:
-            await asyncio.sleep(LATE_SECONDS)
+            await asyncio.sleep(self.late)
         for n, (name, value) in enumerate(self.variables.items()):
             if self.mode == STALL and n == len(self.variables) - 1:
                 await reader.read()

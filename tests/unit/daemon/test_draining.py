@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -35,7 +36,7 @@ async def until(happened: Callable[[], object], seconds: float = 10.0) -> None:
 async def watched(what: Draining, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[asyncio.Event]:
     """The event: it is to stop."""
     monkeypatch.setattr(draining, "LOOK_SECONDS", 0.01)
-    monkeypatch.setattr(draining, "LINGER_SECONDS", 0.05)
+    monkeypatch.setattr(draining, "LINGER_SECONDS", 0.2)
     stop = asyncio.Event()
     task = asyncio.create_task(what.watch(stop.set))
     yield stop
@@ -60,13 +61,26 @@ async def test_it_ends_with_the_last_call_and_its_row(running: Running, monkeypa
         assert row.outcome is not None
 
 
+async def test_rows_that_the_registry_does_not_take_are_waited_for(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    linked(running)
+    taken = threading.Event()
+    running.draining._ledger.post(lambda _registry: taken.wait(10))
+    async with watched(running.draining, monkeypatch) as stop:
+        running.draining.begin(stop=True)
+        await asyncio.sleep(0.1)
+        assert draining_report(running.draining)["words"] == "what they left is being written"
+        taken.set()
+        await asyncio.wait_for(stop.wait(), 5)
+
+
 async def test_undone_it_does_not_stop(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     linked(running)
     async with watched(running.draining, monkeypatch) as stop:
         running.draining.begin(stop=True)
         await until(lambda: draining_report(running.draining)["empty"])
+        await asyncio.sleep(0.1)  # it is about to stop
         running.draining.undo()
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.3)
         assert not stop.is_set() and draining_report(running.draining)["on"] is False
         assert Somebody(running).plan["PRIVACY_PLAN"] == "announce"
 
