@@ -184,7 +184,7 @@ def _print_table(config: Config, path: Path) -> None:
     for profile in config.book.profiles.values():
         for purpose in profile.purposes:
             table.add_row(
-                profile.name,
+                profile.name if profile.tenant is None else f"{profile.name} ({profile.tenant})",
                 purpose.name,
                 purpose.basis,
                 _when(purpose),

@@ -68,25 +68,26 @@ def sealing_of(config: Config) -> Sealing:
 def load_sealing(usual: Path, book: Book) -> Sealing:
     if not book.tenants:
         return Sealing(Recipients.load(usual))
-    tenants = {}
-    for name, tenant in book.tenants.items():
-        try:
-            tenants[name] = Recipients.load(Path(tenant.recipients))
-        except OperatorError as error:
-            raise OperatorError(f"[tenants.{name}] recipients: {error}") from error
+    tenants = {name: _keys_of(tenant) for name, tenant in book.tenants.items()}
     return Sealing(Recipients.load(usual) if usual.exists() else None, tenants)
+
+
+def _keys_of(tenant: Tenant) -> Recipients:
+    try:
+        return Recipients.load(Path(tenant.recipients))
+    except OperatorError as error:
+        raise OperatorError(f"[tenants.{tenant.name}] recipients: {error}") from error
 
 
 def warnings(config: Config) -> Iterator[str]:
     """What a start would complain of, and keys that open the recordings of two companies."""
-    if not config.book.tenants:
-        return
-    try:
-        found = sealing_of(config)
-    except OperatorError as error:
-        yield str(error)
-        return
-    for key, one, other in found.shared:
+    found = {}
+    for name, tenant in config.book.tenants.items():
+        try:
+            found[name] = _keys_of(tenant)
+        except OperatorError as error:
+            yield str(error)
+    for key, one, other in Sealing(None, found).shared:
         yield f"[tenants.{one}] recipients: {key[:16]}... stands in that of {other} too: who has its secret key hears the calls of both"
 
 

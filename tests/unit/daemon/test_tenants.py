@@ -72,6 +72,7 @@ def test_what_one_company_alone_gets_wrong() -> None:
 
 def test_a_companys_keys_are_its_own_file(tmp_path: Path) -> None:
     config = parse(OURS + company("acme", tmp_path) + company("beta", tmp_path) + URL + f'[store]\nrecipients = "{tmp_path}/none"\n')
+    assert [said.partition("]")[0] for said in warnings(config)] == ["[tenants.acme", "[tenants.beta"]
     ours, auditor = Identity.generate().public, Identity.generate().public
     (tmp_path / "acme.recipients").write_text(f"{ours}\n{auditor}\n")
     with pytest.raises(OperatorError, match=r"\[tenants.beta\] recipients: .*beta.recipients: cannot read"):
