@@ -20,6 +20,7 @@ import secrets
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -62,66 +63,79 @@ _SIZES = """SELECT relname, pg_relation_size(oid) FROM pg_class
     WHERE relkind IN ('r', 'i') AND relnamespace = current_schema()::regnamespace ORDER BY 2 DESC LIMIT 14"""
 
 
-def node(
-    places: Sequence[Server], ready: Barrier, seconds: float, rate: float, found: multiprocessing.queues.Queue[list[list[float]]]
-) -> None:
-    """Some nodes: calls that were kept, from begin to end, one after the other. `rate`: how many a second of all these; 0: as they can."""
+@dataclass(frozen=True)
+class Load:
+    """`rate`: finished recordings a second of all nodes together; 0: as many as they can. `quota`: each is drawn for one, too, which is a
+    change that goes alone."""
+
+    seconds: float
+    rate: float
+    quota: bool
+
+
+def node(places: Sequence[Server], ready: Barrier, load: Load, found: multiprocessing.queues.Queue[list[list[float]]]) -> None:
+    """Some nodes: calls that were kept, from begin to end, one after the other."""
     opened = [Registry.open(place, actor="recorder", busy_seconds=60) for place in places]
     for registry in opened:
-        finished(registry)  # its chain begins, its statements are known
+        finished(registry, load)  # its chain begins, its statements are known
     ready.wait(600)
     began = time.monotonic()
     took: list[list[float]] = []
-    while time.monotonic() < began + seconds:
-        if rate:
-            time.sleep(max(0.0, began + len(took) / rate - time.monotonic()))
-        took.append(finished(opened[len(took) % len(opened)]))
+    while time.monotonic() < began + load.seconds:
+        if load.rate:
+            time.sleep(max(0.0, began + len(took) * ready.parties / load.rate - time.monotonic()))
+        took.append(finished(opened[len(took) % len(opened)], load))
     ready.wait(600)  # nobody goes home while others are measured
     for registry in opened:
         registry.close()
     found.put(took)
 
 
-def finished(registry: Registry) -> list[float]:
-    """Seconds that each of the four changes took."""
+def finished(registry: Registry, load: Load) -> list[float]:
+    """Seconds that each of its changes took."""
     name, at = secrets.token_hex(16), datetime.now(UTC)
-    moments = [time.monotonic()]
-    for change in (
+    changes: list[Callable[[], object]] = [
         lambda: registry.begin_call(name, "sales", at, secrets.token_hex(32), None, "in"),
         lambda: registry.begin_recording(name, name, at, [PURPOSE], 1),
         lambda: registry.seal_recording(name, at, 1_920_000, "0" * 64, 240_000, False),
         lambda: registry.end_call(name, at, "kept", "PJSIP/agent", (), ()),
-    ):
+    ]
+    if load.quota:
+        agent = f"PJSIP/{random.randrange(1000)}"
+        changes.insert(1, lambda: registry.draw_place("proof", agent, "2026-07", 3, lambda n: n - 1))
+    moments = [time.monotonic()]
+    for change in changes:
         change()
         moments.append(time.monotonic())
     return [after - before for before, after in itertools.pairwise(moments)]
 
 
-def inserted(postgres: PostgresServer, database: str, nodes: int, seconds: float, rate: float) -> dict[str, object]:
+def inserted(postgres: PostgresServer, database: str, nodes: int, load: Load) -> dict[str, object]:
     found: multiprocessing.queues.Queue[list[list[float]]] = multiprocessing.Queue()
     places = [Server(postgres.url(database), f"pbx-{n}") for n in range(nodes)]
     count = min(nodes, PROCESSES)
     ready = multiprocessing.Barrier(count)
-    shares = [places[n::count] for n in range(count)]
-    work = [multiprocessing.Process(target=node, args=(share, ready, seconds, rate / count, found)) for share in shares]
+    work = [multiprocessing.Process(target=node, args=(places[n::count], ready, load, found)) for n in range(count)]
     for one in work:
         one.start()
-    took = [t for _ in work for t in found.get(timeout=seconds + 1200)]
+    took = [t for _ in work for t in found.get(timeout=load.seconds + 1200)]
     for one in work:
         one.join()
     with psycopg.connect(postgres.url(database)) as db:
         audit = db.execute("SELECT pg_total_relation_size('audit') / (SELECT count(*) FROM audit)").fetchone()
     assert audit
-    changes, whole = sorted(t for four in took for t in four), sorted(sum(four) for four in took)
     return {
         "nodes": nodes,
-        "finished recordings a second": round(len(took) / seconds, 1),
-        "a change, ms (p50, p99, most)": [round(1000 * t, 1) for t in (median(changes), changes[int(0.99 * len(changes))], changes[-1])],
-        "a recording's four changes, ms (p50, p99, most)": [
-            round(1000 * t, 1) for t in (median(whole), whole[int(0.99 * len(whole))], whole[-1])
-        ],
+        "finished recordings a second": round(len(took) / load.seconds, 1),
+        "a change, ms (p50, p99, most)": _ms([t for all_of_one in took for t in all_of_one]),
+        "a recording's changes together, ms (p50, p99, most)": _ms([sum(all_of_one) for all_of_one in took]),
         "bytes of an audit entry, indexes included": audit[0],
     }
+
+
+def _ms(seconds: Sequence[float]) -> list[float]:
+    found = sorted(seconds)
+    return [round(1000 * t, 1) for t in (median(found), found[int(0.99 * len(found))], found[-1])]
 
 
 def timed(work: Callable[[], object], times: int = 3) -> list[float]:
@@ -185,10 +199,8 @@ class Filled:
             some = [f"{random.randint(1, self._rows):032x}" for _ in range(200)]
             someone = [name for (name,) in db.execute("SELECT customer_hash FROM calls WHERE id = ANY (%s)", (some,)).fetchall()]
         with Registry.open(Server(self._url, "pbx-7"), actor="officer") as registry:
-            person = sorted(t for name in someone for t in timed(lambda name=name: registry.recordings_of(hashes=[name]), 1))  # type: ignore[misc]
-        found["a person's recordings, ms (p50, p99, most)"] = [
-            round(1000 * t, 1) for t in (median(person), person[int(0.99 * len(person))], person[-1])
-        ]
+            person = [t for name in someone for t in timed(lambda name=name: registry.recordings_of(hashes=[name]), 1)]  # type: ignore[misc]
+        found["a person's recordings, ms (p50, p99, most)"] = _ms(person)
         return found
 
 
@@ -201,6 +213,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--rate", type=float, default=0.0, help="finished recordings a second of all nodes together; 0: as many as they can"
     )
+    parser.add_argument("--quota", action="store_true", help="each call is drawn for a quota, too: a change that goes alone")
     parser.add_argument(
         "--rows", default="1000000", help="among which to plan and to look, one after the other; '': not (default: %(default)s)"
     )
@@ -210,7 +223,7 @@ def main(arguments: Sequence[str]) -> int:
         try:
             for nodes in (int(n) for n in asked.nodes.split(",")):
                 database = postgres.new_database()
-                say(inserted(postgres, database, nodes, asked.seconds, asked.rate))
+                say(inserted(postgres, database, nodes, Load(asked.seconds, asked.rate, asked.quota)))
                 postgres.drop(database)
         finally:
             postgres.remove()

@@ -93,7 +93,8 @@ def checkpoint(config: Path, as_json: bool) -> None:
         print_json(asdict(made))
     else:
         where = settings.registry.checkpoints
-        click.echo(f"checkpoint {made.number} at {made.at}: {made.entries} entries, signed by key {made.key}; ship {where}")
+        what = "entries of the first chain, which tells of the others" if settings.registry.url else "entries"
+        click.echo(f"checkpoint {made.number} at {made.at}: {made.entries} {what}, signed by key {made.key}; ship {where}")
 
 
 def _own_key(path: Path) -> Verifier | None:
@@ -127,8 +128,7 @@ def _about_checkpoints(report: AuditReport, checked: bool) -> str:
             "see: asterisk-privacy keys generate-checkpoint-key --help"
         )
     signed = f"signed by key {last.key}" if checked else "SIGNATURES NOT CHECKED: no public key here, name it with --public-key"
-    counted = last.entries if len(report.chains) < 2 else report.entries - report.since
-    return f"last checkpoint: {last.number} at {last.at}, {counted} entries; {report.since} since; {signed}"
+    return f"last checkpoint: {last.number} at {last.at}, {report.counted} entries; {report.since} since; {signed}"
 
 
 def _as_json(report: AuditReport, checked: bool) -> dict[str, object]:

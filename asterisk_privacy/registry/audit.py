@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 from peewee import Database
 
+from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry import chains
 from asterisk_privacy.registry.clock import from_ms, to_ms
 from asterisk_privacy.registry.engine import Engine, Entry, Head, sql
@@ -57,6 +58,9 @@ def _head(engine: Engine, db: Database, chain: str) -> Head:
     """Of a chain that is not there it makes one; the first chain tells of it, so that it cannot be lost as a whole and nobody notice."""
     found = sql(db, "SELECT entries, hash FROM audit_head WHERE chain = ?", (chain,)).fetchone()
     if found is None:
+        if not chain or sql(db, "SELECT 1 FROM audit WHERE chain = ? LIMIT 1", (chain,)).fetchone():
+            gone = f"audit trail of {engine.where}: the head record of {chains.called(chain)} is missing"
+            raise OperatorError(f"{gone}, so nothing can be added to it; see: asterisk-privacy audit verify")
         found = (0, genesis(chain))
         sql(db, "INSERT INTO audit_head (chain, entries, hash) VALUES (?, ?, ?)", (chain, *found))
         append(engine, db, chains.BEGINS, chain, {}, chain=chains.FIRST)

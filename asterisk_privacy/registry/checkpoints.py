@@ -85,7 +85,9 @@ def _to_name(engine: Engine, db: Database) -> list[str]:
         one, at_that_time = before[name]
         return head != at_that_time and (name == engine.chain or one.at < since)
 
-    return [chains.FIRST, *(name for name, head in sorted(heads.items()) if name != chains.FIRST and again(name, head))]
+    headless = [name for name in chains.there(engine, db) if name not in heads]  # named, so that it is found
+    grown = [name for name, head in sorted(heads.items()) if name != chains.FIRST and again(name, head)]
+    return [*dict.fromkeys([chains.FIRST, *headless, *grown])]
 
 
 def _walk(engine: Engine, db: Database, names: Iterable[str], walked: dict[str, Head]) -> int:

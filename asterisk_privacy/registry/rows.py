@@ -168,6 +168,7 @@ class AuditReport:
     faults: tuple[str, ...] = ()  # all that is wrong, one sentence each
     checkpoints: int = 0
     last_checkpoint: Checkpoint | None = None
+    counted: int = 0  # entries of all chains that the last checkpoint counts
     since: int = 0  # entries that no checkpoint counts yet
     first_bad_chain: str = ""
     chains: tuple[ChainReport, ...] = ()

@@ -66,6 +66,7 @@ def verify(engine: Engine, copies: Sequence[Copy] = (), verifier: Verifier | Non
         faults=tuple(faults),
         checkpoints=len(here.checkpoints),
         last_checkpoint=last,
+        counted=sum(counted.values()),
         since=sum(max(0, walk.entries - counted.get(name, 0)) for name, walk in walks.items()),
         first_bad_chain=bad,
         chains=tuple(ChainReport(name, walk.entries, walk.last, walk.why is None) for name, walk in walks.items()),

@@ -3,7 +3,8 @@ has one chain."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -105,6 +106,16 @@ def test_what_is_wrong_is_named_with_its_chain_and_entry(nodes: Nodes, attack: s
     assert next(c.chain for c in report.chains if not c.ok) == ("" if "first" in words else "pbx-2")
 
 
+def test_where_a_head_is_missing_nothing_is_added_and_a_line_says_so(nodes: Nodes, says: Callable[..., None]) -> None:
+    two = nodes.of["pbx-2"]
+    nodes.raw("DELETE FROM audit_head WHERE chain = 'pbx-2'", unguarded=True)
+    says(lambda: two.begin_call("c", "sales", T0, None, None, "in"), "the head record of chain pbx-2 is missing", "audit verify")
+    says(lambda: nodes.one.checkpoint(SIGNER, nodes.file), "chain pbx-2: the head record is missing; 6 entries are there", "was signed")
+    nodes.raw("DELETE FROM audit_head WHERE chain = ''", unguarded=True)
+    says(lambda: nodes.one.checkpoint(SIGNER, nodes.file), "the first chain: the head record is missing")
+    assert two.calls() == []
+
+
 ANEW = {
     "changed": (["UPDATE audit SET actor = 'x' WHERE chain = 'pbx-2' AND seq = 3"], "chain pbx-2: checkpoint 1 (entry 4) has another hash"),
     "cut": (["DELETE FROM audit WHERE chain = 'pbx-2' AND seq > 3"], "chain pbx-2: checkpoint 1 (entry 4) counts 4 entries, but only 3"),
@@ -163,6 +174,20 @@ def test_what_a_checkpoint_names_and_when_again(nodes: Nodes) -> None:
     nodes.clock.now += timedelta(hours=13)
     assert named("pbx-2") == ["pbx-1", "pbx-3"]
     assert nodes.one.verify_audit(nodes.copies(), VERIFIER).since == 0
+
+
+def test_checkpoints_are_made_while_others_write(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes between the walk and the signature is walked too."""
+    monkeypatch.setattr("asterisk_privacy.registry.checkpoints.MANY", 1)
+    writing = threading.Thread(target=lambda: [nodes.of["pbx-2"].audit("x", "y", str(n), {}) for n in range(60)])
+    writing.start()
+    made = [nodes.one.checkpoint(SIGNER, nodes.file) for _ in range(3)]
+    writing.join(30)
+    nodes.clock.now += timedelta(hours=13)
+    made.append(nodes.one.checkpoint(SIGNER, nodes.file))
+    report = nodes.one.verify_audit(nodes.copies(), VERIFIER)
+    assert report.ok and [c.number for c in made] == [2, 3, 4, 5] and report.since == 0, report.faults
+    assert {c.chain: c.entries for c in report.chains}["pbx-2"] == 66
 
 
 def test_a_node_that_is_gone_leaves_a_sound_trail(nodes: Nodes) -> None:
