@@ -204,7 +204,7 @@ class Supervisor:
             if memory is None or left is None or not known or lines[0] is None or channel in self._by_channel or channel in self._others:
                 continue
             profile, *later = known
-            if profile.tenant != left.row.tenant:  # the line was given to another company meanwhile
+            if any(line.tenant != left.row.tenant for line in known):  # a line was given to another company meanwhile
                 continue
             del self._left[memory.call_id]
             runner = CallRunner(channel, profile, memory.drawn, self._tools, self._over, left)

@@ -35,12 +35,13 @@ class Role(StrEnum):
 
 
 def grants(role: Role, user: str, tenant: str | None = None) -> Iterator[str]:
-    """SQL, one statement each, for the owner of the tables to run. `tenant`: this user is to see its rows only, and is listed before he may
-    see anything; that also switches on what keeps tenants apart."""
+    """SQL, one statement each, for the owner of the tables to run. `tenant`: this user is to see its rows only. He is listed before he may
+    see anything, which also switches on what keeps tenants apart; if that fails, nothing is granted."""
     name = '"' + user.replace('"', '""') + '"'
     if tenant is not None:
         values = ", ".join("'" + word.replace("'", "''") + "'" for word in (user, tenant))
         changed = "ON CONFLICT (db_user) DO UPDATE SET tenant = excluded.tenant"
+        yield "BEGIN;"
         yield f"INSERT INTO tenant_users (db_user, tenant) VALUES ({values}) {changed};"
     yield f"GRANT USAGE ON SCHEMA public TO {name};"
     yield f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {name};"
@@ -52,3 +53,5 @@ def grants(role: Role, user: str, tenant: str | None = None) -> Iterator[str]:
             if "(" in part:
                 table, _, columns = part.rstrip(")").partition("(")
                 yield f"GRANT {verb} ({columns.replace(',', ', ')}) ON {table} TO {name};"
+    if tenant is not None:
+        yield "COMMIT;"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from time import monotonic
 
 import psycopg
 import pytest
@@ -10,6 +11,7 @@ from stage import Stage
 from test_config import MINIMAL, mistake, mistakes
 from whole_daemon import Somebody, installed, linked, whole_daemon
 
+from asterisk_privacy.asterisk.ari import Announced, Reading
 from asterisk_privacy.call.situation import Life
 from asterisk_privacy.daemon.config import load, parse
 from asterisk_privacy.daemon.health import Alarm
@@ -143,3 +145,24 @@ async def test_a_recorder_that_would_see_one_company_only_does_not_start(tmp_pat
     with pytest.raises(OperatorError, match="only rows of tenant acme are seen from here, and the recorder works for all"):
         async with whole_daemon(path):
             pass
+
+
+@pytest.mark.parametrize(("tenant", "taken_up"), [("acme", 1), ("beta", 0)])
+async def test_a_call_is_not_taken_up_for_the_company_that_has_its_line_since(tmp_path: Path, tenant: str, taken_up: int) -> None:
+    path = installed(tmp_path)
+    policy = path.read_text()
+    (tmp_path / "acme.recipients").write_text(Identity.generate().public + "\n")
+
+    def is_line_of(name: str) -> None:
+        path.write_text(policy + f'tenant = "{name}"\n' + company(name, tmp_path).replace(f"{name}.recipients", "acme.recipients"))
+
+    is_line_of("acme")
+    async with whole_daemon(path) as running:
+        linked(running)
+        one = Somebody(running)
+        one.talks()
+        announced = {one.channel: Announced(one.plan["PRIVACY_STATE"], "notice")}
+    is_line_of(tenant)
+    async with whole_daemon(path) as running:
+        running.service.supervisor.link_up(Reading(monotonic(), (), (), frozenset(), announced=announced))
+        assert running.service.health.calls_taken_up == taken_up

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 
@@ -16,7 +17,7 @@ from asterisk_privacy.policy.retention import Milestone
 from asterisk_privacy.policy.row_life import RowLife
 from asterisk_privacy.registry.address import Server
 from asterisk_privacy.registry.campaigns import Designation
-from asterisk_privacy.registry.grants import Role
+from asterisk_privacy.registry.grants import Role, grants
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import State, WrongState
 from asterisk_privacy.registry.separation import EXEMPT, POLICIES, TRAIL
@@ -281,3 +282,17 @@ def test_who_works_for_one_company_writes_into_his_own_nodes_chain(both: Users) 
     both.open("beta").audit("beta", "recording.listen-refused", "r-acme", {})
     assert "beta" not in {entry.actor for entry in both.open("acme").audit_entries(None)}
     assert hoster.verify_audit().ok and hoster.audit_entries(1)[0].subject == "something"
+
+
+def test_who_cannot_be_listed_is_granted_nothing(users: Users) -> None:
+    """psql goes on behind a statement that failed."""
+    users.postgres.execute("CREATE ROLE late LOGIN")
+    users.made.append("late")
+    users.owner("ALTER TABLE tenant_users RENAME TO elsewhere")
+    with psycopg.connect(users.server.url, autocommit=True) as db:
+        for statement in grants(Role.REVIEWER, "late", "acme"):
+            with suppress(psycopg.Error):
+                db.execute(statement.encode())
+    users.owner("ALTER TABLE elsewhere RENAME TO tenant_users")
+    with users.plain("late") as late, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        late.execute("SELECT * FROM calls")

@@ -135,7 +135,7 @@ def test_grants_warn_of_a_reviewer_who_would_see_all(place: TwoCompanies) -> Non
     warned = run(place, "hoster", "registry", "grant", "reviewer", "someone")
     assert warned.exit_code == 0 and "Warning: someone will see the rows of acme, beta" in warned.stderr
     told = run(place, "hoster", "registry", "grant", "reviewer", "someone", "--tenant", "acme")
-    assert told.stderr == "" and told.stdout.startswith("INSERT INTO tenant_users (db_user, tenant) VALUES ('someone', 'acme')")
+    assert told.stderr == "" and told.stdout.startswith("BEGIN;\nINSERT INTO tenant_users (db_user, tenant) VALUES ('someone', 'acme')")
     assert "names no tenant gamma" in run(place, "hoster", "registry", "grant", "reviewer", "someone", "--tenant", "gamma").stderr
     for wrong in (("recorder", "someone", "--tenant", "acme"), ("reviewer", "someone", "--tenant", "a'b")):
         assert run(place, "hoster", "registry", "grant", *wrong).exit_code == 2
