@@ -45,13 +45,10 @@ async def serve(config: Config, environ: Mapping[str, str] = os.environ) -> None
     _never_dump_core()
     keys = identities(config, environ)
     registry = Registry.open(home_of(config), actor="review", create=False, answer_seconds=10.0)
-    if config.registry.tenant and registry.tenants.bound != config.registry.tenant:
-        # a setting narrows what is asked for; whom the page serves must be what the database itself knows
+    why_not = _another_company(config.registry.tenant, registry.tenants.bound)
+    if why_not is not None:
         registry.close()
-        user = f"registry grant reviewer USER --tenant {config.registry.tenant}"
-        raise OperatorError(
-            f"registry {registry.where}: its user is not listed for tenant {config.registry.tenant}: asterisk-privacy {user}"
-        )
+        raise OperatorError(f"registry {registry.where}: {why_not}")
     site = Site(config, registry, keys)
     runner = web.AppRunner(make_app(site), access_log=None, shutdown_timeout=CALM_DOWN_SECONDS)
     logging.getLogger("aiohttp.server").addFilter(only_the_place)
@@ -73,6 +70,15 @@ async def serve(config: Config, environ: Mapping[str, str] = os.environ) -> None
         pulse.cancel()
     finally:
         await runner.cleanup()
+
+
+def _another_company(wanted: str, bound: str | None) -> str | None:
+    """A setting narrows what is asked for; whom the page serves must be what the database itself knows."""
+    if wanted and wanted != bound:
+        return f"its user is not listed for tenant {wanted}; see: asterisk-privacy registry grant reviewer USER --tenant {wanted}"
+    if bound and not wanted:
+        return f'its user is listed for tenant {bound}; set [registry] tenant = "{bound}", so that texts and names are of that company too'
+    return None
 
 
 def only_the_place(record: logging.LogRecord) -> bool:

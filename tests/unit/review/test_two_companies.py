@@ -124,10 +124,12 @@ def test_a_company_that_left_the_policy_keeps_its_recordings_until_they_end(plac
 async def test_a_page_whose_user_is_listed_for_nobody_or_for_another_does_not_start(place: TwoCompanies) -> None:
     place.config("wrong.toml", "pbx", 'tenant = "acme"')
     place.config("other.toml", "beta_page", 'tenant = "acme"')
-    for name in ("wrong", "other"):
+    place.config("untold.toml", "acme_page", "")
+    words = "its user is not listed for tenant acme"
+    for name, told in (("wrong", words), ("other", words), ("untold", 'set .registry. tenant = "acme"')):
         text = (place.folder / f"{name}.toml").read_text().replace("[review]\n", f'[review]\nidentity = "{place.folder}/acme.identity"\n')
         (place.folder / f"{name}.toml").write_text(text)
-        with pytest.raises(OperatorError, match="its user is not listed for tenant acme"):
+        with pytest.raises(OperatorError, match=told):
             await serve(load(place.folder / f"{name}.toml"))
 
 
