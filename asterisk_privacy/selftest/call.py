@@ -18,7 +18,7 @@ TALK_SECONDS, HOLD_SECONDS = 2.0, 2.0
 KEY_SECONDS = 6.0
 SEALED_SECONDS = 20.0
 _UNANSWERED = (
-    "the dialplan reached no recorder ({why}): PRIVACY_AGI of the dialplan and [fastagi] listen of config.toml must be one address "
+    "the dialplan reached no recorder ({why}): PRIVACY_AGI of the dialplan must name the [fastagi] listen of config.toml "
     "(127.0.0.1:4573, if neither is set)"
 )
 

@@ -16,7 +16,7 @@ AUDIBLE = -50.0  # dBFS
 _SIDES = {0: ("caller", CALLER_HZ), 1: ("agent", AGENT_HZ)}
 DEAF = (
     "its audio does not arrive: [capture] listen of config.toml and PRIVACY_AUDIOSOCKET of the dialplan (127.0.0.1:9092) must be "
-    "one address, and app_audiosocket must run"
+    "one address (or [capture] advertise one that Asterisk can dial), and app_audiosocket must run"
 )
 
 

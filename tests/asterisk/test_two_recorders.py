@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -17,12 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from fault_lab import Noisy
 from measuring import leaks
 from sites import ALWAYS, FLAG, TrueStory, profile, running, short_sounds, wait_until_quiet
 from test_oracle import AGENT_CODE, CUSTOMER_CODE, _conversations, _live
 
 from asterisk_privacy.call.timeline import SpanKind
+from asterisk_privacy.cli.main import main
 from asterisk_privacy.daemon.control import ask
 from asterisk_privacy.lab import tones
 from asterisk_privacy.lab.leg import Leg
@@ -261,6 +264,23 @@ async def test_the_test_call_of_one_reaches_that_one(pair: Pair) -> None:
     done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=90, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert [alarms(site) for site in pair.sites] == [{}, {}] and pair.one.calls() == []
+
+
+async def test_what_a_second_recorder_lacks_is_said(pair: Pair) -> None:
+    async def lacks(old: str, new: str) -> list[str]:
+        config = pair.two.etc / "other.toml"
+        config.write_text(pair.two.config.read_text().replace(old, new))
+        done = await asyncio.to_thread(CliRunner().invoke, main, ["check-config", "--ask", "--config", str(config)])
+        assert done.exit_code in (0, 1), done.output
+        return [line for line in done.output.splitlines() if re.match(r"\S+: .*(PRIVACY_|advertise|\[asterisk\])|\[asterisk\]", line)]
+
+    assert await lacks("", "") == []
+    (listed,) = await lacks(pair.two.agi, "127.0.0.1:1")
+    assert listed.endswith(f"or one more behind it: {pair.one.agi}&{pair.two.agi}&127.0.0.1:1")
+    globally, own = await lacks("advertise = ", "# ")
+    assert "PRIVACY_AUDIOSOCKET is 127.0.0.1:9" in globally and f'write [capture] advertise = "{pair.two.audio}"' in own
+    (name,) = await lacks('"asterisk-privacy-2"', '"asterisk-privacy"')
+    assert "each recorder needs a name of its own" in name
 
 
 async def test_with_an_older_include_audio_goes_where_the_global_says(pair: Pair) -> None:
