@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from asterisk_privacy.daemon.deidentifying import settle_versions
 from asterisk_privacy.daemon.elsewhere import Elsewhere, overdue_elsewhere
@@ -15,6 +15,8 @@ from asterisk_privacy.registry.passing import ClockAhead
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.retention.purger import PurgeReport
 from asterisk_privacy.store.vault import Vault
+
+THIS_NIGHT = timedelta(hours=20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +35,23 @@ def run_night(
     override_brake: bool = False,
     explain: bool = False,
     by_the_clock: bool = True,
+    once_for_all: bool = False,
 ) -> Night:
-    """OperatorError as the purger's. When its brake holds, rows stay too: the clock or the policy may be wrong. `by_the_clock`: `now` is
-    this node's; where that is ahead of the server's by more than a minute, nothing is planned (ClockAhead)."""
+    """OperatorError as the purger's. When its brake holds, rows stay too: the clock or the policy may be wrong.
+
+    `by_the_clock`: `now` is this node's; where that is ahead of the server's by more than a minute, nothing is planned (ClockAhead).
+    `once_for_all`: the bucket, which may hold millions, is compared with the rows only if no other node has done that this night.
+    """
     if by_the_clock:
         refuse_ahead(registry)
     if not dry_run:
         with registry.only_one():
             settle_versions(registry, vault)
     rules = Rules.of(config)
-    purge = make_purger(registry, vault, config.purger, rules).run(now, dry_run, override_brake, explain)
+    here = once_for_all and registry.nodes.bucket_is_compared(THIS_NIGHT)
+    purge = make_purger(registry, vault, config.purger, rules, here).run(now, dry_run, override_brake, explain)
+    if not here and (purge.brake is None or purge.plan.braked):  # not where files are missing: each must see that
+        registry.nodes.note_compared()
     elsewhere = overdue_elsewhere(registry, rules, now)
     if purge.brake is not None:
         return Night(purge, Expired(), elsewhere)

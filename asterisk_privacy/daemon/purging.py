@@ -45,10 +45,13 @@ class Rules:
 AS_PROMISED = Rules()
 
 
-def make_purger(registry: Registry, vault: Vault, settings: PurgerSettings | None = None, rules: Rules = AS_PROMISED) -> Purger:
+def make_purger(
+    registry: Registry, vault: Vault, settings: PurgerSettings | None = None, rules: Rules = AS_PROMISED, here: bool = False
+) -> Purger:
+    """`here`: it compares only this node's disk with the rows, since another node has done that with the bucket."""
     settings = settings or PurgerSettings()
-    rows = RegistryRows(registry, rules)
-    return Purger(rows, vault, settings.brake_percent, settings.brake_at_least, only_one=registry.only_one)
+    rows = RegistryRows(registry, rules, here=here)
+    return Purger(rows, OnDisk(vault) if here else vault, settings.brake_percent, settings.brake_at_least, only_one=registry.only_one)
 
 
 def to_item(row: RecordingRow, rules: Rules = AS_PROMISED) -> Item:
@@ -85,11 +88,21 @@ def latest_lesson(row: RecordingRow, rules: Rules) -> datetime | None:
     return row.recorded_at + timedelta(days=max(allowed)) if allowed else None
 
 
-class RegistryRows:
-    """`away`: in place of what this node can delete, what only these nodes could; to be looked at."""
+class OnDisk:
+    """A store whose bucket is not listed; a deletion still means both places."""
 
-    def __init__(self, registry: Registry, rules: Rules = AS_PROMISED, away: Collection[str] = ()) -> None:
+    def __init__(self, vault: Vault) -> None:
+        self.shred, self.has, self.sealed = vault.shred, vault.has, vault.sealed_here
+        self.unfinished, self.is_unfinished, self.half_shredded = vault.unfinished, vault.is_unfinished, vault.half_shredded
+
+
+class RegistryRows:
+    """`away`: in place of what this node can delete, what only these nodes could; to be looked at. `here`: `states` are those of what is on
+    this node's disk."""
+
+    def __init__(self, registry: Registry, rules: Rules = AS_PROMISED, away: Collection[str] = (), here: bool = False) -> None:
         self._registry = registry
+        self._here = here
         self._away = away
         self._rules = rules
         self._own_calendar = rules.calendar != Calendar()
@@ -165,7 +178,7 @@ class RegistryRows:
         return self._registry.purging()
 
     def states(self) -> Iterator[tuple[str, str]]:
-        return ((recording_id, state.value) for recording_id, state in self._registry.states())
+        return ((recording_id, state.value) for recording_id, state in self._registry.states(self._here))
 
     def state(self, item_id: str) -> str | None:
         state = self._registry.state(item_id)

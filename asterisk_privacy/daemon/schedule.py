@@ -123,6 +123,6 @@ class PurgeSchedule:
     def _purge(self) -> Night:
         with Registry.open(home_of(self._config), actor="purger") as registry:
             try:
-                return run_night(registry, self._vault, self._config, datetime.now(UTC), dry_run=False)
+                return run_night(registry, self._vault, self._config, datetime.now(UTC), dry_run=False, once_for_all=True)
             finally:
                 vouching.nightly(registry, self._config.registry, self._health)

@@ -13,7 +13,7 @@ _ADDS = {
     "reviewer": "milestones cases case_links case_events legal_holds lessons restrictions requests campaigns promise_sets audit audit_head",
 }
 _CHANGES = {
-    "recorder": "calls recordings recording_purposes(withdrawn_at,withdrawn_why) quota_counts quota_places campaigns(taken) nodes "
+    "recorder": "calls recordings recording_purposes(withdrawn_at,withdrawn_why) quota_counts quota_places campaigns(taken) nodes places "
     "audit_head milestones(note) case_events(note) lessons(reason) legal_holds(reason,release_reason)",  # words that go with what is erased
     "purger": "calls recordings milestones(note) case_events(note) lessons(reason) legal_holds(reason,release_reason) audit_head",
     "reviewer": "recording_purposes(withdrawn_at,withdrawn_why) recordings(eventful,promise_set) cases(reopened_at,closed_at,tenant) "

@@ -127,6 +127,16 @@ class Nodes:
         with engine.read() as db:
             return list(_rows(sql(db, _ALL.format(which="")).fetchall(), now))
 
+    def bucket_is_compared(self, within: timedelta) -> bool:
+        """Whether some node has compared what is in our bucket with the rows, so lately."""
+        difference = self._engine.difference()
+        return difference is not None and places.is_compared(self._engine, self._engine.clock() - difference.ahead - within)
+
+    def note_compared(self) -> None:
+        difference = self._engine.difference()
+        if difference is not None:
+            places.note_compared(self._engine, self._engine.clock() - difference.ahead)
+
     def away(self) -> dict[str, str]:
         """Nodes that delete nothing now, in words: silent, stopped, retired, or never heard of though recordings wait on their disks."""
         engine = self._engine

@@ -4,9 +4,11 @@ every node that uses this bucket can delete, replace and look for it, also when 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from peewee import Database
 
+from asterisk_privacy.registry.clock import to_ms
 from asterisk_privacy.registry.engine import Engine, sql
 
 PAGE = 500
@@ -42,3 +44,16 @@ def number(db: Database, address: str) -> int:
         sql(db, "INSERT INTO places (address) VALUES (?) ON CONFLICT (address) DO NOTHING", (address,))
         found = sql(db, query, (address,)).fetchone()
     return int(found[0])
+
+
+def is_compared(engine: Engine, since: datetime) -> bool:
+    """Whether some node has compared what is in our bucket with the rows since then, by the server's clock."""
+    with engine.read() as db:
+        query = "SELECT 1 FROM places WHERE address = ? AND compared_at > ?"
+        return engine.node is not None and sql(db, query, (engine.bucket, to_ms(since))).fetchone() is not None
+
+
+def note_compared(engine: Engine, at: datetime) -> None:
+    if engine.node is not None and engine.bucket is not None:
+        with engine.aside() as db:
+            sql(db, "UPDATE places SET compared_at = ? WHERE id = ?", (to_ms(at), number(db, engine.bucket)))

@@ -135,12 +135,14 @@ def select(
     ]
 
 
-def states(engine: Engine) -> Iterator[tuple[str, State]]:
-    """Sorted by id. Each page is a moment of its own: no transaction stays open, and memory does not grow with the registry."""
+def states(engine: Engine, here: bool = False) -> Iterator[tuple[str, State]]:
+    """Sorted by id; `here`: only what no row says is in a bucket, of this node. Each page is a moment of its own: no transaction stays
+    open, and memory does not grow with the registry."""
     after = ""
+    which = f"{engine.own('r')} AND place IS NULL" if here else engine.in_reach("r")
     while True:
         with engine.read() as db:
-            query = f"SELECT id, state FROM recordings r WHERE id > ? AND {engine.in_reach('r')} ORDER BY id LIMIT ?"
+            query = f"SELECT id, state FROM recordings r WHERE id > ? AND {which} ORDER BY id LIMIT ?"
             page = sql(db, query, (after, PAGE)).fetchall()
         yield from ((recording_id, State(state)) for recording_id, state in page)
         if len(page) < PAGE:

@@ -245,9 +245,10 @@ class Registry(PersonsRights):
     def sealed_count(self) -> int:
         return due.sealed_count(self._engine)
 
-    def states(self) -> Iterator[tuple[str, State]]:
-        """Id and state of every recording that ever was, sorted by id; to compare with the files that this node reaches."""
-        return reading.states(self._engine)
+    def states(self, here: bool = False) -> Iterator[tuple[str, State]]:
+        """Id and state of every recording that ever was, sorted by id; to compare with the files that this node reaches, or only with
+        those `here` on its disk."""
+        return reading.states(self._engine, here)
 
     def keys_in_use(self) -> list[tuple[frozenset[str], int, str]]:
         """Fingerprints of the keys to which recordings that live are sealed, how many are, and the id of one of them."""

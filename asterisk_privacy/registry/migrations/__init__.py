@@ -19,6 +19,7 @@ from asterisk_privacy.registry.migrations import (
     m0009_places,
     m0010_chains,
     m0011_tenants,
+    m0012_compared,
 )
 
 STEPS: Sequence[Sequence[str]] = (
@@ -32,6 +33,7 @@ STEPS: Sequence[Sequence[str]] = (
     m0009_places.STATEMENTS,
     m0010_chains.STATEMENTS,
     m0011_tenants.STATEMENTS,
+    m0012_compared.STATEMENTS,
 )
 
 GUARDS = ("audit_insert", "audit_update", "audit_delete", "audit_head_insert", "audit_head_update", "audit_head_delete")

@@ -12,12 +12,15 @@ from pathlib import Path
 import numpy as np
 import psycopg
 import pytest
-from s3_server import S3Server
+from s3_server import S3Server, configured
 from upload_house import AT, IDENTITY, PURPOSE, House
+from whole_daemon import installed
 
 from asterisk_privacy.audio.deidentify import How
 from asterisk_privacy.daemon import rights
+from asterisk_privacy.daemon.config import Config, load
 from asterisk_privacy.daemon.deidentifying import deidentify
+from asterisk_privacy.daemon.night import run_night
 from asterisk_privacy.daemon.purging import make_purger
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.address import Server
@@ -190,3 +193,50 @@ def test_a_version_without_the_customer_is_in_the_bucket_at_once_whoever_makes_i
     assert told is not None and (told.node, told.place, told.deidentified) == ("pbx-1", one.uploads._address, "customer-removed")
     assert one.here() == two.here() == [] and one.objects.digest(made) == told.sha256 != row.sha256
     assert make_purger(two.registry, two.vault).run(NOW, dry_run=False, override_brake=True).deleted == (made,)
+
+
+def test_the_bucket_is_compared_by_one_node_a_night_and_each_disk_by_its_own(
+    nodes: tuple[Node, Node], tmp_path: Path, server: Server, s3: S3Server
+) -> None:
+    """A thousand nodes would list it a thousand times."""
+    one, two = nodes
+    lost, *others = (two.record() for _ in range(12))
+    two.uploads.look()
+    one.objects.remove(lost)
+    config = configured_for(tmp_path, one, server, s3)
+
+    def night(node: Node, at: datetime = NOW) -> tuple[set[str], int]:
+        listed.clear()
+        report = run_night(node.registry, node.vault, config, at, dry_run=True, once_for_all=True).purge
+        return {finding.recording_id for finding in report.findings}, len(listed)
+
+    listed: list[int] = []
+    for each in nodes:
+        count_listings(each, listed)
+    assert night(one) == ({lost}, 1)
+    orphan = two.record(State.SEALED)
+    two.vault.path(orphan).unlink()  # not brought yet, and lost on its own disk
+    assert night(two) == ({orphan}, 0) and night(one) == (set(), 0)
+    with psycopg.connect(server.url) as db:
+        db.execute("UPDATE places SET compared_at = compared_at - 21 * 3600000")
+    assert night(two) == ({lost, orphan}, 1)
+    done = run_night(one.registry, one.vault, config, NOW, dry_run=False, override_brake=True, once_for_all=True).purge
+    assert set(done.deleted) == {lost, *others} and one.there() == []
+
+
+def count_listings(node: Node, listed: list[int]) -> None:
+    ids = node.objects.ids
+
+    def counted() -> Iterator[str]:
+        listed.append(1)
+        return ids()
+
+    node.objects.ids = counted  # type: ignore[method-assign]
+
+
+def configured_for(folder: Path, node: Node, server: Server, s3: S3Server) -> Config:
+    (folder / "config").mkdir()
+    path = installed(folder / "config")
+    text = path.read_text().replace("[registry]\n", f'[registry]\nurl = "{server.url}"\nnode = "pbx-1"\n')
+    path.write_text(text.replace("[registry]\n", configured(folder / "config", node.name, s3.url) + "[registry]\n", 1))
+    return load(path)
