@@ -88,7 +88,7 @@ class Wire:
 def documented() -> Iterator[str]:
     """Asterisk's machine, then the recorder's."""
     page = (DIALPLAN.parent / "docs/hosts.md").read_text()
-    return (block for block in re.findall(r"^```ini\n(.*?)^```", page, re.MULTILINE | re.DOTALL) if block.startswith("PSKsecrets"))
+    return (block for block in re.findall(r"^```ini\n(.*?)^```", page, re.MULTILINE | re.DOTALL) if "PSKsecrets" in block)
 
 
 def readable(seen: bytes, words: tuple[bytes, ...], voice: bytes) -> list[str]:
@@ -108,10 +108,10 @@ def configured(folder: Path, addresses: tuple[dict[str, str], dict[str, str]]) -
     for name, text, places in zip(("asterisk", "recorder"), documented(), addresses, strict=True):
         known = {**places, "/etc/stunnel/privacy.psk": str(psk)}
         assert all(written in text for written in known)
-        pairs = [line.partition(" = ") for line in text.splitlines()]
+        pairs = [line.partition(" = ") for line in text.splitlines() if not line.startswith("setuid")]  # a user that Debian's package makes
         lines = [f"{setting}{equals}{known.get(value, value)}" for setting, equals, value in pairs]
         made.append(folder / f"{name}.conf")
-        made[-1].write_text("\n".join(["foreground = yes", "pid =", f"output = {folder}/{name}.log", *lines, ""]))
+        made[-1].write_text("\n".join([f"output = {folder}/{name}.log", *lines, ""]))
     return made
 
 

@@ -18,7 +18,6 @@ NOT_OURS = {
     "apt": "Debian's",
     "install": "coreutils; tests/unit/test_readme.py looks for the files that are named",
     "rm": "coreutils",
-    "chmod": "coreutils",
     "tee": "coreutils",
     "sed": "sed's",
     "openssl": "OpenSSL's",
