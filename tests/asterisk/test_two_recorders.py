@@ -21,6 +21,7 @@ import pytest
 from click.testing import CliRunner
 from fault_lab import Noisy
 from measuring import leaks
+from postgres_server import postgres, server
 from sites import ALWAYS, FLAG, TrueStory, profile, running, short_sounds, wait_until_quiet
 from test_oracle import AGENT_CODE, CUSTOMER_CODE, _conversations, _live
 
@@ -34,8 +35,10 @@ from asterisk_privacy.lab.phone import Phone
 from asterisk_privacy.lab.rtp import Code, Source, Tone
 from asterisk_privacy.lab.site import Site
 from asterisk_privacy.lab.unpack import Install
+from asterisk_privacy.registry.address import Server
 from asterisk_privacy.registry.rows import RecordingRow
 
+__all__ = ["postgres", "server"]  # fixtures
 pytestmark = [pytest.mark.asterisk, pytest.mark.timeout(150)]
 
 POLICY = ALWAYS + FLAG + profile("sales", '"proof"') + profile("support", '"complaint"')
@@ -121,12 +124,14 @@ async def pair(install: Install, tmp_path: Path) -> AsyncIterator[Pair]:
 
 
 @asynccontextmanager
-async def two_recorders(install: Install, work: Path) -> AsyncIterator[Pair]:
+async def two_recorders(install: Install, work: Path, shared: Server | None = None) -> AsyncIterator[Pair]:
+    """`shared`: the registry of both, else each has its own."""
     port = free_port(socket.SOCK_DGRAM)
     sounds = short_sounds(work / "sounds", DIALPLAN / "sounds")
-    settings = {"keys.grace_seconds": "1"}
+    settings = {"keys.grace_seconds": "1"} | ({"registry.url": f'"{shared.url}"', "registry.node": '"one"'} if shared else {})
+    second = {**settings, "asterisk.app": '"asterisk-privacy-2"'} | ({"registry.node": '"two"'} if shared else {})
     one = Site(work / "one", install, POLICY, settings=settings, contacts={"agent": port}, sounds=sounds)
-    two = Site(work / "two", install, POLICY, settings={**settings, "asterisk.app": '"asterisk-privacy-2"'}, sounds=sounds, beside=one)
+    two = Site(work / "two", install, POLICY, settings=second, sounds=sounds, beside=one, keys_of=one if shared else None)
     for site in (one, two):
         site.config.write_text(site.config.read_text().replace("[capture]\n", f'[capture]\nadvertise = "{site.audio}"\n'))
     async with AsyncExitStack() as stack:
@@ -227,6 +232,26 @@ async def test_with_both_down_calls_go_on(pair: Pair) -> None:
         await pair.until(lambda site=site: site.status()["alarms"] == {"missed_calls": 1}, "it is told")  # type: ignore[misc]
     (await pair.dial()).customer.hangup()
     await pair.until(lambda: sum(len(site.calls()) for site in pair.sites) == 1, "calls are taken again")
+
+
+async def test_on_one_registry_with_one_key_each_still_takes_up_its_own(install: Install, tmp_path: Path, server: Server) -> None:
+    """Each could read what the other left on its callers' channels."""
+    async with two_recorders(install, tmp_path, server) as pair:
+        talks = [await pair.call(site, noisy=True) for site in pair.sites]
+        await pair.until(lambda: [told(site, "capture", "taps") for site in pair.sites] == [2, 2], "both are heard")
+        await asyncio.sleep(6.0)
+        os.kill(pair.one.daemon_pid, signal.SIGKILL)
+        await asyncio.to_thread(pair.one.stop_daemon)
+        await asyncio.to_thread(pair.one.start_daemon)
+        await pair.until(lambda: told(pair.one, "capture", "taps") == 2, "its call is taken up")
+        assert [told(site, "calls", "taken_up") for site in pair.sites] == [1, 0]
+        for talk in talks:
+            talk.customer.hangup()
+        await pair.over(2, 2)
+        rows = pair.one.recordings()
+        assert sorted((row.part, row.truncated) for row in rows) == [(1, False), (1, True), (2, False)]
+        assert len({row.call_id for row in rows}) == 2 and [call.outcome for call in pair.two.calls()] == ["kept", "kept"]
+        assert alarms(pair.two) == {}
 
 
 @pytest.mark.parametrize("naps", [(3.5,), (0.0, 3.5)])
