@@ -14,6 +14,7 @@ import pytest
 from stage import TIMING, Stage
 
 from asterisk_privacy.daemon.control import Report
+from asterisk_privacy.daemon.draining import Draining
 from asterisk_privacy.daemon.health import Alarm
 from asterisk_privacy.daemon.report import Disk, Running, status_report
 from asterisk_privacy.daemon.runner import CallRunner
@@ -145,8 +146,11 @@ def report_of(runner: CallRunner, stage: Stage) -> Report:
         supervisor=SimpleNamespace(runners=(runner,)), link=count, ari=count, capture=count, health=stage.health,
         sealing=SimpleNamespace(all=SimpleNamespace(publics=())),
     )  # fmt: skip
+    service.supervisor.draining = False
+    draining = Draining(service.supervisor, stage.ledger, None)
     reloader = SimpleNamespace(read_at=datetime(2026, 11, 22, tzinfo=UTC), ok=True, restart=())
-    report = status_report(Running(service, count, count, count, purging, reloader), Disk(1, 2))  # type: ignore[arg-type]
+    report = status_report(Running(service, count, count, count, purging, reloader, draining), Disk(1, 2))  # type: ignore[arg-type]
     report["process"] = {}
+    report["draining"] |= {"longest": 0.0, "words": ""}  # how long both took  # type: ignore[operator]
     report["calls"]["outcomes"] = {}  # of earlier calls  # type: ignore[index]
     return report
