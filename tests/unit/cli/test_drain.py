@@ -26,6 +26,7 @@ def test_drained_and_back(host: Host, start: Start) -> None:
     assert (told.code, told.stdout.splitlines()[-1]) == (0, "Drained: nothing left.")
     assert draining(host)["empty"] is True
     assert "no new calls are taken: nothing left" in " ".join(host.run("status").stdout.split())
+    assert "it was told to drain" in host.run("status", "--nagios").stdout
     assert host.run("drain", "--undo").stdout == "New calls are taken again.\n"
     assert draining(host)["on"] is False
 
