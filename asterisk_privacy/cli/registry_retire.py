@@ -80,8 +80,8 @@ def retire(node: str, reason: str, destroyed: str | None, yes: bool, config: Pat
 def readmit(node: str, reason: str, config: Path) -> None:
     """Let a new machine have the name of a NODE that was retired.
 
-    Its daemon begins with nothing: what the old one left is settled, and stays so. Do not start the old machine's disk under that name:
-    what is still on it would be found by `reconcile` as files whose rows are gone.
+    Its daemon begins with nothing: what the old one left is settled, and stays so. On the store of the old machine no daemon starts
+    under that name.
 
     \b
     Example:

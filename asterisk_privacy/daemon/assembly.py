@@ -38,7 +38,7 @@ from asterisk_privacy.daemon.old_place import refuse_half_moved
 from asterisk_privacy.daemon.old_place import warnings as left_behind
 from asterisk_privacy.daemon.parts import Ears, Service
 from asterisk_privacy.daemon.reach import dialled, plain_tcp
-from asterisk_privacy.daemon.registry_place import home_of, keep_name
+from asterisk_privacy.daemon.registry_place import home_of, keep_name, refuse_old_store
 from asterisk_privacy.daemon.reload import Reloader
 from asterisk_privacy.daemon.remembered import Reminders
 from asterisk_privacy.daemon.report import Running
@@ -223,6 +223,7 @@ def _own_registry(config: Config, stack: AsyncExitStack) -> Registry:
     refuse_part(registry)
     registry.claim_node()
     registry.nodes.refuse_if_retired()
+    refuse_old_store(config, registry)
     keep_name(config)
     return registry
 

@@ -65,13 +65,28 @@ def wrong_clock(config: Config) -> list[str]:
     return []
 
 
+def refuse_old_store(config: Config, registry: Registry) -> None:
+    """A name that was given to a new machine begins with an empty store: what the old one has on its disk was settled. OperatorError."""
+    path = _name_file(config)
+    if registry.nodes.name is not None and path.exists() and registry.nodes.is_awaited():
+        raise OperatorError(
+            f"{config.store.directory} is the store of node {registry.nodes.name} from before it was retired, and the name is for a new "
+            f"machine: give this one another [registry] node or another [store] directory; to take it along all the same, remove {path} "
+            "and look at what reconcile says"
+        )
+
+
+def _name_file(config: Config) -> Path:
+    return config.store.directory.with_name(f"{config.store.directory.name}.node")
+
+
 def keep_name(config: Config) -> None:
     """A node that is called otherwise today would take its own rows for another's: nobody would settle or delete them. So the name stands
     in a file beside the recordings. OperatorError: it was another."""
     place = home_of(config)
     if not isinstance(place, Server):
         return
-    path = config.store.directory.with_name(f"{config.store.directory.name}.node")
+    path = _name_file(config)
     try:
         with suppress(FileNotFoundError):
             known = path.read_text(encoding="utf-8").strip()

@@ -195,6 +195,10 @@ class Nodes:
         """OperatorError: it is not retired."""
         retiring.readmit(self._engine, at, reason)
 
+    def is_awaited(self) -> bool:
+        """Whether the name was given to a new machine, whose daemon has not told of itself yet."""
+        return retiring.is_awaited(self._engine)
+
     def refuse_if_retired(self) -> None:
         retiring.refuse_if_retired(self._engine)
 

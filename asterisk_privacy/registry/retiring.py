@@ -17,6 +17,7 @@ _MARK = """INSERT INTO nodes (name, version, started_at, seen_at, stopped, calls
     VALUES (?, '', ?, ?, 1, 0, 0, 0, ?, ?) ON CONFLICT (name) DO UPDATE SET retired_at = excluded.retired_at,
     retired_why = excluded.retired_why, calls = 0"""
 
+_READMIT = "UPDATE nodes SET retired_at = NULL, retired_why = '', version = '' WHERE name = ? AND retired_at IS NOT NULL"
 _UNREACHABLE = "UPDATE recordings SET state_reason = ? WHERE id = ? AND state = 'sealed' AND state_reason != ?"
 
 
@@ -54,12 +55,16 @@ def retire(engine: Engine, at: datetime, reason: str, counts: dict[str, int]) ->
 def readmit(engine: Engine, at: datetime, reason: str) -> None:
     """OperatorError: it is not retired."""
     with engine.change() as db:
-        if sql(
-            db, "UPDATE nodes SET retired_at = NULL, retired_why = '' WHERE name = ? AND retired_at IS NOT NULL", (engine.node,)
-        ).rowcount:
+        if sql(db, _READMIT, (engine.node,)).rowcount:
             audit.append(engine, db, "node.readmit", str(engine.node), {"at": at.isoformat(), "reason": reason})
             return
     raise OperatorError(f"node {engine.node}: is not retired; see: asterisk-privacy registry nodes")
+
+
+def is_awaited(engine: Engine) -> bool:
+    """Whether the name was given to a new machine, whose daemon has not told of itself yet."""
+    with engine.read() as db:
+        return sql(db, "SELECT 1 FROM nodes WHERE name = ? AND version = ''", (engine.node,)).fetchone() is not None
 
 
 def refuse_if_retired(engine: Engine) -> None:

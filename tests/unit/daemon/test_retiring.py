@@ -169,8 +169,15 @@ async def test_the_name_is_taken_again_only_after_it_was_said(gone: House, folde
         async with whole_daemon(path):
             pytest.fail("it started")
     assert run(folder, "registry", "readmit", "pbx-2", "--reason", "new machine").exit_code == 0
+    (tmp_path / "new" / "recordings.node").write_text("pbx-2\n")  # it is the old machine, with its disk
+    with pytest.raises(OperatorError, match="is the store of node pbx-2 from before it was retired"):
+        async with whole_daemon(path):
+            pytest.fail("it started")
+    (tmp_path / "new" / "recordings.node").unlink()
     async with whole_daemon(path):
         assert {row.name: row.state for row in gone.registry.nodes.all()}["pbx-2"] is NodeState.UP
+    async with whole_daemon(path):  # and again, as any other
+        pass
     assert "is not retired" in run(folder, "registry", "readmit", "pbx-2", "--reason", "again").output
 
 
