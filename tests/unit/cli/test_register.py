@@ -108,8 +108,7 @@ def test_a_tone_keeps_its_pitch_and_what_a_telephone_cannot_carry_goes() -> None
 def test_each_company_has_texts_of_its_own(tmp_path: Path) -> None:
     text = SAMPLE.read_text()
     for name, tenant in (("sales", "acme"), ("quality", "beta"), ("orders", "beta")):
-        text = text.replace(f"[profiles.{name}]\n", f'[profiles.{name}]\ntenant = "{tenant}"\n')
-    text += '\n[registry]\nurl = "postgresql://db/privacy"\n' if "\n[registry]" not in text else ""
+        text = text.replace(f"\n[profiles.{name}]\n", f'\n[profiles.{name}]\ntenant = "{tenant}"\n')
     text = text.replace("\n[registry]", '\n[registry]\nurl = "postgresql://db/privacy"')
     text += "".join(f'[tenants.{one}]\ntitle = "{one} BV"\nrecipients = "/{one}"\ndpo = "dpo@{one}"\n' for one in ("acme", "beta"))
     (tmp_path / "config.toml").write_text(text)
