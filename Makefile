@@ -13,7 +13,7 @@ STAMP := $(VENV)/.installed
 FAST = TMPDIR=$$(test -w /dev/shm && echo /dev/shm || echo /tmp) $(BIN)/python -m pytest -q -m 'not asterisk' --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help venv lab demo lint unit core test-browser screenshots test-asterisk matrix matrix-pipe fuzz test bench bench-long soak install deb test-deb test-systemd sounds clean
+.PHONY: help venv lab demo lint unit core test-browser screenshots test-asterisk matrix fuzz test bench bench-long soak install deb test-deb test-systemd sounds clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,9 +68,6 @@ test-asterisk: venv lab  ## the tests on real calls
 
 matrix: venv lab  ## every kind of waiting and moving, and random schedules, on real calls (three minutes; docs/waiting.md)
 	@$(BIN)/python -m pytest -v tests/asterisk/matrix
-
-matrix-pipe: venv lab  ## the same, the oracle and the agents' keys through pipes (six minutes; docs/admin.md)
-	@ASTERISK_PRIVACY_CAPTURE=pipe $(BIN)/python -m pytest -v tests/asterisk/matrix tests/asterisk/test_oracle.py tests/asterisk/test_main_job.py
 
 FUZZ_SECONDS ?= 60
 fuzz: venv  ## coverage-guided fuzzing of what reads strangers' bytes, a minute each (network once: atheris; FUZZ_SECONDS=3600 for longer)

@@ -1,4 +1,4 @@
-"""What a capture is, and one of them: snoop on each channel's own microphone, continued into dialplan AudioSocket().
+"""One way to hear a channel: snoop on its own microphone, continued into dialplan AudioSocket().
 
 The snoop's channel id is the AudioSocket UUID, so that no variable need be set: two ARI requests an attach, one a detach.
 """
@@ -8,63 +8,33 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Callable, Coroutine, Iterable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Protocol
 
 from asterisk_privacy.asterisk import names
 from asterisk_privacy.asterisk.ari import Ari, AriRefused, AriUnreachable
 from asterisk_privacy.asterisk.ari_events import Channel
-from asterisk_privacy.asterisk.audiosocket import AudioSocketServer
-from asterisk_privacy.audio.frames import Leg
+from asterisk_privacy.asterisk.audiosocket import AudioSocketServer, FrameSink
 
 log = logging.getLogger(__name__)
 
 START_SECONDS = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class Hearing:
-    """What one tap hears: on `channel`, these legs of the recording."""
-
-    channel: str
-    legs: tuple[Leg, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How one stretch of conversation is heard. Its frames may come up to `late` seconds after they were said."""
-
-    hearings: tuple[Hearing, ...]
-    late: float = 0.0
-
-
-LegSink = Callable[[Leg, float, bytes], None]
-"""As FrameSink, with the leg in front."""
-
-
 class Tap(Protocol):
-    """A running tap. `hear` tells at once what has arrived and would be told a little later. `stop` ends what is heard: `told` is called
-    once nothing of what was heard until then comes any more, at once or a little later. `drop` ends it, and nothing comes from now on.
-    The rest of the cleaning up goes on behind."""
+    """A running tap. `hear` tells at once what has arrived and would be told a little later. `stop` does that and ends the frames; the rest
+    of the cleaning up goes on behind."""
 
     def hear(self) -> None: ...
 
-    def stop(self, told: Callable[[], None]) -> None: ...
-
-    def drop(self) -> None: ...
+    def stop(self) -> None: ...
 
 
 class Capture(Protocol):
     """Behind this, how audio leaves Asterisk can change (DESIGN.md: `pipe`)."""
 
-    def plan(self, customer: str, parties: Sequence[str]) -> Plan:
-        """For a stretch that begins now, of these channels."""
-        ...
-
-    def attach(self, hearing: Hearing, sink: LegSink, ended: Callable[[], None]) -> Tap:
-        """Starts it; `ended` is called if it ends, or cannot begin, other than by `stop` or `drop`."""
+    def attach(self, channel: str, sink: FrameSink, ended: Callable[[], None]) -> Tap:
+        """Starts hearing the microphone of `channel`; `ended` is called if it ends, or cannot begin, other than by `stop`."""
         ...
 
 
@@ -102,20 +72,16 @@ class SnoopCapture:
         self.failed = 0
         self.attached = 0
 
-    def plan(self, customer: str, parties: Sequence[str]) -> Plan:
-        return Plan((Hearing(customer, (Leg.CUSTOMER,)), *(Hearing(party, (Leg.AGENT,)) for party in parties)))
-
-    def attach(self, hearing: Hearing, sink: LegSink, ended: Callable[[], None]) -> Tap:
+    def attach(self, channel: str, sink: FrameSink, ended: Callable[[], None]) -> Tap:
         tap = self._server.names.new()
         handle = _SnoopTap(self, tap)
 
         def over() -> None:
-            handle.drop()  # its snoop may live on, with nobody to take it away
+            handle.stop()  # its snoop may live on, with nobody to take it away
             ended()
 
-        (leg,) = hearing.legs
-        self._server.expect(tap, partial(sink, leg), over)
-        self._spawn(self._start(hearing.channel, tap, handle, ended))
+        self._server.expect(tap, sink, over)
+        self._spawn(self._start(channel, tap, handle, ended))
         return handle
 
     async def sweep(self, channels: Iterable[Channel]) -> int:
@@ -159,7 +125,7 @@ class SnoopCapture:
                 # the channel may simply be gone: then its hang-up is on its way to us
                 self.failed += 1
                 log.warning("a tap could not be attached (%s); nothing is recorded from that party", str(error) or "timed out")
-                handle.drop()
+                handle.stop()
                 ended()
         finally:
             self._waiters.forget(name)
@@ -203,13 +169,8 @@ class _SnoopTap:
         if not self.stopped:
             self._capture.hear(self._tap)
 
-    def stop(self, told: Callable[[], None]) -> None:
+    def stop(self) -> None:
         if not self.stopped:
             self._capture.hear(self._tap, ending=True)
-        self.drop()
-        told()
-
-    def drop(self) -> None:
-        if not self.stopped:
             self.stopped = True
             self._capture.remove(self._tap, self.made)

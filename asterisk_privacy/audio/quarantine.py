@@ -49,7 +49,6 @@ class _Line:
     """One tap's place on the grid."""
 
     next_slot: int | None = None
-    ended: float | None = None  # before the stretch did
     waiting: deque[_Frames] = field(default_factory=deque)
 
     def take(self, until: int) -> Iterator[_Frames]:
@@ -66,26 +65,12 @@ class _Line:
 class _Stretch:
     number: int
     began: float
-    late: float  # seconds after it was said that a frame may still come
     ended: float | None = None
     released: int = 0  # slots that have left
     lines: dict[tuple[Leg, str], _Line] = field(default_factory=dict)
-    tails: set[str] = field(default_factory=set)  # taps that were stopped and may still hand over what they heard before
 
     def slots_until(self, moment: float) -> int:
         return max(0, int((moment - self.began) / FRAME_SECONDS + 1e-6))
-
-    def whole(self, proven: float) -> bool:
-        """It has ended, and all that was said in it is here or will not come any more."""
-        return self.ended is not None and self.ended + (self.late if self.tails else 0.0) <= proven
-
-    def certain(self, proven: float) -> float:
-        """Until when its slots can leave."""
-        # a line may run BEHIND_SLOTS and part of one more behind its arrivals, so a slot is certain only that much later
-        arrived = proven - self.late - (BEHIND_SLOTS + 1) * FRAME_SECONDS
-        if self.ended is None:
-            return arrived
-        return self.ended if self.whole(proven) else min(self.ended, arrived)
 
 
 class Quarantine:
@@ -97,12 +82,11 @@ class Quarantine:
         self.dropped = 0  # frames that came in no conversation
         self.corrected = 0  # jumps and drops to keep a line on the grid
 
-    def open(self, at: float, late: float = 0.0) -> int:
-        """Conversation from `at` on, whose frames come up to `late` seconds after they were said. Returns the stretch's number, to be
-        given with each of its frames."""
+    def open(self, at: float) -> int:
+        """Conversation from `at` on. Returns the stretch's number, to be given with each of its frames."""
         self.shut(at)
         self._count += 1
-        self._stretches.append(_Stretch(self._count, at, late))
+        self._stretches.append(_Stretch(self._count, at))
         return self._count
 
     def shut(self, at: float) -> None:
@@ -114,10 +98,10 @@ class Quarantine:
     def push(self, stretch: int, leg: Leg, tap: str, complete_at: float, samples: bytes) -> None:
         """Takes frames of `FRAME_BYTES` bytes that were read at once, the last of them complete at `complete_at` at the latest, and each
         before it 20 ms before the next: never earlier than the truth, so that a frame which seems to precede a hold does. What belongs to
-        neither the newest stretch nor to one that waits for this tap's tail is dropped."""
+        no open stretch is dropped here."""
         count = max(1, len(samples) // FRAME_BYTES)
-        target = self._of(stretch)
-        if target is None or (target.number != self._count and tap not in target.tails) or len(samples) != count * FRAME_BYTES:
+        target = self._stretches[-1] if self._stretches else None
+        if target is None or target.number != stretch or len(samples) != count * FRAME_BYTES:
             self.dropped += count
             return
         line = target.lines.setdefault((leg, tap), _Line())
@@ -144,38 +128,20 @@ class Quarantine:
         whole = np.frombuffer(samples, dtype="<i2").reshape(count, FRAME_SAMPLES)
         line.waiting.append(_Frames(slot, complete_at - FRAME_SECONDS * (count - 1 - skipped), whole[skipped:]))
 
-    def await_tail(self, stretch: int, tap: str) -> None:
-        """`tap` was stopped, and may still hand over what it heard until then: the stretch's end waits for that."""
-        target = self._of(stretch)
-        if target is not None:
-            target.tails.add(tap)
-
-    def tail_came(self, stretch: int, tap: str) -> None:
-        target = self._of(stretch)
-        if target is not None:
-            target.tails.discard(tap)
-
-    def cut(self, stretch: int, leg: Leg, tap: str, at: float) -> None:
-        """Nothing that `tap` heard after `at` belongs to the stretch, which goes on."""
-        target = self._of(stretch)
-        if target is not None:
-            line = target.lines.setdefault((leg, tap), _Line())
-            line.ended = at if line.ended is None else min(line.ended, at)
-
-    def _of(self, number: int) -> _Stretch | None:
-        return next((stretch for stretch in reversed(self._stretches) if stretch.number == number), None)
-
     def release(self, proven: float) -> list[tuple[float, Block]]:
         """All audio of which it is now certain that it was conversation: complete before `proven`, until which every event is known.
         Each stretch's audio comes in order, silence where nothing arrived; in front of each block stands when it began."""
         blocks: list[tuple[float, Block]] = []
         while self._stretches:
             stretch = self._stretches[0]
-            until = stretch.slots_until(stretch.certain(proven))
+            ended = stretch.ended is not None and stretch.ended <= proven
+            # a line may run BEHIND_SLOTS and part of one more behind its arrivals, so a slot is certain only that much later
+            certain = stretch.ended if ended and stretch.ended is not None else proven - (BEHIND_SLOTS + 1) * FRAME_SECONDS
+            until = stretch.slots_until(certain)
             if until > stretch.released:
                 blocks.append((stretch.began + stretch.released * FRAME_SECONDS, self._mix(stretch, until)))
                 stretch.released = until
-            if not stretch.whole(proven):
+            if not ended:
                 break
             self.dropped += sum(len(frames) for line in stretch.lines.values() for frames in line.waiting)
             self._stretches.popleft()
@@ -188,8 +154,7 @@ class Quarantine:
         for (leg, _tap), line in stretch.lines.items():
             column = mixed[:, :, leg.value]
             for frames in line.take(until):
-                ends = [end for end in (stretch.ended, line.ended) if end is not None]
-                certain = frames.part(0, frames.complete_by(min(ends))) if ends else frames
+                certain = frames if stretch.ended is None else frames.part(0, frames.complete_by(stretch.ended))
                 kept = certain.part(max(0, first - certain.slot))
                 self.dropped += len(frames) - len(kept)
                 place = column[kept.slot - first :][: len(kept)]

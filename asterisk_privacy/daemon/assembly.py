@@ -26,7 +26,6 @@ from asterisk_privacy.call.timing import Timing
 from asterisk_privacy.daemon.aftermath import settle_after_crash
 from asterisk_privacy.daemon.ari_access import ari_access
 from asterisk_privacy.daemon.callers import Callers
-from asterisk_privacy.daemon.capturing import capture_of
 from asterisk_privacy.daemon.control import ControlServer
 from asterisk_privacy.daemon.draining import Draining
 from asterisk_privacy.daemon.errands import answers
@@ -83,8 +82,7 @@ async def assemble(config: Config, path: Path, stack: AsyncExitStack) -> Running
     stack.push_async_callback(ari.close)
     audio = AudioSocketServer(TapNames(load_secret(config.capture.secret_file) if config.capture.secret_file else None))
     waiters = StasisWaiters()
-    snoops = SnoopCapture(ari, audio, waiters, str(config.capture.advertise or ""))
-    capture = await capture_of(config, snoops, partial(health.alarm, Alarm.TAP_FAILED), stack)
+    capture = SnoopCapture(ari, audio, waiters, str(config.capture.advertise or ""))
     warnings = (*plain_tcp(config), *left_behind(config))
     ears = Ears(ari, capture, health, dialled(config), warnings)
     quarantine = config.capture.quarantine_ms / 1000

@@ -24,7 +24,6 @@ from asterisk_privacy.daemon.settings import (
     Dialplan,
     Evaluations,
     FastAgi,
-    How,
     Keys,
     Metrics,
     PurgerSettings,
@@ -326,9 +325,6 @@ def _absurd_addresses(config: Config) -> Iterator[tuple[str, Problem]]:
     if len(str(config.capture.advertise or "")) > LONGEST_ADVERTISED:
         remedy = f"write one of at most {LONGEST_ADVERTISED} characters, such as the IP address"
         yield "capture.advertise", Problem("capture.advertise", "is longer than Asterisk takes", remedy)
-    if config.capture.how is How.PIPE and not config.ami.address.is_loopback:
-        what, remedy = "is another machine, where pipes do not reach", 'write [capture] how = "snoop"'
-        yield "capture.how", Problem("ami.address", f"{config.ami.address} {what}", remedy)
     if config.capture.dialled.host in EVERYWHERE:
         yield (
             "capture.listen",
@@ -347,7 +343,6 @@ def _same_port(one: Address, other: Address) -> bool:
 def _absurd_paths(config: Config) -> Iterator[tuple[str, Problem]]:
     files = {
         "asterisk.ari_password_file": config.asterisk.ari_password_file,
-        **({"ami.password_file": config.ami.password_file} if config.capture.how is How.PIPE else {}),
         "store.recipients": config.store.recipients,
         "registry.path": config.registry.path,
         "registry.number_key": config.registry.number_key,

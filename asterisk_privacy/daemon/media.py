@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
-from asterisk_privacy.asterisk.taps import Capture, Hearing, Tap
+from asterisk_privacy.asterisk.taps import Capture, Tap
 from asterisk_privacy.audio.frames import FRAME_BYTES, FRAME_SECONDS, SILENT_FRAME, Leg
 from asterisk_privacy.audio.marked import Marked
 from asterisk_privacy.audio.quarantine import Block, Quarantine
@@ -28,20 +28,14 @@ LONGEST_PATIENCE_SECONDS = 30.0
 
 @dataclass(slots=True)
 class _Tapped:
-    """What is heard together in the present stretch, and by which tap."""
+    """One party's tap in the present stretch."""
 
-    hearing: Hearing
-    tap: Tap | None = None
-    count: int = 0  # of taps that it has had
-    zeros: dict[Leg, int] = field(default_factory=dict)
-    patience: dict[Leg, float] = field(default_factory=dict)
-    """Seconds of exact zeros before it is tapped afresh; doubles, since a muted phone looks the same."""
+    channel: str
+    leg: Leg
+    tap: Tap | None
+    patience: float  # seconds of exact zeros before it is tapped afresh; doubles, since a muted phone looks the same
+    zeros: int = 0
     retry: float = NEWS_SECONDS  # until a tap that ended by itself is put anew; doubles
-
-    @property
-    def name(self) -> str:
-        """Of the present tap, within the stretch."""
-        return f"{self.hearing.channel}.{self.count}"
 
 
 class CallMedia:
@@ -71,7 +65,6 @@ class CallMedia:
         self._silent_hold = silent_hold
         self._silent_holds_seen = 0
         self._stretch = 0
-        self._late = False  # in the present stretch frames may come after what was told meanwhile
         self._tapped: dict[str, _Tapped] = {}
         self._file: RecordingFile | None = None
         self.kept_seconds = 0.0
@@ -95,12 +88,11 @@ class CallMedia:
 
     def open(self, at: float, parties: frozenset[str]) -> None:
         self._stop_taps()
-        plan = self._capture.plan(self._customer, sorted(parties))
-        self._stretch = self._quarantine.open(at, plan.late)
-        self._late = plan.late > 0
-        for hearing in plan.hearings:
-            self._tapped[hearing.channel] = _Tapped(hearing)
-            self._attach(self._stretch, hearing.channel)
+        self._stretch = self._quarantine.open(at)
+        for channel in (self._customer, *sorted(parties)):
+            leg = Leg.CUSTOMER if channel == self._customer else Leg.AGENT
+            self._tapped[channel] = _Tapped(channel, leg, None, self._blind_seconds)
+            self._attach(self._stretch, channel)
 
     def shut(self, at: float) -> None:
         self._quarantine.shut(at)
@@ -140,7 +132,6 @@ class CallMedia:
     def wipe(self) -> None:
         """Forget every frame; the files, if any, are erased by whoever has them."""
         self._hear()  # what was said before this moment is not to be told after it
-        self._tap_afresh(None)
         self._quarantine.wipe()
         self._suspense.wipe()
         self._ring.wipe()
@@ -149,15 +140,9 @@ class CallMedia:
 
     def forget_file(self, at: float) -> None:
         """Nothing that began before `at` may be kept, but for the marked parts."""
-        self._tap_afresh(at)
         self._ring.wipe()
         self._ring_from = at
         self._file = None
-
-    def mark_from(self, at: float) -> None:
-        """The agent's "from here"."""
-        self._tap_afresh(at)
-        self.marked.from_here(at)
 
     def _deliver(self, began: float, block: Block) -> None:
         if self._file is not None:
@@ -172,43 +157,19 @@ class CallMedia:
             if tapped.tap is not None:
                 tapped.tap.hear()
 
-    def _tap_afresh(self, until: float | None) -> None:
-        """Where frames come late, and perhaps are dated late, only a fresh tap is sure to tell nothing that was said before. What the old
-        ones heard after `until` is dropped; all of it, if there is no such moment."""
-        if not self._late:
-            return
-        for tapped in self._tapped.values():
-            if tapped.tap is None:
-                continue
-            if until is None:
-                tapped.tap.drop()
-                tapped.tap = None
-            else:
-                for leg in tapped.hearing.legs:
-                    self._quarantine.cut(self._stretch, leg, tapped.name, until)
-                self._stop(tapped)
-            self._attach(self._stretch, tapped.hearing.channel)
-
-    def _stop(self, tapped: _Tapped) -> None:
-        """What it has heard still comes."""
-        tap, tapped.tap = tapped.tap, None
-        if tap is not None:
-            self._quarantine.await_tail(self._stretch, tapped.name)
-            tap.stop(partial(self._quarantine.tail_came, self._stretch, tapped.name))
-
     def _stop_taps(self) -> None:
         for tapped in self._tapped.values():
-            self._stop(tapped)
+            if tapped.tap is not None:
+                tapped.tap.stop()
         self._tapped.clear()
 
     def _attach(self, stretch: int, channel: str) -> None:
         tapped = self._tapped.get(channel)
         if stretch != self._stretch or tapped is None:
             return  # the conversation ended meanwhile
-        tapped.count += 1
-        tapped.zeros.clear()
-        sink = partial(self._frames, stretch, tapped, tapped.name)
-        tapped.tap = self._capture.attach(tapped.hearing, sink, partial(self._ended, stretch, channel))
+        tapped.zeros = 0
+        sink: Callable[[float, bytes], None] = partial(self._frames, stretch, tapped)
+        tapped.tap = self._capture.attach(channel, sink, partial(self._ended, stretch, channel))
 
     def _attach_later(self, stretch: int, channel: str, delay: float) -> None:
         asyncio.get_running_loop().call_later(delay, self._attach, stretch, channel)
@@ -229,20 +190,18 @@ class CallMedia:
         tapped.retry = min(2 * tapped.retry, LONGEST_PATIENCE_SECONDS)
         self._attach(stretch, channel)
 
-    def _frames(self, stretch: int, tapped: _Tapped, name: str, leg: Leg, complete_at: float, samples: bytes) -> None:
-        self._quarantine.push(stretch, leg, name, complete_at, samples)
-        if tapped.name != name or tapped.tap is None:
-            return  # the tail of one that was stopped
+    def _frames(self, stretch: int, tapped: _Tapped, complete_at: float, samples: bytes) -> None:
+        self._quarantine.push(stretch, tapped.leg, tapped.channel, complete_at, samples)
         silent = _silent_at_the_end(samples)
         if silent * FRAME_BYTES < len(samples):
-            tapped.zeros[leg], tapped.patience[leg] = 0, self._blind_seconds
-        tapped.zeros[leg] = tapped.zeros.get(leg, 0) + silent
-        patience = tapped.patience.get(leg, self._blind_seconds)
-        if tapped.zeros[leg] * FRAME_SECONDS >= patience:
-            self._stop(tapped)
-            tapped.patience[leg] = min(2 * patience, LONGEST_PATIENCE_SECONDS)
+            tapped.zeros, tapped.patience = 0, self._blind_seconds
+        tapped.zeros += silent
+        if tapped.zeros * FRAME_SECONDS >= tapped.patience and tapped.tap is not None:
+            tap, tapped.tap = tapped.tap, None
+            tap.stop()
+            tapped.patience = min(2 * tapped.patience, LONGEST_PATIENCE_SECONDS)
             self._health.alarms[Alarm.TAP_BLIND] += 1
-            self._attach_later(stretch, tapped.hearing.channel, CURE_SECONDS)
+            self._attach_later(stretch, tapped.channel, CURE_SECONDS)
 
 
 def _silent_at_the_end(samples: bytes) -> int:

@@ -252,7 +252,7 @@ class CallRunner:
                 if not command.marked:
                     self._before.drop_purposes(command.purposes, datetime.now(UTC), command.reason)
             case cmd.From():
-                self.media.mark_from(command.at)
+                self.media.marked.from_here(command.at)
             case cmd.To():
                 self.media.marked.to_here(command.at)
             case cmd.KeepMarked():

@@ -92,22 +92,6 @@ class Asterisk:
     network: Network = Network.OPEN
 
 
-class How(StrEnum):
-    """How audio leaves Asterisk."""
-
-    SNOOP = "snoop"  # two channels of Asterisk's own a conversation, over AudioSocket
-    PIPE = "pipe"  # one MixMonitor into two FIFOs: on Asterisk's own host only
-
-
-@dataclass(frozen=True, slots=True)
-class Ami:
-    """Asked for nothing but to begin and end a MixMonitor, and only for capture.how = "pipe"."""
-
-    address: Address = Address("127.0.0.1", 5038)
-    user: Word = "asterisk-privacy"
-    password_file: Path = Path("/etc/asterisk-privacy/ami.secret")
-
-
 @dataclass(frozen=True, slots=True)
 class FastAgi:
     listen: Address = Address("127.0.0.1", 4573)
@@ -117,8 +101,6 @@ class FastAgi:
 class Capture:
     """Audio from Asterisk, and the doubts that shut the gate. Times in milliseconds."""
 
-    how: How = How.SNOOP
-    pipes: Path | None = None  # where its FIFOs are, on a tmpfs; None: pipes/ beside control.socket
     listen: Address = Address("127.0.0.1", 9092)
     advertise: Address | None = None
     secret_file: Path | None = None  # with which the taps' UUIDs are tagged; None: a secret of each start
@@ -257,7 +239,6 @@ class Metrics:
 class Config:
     book: Book
     asterisk: Asterisk = field(default_factory=Asterisk)
-    ami: Ami = field(default_factory=Ami)
     fastagi: FastAgi = field(default_factory=FastAgi)
     capture: Capture = field(default_factory=Capture)
     ring: Ring = field(default_factory=Ring)

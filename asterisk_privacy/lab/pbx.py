@@ -62,7 +62,6 @@ class Pbx:
         *,
         sip_port: int | None = None,
         ari_port: int | None = None,
-        ami: bool = False,
         agi_address: str = "127.0.0.1:4573",
         audiosocket_address: str = "127.0.0.1:9092",
         contacts: Mapping[str, int] | None = None,
@@ -80,7 +79,6 @@ class Pbx:
         self.ari_url = f"http://127.0.0.1:{self.ari_port}"
         self.ari_user = "asterisk-privacy"
         self.ari_password = secrets.token_urlsafe(18)
-        self.ami_port = free_port() if ami else None
         self.sounds = dialplan / "sounds"
         self.log_path = self.workdir / "log" / "full"
         self.boot_seconds = 0.0
@@ -187,7 +185,6 @@ class Pbx:
             "ari_port": self.ari_port,
             "rtp_start": self._rtp[0],
             "rtp_end": self._rtp[1],
-            "ami": self._manager(),
             "agi": self._agi,
             "audiosocket": self._audiosocket,
             "customer_contact": self._contact("customer"),
@@ -220,13 +217,6 @@ class Pbx:
                 (data / entry.name).symlink_to(entry)
         for prompt in (*_PROMPTS, *(f"digits/{digit}" for digit in range(10))):
             _write_tone(data / f"sounds/en/{prompt}.wav", PROMPT_HZ, 0.1)
-
-    def _manager(self) -> str:
-        """As docs/admin.md says it, with the password of ARI's user."""
-        if self.ami_port is None:
-            return "enabled = no"
-        user = f"[{self.ari_user}]\nsecret = {self.ari_password}\ndeny = 0.0.0.0/0\npermit = 127.0.0.1/32\nread =\nwrite = system,call"
-        return f"enabled = yes\nbindaddr = 127.0.0.1\nport = {self.ami_port}\n\n{user}"
 
     def _contact(self, name: str) -> str:
         port = self._contacts.get(name)

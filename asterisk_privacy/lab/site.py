@@ -5,12 +5,10 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,15 +31,12 @@ from asterisk_privacy.store.vault import Vault, open_recording
 
 READY_SECONDS = 20.0
 POLL_SECONDS = 0.05
-CAPTURE = os.environ.get("ASTERISK_PRIVACY_CAPTURE", "snoop")
-"""With which all that is not about a capture of its own is played."""
-IN_MEMORY = "/dev/shm"
 
 
 class Site:
     """Everything below `workdir`. `policy` is the [purposes.*] and [profiles.*] part of config.toml; `settings` replaces other lines,
-    such as {"keys.grace_seconds": "2"}; `host` is where the daemon listens; `capture`: "snoop" or "pipe"; `keys_of`: a site whose registry
-    it shares. `beside`: a site whose Asterisk it uses, as a second recorder: that one brings it up, and its dialplan has to know `agi`. The
+    such as {"keys.grace_seconds": "2"}; `host` is where the daemon listens; `keys_of`: a site whose registry it shares.
+    `beside`: a site whose Asterisk it uses, as a second recorder: that one brings it up, and its dialplan has to know `agi`. The
     reviewer's key is kept apart, in `identity`: the daemon never sees it."""
 
     def __init__(
@@ -58,7 +53,6 @@ class Site:
         extra: Mapping[str, str] | None = None,
         prompts: bool = False,
         host: str = "127.0.0.1",
-        capture: str = CAPTURE,
         keys_of: Site | None = None,
         beside: Site | None = None,
     ) -> None:
@@ -77,7 +71,6 @@ class Site:
             else Pbx(
                 self.workdir / "pbx",
                 install,
-                ami=capture == "pipe",
                 agi_address=self.agi,
                 audiosocket_address=self.audio,
                 contacts=contacts,
@@ -96,8 +89,7 @@ class Site:
         self.ready_seconds = 0.0
         """From the last start until it said that calls get an answer."""
         self._daemon: subprocess.Popen[bytes] | None = None
-        self.pipes = Path(tempfile.mkdtemp(prefix="ap-pipes-", dir=IN_MEMORY)) if capture == "pipe" else None
-        self._write(policy, self._piped() | dict(settings or {}), sounds or DIALPLAN / "sounds")
+        self._write(policy, dict(settings or {}), sounds or DIALPLAN / "sounds")
 
     def __enter__(self) -> Site:
         if self._brings_pbx:
@@ -112,8 +104,6 @@ class Site:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.stop_daemon()
         self._stop_pbx()
-        if self.pipes is not None:
-            shutil.rmtree(self.pipes, ignore_errors=True)
 
     def _stop_pbx(self) -> None:
         if self._brings_pbx:
@@ -227,19 +217,6 @@ class Site:
         return vault_of(load(self.config))
 
     # ---- configuration
-
-    def _piped(self) -> dict[str, str]:
-        if self.pipes is None:
-            return {}
-        secret = self.etc / "ami.secret"
-        secret.write_text(self.pbx.ari_password + "\n")
-        address = f'"127.0.0.1:{self.pbx.ami_port}"'
-        return {
-            "capture.how": '"pipe"',
-            "capture.pipes": f'"{self.pipes}"',
-            "ami.address": address,
-            "ami.password_file": f'"{secret}"',
-        }
 
     def _write(self, policy: str, settings: dict[str, str], sounds: Path) -> None:
         def secret(name: str, text: str) -> Path:

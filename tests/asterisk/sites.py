@@ -114,8 +114,6 @@ def what_is_left(site: Site) -> list[str]:
     channels = re.search(r"(\d+) active channels?", site.pbx.cli("core show channels count"))
     if channels is None or channels[1] != "0":
         left.append(f"channels: {channels and channels[1]}")
-    if site.pipes is not None:
-        left += [str(path) for path in site.pipes.iterdir()]
     left += [str(path) for path in (site.state / "recordings").rglob("*") if path.is_file() and not path.name.endswith(".flac.age")]
     return left
 

@@ -26,7 +26,6 @@ class Variant:
     held: bool = False
     """The agent holds from the begin to the end."""
     answered: bool = True
-    capture: str = "snoop"
 
     def steps(self, seconds: float) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
         """The customer's and the agent's. The agent presses his key some seconds before the customer hangs up."""
@@ -44,10 +43,8 @@ TWO = Variant("MixMonitor, two WAV files", "803", product=False)
 RING = Variant("asterisk_privacy: ring only, not kept", "805")
 KEPT = Variant("asterisk_privacy: kept, streamed, encrypted", "804")
 KEYED = Variant("asterisk_privacy: kept by key at the end", "805", key="*1")
-RING_PIPED = Variant("asterisk_privacy: ring only, through pipes", "805", capture="pipe")
-KEPT_PIPED = Variant("asterisk_privacy: kept, through pipes", "804", capture="pipe")
 EACH = Variant("MixMonitor r(), one on each party", "810", product=False)
-VARIANTS = (NONE, MIXED, TWO, EACH, RING, KEPT, KEYED, RING_PIPED, KEPT_PIPED)
+VARIANTS = (NONE, MIXED, TWO, EACH, RING, KEPT, KEYED)
 
 QUEUED = Variant("waits in a queue", "806", product=False, answered=False)
 QUEUED_WITH = Variant("waits in a queue, with asterisk_privacy", "807", answered=False)
@@ -131,7 +128,7 @@ def the_site(work: Path, install: Install, ports: Mapping[str, int], sounds: Pat
     files.mkdir(parents=True, exist_ok=True)
     return Site(
         work, install, _POLICY, contacts=ports, sounds=sounds, extra_dialplan=_DIALPLAN.format(files=files), extra={"queues.conf": _QUEUE},
-        capture="pipe", settings={**PRODUCT, "metrics.listen": f'"127.0.0.1:{free_port()}"', **settings},
+        settings={**PRODUCT, "metrics.listen": f'"127.0.0.1:{free_port()}"', **settings},
     )  # fmt: skip
 
 

@@ -139,9 +139,7 @@ class House:
                     wrong.append(str(error))
             elif recording.state is State.WRITING:
                 wrong.append("a recording is unfinished")
-        row = played.row
-        bounds = row.bounds if self.site.pipes is None else {**row.bounds, **row.piped}
-        found = judge(played.scene, call, audio, Bounds(**bounds))
+        found = judge(played.scene, call, audio, Bounds(**played.row.bounds))
         found.wrong += wrong
         if played.left:
             found.wrong.append(f"still there: {played.left}")

@@ -33,8 +33,6 @@ class Row:
     bounds: dict[str, Any] = field(default_factory=dict)
     codecs: dict[str, str] = field(default_factory=dict)
     sequences: dict[str, int] = field(default_factory=dict)
-    piped: dict[str, Any] = field(default_factory=dict)
-    """Bounds through pipes (ASTERISK_PRIVACY_CAPTURE=pipe) that are other ones."""
     known: str = ""
     long: bool = False
 
@@ -48,7 +46,6 @@ DIGITS: dict[str, Any] = {"hole": 0.6, "hole_of": ("anna", "ben")}
 SEEN: dict[str, Any] = {"hole": 0.16, "timeline": 0.15}
 """Where the moment is known only by what the phones hear; and where the parties change without a pause, all are tapped afresh."""
 CURED: dict[str, Any] = {"hole": 1.3}
-CURED_PIPED: dict[str, Any] = {"hole": 3.3}
 WIPED: dict[str, Any] = {"recordings": 0, "outcome": "not-kept"}
 
 REPEATED = (
@@ -59,12 +56,6 @@ BOTH = (
     "When the RTP of both sides begins anew within a second (a border controller that restarts, say), Asterisk cannot take its hooks off: it does so while it"
     " handles a frame that it could translate, and there is none in either direction. The recording holds silence until the next hold, transfer or parking;"
     " `tap_blind` counts it. Nothing private is kept."
-)
-
-PIPES = (
-    'With `[capture] how = "pipe"` ([admin.md](admin.md#through-pipes)) the same rows are played (`make matrix-pipe`), with the same bounds but these: where RTP begins'
-    " anew in mid-talk (agent-restarts, customer-restarts) that side may be silent for 3.3 s; after 15 % loss the sides are aligned within 60 ms; while keys are pressed by"
-    " SIP INFO the agent is silent, up to the end of the call (keep-twice): the customer does not hear him then either."
 )
 
 ROWS: tuple[Row, ...] = (
@@ -106,10 +97,10 @@ ROWS: tuple[Row, ...] = (
     Row("opus-g722-ulaw", SOUND, "From a G.722 agent to a µ-law one; the customer's phone speaks Opus.", "both conversations", "ringing, the hold", streams.to_another_codec, codecs={"cora": "opus", "anna": "g722"}),
     Row("narrow-to-wideband", SOUND, "From a µ-law agent to a wideband one; the customer's phone speaks A-law.", "both conversations", "ringing, the hold", streams.to_another_codec, codecs={"cora": "alaw", "ben": "slin16"}),
     Row("no-sound", SOUND, f"The customer's phone sends nothing for {streams.NOTHING_SECONDS:.0f} s.", "the conversation, with silence on his side", "-", streams.no_sound, bounds={"hole": streams.NOTHING_SECONDS + 0.3, "hole_of": ("cora",)}),
-    Row("loss", SOUND, "15 % of the agent's packets get lost for a minute (ten with ASTERISK_PRIVACY_LONG=1).", "all that arrives, both sides aligned within 40 ms at the end", "-", streams.loss, bounds={"hole": 0.35, "hole_of": ("anna",), "aligned": 0.04}, piped={"aligned": 0.06}, long=True),
-    Row("agent-restarts", SOUND, RESTART.format("agent's", "in mid-talk"), DEAF, "-", streams.agent_restarts, bounds=CURED, piped=CURED_PIPED, long=True),
-    Row("agent-restarts-wideband", SOUND, RESTART.format("agent's", "in mid-talk, wideband"), DEAF, "-", streams.agent_restarts, bounds=CURED, piped=CURED_PIPED, codecs={"anna": "slin16"}, long=True),
-    Row("customer-restarts", SOUND, RESTART.format("customer's", "in mid-talk"), DEAF, "-", streams.customer_restarts, bounds=CURED, piped=CURED_PIPED, long=True),
+    Row("loss", SOUND, "15 % of the agent's packets get lost for a minute (ten with ASTERISK_PRIVACY_LONG=1).", "all that arrives, both sides aligned within 40 ms at the end", "-", streams.loss, bounds={"hole": 0.35, "hole_of": ("anna",), "aligned": 0.04}, long=True),
+    Row("agent-restarts", SOUND, RESTART.format("agent's", "in mid-talk"), DEAF, "-", streams.agent_restarts, bounds=CURED, long=True),
+    Row("agent-restarts-wideband", SOUND, RESTART.format("agent's", "in mid-talk, wideband"), DEAF, "-", streams.agent_restarts, bounds=CURED, codecs={"anna": "slin16"}, long=True),
+    Row("customer-restarts", SOUND, RESTART.format("customer's", "in mid-talk"), DEAF, "-", streams.customer_restarts, bounds=CURED, long=True),
     Row("both-restart", SOUND, "Both sides' RTP begins anew at the same moment; later the agent holds.", "talk before, and after the hold; between, silence", "the hold", streams.both_restart, bounds={"edge": 3.3}, known=BOTH),
     Row("agent-restarts-after-hold", SOUND, RESTART.format("agent's", "after each of eight holds"), DEAF, "the holds", streams.agent_restarts_after_hold, bounds=CURED, long=True),
     Row("customer-restarts-after-hold", SOUND, RESTART.format("customer's", "after each of eight holds"), DEAF, "the holds", streams.customer_restarts_after_hold, bounds=CURED, long=True),
@@ -117,7 +108,7 @@ ROWS: tuple[Row, ...] = (
     *(Row(f"attended-and-park-{n}", SOUND, "Attended transfer, then park and retrieve, sequence numbers going down.", DEAF, "hold, consultation, parking lot", streams.transfers_attended, bounds=CURED, sequences={"anna": 40000 + n, "ben": 30000 - 3000 * n, "dora": 10000 - 3000 * n}) for n in range(2)),
     Row("keep", KEYS, "Keep, by RFC 4733, through Dial.", "all of the talk", "digits: the customer does not hear them", pressing.keep, "flag", bounds=DIGITS),
     Row("keep-info-queue", KEYS, "Keep, by SIP INFO, through Queue.", "all of the talk", "digits, waiting", pressing.keep_info_queue, "flag", bounds=DIGITS),
-    Row("keep-twice", KEYS, "Keep, pressed twice.", "all of the talk, once", "digits", pressing.keep_twice, "flag", bounds=DIGITS, piped={"edge": 0.6}),
+    Row("keep-twice", KEYS, "Keep, pressed twice.", "all of the talk, once", "digits", pressing.keep_twice, "flag", bounds=DIGITS),
     Row("record-key", KEYS, "The phone's own Record key (SIP INFO `Record: on`).", "all of the talk", "-", pressing.record_key, "flag", bounds=DIGITS),
     Row("record-key-off", KEYS, "The phone's Record key again (`Record: off`) wipes.", "nothing", "all of it", pressing.record_off_key, bounds=WIPED),
     Row("keep-in-hold", KEYS, "Keep, pressed during a hold.", TALK, "the hold", pressing.keep_in_hold, "flag", bounds=DIGITS),
@@ -152,7 +143,6 @@ def page() -> str:
     known = [row for row in ROWS if row.known]
     if known:
         lines += ["## Where Asterisk sets a limit", "", *(f"- **{row.name}**: {row.known}" for row in known), ""]
-    lines += ["## Through pipes", "", PIPES, ""]
     return "\n".join(lines)
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from asterisk_privacy.asterisk.taps import Hearing, LegSink, Plan
-from asterisk_privacy.audio.frames import FRAME_SAMPLES, Leg
+from asterisk_privacy.audio.frames import FRAME_SAMPLES
 from asterisk_privacy.audio.ring import Ring, RingMemory
 from asterisk_privacy.call import events as ev
 from asterisk_privacy.call.recorder import Timing
@@ -39,11 +37,7 @@ class Tap:
     def hear(self) -> None:
         """Each frame was told when it came."""
 
-    def stop(self, told: Callable[[], None]) -> None:
-        self.drop()
-        told()
-
-    def drop(self) -> None:
+    def stop(self) -> None:
         if self in self._taps:
             self._taps.remove(self)
 
@@ -62,11 +56,8 @@ class Stage:
         self.tones: list[str] = []
         self.now = 0.0
 
-    def plan(self, customer: str, parties: Sequence[str]) -> Plan:
-        return Plan((Hearing(customer, (Leg.CUSTOMER,)), *(Hearing(party, (Leg.AGENT,)) for party in parties)))
-
-    def attach(self, hearing: Hearing, sink: LegSink, _ended: Callable[[], None]) -> Tap:
-        return Tap(self.taps, partial(sink, hearing.legs[0]))
+    def attach(self, _channel: str, sink: Callable[[float, bytes], None], _ended: Callable[[], None]) -> Tap:
+        return Tap(self.taps, sink)
 
     def play(self, _channel: str, name: str) -> None:
         self.tones.append(name)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
-from asterisk_privacy.asterisk.taps import Hearing, LegSink, Plan
-from asterisk_privacy.audio.frames import FRAME_BYTES, FRAME_SAMPLES, FRAME_SECONDS, Leg
+from asterisk_privacy.asterisk.audiosocket import FrameSink
+from asterisk_privacy.audio.frames import FRAME_BYTES, FRAME_SAMPLES, FRAME_SECONDS
 from asterisk_privacy.audio.ring import Ring, RingMemory
 from asterisk_privacy.audio.suspense import Suspense
 from asterisk_privacy.daemon.filing import RecordingFile
@@ -19,10 +19,9 @@ SPOKEN = np.full(FRAME_SAMPLES, 1000, dtype="<i2").tobytes()
 
 
 class Line:
-    """A tap of one leg, and what has arrived from it and nobody has read."""
+    """A tap, and what has arrived from it and nobody has read."""
 
-    def __init__(self, leg: Leg, sink: LegSink) -> None:
-        self._leg = leg
+    def __init__(self, sink: FrameSink) -> None:
         self.unread = b""
         self.at = 0.0
         self.stopped = False
@@ -34,14 +33,10 @@ class Line:
     def hear(self) -> None:
         unread, self.unread = self.unread, b""
         if unread and not self.stopped:
-            self._sink(self._leg, self.at, unread)
+            self._sink(self.at, unread)
 
-    def stop(self, told: Callable[[], None]) -> None:
+    def stop(self) -> None:
         self.hear()
-        self.drop()
-        told()
-
-    def drop(self) -> None:
         self.stopped = True
 
 
@@ -49,12 +44,9 @@ class Lines:
     def __init__(self) -> None:
         self.made: dict[str, list[Line]] = {}
 
-    def plan(self, customer: str, parties: Sequence[str]) -> Plan:
-        return Plan((Hearing(customer, (Leg.CUSTOMER,)), *(Hearing(party, (Leg.AGENT,)) for party in parties)))
-
-    def attach(self, hearing: Hearing, sink: LegSink, _ended: Callable[[], None]) -> Line:
-        self.made.setdefault(hearing.channel, []).append(Line(hearing.legs[0], sink))
-        return self.made[hearing.channel][-1]
+    def attach(self, channel: str, sink: FrameSink, _ended: Callable[[], None]) -> Line:
+        self.made.setdefault(channel, []).append(Line(sink))
+        return self.made[channel][-1]
 
 
 def media_of(lines: Lines, health: Health, blind_seconds: float = 60.0) -> CallMedia:
