@@ -20,6 +20,7 @@ from asterisk_privacy.call.situation import Hush, Life
 from asterisk_privacy.call.switchboard import Change, Switchboard
 from asterisk_privacy.daemon.aftermath import LeftCall, end_calls
 from asterisk_privacy.daemon.answers import announcement, elsewhere, no_announcement
+from asterisk_privacy.daemon.boards import GoneLately, board_of, endpoint_of, phone_of
 from asterisk_privacy.daemon.callers import Callers
 from asterisk_privacy.daemon.health import Alarm, Health
 from asterisk_privacy.daemon.logs import about
@@ -70,6 +71,7 @@ class Supervisor:
         self._began_with: dict[str, Book] = {}  # by channel
         self._linked = False
         self._others = OtherRecorders(config.asterisk.app)
+        self._gone = GoneLately(2 * APPEAR_SECONDS)
         self.closing = False
         self.draining = False  # no new call is taken
         self.selftest = SelftestLine()
@@ -156,8 +158,9 @@ class Supervisor:
         if not self._linked:
             self._expect(runner)
             return
-        words = "FastAGI was asked about a channel that Asterisk does not have: who but Asterisk reaches fastagi.listen?"
-        self._health.alarm(Alarm.GHOST_CALL, words)
+        if runner.channel not in self._gone:  # hung up while a channel of its own asked for it
+            words = "FastAGI was asked about a channel that Asterisk does not have: who but Asterisk reaches fastagi.listen?"
+            self._health.alarm(Alarm.GHOST_CALL, words)
         runner.receive(ev.HungUp(monotonic()))
 
     def _moved_to(self, runner: CallRunner, profile: Profile) -> Mapping[str, str]:
@@ -184,7 +187,7 @@ class Supervisor:
 
     def link_up(self, reading: Reading) -> None:
         """The whole state, read again. What was missed in between is unknown, so everything starts shut (DESIGN.md, ARI)."""
-        self._board = _board_of(reading)
+        self._board = board_of(reading)
         self._linked = True
         self._others.read({channel: announced.recorder for channel, announced in reading.announced.items()})
         self._take_up(reading)
@@ -248,6 +251,7 @@ class Supervisor:
             change = self._board.apply(event)
             if isinstance(event, pbx.ChannelGone):
                 self._others.gone(event.channel)
+                self._gone.note(event.channel, monotonic())
                 if event.channel in self._by_channel:
                     self._by_channel[event.channel].receive(ev.HungUp(event.at))
             self._tell_company(change, event.at)
@@ -285,13 +289,13 @@ class Supervisor:
             runner = self._by_channel[channel]
             for company in surroundings(self._board, change, channel, at, now):
                 for party in company.parties:
-                    endpoint = _endpoint(self._board.name_of(party) or "")
+                    endpoint = endpoint_of(self._board.name_of(party) or "")
                     runner.met(endpoint)
                     self._others.talked(endpoint, False)
                 runner.receive(company)
         for channel in self._others.among(change.touched):
             for party in self._board.connected(channel) - {channel}:
-                self._others.talked(_endpoint(self._board.name_of(party) or ""), True)
+                self._others.talked(endpoint_of(self._board.name_of(party) or ""), True)
 
     # ---- the agent presses
 
@@ -326,11 +330,11 @@ class Supervisor:
     def _is_anothers(self, event: ae.AgentPressed, last: bool) -> bool:
         """The key was meant for a call of another recorder, which hears of it as we do."""
         if last:
-            return self._others.had_the_last_call_of(_phone(event.endpoint))
+            return self._others.had_the_last_call_of(phone_of(event.endpoint))
         return event.linked in self._others or bool(self._others.among(self._board.connected(event.channel)))
 
     def _last_call_of(self, endpoint: str) -> CallRunner | None:
-        name = _phone(endpoint)
+        name = phone_of(endpoint)
         if self._others.had_the_last_call_of(name):
             return None
         mine = [r for r in self.runners if r.recorder.situation.life is Life.GRACE and name in r.agents]
@@ -362,27 +366,3 @@ class Supervisor:
     def _enter(self, runner: CallRunner) -> None:
         self._by_channel[runner.channel] = runner
         self._began_with[runner.channel] = self._config.book
-
-
-def _phone(endpoint: str) -> str:
-    """As the dialplan tells an endpoint, with or without its technology."""
-    return endpoint if "/" in endpoint else f"PJSIP/{endpoint}"
-
-
-def _endpoint(channel_name: str) -> str:
-    """`PJSIP/agent-0000002a` -> `PJSIP/agent`."""
-    return channel_name.rpartition("-")[0] or channel_name
-
-
-def _board_of(reading: Reading) -> Switchboard:
-    now = reading.at  # what the stream tells of the moments while it was being read is newer
-    board = Switchboard()
-    for channel in reading.channels:
-        board.apply(pbx.ChannelSeen(now, channel.id, channel.name, channel.up))
-    for bridge in reading.bridges:
-        board.apply(pbx.BridgeSeen(now, bridge.id, bridge.mixing, frozenset(bridge.channels)))
-    for channel_id in reading.holding:
-        board.apply(pbx.Held(now, channel_id))
-    for channel_id in reading.suspects:
-        board.apply(pbx.Held(now, channel_id, by_feature=True))  # ends with a move too: what is suspected can end without an event
-    return board

@@ -15,6 +15,8 @@ from asterisk_privacy.asterisk.ari import Announced, Reading
 from asterisk_privacy.asterisk.fastagi import AgiRequest
 from asterisk_privacy.call import pbx
 from asterisk_privacy.call.situation import Consent, Life
+from asterisk_privacy.daemon import supervisor
+from asterisk_privacy.daemon.boards import GoneLately
 from asterisk_privacy.daemon.health import Alarm
 from asterisk_privacy.daemon.report import Running
 from asterisk_privacy.daemon.runner import CallRunner
@@ -99,13 +101,13 @@ async def test_a_call_that_another_has_is_not_begun_again_by_who_answers_late(ru
 
 async def test_an_answer_that_was_not_taken_begins_no_call_where_another_was_asked(running: Running) -> None:
     linked(running)
-    supervisor = running.service.supervisor
+    asked = running.service.supervisor
     for channel, more, life in (("1.1", {"more": "1"}, Life.GRACE), ("1.2", {}, Life.EXPECTED)):
-        supervisor.pbx_told(pbx.ChannelSeen(monotonic(), channel, "PJSIP/trunk-1", False))
+        asked.pbx_told(pbx.ChannelSeen(monotonic(), channel, "PJSIP/trunk-1", False))
         request = AgiRequest(channel, "start", {"profile": "sales", **more}, "")
-        supervisor.answer(request)
-        supervisor.unheard(request)
-        (runner,) = [r for r in supervisor.runners if r.channel == channel]
+        asked.answer(request)
+        asked.unheard(request)
+        (runner,) = [r for r in asked.runners if r.channel == channel]
         assert runner.recorder.situation.life is life
 
 
@@ -121,6 +123,24 @@ async def test_what_a_caller_told_another_recorder_while_the_link_was_down_is_no
     running.service.supervisor.link_up(Reading(monotonic(), (there,), (), frozenset(), announced=said))
     await asyncio.sleep(0)
     assert runner.recorder.situation.consent is Consent.UNASKED and runner.recorder.situation.life is Life.GRACE
+
+
+async def test_who_hung_up_while_a_channel_of_its_own_asked_is_no_ghost(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "APPEAR_SECONDS", 0.05)
+    linked(running)
+    running.service.supervisor.pbx_told(pbx.ChannelGone(monotonic(), "1.1"))
+    for channel in ("1.1", "1.2"):
+        assert ask(running, channel)["PRIVACY_PLAN"] == "announce"
+    await asyncio.sleep(0.1)
+    assert alarms(running) == {Alarm.GHOST_CALL: 1}, "of the one that nobody ever heard of"
+    assert {r.recorder.situation.life for r in running.service.supervisor.runners} <= {Life.GRACE}
+
+
+def test_who_is_gone_for_long_is_forgotten() -> None:
+    gone = GoneLately(10.0)
+    for at, channel in enumerate("abcd"):
+        gone.note(channel, 5.0 * at)
+    assert [c for c in "abcd" if c in gone] == ["b", "c", "d"]
 
 
 class Neighbours:
