@@ -11,8 +11,7 @@ from ari_double import ToyAri
 from asterisk_privacy.asterisk.ari import Ari, AriAccess
 from asterisk_privacy.asterisk.ari_events import Channel, _Dialplan
 from asterisk_privacy.asterisk.audiosocket import AudioSocketServer
-from asterisk_privacy.asterisk.taps import Hearing, SnoopCapture, StasisWaiters
-from asterisk_privacy.audio.frames import Leg
+from asterisk_privacy.asterisk.taps import SnoopCapture, StasisWaiters
 
 S = {"context": "privacy-tap", "extension": "s", "priority": "1"}
 OURS = {"context": "privacy-tap", "extension": "to-10.0.0.5:9092", "label": "here"}
@@ -39,9 +38,9 @@ async def capturing(toy: ToyAri, address: str, app: str = "asterisk-privacy") ->
 
 async def attach(capture: SnoopCapture, ended: list[str]) -> None:
     """One tap, as far as Asterisk is asked for it."""
-    tap = capture.attach(Hearing("caller", (Leg.CUSTOMER,)), lambda _leg, _at, _samples: None, lambda: ended.append("ended"))
+    tap = capture.attach("caller", lambda _at, _samples: None, lambda: ended.append("ended"))
     await capture.drained()
-    tap.drop()
+    tap.stop()
     await capture.drained()
 
 
