@@ -98,7 +98,7 @@ async def test_a_half_open_connection_is_lost_and_told_at_once(toy: ToyAri) -> N
 async def test_a_handshake_that_hangs_is_given_up_and_tried_under_a_fresh_name(toy: ToyAri) -> None:
     toy.hang_handshakes = 2
     async with running(toy) as (link, story, _):
-        await until(lambda: link.up)
+        await until(lambda: link.up and bool(story.kinds))  # told just after
         assert toy.apps == ["app", "app~1", "app~2"]
         assert (story.kinds, link.counts["handshake_failed"]) == (["up"], 2)
 
