@@ -148,9 +148,13 @@ class Scene:
             self.talks.append(Talk(legs, at, at if until is None else until, same=same))
 
     def end(self, at: float, after: SpanKind | None = None, until: float | None = None) -> None:
+        """A hold is called so once it was accepted: on a machine with other work Asterisk comes to it later than it was sent, and only then
+        does anybody hold."""
         talk = self.talks[-1] if self.talks else None
+        if until is None:
+            until = time.monotonic() if after is SpanKind.HOLD else at
         if talk is not None and talk.ended == inf:
-            talk.ends, talk.ended, talk.after = at, at if until is None else until, after
+            talk.ends, talk.ended, talk.after = at, until, after
 
     async def will_speak(self, *who: Person) -> None:
         for person in who:
