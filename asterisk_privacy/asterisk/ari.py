@@ -195,7 +195,7 @@ class Ari:
         members = sorted({c for b in mixing for c in b.channels if c in called})
         told = dict(zip(members, await asyncio.gather(*(self._is_told_to_hold(c) for c in members)), strict=True))
         holds = dict(zip(members, await asyncio.gather(*(self._phone_holds(c, called[c]) for c in members)), strict=True))
-        pressed = dict(zip(members, await asyncio.gather(*(self._variable(c, names.HUSH_VARIABLE) for c in members)), strict=True))
+        pressed = dict(zip(members, await asyncio.gather(*(self.variable(c, names.HUSH_VARIABLE) for c in members)), strict=True))
         holding = frozenset(c for c, yes in holds.items() if yes)
         suspects: set[str] = set()
         for bridge in mixing:
@@ -218,30 +218,30 @@ class Ari:
         return {
             channel: Announced(
                 state,
-                await self._variable(channel, names.CONSENT_VARIABLE) or "none",
-                await self._variable(channel, names.RECORDER_VARIABLE) or "",
+                await self.variable(channel, names.CONSENT_VARIABLE) or "none",
+                await self.variable(channel, names.RECORDER_VARIABLE) or "",
             )
             for channel, state in zip(callers, states, strict=True)
             if state
         }
 
     async def _state(self, channel: str) -> str | None:
-        first = await self._variable(channel, names.STATE_VARIABLE)
+        first = await self.variable(channel, names.STATE_VARIABLE)
         return first and (await self.global_variable(names.later_state(channel)) or first)
 
     async def _is_told_to_hold(self, channel: str) -> bool:
         """CHANNEL(onhold): its peer holds. 0 for everybody in a ConfBridge, whoever holds (seen on 22.10.1)."""
-        return await self._variable(channel, "CHANNEL(onhold)") == "1"
+        return await self.variable(channel, "CHANNEL(onhold)") == "1"
 
     async def _phone_holds(self, channel: str, name: str) -> bool | None:
         """CHANNEL(rtp,hold): the phone itself holds, by sendonly, inactive or c=0.0.0.0 (seen on 22.10.1). PJSIP only; None: not known."""
         kind = name.partition("/")[0]
         if kind != "PJSIP":
             return False if kind in _NO_PHONE else None
-        value = await self._variable(channel, "CHANNEL(rtp,hold)")
+        value = await self.variable(channel, "CHANNEL(rtp,hold)")
         return {"0": False, "1": True}.get(value or "")
 
-    async def _variable(self, channel: str, name: str) -> str | None:
+    async def variable(self, channel: str, name: str) -> str | None:
         """A channel's variable or function; None if there is none, or no such channel."""
         return await self._value(f"channels/{channel}/variable", name)
 

@@ -8,22 +8,34 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Protocol
 
 from asterisk_privacy.asterisk import names
 from asterisk_privacy.asterisk.ari import Ari, AriRefused, AriUnreachable
 from asterisk_privacy.asterisk.ari_events import Channel
 from asterisk_privacy.asterisk.audiosocket import AudioSocketServer, FrameSink
+from asterisk_privacy.audio.quarantine import Times
 
 log = logging.getLogger(__name__)
 
 START_SECONDS = 2.0
 
 
+class TapSink(Protocol):
+    """A FrameSink; whoever knows of each frame by when it was here tells that too."""
+
+    def __call__(self, complete_at: float, samples: bytes, here_by: Times | None = None, /) -> None: ...
+
+
 class Tap(Protocol):
     """A running tap. `hear` tells at once what has arrived and would be told a little later. `stop` does that and ends the frames; the rest
     of the cleaning up goes on behind."""
+
+    @property
+    def may_be_deaf(self) -> bool:
+        """Whether silence may be its own fault, which another tap would not have (facts 11)."""
+        ...
 
     def hear(self) -> None: ...
 
@@ -31,10 +43,32 @@ class Tap(Protocol):
 
 
 class Capture(Protocol):
-    """Behind this, how audio leaves Asterisk can change (DESIGN.md: `pipe`)."""
+    """Behind this, how a party is heard can change: a snoop, or asterisk/wire."""
 
-    def attach(self, channel: str, sink: FrameSink, ended: Callable[[], None]) -> Tap:
+    def attach(self, channel: str, sink: TapSink, ended: Callable[[], None]) -> Tap:
         """Starts hearing the microphone of `channel`; `ended` is called if it ends, or cannot begin, other than by `stop`."""
+        ...
+
+
+class TendedCapture(Capture, Protocol):
+    """What the daemon, beside its calls, asks of a capture."""
+
+    @property
+    def attached(self) -> int: ...
+
+    @property
+    def failed(self) -> int: ...
+
+    def report(self) -> Mapping[str, int]:
+        """More numbers, by name, for `status`."""
+        ...
+
+    async def sweep(self, channels: Iterable[Channel]) -> int:
+        """Removes what a daemon that died left in these channels. Returns how much that was."""
+        ...
+
+    async def drained(self) -> None:
+        """Waits until all that was started or is being removed is done."""
         ...
 
 
@@ -83,6 +117,9 @@ class SnoopCapture:
         self._server.expect(tap, sink, over)
         self._spawn(self._start(channel, tap, handle, ended))
         return handle
+
+    def report(self) -> Mapping[str, int]:
+        return {}
 
     async def sweep(self, channels: Iterable[Channel]) -> int:
         """Removes taps and tones that this recorder's dead daemon left; those of another recorder on this Asterisk stay. Returns how many
@@ -159,6 +196,8 @@ class SnoopCapture:
 
 
 class _SnoopTap:
+    may_be_deaf = True
+
     def __init__(self, capture: SnoopCapture, tap: uuid.UUID) -> None:
         self._capture = capture
         self._tap = tap

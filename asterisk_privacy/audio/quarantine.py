@@ -22,14 +22,18 @@ Block = npt.NDArray[np.int16]
 
 BEHIND_SLOTS = 3  # a source this far behind its arrivals lost frames: jump ahead, leaving silence
 AHEAD_SLOTS = 2  # a source this far ahead of time sent too many: drop one
+_SAME_MOMENT = 1e-7  # seconds: sums of times are not exact
+
+Times = npt.NDArray[np.float64]
+"""Seconds on the monotonic clock, one for each frame."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Frames:
-    """Frames read at once: of consecutive slots from `slot` on, the first complete at `complete_at`, each next one 20 ms later."""
+    """Frames read at once: of consecutive slots from `slot` on."""
 
     slot: int
-    complete_at: float
+    here_by: Times  # never falling
     samples: npt.NDArray[np.int16]  # (count, FRAME_SAMPLES)
 
     def __len__(self) -> int:
@@ -37,11 +41,11 @@ class _Frames:
 
     def part(self, first: int, last: int | None = None) -> _Frames:
         """From the `first` to the `last` (excluded) of them."""
-        return _Frames(self.slot + first, self.complete_at + FRAME_SECONDS * first, self.samples[first:last])
+        return _Frames(self.slot + first, self.here_by[first:last], self.samples[first:last])
 
     def complete_by(self, moment: float) -> int:
         """How many of them were complete then."""
-        return min(len(self), max(0, floor((moment - self.complete_at) / FRAME_SECONDS + 1e-6) + 1))
+        return int(np.searchsorted(self.here_by, moment + _SAME_MOMENT, side="right"))
 
 
 @dataclass(slots=True)
@@ -95,10 +99,10 @@ class Quarantine:
         for stretch in self._stretches:
             stretch.ended = at if stretch.ended is None else min(stretch.ended, at)
 
-    def push(self, stretch: int, leg: Leg, tap: str, complete_at: float, samples: bytes) -> None:
+    def push(self, stretch: int, leg: Leg, tap: str, complete_at: float, samples: bytes, here_by: Times | None = None) -> None:
         """Takes frames of `FRAME_BYTES` bytes that were read at once, the last of them complete at `complete_at` at the latest, and each
-        before it 20 ms before the next: never earlier than the truth, so that a frame which seems to precede a hold does. What belongs to
-        no open stretch is dropped here."""
+        before it 20 ms before the next: never earlier than the truth, so that a frame which seems to precede a hold does. Where a source
+        knows better when each was here, it says so by `here_by`. What belongs to no open stretch is dropped here."""
         count = max(1, len(samples) // FRAME_BYTES)
         target = self._stretches[-1] if self._stretches else None
         if target is None or target.number != stretch or len(samples) != count * FRAME_BYTES:
@@ -126,7 +130,8 @@ class Quarantine:
             return
         line.next_slot = slot + count - skipped
         whole = np.frombuffer(samples, dtype="<i2").reshape(count, FRAME_SAMPLES)
-        line.waiting.append(_Frames(slot, complete_at - FRAME_SECONDS * (count - 1 - skipped), whole[skipped:]))
+        times = complete_at - FRAME_SECONDS * np.arange(count, dtype=np.float64)[::-1] if here_by is None else here_by
+        line.waiting.append(_Frames(slot, times[skipped:], whole[skipped:]))
 
     def release(self, proven: float) -> list[tuple[float, Block]]:
         """All audio of which it is now certain that it was conversation: complete before `proven`, until which every event is known.

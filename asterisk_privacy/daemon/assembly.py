@@ -26,6 +26,7 @@ from asterisk_privacy.call.timing import Timing
 from asterisk_privacy.daemon.aftermath import settle_after_crash
 from asterisk_privacy.daemon.ari_access import ari_access
 from asterisk_privacy.daemon.callers import Callers
+from asterisk_privacy.daemon.capturing import capture_of, ring_of
 from asterisk_privacy.daemon.control import ControlServer
 from asterisk_privacy.daemon.draining import Draining
 from asterisk_privacy.daemon.errands import answers
@@ -68,6 +69,7 @@ RINGS_FULL = "the calls that go on need more memory than [ring] max_total_mib: t
 async def assemble(config: Config, path: Path, stack: AsyncExitStack) -> Running:
     """Everything but the link to Asterisk, which `serve` runs. `path`: where `config` was read."""
     health = Health()
+    packets = ring_of(config, stack)
     _one_daemon_only(config.control.socket.parent / "lock", "control.socket", stack)
     sealing = sealing_of(config)
     number_key = load_key(config.registry.number_key)
@@ -82,9 +84,9 @@ async def assemble(config: Config, path: Path, stack: AsyncExitStack) -> Running
     stack.push_async_callback(ari.close)
     audio = AudioSocketServer(TapNames(load_secret(config.capture.secret_file) if config.capture.secret_file else None))
     waiters = StasisWaiters()
-    capture = SnoopCapture(ari, audio, waiters, str(config.capture.advertise or ""))
-    warnings = (*plain_tcp(config), *left_behind(config))
-    ears = Ears(ari, capture, health, dialled(config), warnings)
+    snoops = SnoopCapture(ari, audio, waiters, str(config.capture.advertise or ""))
+    capture = capture_of(packets, ari, snoops, partial(health.alarm, Alarm.TAP_FAILED), stack)
+    ears = Ears(ari, capture, health, dialled(config), (*plain_tcp(config), *left_behind(config)))
     quarantine = config.capture.quarantine_ms / 1000
     link = Link(ari, ears, quarantine)
     reminders, left_there = Reminders(number_key), CallReminders(ari)

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from asterisk_privacy.asterisk.taps import Capture, Tap
+from asterisk_privacy.asterisk.taps import Capture, Tap, TapSink
 from asterisk_privacy.audio.frames import FRAME_BYTES, FRAME_SECONDS, SILENT_FRAME, Leg
 from asterisk_privacy.audio.marked import Marked
-from asterisk_privacy.audio.quarantine import Block, Quarantine
+from asterisk_privacy.audio.quarantine import Block, Quarantine, Times
 from asterisk_privacy.audio.ring import Ring
 from asterisk_privacy.audio.suspense import SilentHold, Suspense
 from asterisk_privacy.daemon.filing import RecordingFile
@@ -168,7 +168,7 @@ class CallMedia:
         if stretch != self._stretch or tapped is None:
             return  # the conversation ended meanwhile
         tapped.zeros = 0
-        sink: Callable[[float, bytes], None] = partial(self._frames, stretch, tapped)
+        sink: TapSink = partial(self._frames, stretch, tapped)
         tapped.tap = self._capture.attach(channel, sink, partial(self._ended, stretch, channel))
 
     def _attach_later(self, stretch: int, channel: str, delay: float) -> None:
@@ -190,13 +190,15 @@ class CallMedia:
         tapped.retry = min(2 * tapped.retry, LONGEST_PATIENCE_SECONDS)
         self._attach(stretch, channel)
 
-    def _frames(self, stretch: int, tapped: _Tapped, complete_at: float, samples: bytes) -> None:
-        self._quarantine.push(stretch, tapped.leg, tapped.channel, complete_at, samples)
+    def _frames(self, stretch: int, tapped: _Tapped, complete_at: float, samples: bytes, here_by: Times | None = None) -> None:
+        self._quarantine.push(stretch, tapped.leg, tapped.channel, complete_at, samples, here_by)
+        if tapped.tap is None or not tapped.tap.may_be_deaf:
+            return
         silent = _silent_at_the_end(samples)
         if silent * FRAME_BYTES < len(samples):
             tapped.zeros, tapped.patience = 0, self._blind_seconds
         tapped.zeros += silent
-        if tapped.zeros * FRAME_SECONDS >= tapped.patience and tapped.tap is not None:
+        if tapped.zeros * FRAME_SECONDS >= tapped.patience:
             tap, tapped.tap = tapped.tap, None
             tap.stop()
             tapped.patience = min(2 * tapped.patience, LONGEST_PATIENCE_SECONDS)

@@ -14,7 +14,7 @@ from asterisk_privacy.asterisk.advice import Dialled, advice
 from asterisk_privacy.asterisk.ari import Ari, AriRefused, AriUnreachable, Reading
 from asterisk_privacy.asterisk.ari_events import AriEvent, Unavailable
 from asterisk_privacy.asterisk.link import Link
-from asterisk_privacy.asterisk.taps import SnoopCapture
+from asterisk_privacy.asterisk.taps import TendedCapture
 from asterisk_privacy.daemon.health import Alarm, Health, place_of
 from asterisk_privacy.daemon.logs import about
 from asterisk_privacy.daemon.notify import notify, watchdog_seconds
@@ -33,7 +33,7 @@ class Service:
     """The running parts, and the link's listener."""
 
     def __init__(
-        self, config: Config, sealing: Sealing, ari: Ari, link: Link, supervisor: Supervisor, capture: SnoopCapture, health: Health
+        self, config: Config, sealing: Sealing, ari: Ari, link: Link, supervisor: Supervisor, capture: TendedCapture, health: Health
     ) -> None:
         self.config = config
         self.sealing = sealing
@@ -68,7 +68,7 @@ class Service:
 class Ears:
     """Stands between link and supervisor to do, at each connection, what needs further requests."""
 
-    def __init__(self, ari: Ari, capture: SnoopCapture, health: Health, dialled: Dialled, warnings: Iterable[str] = ()) -> None:
+    def __init__(self, ari: Ari, capture: TendedCapture, health: Health, dialled: Dialled, warnings: Iterable[str] = ()) -> None:
         """`warnings`: what is known before Asterisk is asked."""
         self._ari = ari
         self._capture = capture

@@ -79,6 +79,7 @@ def status_report(running: Running, disk: Disk) -> Report:
             "uninvited": audio.uninvited,
             "strangers": audio.strangers,
             "broken": audio.broken,
+            **service.capture.report(),
             "silent_holds": dict(service.health.silent_holds),
         },
         "calls": {

@@ -92,6 +92,13 @@ class Asterisk:
     network: Network = Network.OPEN
 
 
+class How(StrEnum):
+    """How a party is heard."""
+
+    SNOOP = "snoop"  # by a channel of Asterisk's own, over AudioSocket
+    WIRE = "wire"  # as his packets reach this machine, which is Asterisk's
+
+
 @dataclass(frozen=True, slots=True)
 class FastAgi:
     listen: Address = Address("127.0.0.1", 4573)
@@ -101,6 +108,7 @@ class FastAgi:
 class Capture:
     """Audio from Asterisk, and the doubts that shut the gate. Times in milliseconds."""
 
+    how: How = How.SNOOP
     listen: Address = Address("127.0.0.1", 9092)
     advertise: Address | None = None
     secret_file: Path | None = None  # with which the taps' UUIDs are tagged; None: a secret of each start

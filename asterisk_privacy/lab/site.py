@@ -30,6 +30,8 @@ from asterisk_privacy.store.identity import Identity
 from asterisk_privacy.store.vault import Vault, open_recording
 
 READY_SECONDS = 20.0
+CAPTURE = os.environ.get("ASTERISK_PRIVACY_CAPTURE", "snoop")
+"""With which all is played that is not about a capture of its own."""
 POLL_SECONDS = 0.05
 
 
@@ -230,6 +232,7 @@ class Site:
             "asterisk.ari_user": f'"{self.pbx.ari_user}"',
             "asterisk.ari_password_file": f'"{secret("ari.secret", self.pbx.ari_password)}"',
             "fastagi.listen": f'"{self.agi}"',
+            "capture.how": f'"{CAPTURE}"',
             "capture.listen": f'"{self.audio}"',
             # phones of the lab say pure tones, which are music, and are silent for as long as a test wants
             "capture.silent_hold_seconds": "0",

@@ -21,6 +21,8 @@ SPOKEN = np.full(FRAME_SAMPLES, 1000, dtype="<i2").tobytes()
 class Line:
     """A tap, and what has arrived from it and nobody has read."""
 
+    may_be_deaf = True
+
     def __init__(self, sink: FrameSink) -> None:
         self.unread = b""
         self.at = 0.0

@@ -1,0 +1,130 @@
+"""The packets that the kernel lets through, in a ring that it shares with this process (packet(7), PACKET_RX_RING, TPACKET_V2).
+
+Nothing wakes this process when one comes: it looks when it wants to, and each packet says when it came. What was read is zeroed. Opening
+the ring needs CAP_NET_RAW (capabilities(7)).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import mmap
+import os
+import socket
+import struct
+import time
+from collections.abc import Callable, Collection
+from typing import Final
+
+from asterisk_privacy.asterisk.wire import filter as wire_filter
+from asterisk_privacy.errors import OperatorError
+
+Deliver = Callable[[int, bytes, bytes, float], None]
+"""Called with (UDP port of ours; the sender's IPv4 address and port, and our address: 10 bytes in network order; the UDP payload; when it
+came, on the monotonic clock)."""
+
+FRAME: Final = 512
+"""Bytes of a packet with the kernel's words about it: room for 40 ms of G.711, and then some."""
+FRAMES: Final = 16384
+_BLOCK: Final = 1 << 18
+_ETH_P_IP: Final = 0x0800
+_SOL_PACKET, _PACKET_RX_RING, _PACKET_STATISTICS, _PACKET_VERSION = 263, 5, 6, 10  # linux/if_packet.h
+_TPACKET_V2: Final = 1
+_TO_USER, _LOSING = 1, 4
+_HEAD: Final = struct.Struct("@IIIHHII")  # struct tpacket2_hdr: status, length, stored length, MAC, network, seconds, nanoseconds
+_STATUS: Final = struct.Struct("@I")
+_STATISTICS: Final = struct.Struct("@II")
+_UDP_BYTES: Final = 8
+_BLANK: Final = bytes(FRAME)
+_SAME_CLOCK: Final = 0.002
+"""Seconds that the two clocks may move against each other between readings; and that a packet may seem to come before the last one."""
+
+
+class PacketRing:
+    """`lost`: packets for which there was no room; `too_long`: those that did not fit into a frame."""
+
+    def __init__(self) -> None:
+        """OperatorError where this process may not."""
+        try:
+            # protocol 0: deaf until the filter and the ring are there
+            self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK, 0)
+        except OSError as error:
+            if error.errno in (errno.EPERM, errno.EACCES, errno.EAFNOSUPPORT):
+                raise OperatorError(
+                    f'[capture] how = "wire": may not listen to packets ({error.strerror}); '
+                    'put examples/wire.conf into asterisk-privacy.service.d, or write how = "snoop"'
+                ) from error
+            raise OperatorError(f'[capture] how = "wire": {error.strerror}; write how = "snoop"') from error
+        try:
+            self._ring = self._opened()
+        except OSError as error:
+            self._socket.close()
+            raise OperatorError(f'[capture] how = "wire": no ring for packets ({error.strerror}); write how = "snoop"') from error
+        self._at = 0
+        self._read_at = time.monotonic()
+        self._apart = time.time() - self._read_at
+        self.lost = 0
+        self.too_long = 0
+
+    def _opened(self) -> mmap.mmap:
+        self._socket.setsockopt(_SOL_PACKET, _PACKET_VERSION, _TPACKET_V2)
+        self.only(())
+        size = FRAME * FRAMES
+        self._socket.setsockopt(_SOL_PACKET, _PACKET_RX_RING, struct.pack("@IIII", _BLOCK, size // _BLOCK, FRAME, FRAMES))
+        ring = mmap.mmap(self._socket.fileno(), size, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
+        _bind_everywhere(self._socket)
+        return ring
+
+    def close(self) -> None:
+        self._ring[:] = bytes(len(self._ring))
+        self._ring.close()
+        self._socket.close()
+
+    def only(self, ports: Collection[int]) -> None:
+        """From now on packets for these UDP ports come, and no others. What came before is still read."""
+        wire_filter.only(self._socket, ports)
+
+    def read(self, deliver: Deliver) -> None:
+        """All that has come since the last reading, in order."""
+        now, before = time.monotonic(), self._read_at
+        apart = time.time() - now
+        same_clock = abs(apart - self._apart) < _SAME_CLOCK
+        self._read_at, self._apart = now, apart
+        ring, at = self._ring, self._at
+        losing = False
+        while True:
+            status, length, stored, _, network, seconds, nanoseconds = _HEAD.unpack_from(ring, at)
+            if not status & _TO_USER:
+                break
+            losing = losing or bool(status & _LOSING)
+            arrived = seconds + nanoseconds / 1e9 - apart
+            if not same_clock or not before - _SAME_CLOCK <= arrived:
+                arrived = now  # late, but never too early
+            begin = at + network
+            data = ring[begin : begin + stored]
+            ring[begin : begin + stored] = _BLANK[:stored]
+            _STATUS.pack_into(ring, at, 0)
+            at = at + FRAME if at + FRAME < FRAME * FRAMES else 0
+            if length > stored:
+                self.too_long += 1
+                continue
+            header = (data[0] & 0x0F) * 4
+            if len(data) >= header + _UDP_BYTES:
+                deliver(
+                    int.from_bytes(data[header + 2 : header + 4], "big"),
+                    data[12:16] + data[header : header + 2] + data[16:20],
+                    data[header + _UDP_BYTES : header + int.from_bytes(data[header + 4 : header + 6], "big")],
+                    min(arrived, max(now, time.monotonic())),
+                )
+        self._at = at
+        if losing:
+            self.lost += _STATISTICS.unpack(self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, _STATISTICS.size))[1]
+
+
+def _bind_everywhere(listener: socket.socket) -> None:
+    """To all interfaces, for the IPv4 that comes in and not for what goes out. Python's own `bind` wants the name of one interface."""
+    address = struct.pack("@HHiHBB8s", socket.AF_PACKET, socket.htons(_ETH_P_IP), 0, 0, 0, 0, b"")  # struct sockaddr_ll
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.bind(listener.fileno(), address, len(address)):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))

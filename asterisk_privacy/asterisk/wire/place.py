@@ -1,0 +1,60 @@
+"""Where a channel's voice reaches this machine: one question to Asterisk, answered in under a millisecond (seen on 22.10.1)."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from typing import Final
+
+from asterisk_privacy.asterisk.ari import Ari
+
+_QUESTION: Final = "EVAL(${CHANNEL(rtp,src)} ${CHANNEL(rtp,dest)} ${CHANNEL(rtp,direct)} ${CHANNEL(rtp,secure)})"
+"""Functions of chan_pjsip; a channel of another kind refuses them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """`port`: Asterisk's; `addresses`: the phone's address and port and Asterisk's address, as they stand in a packet: 10 bytes."""
+
+    port: int
+    addresses: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """Its voice is not heard on the wire of this machine, or not in clear; why, in words."""
+
+    why: str
+
+
+async def ask(ari: Ari, channel: str) -> Place | Elsewhere:
+    """AriRefused or AriUnreachable where Asterisk does not answer."""
+    return understood(await ari.variable(channel, _QUESTION) or "")
+
+
+def understood(answer: str) -> Place | Elsewhere:
+    """`answer`: local address, the phone's, the phone's if they speak directly, whether it is enciphered."""
+    words = answer.split()
+    if len(words) != 4:
+        return Elsewhere("not a PJSIP channel with RTP")
+    here, there, direct, secure = words
+    if secure != "0":
+        return Elsewhere("its RTP is enciphered")
+    if _split(direct) is not None:
+        return Elsewhere("its RTP does not come through Asterisk")
+    local, remote = _split(here), _split(there)
+    if local is None or remote is None:
+        return Elsewhere("its RTP has no IPv4 address")
+    return Place(local[1], remote[0] + remote[1].to_bytes(2, "big") + local[0])
+
+
+def _split(address: str) -> tuple[bytes, int] | None:
+    """Of "192.0.2.7:4000"; None for anything else, and for no port at all."""
+    host, _, port = address.rpartition(":")
+    try:
+        packed = ipaddress.IPv4Address(host).packed
+    except ValueError:
+        return None
+    if not port.isdecimal() or not 0 < int(port) < 1 << 16:
+        return None
+    return packed, int(port)

@@ -1,0 +1,139 @@
+"""One phone's RTP packets, put into frames of 20 ms. A function of what is handed in: no clock, no socket.
+
+A packet has two times. Where its sound belongs is told by its RTP timestamp, which is the phone's own clock; when it came is told by the
+kernel, and counts against a hold. The phone's clock is set by the packet that was the least late of the last two seconds.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+
+from asterisk_privacy.asterisk.wire.rtp import COMFORT_NOISE, EVENT_BYTES, FIRST_DYNAMIC, PCMA, PCMU, Packet
+from asterisk_privacy.audio import alaw, ulaw
+from asterisk_privacy.audio.frames import FRAME_SAMPLES, RATE
+from asterisk_privacy.audio.quarantine import Times
+
+_LAWS: Final = {PCMU: ulaw.decode, PCMA: alaw.decode}
+_REMEMBERED: Final = 10  # readings, of a fifth of a second, over which the least late packet sets the clock
+_LONGEST_GAP: Final = RATE  # samples; beyond that (in either direction) the phone began anew, or was quiet
+_HALF: Final = 1 << 31
+
+
+class Unfit(Exception):
+    """This stream has sound that is not read here; in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Frames without a gap; `complete_at`: when the last was, by the phone's clock; `here_by`: when each came."""
+
+    complete_at: float
+    samples: bytes  # frames of FRAME_BYTES
+    here_by: Times
+
+
+class Stream:
+    """What came in one tap's life so far. `lost` counts samples that never came, in between others."""
+
+    def __init__(self) -> None:
+        self._source: int | None = None
+        self._next = 0  # the timestamp that comes next, 32 bits
+        self._rest = np.zeros(0, np.int16)  # less than a frame, before `_next`
+        self._rest_by = 0.0
+        self._position = 0  # samples of this source until `_next`
+        self._begins: deque[float] = deque(maxlen=_REMEMBERED)
+        self.lost = 0
+
+    def take(self, packets: Sequence[Packet]) -> Iterator[Run]:
+        """Those of one reading, in the order in which they came. Raises Unfit for a payload that is no G.711."""
+        sound = [p for p in packets if _is_sound(p)]
+        sequences = [p.sequence for p in sound]
+        if any((after - before) & 0xFFFF != 1 for before, after in pairwise(sequences)):
+            sound = _sorted(sound)
+        while sound:
+            at = self._begun_anew(sound[0])
+            count = _together(sound, at)
+            yield from self._joined(sound[:count], at)
+            sound = sound[count:]
+
+    def _begun_anew(self, first: Packet) -> int:
+        """The timestamp from which `first` goes on: after a jump, its own."""
+        ahead = _apart(first.timestamp, self._next)
+        if first.source != self._source or abs(ahead) > _LONGEST_GAP:
+            self._source, self._next, self._position = first.source, first.timestamp, 0
+            self._rest = self._rest[:0]
+            self._begins.clear()
+        return self._next
+
+    def _joined(self, packets: Sequence[Packet], at: int) -> Iterator[Run]:
+        end = max(_apart(p.timestamp, at) + len(p.payload) for p in packets)
+        if end <= 0:
+            return  # all of it came too late
+        samples = np.zeros(end, np.int16)
+        by = np.zeros(end // FRAME_SAMPLES + 2)  # of the frames that these samples touch
+        held = len(self._rest)
+        covered = 0
+        self._begins.append(min(p.arrived - (self._position + _apart(p.timestamp, at) + len(p.payload)) / RATE for p in packets))
+        for packet in packets:
+            begin = _apart(packet.timestamp, at)
+            decoded = _LAWS[packet.kind](np.frombuffer(packet.payload, np.uint8))
+            if begin < 0:
+                begin, decoded = 0, decoded[-begin:]
+            if not len(decoded):
+                continue  # came too late
+            samples[begin : begin + len(decoded)] = decoded
+            covered += len(decoded)
+            first, last = (held + begin) // FRAME_SAMPLES, (held + begin + len(decoded) - 1) // FRAME_SAMPLES
+            by[first : last + 1] = np.maximum(by[first : last + 1], packet.arrived)
+        if held:
+            samples = np.concatenate((self._rest, samples))
+            by[0] = max(by[0], self._rest_by)
+        self.lost += max(0, end - covered)
+        self._next, self._position = (at + end) & 0xFFFFFFFF, self._position + end
+        whole = len(samples) // FRAME_SAMPLES
+        self._rest, self._rest_by = samples[whole * FRAME_SAMPLES :].copy(), by[whole]
+        if whole:
+            complete_at = min(self._begins) + (self._position - len(self._rest)) / RATE
+            here_by = np.maximum.accumulate(by[:whole])
+            yield Run(complete_at, samples[: whole * FRAME_SAMPLES].tobytes(), here_by)
+
+
+def _is_sound(packet: Packet) -> bool:
+    kind = packet.kind
+    if kind in _LAWS:
+        return bool(packet.payload)
+    if kind == COMFORT_NOISE or (kind >= FIRST_DYNAMIC and len(packet.payload) == EVENT_BYTES):
+        return False  # silence, or a key
+    raise Unfit(f"RTP payload type {kind} is not G.711")
+
+
+def _apart(timestamp: int, origin: int) -> int:
+    """Of 32 bits that go round, as a number with a sign."""
+    return ((timestamp - origin + _HALF) & 0xFFFFFFFF) - _HALF
+
+
+def _sorted(packets: Sequence[Packet]) -> list[Packet]:
+    """Each source's packets by what they say of their place, once each; the sources in the order in which they came."""
+    sources = list(dict.fromkeys(p.source for p in packets))
+    result: list[Packet] = []
+    for source in sources:
+        own = {p.sequence: p for p in packets if p.source == source}
+        origin = next(iter(own.values())).timestamp
+        result += sorted(own.values(), key=lambda p: _apart(p.timestamp, origin))
+    return result
+
+
+def _together(packets: Sequence[Packet], at: int) -> int:
+    """How many of them, from the first on, follow each other without a long gap."""
+    source, before = packets[0].source, at
+    for count, packet in enumerate(packets):
+        if packet.source != source or abs(_apart(packet.timestamp, before)) > _LONGEST_GAP:
+            return max(1, count)
+        before = packet.timestamp
+    return len(packets)
