@@ -25,15 +25,17 @@ class Place:
 
 
 def draw_place(engine: Engine, purpose: str, agent: str, period: str, calls: int, draw: Callable[[int], int]) -> Place | None:
-    """Counts this call, and says which place it takes, if any. A place whose recording somebody has worked with already is not free."""
-    with engine.change() as db:
-        sql(
+    """Counts this call, and says which place it takes, if any. A place whose recording somebody has worked with already is not free.
+
+    Beside others' calls: who counts for the same agent waits for this row; who takes a place, or works with its holder, is alone.
+    """
+    with engine.change_own() as db:
+        counted = sql(
             db,
             "INSERT INTO quota_counts (purpose, agent, period, seen) VALUES (?, ?, ?, 1) "
-            "ON CONFLICT (purpose, agent, period) DO UPDATE SET seen = quota_counts.seen + 1",
+            "ON CONFLICT (purpose, agent, period) DO UPDATE SET seen = quota_counts.seen + 1 RETURNING seen",
             (purpose, agent, period),
         )
-        counted = sql(db, "SELECT seen FROM quota_counts WHERE purpose = ? AND agent = ? AND period = ?", (purpose, agent, period))
         number = reservoir_place(int(counted.fetchone()[0]), calls, draw)
         if number is None:
             return None

@@ -74,6 +74,7 @@ class Engine(ABC):
 
     db: Database
     where: str  # for people: a path, or an address without a password
+    LOCKED = ""  # behind a SELECT: nobody else changes these rows before we are done. In a file there is one writer anyway
 
     def __init__(self, actor: str, clock: Callable[[], datetime], node: str | None = None, bucket: str | None = None) -> None:
         if node is not None and not NODE.fullmatch(node):
@@ -93,13 +94,14 @@ class Engine(ABC):
     @abstractmethod
     def change(self) -> AbstractContextManager[Database]:
         """A write transaction, all or nothing: the only one there is meanwhile. It takes the write lock first, so that waiting for it is
-        bounded and never a deadlock. For all that looks at what other nodes write (a quota, a campaign's count, a hold, a case), and
-        for all that they must not miss."""
+        bounded and never a deadlock. For all that looks at what other nodes write (a campaign's count, a hold, a case), and for all
+        that they must not miss."""
 
     def change_own(self) -> AbstractContextManager[Database]:
-        """A write transaction of a call in progress: it touches only rows that this node began, and its own audit chain. Other nodes
-        have theirs at the same time, one of `change` never. What it reads of others' rows can be changed by `change` only: so no
-        count over several nodes belongs in here. In a file it is the same as `change`."""
+        """A write transaction of a call in progress, or of one recording's deletion: it touches its own audit chain, rows that this node
+        began, and of others' one that it locks first (a recording, its call, a quota's count). Other nodes have theirs at the same time,
+        one of `change` never. What else it reads of others' rows can be changed by `change` only: so nothing that is reckoned over several
+        rows of others belongs in here. In a file it is the same as `change`."""
         return self.change()
 
     def aside(self) -> AbstractContextManager[Database]:

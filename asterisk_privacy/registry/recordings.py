@@ -98,8 +98,12 @@ def deidentify(engine: Engine, recording_id: str, at: datetime, how: str, was: s
 
 
 def mark_purging(engine: Engine, recording_id: str, at: datetime, reason: str) -> None:
-    """Protected while a legal hold or a restriction is in force: what is only stored is also not deleted (GDPR art. 18(2))."""
-    with engine.change() as db:
+    """Protected while a legal hold or a restriction is in force: what is only stored is also not deleted (GDPR art. 18(2)).
+
+    Beside others' calls: holds, cases and restrictions are written alone, so none can come between the look and the deletion's begin; of
+    two purgers the second finds the row changed.
+    """
+    with engine.change_own() as db:
         if sql(db, "SELECT 1 FROM restrictions WHERE recording_id = ? AND lifted_at IS NULL", (recording_id,)).fetchone():
             raise Protected(f"recording {recording_id}: is restricted, so it is not deleted; first: subject restrict --lift")
         hold = consequences.held(db, recording_id)
@@ -108,12 +112,38 @@ def mark_purging(engine: Engine, recording_id: str, at: datetime, reason: str) -
         move(engine, db, recording_id, State.PURGING, at, reason, "recording.purging", {"reason": reason})
 
 
+class _Alone(Exception):
+    """Raised, so that nothing was committed: a commit whose answer is lost would be taken for the deletion's."""
+
+
 def mark_purged(engine: Engine, recording_id: str, at: datetime, reason: str, evidence: str) -> None:
-    with engine.change() as db:
-        evidence = copies.told_in(evidence, copies.of(engine, db, recording_id), engine.node)
-        detail = {"reason": reason, "evidence": evidence}
-        move(engine, db, recording_id, State.PURGED, at, reason, "recording.purged", detail, {"evidence": evidence})
-        _leave_no_words(engine, db, recording_id)
+    try:
+        with engine.change_own() as db:
+            if not _ends_beside_others(engine, db, recording_id):
+                raise _Alone
+            _mark_purged(engine, db, recording_id, at, reason, evidence)
+    except _Alone:
+        with engine.change() as db:
+            _mark_purged(engine, db, recording_id, at, reason, evidence)
+
+
+def _ends_beside_others(engine: Engine, db: Database, recording_id: str) -> bool:
+    """Whether it is the last of its call or of a case is then known without being alone: it is in no case, its call is over (so no change
+    of a call in progress asks the same), and who else deletes of this call waits until we are done."""
+    call = f"SELECT ended_at FROM calls WHERE id = (SELECT call_id FROM recordings WHERE id = ?) {engine.LOCKED}"
+    ended = sql(db, call, (recording_id,)).fetchone()
+    return ended is not None and ended[0] is not None and not _in_a_case(db, recording_id)
+
+
+def _in_a_case(db: Database, recording_id: str) -> bool:
+    return sql(db, "SELECT 1 FROM case_links WHERE recording_id = ? LIMIT 1", (recording_id,)).fetchone() is not None
+
+
+def _mark_purged(engine: Engine, db: Database, recording_id: str, at: datetime, reason: str, evidence: str) -> None:
+    evidence = copies.told_in(evidence, copies.of(engine, db, recording_id), engine.node)
+    detail = {"reason": reason, "evidence": evidence}
+    move(engine, db, recording_id, State.PURGED, at, reason, "recording.purged", detail, {"evidence": evidence})
+    _leave_no_words(engine, db, recording_id)
 
 
 def add_purpose(engine: Engine, recording_id: str, purpose: Purpose, at: datetime) -> None:

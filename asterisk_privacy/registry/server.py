@@ -2,9 +2,10 @@
 
 Two kinds of change (engine.py says which is which), by an advisory lock of each transaction: `change` takes it alone, so that what it
 reads (a count, a state) is still true when it is written, as in a SQLite file; `change_own` shares it with those of other nodes, and then
-locks the head of its own audit chain. Always in that order, and who shares never asks to be alone: so nobody waits in a circle. Who waits
-to be alone is not overtaken: the server lets in nobody who came later. Locks that outlive a transaction (of a node, of the purger) belong
-to the session: the server releases them when their holder is gone.
+locks the head of its own audit chain, then at most a row that another node began (a call before its recording). Always in that order,
+and who shares never asks to be alone: so nobody waits in a circle. Who waits to be alone is not overtaken: the server lets in nobody who
+came later. Locks that outlive a transaction (of a node, of the purger) belong to the session: the server releases them when their holder
+is gone.
 """
 
 from __future__ import annotations
@@ -54,6 +55,8 @@ _HOLDER = """SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a O
 class RegistryServer(Engine):
     """`busy_seconds`: how long to wait for another writer. `answer_seconds`: how long for the server's answer in one transaction, where
     something waits for it; None: as long as it takes (the purger, a command)."""
+
+    LOCKED = "FOR NO KEY UPDATE"  # so that recordings may still be added to a call that is locked
 
     def __init__(
         self, server: Server, actor: str, clock: Callable[[], datetime], busy_seconds: float, answer_seconds: float | None = None

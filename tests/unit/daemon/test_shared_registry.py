@@ -245,6 +245,37 @@ async def test_a_change_whose_answer_was_lost_is_made_once(
         line.close()
 
 
+@pytest.mark.parametrize("over", [True, False], ids=["call over", "call going on"])
+async def test_a_deletion_whose_answer_was_lost_is_made_once(
+    postgres: PostgresServer, server: Server, monkeypatch: pytest.MonkeyPatch, over: bool
+) -> None:
+    """Also where it had first to be found out that it must be made alone."""
+    monkeypatch.setattr(ledger, "RETRY_SECONDS", 0.01)
+    line = CutLine(postgres.folder)
+    line.delivered = True
+    through = replace(server, url=server.url.replace(str(postgres.folder), str(line.folder)))
+    book = Ledger(Registry.open(through, actor="recorder"), Health())
+    try:
+        with Registry.open(server, actor="recorder") as registry:
+            registry.begin_call("c", "sales", NOW, None, None, "in")
+            registry.begin_recording("r", "c", NOW, [PROOF], 1)
+            registry.seal_recording("r", NOW, 1, "ab", 1000, False)
+            if over:
+                registry.end_call("c", NOW, "kept", None, (), ())
+            for work, state in (
+                (lambda registry: registry.mark_purging("r", NOW, "objected"), State.PURGING),
+                (lambda registry: registry.mark_purged("r", NOW, "objected", "{}"), State.PURGED),
+            ):
+                line.cut_at = b"COMMIT\0"
+                book.post(work)
+                await book.drained()
+                assert line.cut_at is None and registry.state("r") is state
+            assert [entry.action for entry in registry.audit_entries(limit=2)] == ["recording.purged", "recording.purging"]
+    finally:
+        book.close()
+        line.close()
+
+
 async def test_nobody_is_announced_while_the_server_is_away(
     postgres: PostgresServer, server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

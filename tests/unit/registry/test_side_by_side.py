@@ -25,6 +25,7 @@ from asterisk_privacy.registry.draws import Place
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import Protected, State, WrongState
 
+BUCKET = "https://s3.example/shared/"
 T = TypeVar("T")
 U = TypeVar("U")
 Says = Callable[..., None]
@@ -39,15 +40,23 @@ def one(server: Server) -> Iterator[Registry]:
 
 @pytest.fixture
 def two(server: Server) -> Iterator[Registry]:
-    with Registry.open(replace(server, node="pbx-2"), actor="two", busy_seconds=20) as registry:
+    with Registry.open(replace(server, node="pbx-2", bucket=BUCKET), actor="two", busy_seconds=20) as registry:
         registry.begin_call("begun-2", "sales", T0, None, None, "in")
         yield registry
 
 
-def sealed(registry: Registry, name: str, purposes: tuple[Purpose, ...] = (COMPLAINT,)) -> str:
-    registry.begin_call(name, "sales", T0, None, None, "in")
-    registry.begin_recording(name, name, T0, purposes, 1)
+def sealed(registry: Registry, name: str, purposes: tuple[Purpose, ...] = (COMPLAINT,), call: str | None = None) -> str:
+    if call is None:
+        registry.begin_call(name, "sales", T0, None, None, "in")
+    registry.begin_recording(name, call or name, T0, purposes, 1)
     registry.seal_recording(name, T0, 1, "ab", 1000, False)
+    return name
+
+
+def shared(registry: Registry, name: str, call: str | None = None) -> str:
+    """In the bucket, where both nodes can delete it."""
+    sealed(registry, name, call=call)
+    assert registry.nodes.brought(name, "ab", BUCKET)
     return name
 
 
@@ -100,7 +109,10 @@ def test_calls_of_two_nodes_do_not_wait_for_each_other_and_all_else_does(server:
             one.begin_call("c1", "sales", T0, None, None, "in")
             sealed(other, "c2")
             other.note_consent("c2", T0, "notice-heard", None)
+            other.draw_place("proof", "PJSIP/anna", "2026-03", 1, lambda n: 0)
             other.end_call("c2", T0, "kept", None, (), ())
+            other.mark_purging("c2", LATER, "due")
+            other.mark_purged("c2", LATER, "due", "{}")
             says(lambda: other.audit("two", "x", "y", {}), "kept it locked for more than 0.1 s")
         other.audit("two", "x", "y", {})
         with one._engine.change():
@@ -111,8 +123,8 @@ def test_calls_of_two_nodes_do_not_wait_for_each_other_and_all_else_does(server:
 def test_what_must_be_alone_cannot_begin_within_what_is_not(one: Registry) -> None:
     sealed(one, "r")
     with pytest.raises(RuntimeError, match="must be alone"), one._engine.change_own():
-        one.mark_purging("r", LATER, "due")
-    assert one.state("r") is State.SEALED
+        one.place_hold(LATER, "anna", "claim", ["anna"], recording_id="r")
+    assert one.holds() == []
 
 
 def test_two_sessions_of_one_node_take_turns_in_its_chain(server: Server, one: Registry) -> None:
@@ -180,22 +192,75 @@ def test_each_call_counts_in_a_quota(server: Server, one: Registry, two: Registr
     assert isinstance(first, Place) and second is None
 
 
-@pytest.mark.parametrize("hold_first", [True, False])
-def test_nothing_is_deleted_under_a_hold(server: Server, one: Registry, two: Registry, hold_first: bool) -> None:
-    """Of a hold and a purge at one moment one is refused, whichever comes second."""
-    sealed(one, "r")
-    with Registry.open(server, actor="two", busy_seconds=20) as purger:
+PROTECTS: dict[str, Callable[[Registry], object]] = {
+    "a hold": lambda registry: registry.place_hold(LATER, "anna", "claim", ["anna"], recording_id="r"),
+    "a hold on its case": lambda registry: registry.place_hold(LATER, "anna", "claim", ["anna"], case="K-1"),
+    "a link to a held case": lambda registry: registry.link_case("K-2", "r", LATER, "anna"),
+    "a restriction": lambda registry: registry.restrict("r", LATER, "disputed"),
+}
 
-        def holds(registry: Registry) -> Callable[[], object]:
-            return lambda: registry.place_hold(LATER, "anna", "claim", ["anna"], recording_id="r")
 
-        def purges(registry: Registry) -> Callable[[], object]:
-            return lambda: registry.mark_purging("r", LATER, "due")
+@pytest.mark.parametrize("protect", PROTECTS.values(), ids=PROTECTS)
+@pytest.mark.parametrize("first_of", ["hold", "deletion"])
+@pytest.mark.parametrize("made_by", ["pbx-1", "pbx-2"])
+def test_nothing_is_deleted_that_another_node_protects_at_that_moment(
+    server: Server, one: Registry, two: Registry, protect: Callable[[Registry], object], first_of: str, made_by: str
+) -> None:
+    """Whichever comes second is refused; but for a hold on a case, which is for the recordings that are left of it."""
+    shared(one if made_by == "pbx-1" else two, "r")
+    for case in ("K-1", "K-2"):
+        one.open_case("complaint", case, T0, "anna", "angry")
+    one.link_case("K-1", "r", T0, "anna")
+    one.place_hold(T0, "anna", "claim", ["anna"], case="K-2")
+    with Registry.open(replace(server, bucket=BUCKET), actor="one", busy_seconds=20) as first:
+        if first_of == "hold":
+            _, refused = at_the_worst_moment(server, first, lambda: protect(first), lambda: two.mark_purging("r", LATER, "due"))
+            assert isinstance(refused, Protected) and one.state("r") is State.SEALED
+        else:
+            _, refused = at_the_worst_moment(server, first, lambda: first.mark_purging("r", LATER, "due"), lambda: protect(two))
+            assert isinstance(refused, WrongState) or protect is PROTECTS["a hold on its case"]
+            assert one.state("r") is State.PURGING
+    assert one.verify_audit().ok
 
-        change, other = (holds(one), purges(purger)) if hold_first else (purges(one), holds(two))
-        _, refused = at_the_worst_moment(server, one, change, other)
-    assert isinstance(refused, Protected if hold_first else WrongState)
-    assert (one.state("r") is State.PURGING) is (not one.holds()) is (not hold_first)
+
+def test_of_two_nodes_that_delete_a_recording_at_one_moment_one_does(server: Server, one: Registry, two: Registry) -> None:
+    shared(two, "r")
+    with Registry.open(replace(server, bucket=BUCKET), actor="one", busy_seconds=20) as first:
+        for change in (lambda by: by.mark_purging("r", LATER, "due"), lambda by: by.mark_purged("r", LATER, "due", "{}")):
+            _, refused = at_the_worst_moment(server, first, lambda: change(first), lambda: change(two))  # noqa: B023
+            assert isinstance(refused, WrongState)
+        deeds = [entry.action for entry in first.audit_entries(subject="r")]
+        assert deeds.count("recording.purging") == deeds.count("recording.purged") == 1
+        assert first.verify_audit().ok
+
+
+@pytest.mark.parametrize("order", ["end, then both at once", "one, then end and other at once", "one, then other and end at once"])
+def test_the_last_two_recordings_of_a_call_go_at_one_moment_and_nobody_knows_who_called(
+    server: Server, one: Registry, two: Registry, order: str
+) -> None:
+    """Each of two purgers alone would take the other's for one that is still there; and so would the end of the call."""
+    one.begin_call("c", "sales", T0, "hash", b"number", "in")
+    with Registry.open(replace(server, bucket=BUCKET), actor="one", busy_seconds=20) as first:
+
+        def ends(by: Registry) -> Callable[[], None]:
+            return lambda: by.end_call("c", LATER, "kept", None, (), ())
+
+        def goes(by: Registry, part: str) -> Callable[[], None]:
+            return lambda: by.mark_purged(part, LATER, "due", "{}")
+
+        for part in ("r-1", "r-2"):
+            shared(first, part, call="c")
+            first.mark_purging(part, LATER, "due")
+        before, at_once, too = {
+            "end, then both at once": (ends(first), goes(first, "r-1"), goes(two, "r-2")),
+            "one, then end and other at once": (goes(two, "r-1"), ends(first), goes(two, "r-2")),
+            "one, then other and end at once": (goes(two, "r-1"), goes(first, "r-2"), ends(two)),
+        }[order]
+        before()
+        assert at_the_worst_moment(server, first, at_once, too) == (None, None)
+        call = first.call("c")
+        assert call is not None and call.customer_hash is None and call.customer_sealed is None
+        assert first.verify_audit().ok
 
 
 def test_the_last_two_recordings_of_a_case_end_at_one_moment_and_its_words_go(server: Server, one: Registry, two: Registry) -> None:
@@ -205,6 +270,7 @@ def test_the_last_two_recordings_of_a_case_end_at_one_moment_and_its_words_go(se
         one.link_case("K-1", sealed(registry, f"r-{registry.actor}"), T0, "anna")
     one.case_step("K-1", "closed", T0, "anna", "settled")
     for registry in (one, two):
+        registry.end_call(f"r-{registry.actor}", T0, "kept", None, (), ())
         registry.mark_purging(f"r-{registry.actor}", LATER, "due")
     at_the_worst_moment(
         server, one, lambda: one.mark_purged("r-one", LATER, "due", "{}"), lambda: two.mark_purged("r-two", LATER, "due", "{}")
@@ -235,6 +301,7 @@ with Registry.open(Server(sys.argv[1], sys.argv[2]), actor=sys.argv[2], busy_sec
         except WrongState: pass
         try:
             registry.mark_purging(name, LATER, "due")
+            registry.mark_purged(name, LATER, "due", "{}")
         except WrongState: pass
         registry.draw_place("proof", "PJSIP/anna", "2026-03", 3, lambda n: 0)
 """
