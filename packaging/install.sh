@@ -48,8 +48,9 @@ install -D -m 0644 "$BUILD/extras/asterisk-privacy.bash" "$DESTDIR$share/bash-co
 install -D -m 0644 "$BUILD/extras/asterisk-privacy.zsh" "$DESTDIR$share/zsh/vendor-completions/_asterisk-privacy"
 install -d "$DESTDIR$UNITDIR" "$DESTDIR$PREFIX/lib/sysusers.d" "$DESTDIR$PREFIX/lib/tmpfiles.d"
 for unit in systemd/*.service; do
-    sed "s#/usr/bin/asterisk-privacy#$PREFIX/bin/asterisk-privacy#" "$unit" > "$DESTDIR$UNITDIR/$(basename "$unit")"
+    sed "s#/usr/bin/asterisk-privacy#$PREFIX/bin/asterisk-privacy#; s#/usr/share#$share#" "$unit" > "$DESTDIR$UNITDIR/$(basename "$unit")"
 done
+sed "s#/usr/share#$share#" systemd/wire.conf > "$DESTDIR$share/asterisk-privacy/examples/wire.conf"
 install -m 0644 systemd/sysusers.d/*.conf "$DESTDIR$PREFIX/lib/sysusers.d/"
 install -m 0644 systemd/tmpfiles.d/*.conf "$DESTDIR$PREFIX/lib/tmpfiles.d/"
 

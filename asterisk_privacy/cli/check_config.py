@@ -19,6 +19,7 @@ from asterisk_privacy.daemon.config import DEFAULT_PATH, Config, load
 from asterisk_privacy.daemon.old_place import warnings as left_behind
 from asterisk_privacy.daemon.reach import plain_tcp
 from asterisk_privacy.daemon.registry_place import wrong_clock, wrong_with_registry
+from asterisk_privacy.daemon.settings import How
 from asterisk_privacy.daemon.storage import wrong_with_bucket
 from asterisk_privacy.daemon.tenants import astray_tenants
 from asterisk_privacy.daemon.tenants import warnings as tenants_warnings
@@ -200,6 +201,10 @@ def _print_table(config: Config, path: Path) -> None:
     for purpose in config.book.purposes.values():
         for one in purpose.compatible:
             console.print(f"{purpose.name} may also be heard for {one.purpose} (compatible): {one.because}")
+    if config.capture.how is How.WIRE:  # whether systemd gives the right cannot be seen from here: this is another user, or root
+        console.print(
+            'Parties are heard through the wire: systemd must give the right to it (wire.conf; see "Through the wire" in admin.md).'
+        )
 
 
 def _when(purpose: Purpose) -> str:

@@ -9,11 +9,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
-from urllib.parse import urlsplit
 
 from msgspec import Meta
 
-from asterisk_privacy.daemon import registry_place, review_settings, tenants
+from asterisk_privacy.daemon import config_addresses, registry_place, review_settings, tenants
 from asterisk_privacy.daemon.config_table import Findings, Place, read_table, show, unknown_keys
 from asterisk_privacy.daemon.settings import (
     Address,
@@ -63,8 +62,6 @@ DEFAULT_PATH = Path("/etc/asterisk-privacy/config.toml")
 
 SECTIONS: Mapping[str, type[Any]] = {name: kind for name, kind in get_type_hints(Config).items() if name != "book"}
 BYTES_PER_MINUTE = 2 * 8000 * 60  # customer and agents, one byte of mu-law a sample
-EVERYWHERE = ("0.0.0.0", "::")
-LONGEST_ADVERTISED = 76  # `to-` and this are the name of an extension, of which Asterisk keeps 79 characters
 COMPATIBLE = Meta(
     description="a table of purposes, each with the reason why it is compatible", examples=['{ training = "why it is compatible" }']
 )
@@ -271,7 +268,7 @@ def _review(config: Config) -> Iterator[Problem]:
 
 def _absurd(config: Config) -> Iterator[tuple[str, Problem]]:
     """Pairs of the other setting that is part of it, and the problem."""
-    yield from _absurd_addresses(config)
+    yield from config_addresses.problems(config)
     yield from _absurd_paths(config)
     capture, ring = config.capture, config.ring
     if capture.resume_debounce_ms >= capture.quarantine_ms:
@@ -293,51 +290,6 @@ def _absurd(config: Config) -> Iterator[tuple[str, Problem]]:
                 f"write {needed} or more, or a smaller max_minutes",
             ),
         )
-
-
-def _absurd_addresses(config: Config) -> Iterator[tuple[str, Problem]]:
-    url = config.asterisk.ari_url
-    try:
-        parts = urlsplit(url)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and url.isprintable() and " " not in url
-    except ValueError:
-        good = False
-    if good and "@" in parts.netloc:  # not shown: it may hold a password
-        yield (
-            "asterisk.ari_url",
-            Problem("asterisk.ari_url", "has a user or a password in it", "write them as ari_user and in ari_password_file"),
-        )
-    elif not good or parts.query or parts.fragment:
-        yield (
-            "asterisk.ari_url",
-            Problem("asterisk.ari_url", "is not the address of an Asterisk", 'write for instance ari_url = "http://127.0.0.1:8088"'),
-        )
-    agi, audio, metrics = config.fastagi.listen, config.capture.listen, config.metrics.listen
-    if _same_port(agi, audio):
-        yield (
-            "fastagi.listen",
-            Problem("capture.listen", f"{audio} is taken by fastagi.listen", 'write another port, such as listen = "127.0.0.1:9092"'),
-        )
-    for other, address in (("fastagi.listen", agi), ("capture.listen", audio)):
-        if metrics is not None and _same_port(metrics, address):
-            remedy = 'write another port, such as listen = "127.0.0.1:9464"'
-            yield other, Problem("metrics.listen", f"{metrics} is taken by {other}", remedy)
-    if len(str(config.capture.advertise or "")) > LONGEST_ADVERTISED:
-        remedy = f"write one of at most {LONGEST_ADVERTISED} characters, such as the IP address"
-        yield "capture.advertise", Problem("capture.advertise", "is longer than Asterisk takes", remedy)
-    if config.capture.dialled.host in EVERYWHERE:
-        yield (
-            "capture.listen",
-            Problem(
-                "capture.advertise",
-                f"Asterisk cannot dial {config.capture.dialled}",
-                f'write the address of this machine, such as advertise = "192.0.2.7:{config.capture.dialled.port}"',
-            ),
-        )
-
-
-def _same_port(one: Address, other: Address) -> bool:
-    return one.port == other.port and (one.host == other.host or one.host in EVERYWHERE or other.host in EVERYWHERE)
 
 
 def _absurd_paths(config: Config) -> Iterator[tuple[str, Problem]]:

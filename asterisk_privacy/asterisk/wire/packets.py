@@ -52,7 +52,8 @@ class PacketRing:
             if error.errno in (errno.EPERM, errno.EACCES, errno.EAFNOSUPPORT):
                 raise OperatorError(
                     f'[capture] how = "wire": may not listen to packets ({error.strerror}); '
-                    'put examples/wire.conf into asterisk-privacy.service.d, or write how = "snoop"'
+                    "put wire.conf of share/asterisk-privacy/examples into /etc/systemd/system/asterisk-privacy.service.d, "
+                    'or write how = "snoop"'
                 ) from error
             raise OperatorError(f'[capture] how = "wire": {error.strerror}; write how = "snoop"') from error
         try:

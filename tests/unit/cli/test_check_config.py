@@ -72,3 +72,14 @@ def test_help_teaches() -> None:
     assert "asterisk-privacy check-config --config" in result.stdout
     assert "/etc/asterisk-privacy/config.toml" in result.stdout
     assert "Exit codes" in result.stdout
+
+
+def test_the_wire_needs_a_word_and_is_no_warning(tmp_path: Path) -> None:
+    """Whether systemd gives the right to it cannot be seen by who checks the file."""
+    path = tmp_path / "config.toml"
+    path.write_text(SAMPLE.read_text().replace('#how = "snoop"', 'how = "wire"'))
+    result = run("--config", str(path))
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "wire.conf" in result.stdout and "wire.conf" not in run("--config", str(SAMPLE)).stdout
+    answer = run("--config", str(path), "--json")
+    assert (answer.exit_code, json.loads(answer.stdout)["warnings"]) == (0, [])

@@ -79,10 +79,13 @@ async def test_memory_purger_and_log_follow(tmp_path: Path) -> None:
 
 def test_what_cannot_change_stays_as_it_was_and_is_named() -> None:
     old = parse(POLICY)
-    new = parse('[capture]\nquarantine_ms = 2000\nblind_ms = 3000\n[office]\nname = "X"\n[store]\ndirectory = "/elsewhere"\n' + POLICY)
+    new = parse(
+        '[capture]\nhow = "wire"\nquarantine_ms = 2000\nblind_ms = 3000\n[office]\nname = "X"\n[store]\ndirectory = "/elsewhere"\n' + POLICY
+    )
     result = merged(old, new)
-    assert result.restart == ("capture.quarantine_ms", "store.directory")
+    assert result.restart == ("capture.how", "capture.quarantine_ms", "store.directory")
     assert result.changed == ("capture.blind_ms",)
+    assert result.config.capture.how == "snoop"
     assert result.config.capture.quarantine_ms == old.capture.quarantine_ms and result.config.capture.blind_ms == 3000
     assert result.config.store == old.store
     assert merged(old, old).changed == merged(old, old).restart == ()

@@ -10,7 +10,8 @@ from whole_daemon import installed, whole_daemon
 from asterisk_privacy.asterisk.tap_names import TapNames
 from asterisk_privacy.daemon.config import parse
 from asterisk_privacy.daemon.reach import is_loopback, plain_tcp
-from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.daemon.settings import How
+from asterisk_privacy.errors import ConfigError, OperatorError
 
 POLICY = """
 [purposes.proof]
@@ -38,6 +39,30 @@ def test_on_one_machine_there_is_nothing_to_warn_of() -> None:
         warned('[asterisk]\nari_url = "http://localhost:8088"\n[capture]\nlisten = "127.0.0.2:9092"\n[fastagi]\nlisten = "[::1]:4573"\n')
         == []
     )
+
+
+WIRE = '[capture]\nhow = "wire"\n[asterisk]\nari_url = "{}"\n'
+
+
+@pytest.mark.parametrize("here", ["http://127.0.0.1:8088", "https://localhost:8089", "http://[::1]:8088"])
+def test_the_wire_of_this_machine(here: str) -> None:
+    assert parse(WIRE.format(here) + POLICY).capture.how is How.WIRE
+
+
+@pytest.mark.parametrize("there", ["http://192.0.2.7:8088", "https://pbx.example:8089", "http://[2001:db8::1]:8088"])
+def test_the_wire_of_another_machine_cannot_be_heard(there: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        parse(WIRE.format(there) + POLICY)
+    [line] = refused.value.problems
+    assert line.startswith("[capture] how: ") and there in line and 'write how = "snoop"' in line
+    assert parse(WIRE.format(there).replace('"wire"', '"snoop"') + POLICY).capture.how is How.SNOOP
+
+
+def test_a_wrong_address_is_one_mistake_with_the_wire_too() -> None:
+    with pytest.raises(ConfigError) as refused:
+        parse(WIRE.format("http://bob:hunter2@pbx.example:8088") + POLICY)
+    [line] = refused.value.problems
+    assert line.startswith("[asterisk] ari_url: ") and "hunter2" not in line
 
 
 @pytest.mark.parametrize(

@@ -159,6 +159,32 @@ def _lines(path: Path) -> list[list[str]]:
     ]
 
 
+# ---- the drop-in of [capture] how = "wire"
+
+WIRE = SYSTEMD / "wire.conf"
+LOOSENED = [
+    ("CapabilityBoundingSet", "CAP_NET_RAW", "to open the ring of packets, and no other right"),
+    ("AmbientCapabilities", "CAP_NET_RAW", "the recorder is not root; it lays the right down once the ring is open"),
+    ("RestrictAddressFamilies", "AF_PACKET", "the ring"),
+    ("PrivateUsers", "no", "a right in a user namespace of its own is none over this machine's network"),
+    ("SystemCallFilter", "capset", "to lay the right down"),
+]
+
+
+def test_the_wire_loosens_exactly_this() -> None:
+    sections = [line for line in WIRE.read_text().splitlines() if line.startswith("[")]
+    assert sections == ["[Service]"]
+    assert settings(WIRE, "Service") == {name: [value] for name, value, _ in LOOSENED}
+
+
+def test_the_wire_is_told_where_the_recorder_and_its_manual_say() -> None:
+    """`share` is where packaging/install.sh puts it."""
+    place = "share/asterisk-privacy/examples"
+    assert f"$share/{place.partition('/')[2]}/wire.conf" in (SYSTEMD.parent / "packaging/install.sh").read_text()
+    for path in ("systemd/wire.conf", "systemd/asterisk-privacy.service", "asterisk_privacy/asterisk/wire/packets.py"):
+        assert place in (SYSTEMD.parent / path).read_text(), path
+
+
 # ---- systemd's own opinion
 
 needs_analyze = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
@@ -171,6 +197,17 @@ def test_systemd_finds_nothing_wrong(tmp_path: Path) -> None:
     copy.write_text(UNIT.read_text().replace("=/usr/bin/asterisk-privacy", f"={shutil.which('true')}"))
     said = subprocess.run(["systemd-analyze", "verify", "--man=no", str(copy)], capture_output=True, text=True, timeout=30, check=False)
     complaints = [line for line in (said.stdout + said.stderr).splitlines() if UNIT.name in line]
+    assert complaints == []
+
+
+@needs_analyze
+def test_systemd_finds_nothing_wrong_with_the_wire(tmp_path: Path) -> None:
+    copy = tmp_path / UNIT.name
+    copy.write_text(UNIT.read_text().replace("=/usr/bin/asterisk-privacy", f"={shutil.which('true')}"))
+    (tmp_path / f"{UNIT.name}.d").mkdir()
+    shutil.copy(WIRE, tmp_path / f"{UNIT.name}.d")
+    said = subprocess.run(["systemd-analyze", "verify", "--man=no", str(copy)], capture_output=True, text=True, timeout=30, check=False)
+    complaints = [line for line in (said.stdout + said.stderr).splitlines() if UNIT.name in line or WIRE.name in line]
     assert complaints == []
 
 
