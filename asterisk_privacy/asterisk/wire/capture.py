@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 QUIET_SECONDS: Final = 1.0
 ASK_AGAIN_SECONDS: Final = 0.4
 """Packets from elsewhere: the phone may have told Asterisk a new address."""
-MARGIN_SECONDS: Final = 0.02
+MARGIN_SECONDS: Final = 0.04
 """A packet counts as having come so much later: Asterisk dates a hold a little after it came, and has to be believed."""
 _MOST_REMEMBERED: Final = 10000
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from asterisk_privacy.asterisk.ari import Ari
 
-_QUESTION: Final = "EVAL(${CHANNEL(rtp,src)} ${CHANNEL(rtp,dest)} ${CHANNEL(rtp,direct)} ${CHANNEL(rtp,secure)})"
+_QUESTION: Final = "EVAL(${CHANNEL(rtp,src)} ${CHANNEL(rtp,dest)} ${CHANNEL(rtp,direct)} ${CHANNEL(rtp,secure)} ${CHANNEL(audionativeformat)})"
 """Functions of chan_pjsip; a channel of another kind refuses them."""
 
 
@@ -33,15 +33,17 @@ async def ask(ari: Ari, channel: str) -> Place | Elsewhere:
 
 
 def understood(answer: str) -> Place | Elsewhere:
-    """`answer`: local address, the phone's, the phone's if they speak directly, whether it is enciphered."""
+    """`answer`: local address, the phone's, the phone's if they speak directly, whether it is enciphered, codecs as in "(ulaw|alaw)"."""
     words = answer.split()
-    if len(words) != 4:
+    if len(words) != 5:
         return Elsewhere("not a PJSIP channel with RTP")
-    here, there, direct, secure = words
+    here, there, direct, secure, codecs = words
     if secure != "0":
         return Elsewhere("its RTP is enciphered")
     if _split(direct) is not None:
         return Elsewhere("its RTP does not come through Asterisk")
+    if not set(codecs.strip("()").split("|")) <= {"ulaw", "alaw"}:
+        return Elsewhere("its codec is not G.711")
     local, remote = _split(here), _split(there)
     if local is None or remote is None:
         return Elsewhere("its RTP has no IPv4 address")

@@ -207,9 +207,9 @@ class Scene:
         leg = (who or self.cora).leg
         at = time.monotonic()
         leg.hangup()
-        self.end(at, None, at + 0.01)
+        await (who or self.cora).gone(leg)  # Asterisk knows of it now, a busy one a little later than it was sent
+        self.end(at, None, max(leg.ended_at, at + 0.01))
         self.fall_silent()
-        await (who or self.cora).gone(leg)
 
     async def until_heard(self, listener: Person, speaker: Person, patience: float = 8.0, leg: Leg | None = None) -> float:
         """When the speaker's code came to the listener's ear, looked at every 40 ms."""
