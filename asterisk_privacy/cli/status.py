@@ -79,7 +79,7 @@ def _print(report: Report) -> None:
     table = Table(title=f"asterisk-privacy {report.get('version')}", show_header=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
-    for name, words in _rows(report):
+    for name, words in rows(report):
         table.add_row(name, words)
     console.print(table)
     nodes = part(report, "nodes")
@@ -98,7 +98,8 @@ def _print_nodes(nodes: dict[str, object]) -> None:
         click.echo(f"Nodes: {nodes.get('error')}")
 
 
-def _rows(report: Report) -> Iterator[tuple[str, str]]:
+def rows(report: Report) -> Iterator[tuple[str, str]]:
+    """Of the table: what it is about, and what is to be said, with the markup of rich."""
     ari, agi, calls, capture, ring, purge = (part(report, n) for n in ("ari", "agi", "calls", "capture", "ring", "purge"))
     yield "Asterisk", f"connected as {ari.get('app')}" if ari.get("connected") else _bad("not connected: calls go on unrecorded")
     yield "Dialplan", f"{agi.get('answered')} requests answered, {agi.get('dropped')} dropped"
@@ -109,6 +110,8 @@ def _rows(report: Report) -> Iterator[tuple[str, str]]:
         yield "Draining", f"no new calls are taken: {draining.get('words')}{then}"
     yield "Calls since start", f"{calls.get('begun')}  {_pairs(calls.get('outcomes'))}".rstrip()
     yield "Taps", f"{capture.get('taps')} now, {capture.get('attached')} in all, {capture.get('failed')} failed"
+    if "wire" in capture:
+        yield "Through the wire", _wire(capture)
     hidden = capture.get("silent_holds")
     if hidden:
         yield "Holds that only a phone knew of", escape(_pairs(hidden))
@@ -140,6 +143,14 @@ def _rows(report: Report) -> Iterator[tuple[str, str]]:
     advice = report.get("advice")
     for line in advice if isinstance(advice, list) else ():
         yield "[red]Warning[/red]", escape(str(line))
+
+
+def _wire(capture: dict[str, object]) -> str:
+    """`wire` taps are there now; `unfit` ones were, or were to be, and became snoops."""
+    lost = _bad(f"{capture.get('wire_lost')} packets lost: voices are missing") if capture.get("wire_lost") else "no packet lost"
+    return (
+        f"{capture.get('wire')} of them now, {capture.get('wire_heard')} in all, {capture.get('wire_unfit')} put on a snoop instead, {lost}"
+    )
 
 
 def _uploads(uploads: dict[str, object]) -> str:

@@ -11,6 +11,7 @@ import pytest
 from daemon_process import Daemon, Host, host, start
 
 from asterisk_privacy.cli.nagios import Verdict, verdict
+from asterisk_privacy.cli.status import rows
 from asterisk_privacy.daemon.control import Report
 
 __all__ = ["host", "start"]  # fixtures
@@ -66,6 +67,19 @@ def test_the_worst_counts_and_stands_first_and_the_rest_is_said_too() -> None:
     found = with_(alarms={"tap_failed": 1}, ari={"connected": False})
     assert found.code == 2
     assert found.line.index("not connected") < found.line.index("tap_failed 1")
+
+
+# ---- the table
+
+
+def test_the_wire_has_a_row_where_there_is_one() -> None:
+    taps = {"taps": 4, "attached": 9, "failed": 0}
+    assert "Through the wire" not in dict(rows({**FINE, "capture": taps}))
+    wire = {"wire": 3, "wire_heard": 7, "wire_unfit": 2, "wire_lost": 0}
+    found = dict(rows({**FINE, "capture": {**taps, **wire}}))
+    assert found["Through the wire"] == "3 of them now, 7 in all, 2 put on a snoop instead, no packet lost"
+    lossy = dict(rows({**FINE, "capture": {**taps, **wire, "wire_lost": 5}}))
+    assert lossy["Through the wire"].endswith("[red]5 packets lost: voices are missing[/red]")
 
 
 # ---- the command

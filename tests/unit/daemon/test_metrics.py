@@ -75,6 +75,25 @@ async def test_a_thousand_people_leave_the_same_series_and_no_trace(tmp_path: Pa
     assert total(during, "silent_holds_total") == total(during, "alarms_total", kind="silent_hold") == CALLS
 
 
+class _OnTheWire:
+    """Counts of a capture that hears packets; to open a ring one must be root."""
+
+    attached, failed = 9, 0
+
+    def report(self) -> dict[str, int]:
+        return {"wire": 3, "wire_heard": 7, "wire_unfit": 2, "wire_lost": 5}
+
+
+async def test_what_the_wire_did_is_told(tmp_path: Path) -> None:
+    async with whole_daemon(installed(tmp_path)) as running:
+        before = series(await scrape(running))
+        running.service.capture = _OnTheWire()  # type: ignore[assignment]
+        found = series(await scrape(running))
+    names = ("wire_taps", "wire_heard_total", "wire_unfit_total", "wire_lost_total")
+    assert [total(before, name) for name in names] == [0, 0, 0, 0]
+    assert [total(found, name) for name in names] == [3, 7, 2, 5]
+
+
 async def test_a_call_without_the_link_is_told_to_go_on_and_counted(tmp_path: Path) -> None:
     async with whole_daemon(installed(tmp_path)) as running:
         Somebody(running)
