@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from s3_server import Road, S3Server
+from s3_server import READER, WRITER, AccessKey, Road, S3Server
 from upload_house import AT, IDENTITY, House
 
 from asterisk_privacy.daemon.health import Alarm
@@ -99,6 +99,23 @@ def test_a_bucket_that_is_away_is_waited_for(tmp_path: Path, s3: S3Server, road:
     road.open = True
     assert house.uploads.look() == LOOK_SECONDS
     assert house.uploads.why_full() is None and house.here() == [] and len(house.there()) == 2 and house.uploads.error is None
+
+
+@pytest.mark.parametrize(("key", "what"), [(READER, "cannot write"), (WRITER, "cannot list versions")])
+def test_a_key_that_may_not_is_told_and_nothing_is_lost_or_called_deleted(house: House, key: AccessKey, what: str) -> None:
+    """Rights that somebody took away after check-config had seen them."""
+    old, new = house.record(), house.record()
+    assert house.vault.hand_over(old, lambda _: True)
+    right, house.vault._objects = house.vault._objects, Objects(house.s3.reached(house.name, key))
+    assert house.uploads.look() > LOOK_SECONDS
+    assert what in str(house.uploads.error) and "this access key may not" in str(house.uploads.error)
+    assert house.here() == [house.vault.path(new).name]
+    house.registry.mark_purging(old, AT, "because")
+    failure = make_purger(house.registry, house.vault).finish(old, "because", AT)
+    assert failure is not None and "this access key may not" in failure.why and house.registry.state(old) is State.PURGING
+    house.vault._objects = right
+    assert make_purger(house.registry, house.vault).finish(old, "because", AT) is None
+    assert house.uploads.look() == LOOK_SECONDS and house.there() == [house.objects.key(new)] and house.here() == []
 
 
 DIES = """
