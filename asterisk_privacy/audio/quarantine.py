@@ -76,6 +76,16 @@ class _Stretch:
     def slots_until(self, moment: float) -> int:
         return max(0, int((moment - self.began) / FRAME_SECONDS + 1e-6))
 
+    def here_until(self, moment: float, until: int) -> int:
+        """`until`, or the first slot before it whose frame came after `moment`."""
+        for line in self.lines.values():
+            for frames in line.waiting:
+                if frames.slot >= until:
+                    break
+                if frames.here_by[-1] > moment:
+                    until = min(until, frames.slot + frames.complete_by(moment))
+        return until
+
 
 class Quarantine:
     """Frames of one call. Times are seconds on the daemon's monotonic clock, handed in."""
@@ -143,6 +153,8 @@ class Quarantine:
             # a line may run BEHIND_SLOTS and part of one more behind its arrivals, so a slot is certain only that much later
             certain = stretch.ended if ended and stretch.ended is not None else proven - (BEHIND_SLOTS + 1) * FRAME_SECONDS
             until = stretch.slots_until(certain)
+            if not ended:
+                until = stretch.here_until(proven, until)  # a frame may have its place long before it came
             if until > stretch.released:
                 blocks.append((stretch.began + stretch.released * FRAME_SECONDS, self._mix(stretch, until)))
                 stretch.released = until
