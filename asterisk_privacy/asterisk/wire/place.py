@@ -8,7 +8,9 @@ from typing import Final
 
 from asterisk_privacy.asterisk.ari import Ari
 
-_QUESTION: Final = "EVAL(${CHANNEL(rtp,src)} ${CHANNEL(rtp,dest)} ${CHANNEL(rtp,direct)} ${CHANNEL(rtp,secure)} ${CHANNEL(audionativeformat)})"
+_QUESTION: Final = (
+    "EVAL(${CHANNEL(rtp,src)} ${CHANNEL(rtp,dest)} ${CHANNEL(rtp,direct)} ${CHANNEL(rtp,secure)} ${CHANNEL(audionativeformat)})"
+)
 """Functions of chan_pjsip; a channel of another kind refuses them."""
 
 
@@ -51,12 +53,12 @@ def understood(answer: str) -> Place | Elsewhere:
 
 
 def _split(address: str) -> tuple[bytes, int] | None:
-    """Of "192.0.2.7:4000"; None for anything else, and for no port at all."""
+    """Of "192.0.2.7:4000"; None for anything else, for 0.0.0.0, and for no port at all."""
     host, _, port = address.rpartition(":")
     try:
         packed = ipaddress.IPv4Address(host).packed
     except ValueError:
         return None
-    if not port.isdecimal() or not 0 < int(port) < 1 << 16:
+    if not any(packed) or not port.isdecimal() or not 0 < int(port) < 1 << 16:
         return None
     return packed, int(port)

@@ -31,7 +31,7 @@ def parse(data: bytes, arrived: float) -> Packet | None:
         return None
     first, second, sequence, timestamp, source = _FIXED.unpack_from(data)
     kind = second & 0x7F
-    if first >> 6 != 2 or 72 <= kind <= 76:  # another version, or RTCP on the same port (RFC 5761, 4)
+    if first >> 6 != 2 or 64 <= kind <= 95:  # another version, or RTCP on the same port (RFC 5761, 4: 192 to 223)
         return None
     begin = _FIXED.size + 4 * (first & 0x0F)
     if first & 0x10:
