@@ -131,9 +131,7 @@ class Recorder:
             must("and what was read before still holds", self.told("ActiveState") == "active" and self.calls() == 1)
             self.config.write_text(good)
         until("what the agent kept is sealed", lambda: len(self.sealed()) == 1)
-        heard = open_recording(self.sealed()[0], [self.identity])[0]
-        levels = [tones.level(heard[8000:16000, leg], hz) for leg, hz in ((0, tones.CUSTOMER), (1, tones.AGENT))]
-        must("both voices are in it", all(level > -40 for level in levels), levels)
+        self.both_voices_in(self.sealed()[0])
 
     def restarts_and_stops(self) -> None:
         with self.a_call("restart", 30.0, Talk(2.5), Key("*1")):
@@ -162,6 +160,55 @@ class Recorder:
         must("a wrong configuration is not tried for ever", self.told("ActiveState") == "failed", self.told("ActiveState"))
         self.config.write_text(good)
         must("put right, it starts", self.systemctl("start").returncode == 0)
+
+    def hears_the_wire(self) -> None:
+        """The way of docs/admin.md, there and back."""
+        dropin = f"/etc/systemd/system/{self.unit}.service.d/wire.conf"
+        self.systemctl("stop")
+        good, since = self.config.read_text(), self.guest("date", "+%s").stdout.strip()
+        self.config.write_text(good + '\n[capture]\nhow = "wire"\n')
+        must("without its drop-in the wire is refused", self.systemctl("start").returncode != 0)
+        must("with the exit code of what cannot be now", self.told("ExecMainStatus") == "3", self.told("ExecMainStatus"))
+        self.systemctl("stop")
+        journal = self.guest("journalctl", "-t", self.unit, "-o", "cat", "--no-pager", f"--since=@{since}").stdout
+        said = journal.splitlines()
+        must("and one line of what to do", bool(said) and all("wire.conf" in line for line in said), journal)
+        shipped = "/usr/share/asterisk-privacy/examples/wire.conf"
+        self.guest("install", "-D", "-m", "0644", shipped, dropin)
+        self.guest("systemctl", "daemon-reload")
+        started = self.systemctl("start")
+        must("with it the recorder starts", started.returncode == 0 and self.told("ActiveState") == "active", started.stderr)
+        until("it is connected to Asterisk", self.connected)
+        must("it has a ring of packets", len(self.packet_sockets()) == 1, self.packet_sockets())
+        threads = self.guest("sh", "-c", f"cat /proc/{self.told('MainPID')}/task/*/status").stdout.splitlines()
+        held = {line for line in threads if line.startswith(("CapInh:", "CapPrm:", "CapEff:", "CapAmb:"))}
+        must("and no thread of it a right to another", len(held) == 4 and all(line.endswith("\t" + "0" * 16) for line in held), held)
+        before = len(self.sealed())
+        with self.a_call("wire", 8.0, Talk(3.0), Key("*1")):
+            until("a call is there", lambda: self.calls() == 1)
+            until("both are heard on the wire", lambda: self.status("capture", "wire") == 2)
+        until("what the agent kept is sealed", lambda: len(self.sealed()) == before + 1)
+        must("no snoop was needed, no packet lost", [self.status("capture", f"wire_{n}") for n in ("unfit", "lost")] == [0, 0])
+        self.both_voices_in(self.sealed()[-1])
+        tested = self.guest("asterisk-privacy", "selftest", user=self.unit)
+        must("what is not on the wire is heard through snoops: selftest", tested.returncode == 0, tested.stdout + tested.stderr)
+        self.config.write_text(good)
+        self.guest("rm", dropin)
+        self.guest("systemctl", "daemon-reload")
+        must("taken away again, it starts as before", self.systemctl("restart").returncode == 0)
+        until("it is connected to Asterisk", self.connected)
+        must("with no ring", not self.packet_sockets(), self.packet_sockets())
+
+    def packet_sockets(self) -> set[str]:
+        """Inodes of those that the daemon holds open (packet(7), /proc/net/packet)."""
+        lines = self.guest("cat", "/proc/net/packet").stdout.splitlines()[1:]
+        files = self.guest("ls", "-l", f"/proc/{self.told('MainPID')}/fd").stdout
+        return {line.split()[-1] for line in lines if f"socket:[{line.split()[-1]}]" in files}
+
+    def both_voices_in(self, sealed: Path) -> None:
+        heard = open_recording(sealed, [self.identity])[0]
+        levels = [tones.level(heard[8000:16000, leg], hz) for leg, hz in ((0, tones.CUSTOMER), (1, tones.AGENT))]
+        must("both voices are in it", all(level > -40 for level in levels), levels)
 
     def logs(self) -> None:
         journal = self.guest("journalctl", "-u", self.unit, "-o", "json", "--no-pager").stdout
@@ -231,7 +278,9 @@ def tried(package: Path, install: Install, work: Path) -> None:
             must("and are the daemon's", owned.returncode == 0, owned.stderr)
             sys.stdout.write("== the recorder\n")
             asked = Recorder(guest, pbx, work, phone, identity)
-            for question in (asked.starts, asked.reloads, asked.restarts_and_stops, asked.comes_back, asked.stays_down, asked.logs):
+            for question in (
+                asked.starts, asked.reloads, asked.restarts_and_stops, asked.comes_back, asked.stays_down, asked.hears_the_wire, asked.logs,
+            ):  # fmt: skip
                 question()
             sys.stdout.write("== the review page\n")
             review_page(guest, review, secret)
