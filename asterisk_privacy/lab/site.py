@@ -39,7 +39,7 @@ class Site:
     """Everything below `workdir`. `policy` is the [purposes.*] and [profiles.*] part of config.toml; `settings` replaces other lines,
     such as {"keys.grace_seconds": "2"}; `host` is where the daemon listens; `keys_of`: a site whose registry it shares.
     `beside`: a site whose Asterisk it uses, as a second recorder: that one brings it up, and its dialplan has to know `agi`. The
-    reviewer's key is kept apart, in `identity`: the daemon never sees it."""
+    reviewer's key is kept apart, in `identity`: the daemon never sees it. `capture`: "snoop" or "wire"."""
 
     def __init__(
         self,
@@ -57,6 +57,7 @@ class Site:
         host: str = "127.0.0.1",
         keys_of: Site | None = None,
         beside: Site | None = None,
+        capture: str = CAPTURE,
     ) -> None:
         self.workdir = workdir.absolute()
         self.state = self.workdir / "state"
@@ -91,7 +92,7 @@ class Site:
         self.ready_seconds = 0.0
         """From the last start until it said that calls get an answer."""
         self._daemon: subprocess.Popen[bytes] | None = None
-        self._write(policy, dict(settings or {}), sounds or DIALPLAN / "sounds")
+        self._write(policy, {"capture.how": f'"{capture}"', **(settings or {})}, sounds or DIALPLAN / "sounds")
 
     def __enter__(self) -> Site:
         if self._brings_pbx:
@@ -232,7 +233,6 @@ class Site:
             "asterisk.ari_user": f'"{self.pbx.ari_user}"',
             "asterisk.ari_password_file": f'"{secret("ari.secret", self.pbx.ari_password)}"',
             "fastagi.listen": f'"{self.agi}"',
-            "capture.how": f'"{CAPTURE}"',
             "capture.listen": f'"{self.audio}"',
             # phones of the lab say pure tones, which are music, and are silent for as long as a test wants
             "capture.silent_hold_seconds": "0",

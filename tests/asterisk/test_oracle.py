@@ -103,12 +103,13 @@ def _conversations(story: TrueStory) -> list[Stretch]:
     return [Stretch(begin, begin, end, end) for begin, end in zip(begins, ends, strict=True)]
 
 
-async def test_not_one_frame_of_a_hold_is_kept(install: Install, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("capture", ["snoop", "wire"])
+async def test_not_one_frame_of_a_hold_is_kept(capture: str, install: Install, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rng = random.Random(20261122)
     stories: list[tuple[TrueStory, bool]] = []
     sounds = short_sounds(tmp_path / "sounds", DIALPLAN / "sounds")
     port = free_port(socket.SOCK_DGRAM)
-    site = Site(tmp_path, install, ALWAYS + profile("sales", '"proof"'), contacts={"agent": port}, sounds=sounds)
+    site = Site(tmp_path, install, ALWAYS + profile("sales", '"proof"'), contacts={"agent": port}, sounds=sounds, capture=capture)
     async with running(site):
         server = site.pbx.sip_port
         async with Phone("agent", port, server, answer_after=0.2) as agent, Phone("customer", 0, server) as customer:
@@ -125,7 +126,7 @@ async def test_not_one_frame_of_a_hold_is_kept(install: Install, tmp_path: Path,
         alarms = site.status()["alarms"]
         found = _measure(site, stories, rows)
     with capsys.disabled():
-        print(f"\noracle: {CALLS} calls, {CALLS * HOLDS} holds: {found}")
+        print(f"\noracle, {capture}: {CALLS} calls, {CALLS * HOLDS} holds: {found}")
     assert found.kept_frames > 1000
     assert found.leaks == [], f"private: {found.leaks}"
     assert found.undisturbed <= EDGE_SECONDS

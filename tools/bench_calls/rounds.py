@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -40,6 +41,7 @@ class Sample:
 def daemon_of(site: Site, variant: Variant) -> Iterator[None]:
     """The daemon, where the variant has one."""
     if variant.product:
+        site.config.write_text(re.sub('^how = "[a-z]+"$', f'how = "{variant.capture}"', site.config.read_text(), flags=re.MULTILINE))
         site.start_daemon()
     try:
         yield

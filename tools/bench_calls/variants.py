@@ -26,6 +26,7 @@ class Variant:
     held: bool = False
     """The agent holds from the begin to the end."""
     answered: bool = True
+    capture: str = "snoop"
 
     def steps(self, seconds: float) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
         """The customer's and the agent's. The agent presses his key some seconds before the customer hangs up."""
@@ -43,8 +44,11 @@ TWO = Variant("MixMonitor, two WAV files", "803", product=False)
 RING = Variant("asterisk_privacy: ring only, not kept", "805")
 KEPT = Variant("asterisk_privacy: kept, streamed, encrypted", "804")
 KEYED = Variant("asterisk_privacy: kept by key at the end", "805", key="*1")
+RING_WIRE = Variant("asterisk_privacy: ring only, by wire", "805", capture="wire")
+KEPT_WIRE = Variant("asterisk_privacy: kept, by wire", "804", capture="wire")
+KEYED_WIRE = Variant("asterisk_privacy: kept by key, by wire", "805", key="*1", capture="wire")
 EACH = Variant("MixMonitor r(), one on each party", "810", product=False)
-VARIANTS = (NONE, MIXED, TWO, EACH, RING, KEPT, KEYED)
+VARIANTS = (NONE, MIXED, TWO, EACH, RING, KEPT, KEYED, RING_WIRE, KEPT_WIRE, KEYED_WIRE)
 
 QUEUED = Variant("waits in a queue", "806", product=False, answered=False)
 QUEUED_WITH = Variant("waits in a queue, with asterisk_privacy", "807", answered=False)

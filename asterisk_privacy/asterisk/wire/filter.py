@@ -12,10 +12,13 @@ import struct
 from collections.abc import Collection, Sequence
 from typing import Final
 
+import numpy as np
+
 MOST_PORTS: Final = 3500
 """The kernel takes 4,096 instructions: one a port, and two more a hundred."""
 _SO_ATTACH_FILTER: Final = 26  # asm-generic/socket.h; the module socket does not have it
 _INSTRUCTION: Final = struct.Struct("@HBBI")
+_INSTRUCTIONS: Final = np.dtype([("code", "=u2"), ("if_true", "u1"), ("if_false", "u1"), ("value", "=u4")])  # the same
 _PROGRAM: Final = struct.Struct("@HP")
 _GROUP: Final = 100  # a jump on a condition reaches 255 instructions
 
@@ -68,9 +71,9 @@ _BEGIN: Final = b"".join(
 def _choose(groups: Sequence[Sequence[int]]) -> bytes:
     """Halves the groups until one is left."""
     if len(groups) == 1:
-        ports = groups[0]
-        tests = [_one(_JEQ, port, len(ports) - at) for at, port in enumerate(ports)]
-        return b"".join(tests) + _NOTHING + _ALL
+        tests = np.zeros(len(groups[0]), _INSTRUCTIONS)
+        tests["code"], tests["if_true"], tests["value"] = _JEQ, np.arange(len(tests), 0, -1), groups[0]
+        return tests.tobytes() + _NOTHING + _ALL
     middle = len(groups) // 2
     low = _choose(groups[:middle])
     return _one(_JGE, groups[middle][0], 0, 1) + _one(_JA, len(low) // _INSTRUCTION.size) + low + _choose(groups[middle:])

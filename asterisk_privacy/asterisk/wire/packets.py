@@ -38,6 +38,8 @@ _UDP_BYTES: Final = 8
 _BLANK: Final = bytes(FRAME)
 _SAME_CLOCK: Final = 0.002
 """Seconds that the two clocks may move against each other between readings; and that a packet may seem to come before the last one."""
+_AT_ONCE: Final = 0.0002
+_TRIES: Final = 3
 
 
 class PacketRing:
@@ -62,8 +64,7 @@ class PacketRing:
             self._socket.close()
             raise OperatorError(f'[capture] how = "wire": no ring for packets ({error.strerror}); write how = "snoop"') from error
         self._at = 0
-        self._read_at = time.monotonic()
-        self._apart = time.time() - self._read_at
+        self._read_at, self._apart = _clocks()
         self.lost = 0
         self.too_long = 0
 
@@ -87,8 +88,8 @@ class PacketRing:
 
     def read(self, deliver: Deliver) -> None:
         """All that has come since the last reading, in order."""
-        now, before = time.monotonic(), self._read_at
-        apart = time.time() - now
+        before = self._read_at
+        now, apart = _clocks()
         same_clock = abs(apart - self._apart) < _SAME_CLOCK
         self._read_at, self._apart = now, apart
         ring, at = self._ring, self._at
@@ -120,6 +121,16 @@ class PacketRing:
         self._at = at
         if losing:
             self.lost += _STATISTICS.unpack(self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, _STATISTICS.size))[1]
+
+
+def _clocks() -> tuple[float, float]:
+    """The monotonic clock, and by how much the wall clock is ahead of it: a little less, where this process was kept from looking at both
+    at once. A packet then seems to have come later, never earlier."""
+    for _ in range(_TRIES):
+        before, wall, now = time.monotonic(), time.time(), time.monotonic()
+        if now - before < _AT_ONCE:
+            break
+    return now, wall - now
 
 
 def _bind_everywhere(listener: socket.socket) -> None:
