@@ -35,7 +35,8 @@ def selftest(config: Path, profile: str, keep_key: str, as_json: bool) -> None:
 
     Two tones talk with each other over Local channels; no phone rings. The call is announced, connected, put on hold by ARI and kept
     with the agent's key; its recording is opened, measured and deleted. It takes as long as the announcement, and fifteen seconds.
-    The recording has a purpose of its own, and a key that nobody else has. Other calls are not touched.
+    The recording has a purpose of its own, and a key that nobody else has. Other calls are not touched. Local channels have no packets:
+    with [capture] how = "wire" this call is heard through snoops, and `status` tells what phones are heard through.
 
     \b
     Example:
