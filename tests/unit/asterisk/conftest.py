@@ -1,12 +1,36 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from ari_double import ToyAri
+from own_net import Ears, own_net
+
+from asterisk_privacy.asterisk.wire.packets import PacketRing
 
 
 @pytest.fixture
 async def toy() -> AsyncIterator[ToyAri]:
     async with ToyAri() as made:
         yield made
+
+
+@pytest.fixture
+def net() -> Iterator[None]:
+    """A network of its own, in which packets come in the order in which they are sent: one processor does it all."""
+    processors = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(processors)})
+    try:
+        with own_net():
+            yield
+    finally:
+        os.sched_setaffinity(0, processors)
+
+
+@pytest.fixture
+def ears(net: None) -> Iterator[Ears]:
+    """On an open ring."""
+    ring = PacketRing()
+    yield Ears(ring)
+    ring.close()

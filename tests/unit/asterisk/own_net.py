@@ -1,0 +1,83 @@
+"""A network of the test's own (network_namespaces(7)): nobody else's packets are in it, so that those that are seen can be counted."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import socket
+import struct
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from asterisk_privacy.asterisk.wire.packets import PacketRing
+
+_CLONE_NEWNET = 0x40000000
+_SIOCSIFFLAGS, _IFF_UP = 0x8914, 1
+LOCAL = "127.0.0.1"
+
+
+@contextmanager
+def own_net() -> Iterator[None]:
+    """For this thread. Skips the test where this process may not have one, or may not listen there."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    former = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    try:
+        if libc.unshare(_CLONE_NEWNET):
+            pytest.skip(f"a network of one's own, and a ring of packets in it, need root ({os.strerror(ctypes.get_errno())})")
+        try:
+            bring_up("lo")
+            with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0):
+                pass
+            yield
+        finally:
+            assert libc.setns(former, _CLONE_NEWNET) == 0
+    finally:
+        os.close(former)
+
+
+def bring_up(interface: str) -> None:
+    import fcntl
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        fcntl.ioctl(any_socket, _SIOCSIFFLAGS, struct.pack("16sH22x", interface.encode(), _IFF_UP))
+
+
+def udp(port: int = 0) -> socket.socket:
+    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    made.bind((LOCAL, port))
+    made.settimeout(5)
+    return made
+
+
+class Ears:
+    """What a ring delivers. `ports`: of each packet; `told`: all of each packet."""
+
+    def __init__(self, ring: PacketRing) -> None:
+        self.ring = ring
+        self.told: list[tuple[int, bytes, bytes, float]] = []
+
+    def __call__(self, port: int, addresses: bytes, payload: bytes, arrived: float) -> None:
+        self.told.append((port, addresses, payload, arrived))
+
+    @property
+    def ports(self) -> list[int]:
+        return [one[0] for one in self.told]
+
+    @property
+    def payloads(self) -> list[bytes]:
+        return [one[2] for one in self.told]
+
+    def read(self, count: int) -> None:
+        """Until `count` packets were told in all."""
+        self.until(lambda: len(self.told) >= count)
+
+    def until(self, done: Callable[[], bool]) -> None:
+        end = time.monotonic() + 5
+        while True:
+            self.ring.read(self)
+            if done():
+                return
+            assert time.monotonic() < end, f"{len(self.told)} packets came"
