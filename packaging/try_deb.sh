@@ -40,6 +40,7 @@ must "configuration and recordings are not for everybody" inside sh -c '[ "$(sta
 must "nobody else can read the recordings" inside sh -c 'case $(stat -c %a /var/lib/asterisk-privacy/recordings) in *0) ;; *) exit 1;; esac'
 must_not "the unit is not enabled" inside systemctl is-enabled asterisk-privacy
 must "the units are right" inside systemd-analyze verify /lib/systemd/system/asterisk-privacy.service /lib/systemd/system/asterisk-privacy-review.service
+must "what the manual names is there" inside ls /usr/share/asterisk-privacy/monitoring/alerts.yml /usr/share/asterisk-privacy/examples/wire.conf
 must "there is a manual page" inside man -w asterisk-privacy
 must "bash completes commands" inside bash -c '. /usr/share/bash-completion/completions/asterisk-privacy; COMP_WORDS=(asterisk-privacy record); COMP_CWORD=1; _asterisk_privacy_completion asterisk-privacy; [ "${COMPREPLY[0]}" = recordings ]'
 inside mkdir /etc/asterisk
