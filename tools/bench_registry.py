@@ -45,7 +45,7 @@ NOW = datetime(2026, 7, 1, 3, 30, tzinfo=UTC)
 _GENERATED = (
     """INSERT INTO calls (id, profile, direction, begun_at, ended_at, outcome, agent, customer_hash, node)
     SELECT lpad(to_hex(n), 32, '0'), 'sales', 'in', at, at + 240000, 'kept', 'PJSIP/agent' || n % 50, md5(who::text) || md5('x' || who),
-        'pbx-' || n % 1000
+        {node}
     FROM (SELECT n, n % 1500000 AS who, {now} - (n::bigint * 1000003 % 7810560000) AS at FROM generate_series({after} + 1, {rows}) n) g""",
     """INSERT INTO recordings (id, call_id, part, state, recorded_at, sealed_at, duration_ms, size, sha256, truncated, marked, state_at,
         state_reason, node, promise_set, eventful)
@@ -65,12 +65,13 @@ _SIZES = """SELECT relname, pg_relation_size(oid) FROM pg_class
 
 @dataclass(frozen=True)
 class Load:
-    """`rate`: finished recordings a second of all nodes together; 0: as many as they can. `quota`: each is drawn for one, too, which is a
-    change that goes alone."""
+    """`rate`: finished recordings a second of all nodes together; 0: as many as they can. `quota`: each is drawn for one, too. `purge`: one
+    purger deletes meanwhile, as fast as it can."""
 
     seconds: float
     rate: float
     quota: bool
+    purge: bool
 
 
 def node(places: Sequence[Server], ready: Barrier, load: Load, found: multiprocessing.queues.Queue[list[list[float]]]) -> None:
@@ -110,27 +111,57 @@ def finished(registry: Registry, load: Load) -> list[float]:
     return [after - before for before, after in itertools.pairwise(moments)]
 
 
+def purger(place: Server, doomed: Sequence[str], ready: Barrier, load: Load, found: multiprocessing.queues.Queue[list[float]]) -> None:
+    """What the rows of a deletion take; there are no files."""
+    with Registry.open(place, actor="purger", busy_seconds=60) as registry:
+        registry.audit("bench", "begin", "", {})
+        ready.wait(600)
+        began = time.monotonic()
+        took: list[float] = []
+        while time.monotonic() < began + load.seconds and len(took) < len(doomed):
+            since, name, at = time.monotonic(), doomed[len(took)], datetime.now(UTC)
+            registry.mark_purging(name, at, "due")
+            registry.mark_purged(name, at, "due", "{}")
+            took.append(time.monotonic() - since)
+        ready.wait(600)
+    found.put(took)
+
+
 def inserted(postgres: PostgresServer, database: str, nodes: int, load: Load) -> dict[str, object]:
     found: multiprocessing.queues.Queue[list[list[float]]] = multiprocessing.Queue()
+    purged: multiprocessing.queues.Queue[list[float]] = multiprocessing.Queue()
     places = [Server(postgres.url(database), f"pbx-{n}") for n in range(nodes)]
     count = min(nodes, PROCESSES)
-    ready = multiprocessing.Barrier(count)
+    ready = multiprocessing.Barrier(count + load.purge)
     work = [multiprocessing.Process(target=node, args=(places[n::count], ready, load, found)) for n in range(count)]
+    if load.purge:
+        place = Server(postgres.url(database), "pbx-purger")
+        work.append(multiprocessing.Process(target=purger, args=(place, doomed(postgres.url(database)), ready, load, purged)))
     for one in work:
         one.start()
-    took = [t for _ in work for t in found.get(timeout=load.seconds + 1200)]
+    took = [t for _ in range(count) for t in found.get(timeout=load.seconds + 1200)]
+    deletions = purged.get(timeout=60) if load.purge else []
     for one in work:
         one.join()
     with psycopg.connect(postgres.url(database)) as db:
         audit = db.execute("SELECT pg_total_relation_size('audit') / (SELECT count(*) FROM audit)").fetchone()
     assert audit
+    deleted = {"deletions a second": round(len(deletions) / load.seconds, 1), "a deletion, ms (p50, p99, most)": _ms(deletions)}
     return {
         "nodes": nodes,
         "finished recordings a second": round(len(took) / load.seconds, 1),
+        **(deleted if load.purge else {}),
         "a change, ms (p50, p99, most)": _ms([t for all_of_one in took for t in all_of_one]),
         "a recording's changes together, ms (p50, p99, most)": _ms([sum(all_of_one) for all_of_one in took]),
         "bytes of an audit entry, indexes included": audit[0],
     }
+
+
+def doomed(url: str, count: int = 50_000) -> Sequence[str]:
+    """Ids of old recordings, which the node that is called so can delete."""
+    filled = Filled(url, "pbx-purger")
+    filled.up_to(count)
+    return [f"{n:032x}" for n in range(1, count + 1)]
 
 
 def _ms(seconds: Sequence[float]) -> list[float]:
@@ -148,10 +179,11 @@ def timed(work: Callable[[], object], times: int = 3) -> list[float]:
 
 
 class Filled:
-    """A registry with millions of recordings of a thousand nodes, to which more are added."""
+    """A registry with millions of recordings of a thousand nodes (or of one, if it is named), to which more are added."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, node: str | None = None) -> None:
         self._url, self._rows, self._first = url, 0, "f" * 32
+        self._node = "'pbx-' || n % 1000" if node is None else f"'{node}'"
         with Registry.open(Server(url, "pbx-7"), actor="recorder") as registry:  # the promise that all live under
             registry.begin_call(self._first, "sales", NOW, None, None, "in")
             registry.begin_recording(self._first, self._first, NOW, [PURPOSE], 1)
@@ -166,7 +198,7 @@ class Filled:
             for name, _ in indexes:
                 db.execute(f"DROP INDEX {name}".encode())
             for statement in _GENERATED:
-                values = {"rows": rows, "after": self._rows, "now": round(NOW.timestamp() * 1000), "first": self._first}
+                values = {"rows": rows, "after": self._rows, "now": round(NOW.timestamp() * 1000), "first": self._first, "node": self._node}
                 db.execute(statement.format(**values).encode())
             for _, definition in indexes:
                 db.execute(definition.encode())
@@ -213,7 +245,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--rate", type=float, default=0.0, help="finished recordings a second of all nodes together; 0: as many as they can"
     )
-    parser.add_argument("--quota", action="store_true", help="each call is drawn for a quota, too: a change that goes alone")
+    parser.add_argument("--quota", action="store_true", help="each call is drawn for a quota, too")
+    parser.add_argument("--purge", action="store_true", help="one purger deletes old recordings meanwhile, as fast as it can")
     parser.add_argument(
         "--rows", default="1000000", help="among which to plan and to look, one after the other; '': not (default: %(default)s)"
     )
@@ -223,7 +256,7 @@ def main(arguments: Sequence[str]) -> int:
         try:
             for nodes in (int(n) for n in asked.nodes.split(",")):
                 database = postgres.new_database()
-                say(inserted(postgres, database, nodes, Load(asked.seconds, asked.rate, asked.quota)))
+                say(inserted(postgres, database, nodes, Load(asked.seconds, asked.rate, asked.quota, asked.purge)))
                 postgres.drop(database)
         finally:
             postgres.remove()

@@ -20,6 +20,7 @@ from asterisk_privacy.registry.migrations import (
     m0010_chains,
     m0011_tenants,
     m0012_compared,
+    m0013_tenants_list,
 )
 
 STEPS: Sequence[Sequence[str]] = (
@@ -34,6 +35,7 @@ STEPS: Sequence[Sequence[str]] = (
     m0010_chains.STATEMENTS,
     m0011_tenants.STATEMENTS,
     m0012_compared.STATEMENTS,
+    m0013_tenants_list.STATEMENTS,
 )
 
 GUARDS = ("audit_insert", "audit_update", "audit_delete", "audit_head_insert", "audit_head_update", "audit_head_delete")
