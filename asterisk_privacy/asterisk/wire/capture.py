@@ -21,7 +21,6 @@ from asterisk_privacy.asterisk.ari_events import Channel
 from asterisk_privacy.asterisk.audiosocket import LISTEN_SECONDS
 from asterisk_privacy.asterisk.taps import SnoopCapture, Tap, TapSink
 from asterisk_privacy.asterisk.wire import place, rtp
-from asterisk_privacy.asterisk.wire.filter import MOST_PORTS
 from asterisk_privacy.asterisk.wire.packets import PacketRing
 from asterisk_privacy.asterisk.wire.place import Elsewhere, Place
 from asterisk_privacy.asterisk.wire.stream import Stream, Unfit
@@ -63,11 +62,15 @@ class WireCapture:
 
     def attach(self, channel: str, sink: TapSink, ended: Callable[[], None]) -> Tap:
         tap = _WireTap(self, channel, sink, ended)
-        if channel in self._unfit or len(self._taps) >= MOST_PORTS:
+        if channel in self._unfit or self._full:
             tap.to_snoop()
         else:
             self._spawn(self._start(tap))
         return tap
+
+    @property
+    def _full(self) -> bool:
+        return len(self._taps) >= self._ring.most_ports
 
     def report(self) -> Mapping[str, int]:
         return {"wire": len(self._taps), "wire_heard": self.heard, "wire_unfit": self.unfit, "wire_lost": self._ring.lost}
@@ -148,7 +151,12 @@ class WireCapture:
 
     def _tuned(self) -> None:
         self._tuning = False
-        self._ring.only(self._taps.keys())
+        try:
+            self._ring.only(self._taps.keys())
+        except OSError as error:  # as before, then: some are not heard, and some that stopped come as far as the ring
+            self._alarm(f"the kernel refused the ports to listen to ({error.strerror}): all parties are heard through snoops")
+            for tap in tuple(self._taps.values()):
+                tap.to_snoop()
 
     def _listen(self) -> None:
         loop = asyncio.get_running_loop()
@@ -166,6 +174,8 @@ class WireCapture:
             return
         if isinstance(where, Elsewhere):
             tap.to_snoop(where.why, always=True)
+        elif self._full and tap.where is None:
+            tap.to_snoop()
         elif where != tap.where:
             self.take_away(tap)
             self.heard += tap.heard_at == 0.0
@@ -207,11 +217,13 @@ class _WireTap:
     def stop(self) -> None:
         if self.stopped:
             return
-        self.hear()
-        self.stopped = True
-        self._capture.take_away(self)
-        if self._snoop is not None:
-            self._snoop.stop()
+        try:
+            self.hear()
+        finally:
+            self.stopped = True
+            self._capture.take_away(self)
+            if self._snoop is not None:
+                self._snoop.stop()
 
     def look(self) -> None:
         """Now and then: tells what was read, and looks whether this still does."""

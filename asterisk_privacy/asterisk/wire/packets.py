@@ -43,7 +43,7 @@ _TRIES: Final = 3
 
 
 class PacketRing:
-    """`lost`: packets for which there was no room; `too_long`: those that did not fit into a frame."""
+    """`lost`: packets for which there was no room; `too_long`: those that did not fit into a frame; `most_ports`: that `only` takes."""
 
     def __init__(self) -> None:
         """OperatorError where this process may not."""
@@ -70,12 +70,28 @@ class PacketRing:
 
     def _opened(self) -> mmap.mmap:
         self._socket.setsockopt(_SOL_PACKET, _PACKET_VERSION, _TPACKET_V2)
-        self.only(())
+        self.most_ports = self._room()
         size = FRAME * FRAMES
         self._socket.setsockopt(_SOL_PACKET, _PACKET_RX_RING, struct.pack("@IIII", _BLOCK, size // _BLOCK, FRAME, FRAMES))
         ring = mmap.mmap(self._socket.fileno(), size, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
         _bind_everywhere(self._socket)
         return ring
+
+    def _room(self) -> int:
+        """For how many ports the kernel has memory, beside the filter that is replaced (net.core.optmem_max: 20 KiB before Linux 6.8)."""
+        most = wire_filter.MOST_PORTS
+        while True:
+            self.only(())
+            try:
+                self.only(range(most))
+                self.only(range(most))
+            except OSError as error:
+                if error.errno != errno.ENOMEM or not most:
+                    raise
+                most = most * 3 // 4
+            else:
+                self.only(())
+                return most
 
     def close(self) -> None:
         self._ring[:] = bytes(len(self._ring))

@@ -10,6 +10,8 @@ import pytest
 from own_net import LOCAL, Ears, udp
 
 from asterisk_privacy.asterisk.wire.filter import MOST_PORTS
+from asterisk_privacy.asterisk.wire.packets import PacketRing
+from asterisk_privacy.asterisk.wire.place import understood
 
 MARK = 9  # a port that is named for the end of what is sent, so that one knows when all has come
 
@@ -95,7 +97,8 @@ def test_the_port_is_found_behind_ip_options(ears: Ears, options: bytes) -> None
         ears.ring.only([5000])
         send_raw(ip_packet(5002, b"private", options=options), ip_packet(5000, b"mine", options=options))
         ears.read(1)
-    assert ears.told[0][:3] == (5000, socket.inet_aton(LOCAL) + (4000).to_bytes(2, "big") + socket.inet_aton(LOCAL), b"mine")
+    assert (ears.told[0][0], ears.told[0][2]) == (5000, b"mine")
+    assert ears.told[0][1] == understood(f"{LOCAL}:5000 {LOCAL}:4000 (null) 0 (ulaw)").addresses  # type: ignore[union-attr]
     assert len(ears.told) == 1
 
 
@@ -123,3 +126,27 @@ def test_another_protocol_to_a_port_of_that_number_is_refused(ears: Ears, protoc
     send_raw(ip_packet(5000, bytes(40), protocol=protocol), ip_packet(5000, b"udp"))
     ears.until(lambda: b"udp" in ears.payloads)
     assert ears.payloads == [b"udp"]
+
+
+def optmem(octets: int) -> None:
+    """What older kernels have by default is 20,480."""
+    try:
+        with open("/proc/sys/net/core/optmem_max", "w") as setting:
+            setting.write(str(octets))
+    except OSError as error:
+        pytest.skip(f"net.core.optmem_max cannot be set for this network alone ({error.strerror})")
+
+
+@pytest.mark.parametrize("octets", [8000, 20480, 131072])
+def test_as_many_ports_as_the_kernel_has_memory_for(net: None, octets: int) -> None:
+    """Twice, since the new filter is there before the old one goes; and the ring says how many that is."""
+    optmem(octets)
+    ring = PacketRing()
+    try:
+        assert min(octets / 25, MOST_PORTS) <= ring.most_ports <= MOST_PORTS
+        ears, last = Ears(ring), 10000 + ring.most_ports
+        ring.only([*range(10000, last - 1), MARK])
+        ring.only([*range(10001, last), MARK])
+        assert heard(ears, [9999, 10000, 10001, last - 1, last]) == [10001, last - 1]
+    finally:
+        ring.close()
