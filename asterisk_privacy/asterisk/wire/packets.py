@@ -20,8 +20,8 @@ from asterisk_privacy.asterisk.wire import filter as wire_filter
 from asterisk_privacy.errors import OperatorError
 
 Deliver = Callable[[int, bytes, bytes, float], None]
-"""Called with (UDP port of ours; the sender's IPv4 address and port, and our address: 10 bytes in network order; the UDP payload; when it
-came, on the monotonic clock)."""
+"""Called with (UDP port of ours; the sender's IPv4 address, ours, and the sender's port, as they stand in a packet: 10 bytes; the UDP
+payload; when it came, on the monotonic clock)."""
 
 FRAME: Final = 512
 """Bytes of a packet with the kernel's words about it: room for 40 ms of G.711, and then some."""
@@ -34,7 +34,10 @@ _TO_USER, _LOSING = 1, 4
 _HEAD: Final = struct.Struct("@IIIHHII")  # struct tpacket2_hdr: status, length, stored length, MAC, network, seconds, nanoseconds
 _STATUS: Final = struct.Struct("@I")
 _STATISTICS: Final = struct.Struct("@II")
-_UDP_BYTES: Final = 8
+_IP_BYTES: Final = 20
+_NO_OPTIONS: Final = 0x45  # IPv4, and a header of 20 bytes
+_ADDRESSES: Final = slice(12, 22)
+_IP_AND_UDP: Final = struct.Struct(">22xHH2x")  # our port, and how long the datagram is
 _BLANK: Final = bytes(FRAME)
 _SAME_CLOCK: Final = 0.002
 """Seconds that the two clocks may move against each other between readings; and that a packet may seem to come before the last one."""
@@ -126,13 +129,15 @@ class PacketRing:
             if length > stored:
                 self.too_long += 1
                 continue
-            header = (data[0] & 0x0F) * 4
-            if len(data) >= header + _UDP_BYTES:
+            if data[0] != _NO_OPTIONS:
+                data = data[:_IP_BYTES] + data[4 * (data[0] & 0x0F) :]
+            if len(data) >= _IP_AND_UDP.size:
+                port, length = _IP_AND_UDP.unpack_from(data)
                 deliver(
-                    int.from_bytes(data[header + 2 : header + 4], "big"),
-                    data[12:16] + data[header : header + 2] + data[16:20],
-                    data[header + _UDP_BYTES : header + int.from_bytes(data[header + 4 : header + 6], "big")],
-                    min(arrived, max(now, time.monotonic())),
+                    port,
+                    data[_ADDRESSES],
+                    data[_IP_AND_UDP.size : _IP_BYTES + length],
+                    arrived if arrived <= now else min(arrived, time.monotonic()),
                 )
         self._at = at
         if losing:

@@ -16,7 +16,7 @@ _QUESTION: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """`port`: Asterisk's; `addresses`: the phone's address and port and Asterisk's address, as they stand in a packet: 10 bytes."""
+    """`port`: Asterisk's; `addresses`: the phone's address, Asterisk's, and the phone's port, as they stand in a packet: 10 bytes."""
 
     port: int
     addresses: bytes
@@ -49,7 +49,7 @@ def understood(answer: str) -> Place | Elsewhere:
     local, remote = _split(here), _split(there)
     if local is None or remote is None:
         return Elsewhere("its RTP has no IPv4 address")
-    return Place(local[1], remote[0] + remote[1].to_bytes(2, "big") + local[0])
+    return Place(local[1], remote[0] + local[0] + remote[1].to_bytes(2, "big"))
 
 
 def _split(address: str) -> tuple[bytes, int] | None:

@@ -52,6 +52,10 @@ class Stream:
 
     def take(self, packets: Sequence[Packet]) -> Iterator[Run]:
         """Those of one reading, in the order in which they came. Raises Unfit for a payload that is no G.711."""
+        run = self._in_step(packets) if packets and packets[0].kind in _LAWS else None
+        if run is not None:
+            yield run
+            return
         sound = [p for p in packets if _is_sound(p)]
         sequences = [p.sequence for p in sound]
         if any((after - before) & 0xFFFF != 1 for before, after in pairwise(sequences)):
@@ -70,6 +74,23 @@ class Stream:
             self._rest = self._rest[:0]
             self._begins.clear()
         return self._next
+
+    def _in_step(self, packets: Sequence[Packet]) -> Run | None:
+        """The usual case, four times cheaper: whole frames that follow each other. None: it is not that."""
+        kind, source, at = packets[0].kind, self._source, self._next
+        if len(self._rest):
+            return None
+        for packet in packets:
+            if packet.timestamp != at or len(packet.payload) != FRAME_SAMPLES or packet.kind != kind or packet.source != source:
+                return None
+            at = (at + FRAME_SAMPLES) & 0xFFFFFFFF
+        count = len(packets)
+        here_by = np.maximum.accumulate(np.fromiter((p.arrived for p in packets), np.float64, count))
+        ends = (self._position + FRAME_SAMPLES * np.arange(1, count + 1)) / RATE
+        self._begins.append(float((here_by - ends).min()))
+        self._next, self._position = at, self._position + FRAME_SAMPLES * count
+        samples = _LAWS[kind](np.frombuffer(b"".join([p.payload for p in packets]), np.uint8))
+        return Run(min(self._begins) + self._position / RATE, samples.tobytes(), here_by)
 
     def _joined(self, packets: Sequence[Packet], at: int) -> Iterator[Run]:
         end = max(_apart(p.timestamp, at) + len(p.payload) for p in packets)

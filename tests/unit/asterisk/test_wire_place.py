@@ -12,9 +12,9 @@ ASTERISK, PHONE = bytes([192, 0, 2, 1]), bytes([198, 51, 100, 7])
 @pytest.mark.parametrize("direct", ["(null)", "0.0.0.0:0", "[::]:0"])
 @pytest.mark.parametrize("codecs", ["(ulaw)", "(alaw)", "(ulaw|alaw)", "(alaw|ulaw)"])
 def test_where_packets_arrive(direct: str, codecs: str) -> None:
-    """Port; who sends, as in the packet: his address and port, and Asterisk's address."""
+    """Port; and as in the packet: who sends, Asterisk's address, and the sender's port."""
     where = understood(f"192.0.2.1:10004 198.51.100.7:40000 {direct} 0 {codecs}")
-    assert where == Place(10004, PHONE + (40000).to_bytes(2, "big") + ASTERISK)
+    assert where == Place(10004, PHONE + ASTERISK + (40000).to_bytes(2, "big"))
 
 
 @pytest.mark.parametrize(
