@@ -125,7 +125,7 @@ class PacketRing:
             data = ring[begin : begin + stored]
             ring[begin : begin + stored] = _BLANK[:stored]
             _STATUS.pack_into(ring, at, 0)
-            at = at + FRAME if at + FRAME < FRAME * FRAMES else 0
+            at = self._at = at + FRAME if at + FRAME < FRAME * FRAMES else 0
             if length > stored:
                 self.too_long += 1
                 continue
@@ -139,7 +139,6 @@ class PacketRing:
                     data[_IP_AND_UDP.size : _IP_BYTES + length],
                     arrived if arrived <= now else min(arrived, time.monotonic()),
                 )
-        self._at = at
         if losing:
             self.lost += _STATISTICS.unpack(self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, _STATISTICS.size))[1]
 
