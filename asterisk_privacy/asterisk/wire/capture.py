@@ -86,6 +86,7 @@ class WireCapture:
     def close(self) -> None:
         if self._listening is not None:
             self._listening.cancel()
+        self._tuning = True  # the ring closes too, and is told nothing any more
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
@@ -154,9 +155,12 @@ class WireCapture:
         try:
             self._ring.only(self._taps.keys())
         except OSError as error:  # as before, then: some are not heard, and some that stopped come as far as the ring
-            self._alarm(f"the kernel refused the ports to listen to ({error.strerror}): all parties are heard through snoops")
+            if self._taps:
+                self._alarm(f"the kernel refused the ports to listen to ({error.strerror}): all parties are heard through snoops")
             for tap in tuple(self._taps.values()):
                 tap.to_snoop()
+            self.read()  # what comes as far as that does not stay there
+            asyncio.get_running_loop().call_later(LISTEN_SECONDS, self._tune)
 
     def _listen(self) -> None:
         loop = asyncio.get_running_loop()
