@@ -17,6 +17,8 @@ import atheris
 with atheris.instrument_imports(include=["asterisk_privacy", "tomllib", "msgspec"]):
     from asterisk_privacy.asterisk import ari_events, audiosocket, fastagi
     from asterisk_privacy.asterisk.clock import stamp_seconds
+    from asterisk_privacy.asterisk.wire import rtp
+    from asterisk_privacy.asterisk.wire.stream import Stream, Unfit
     from asterisk_privacy.audio.frames import FRAME_BYTES
     from asterisk_privacy.daemon import config
     from asterisk_privacy.errors import ConfigError
@@ -83,6 +85,28 @@ class _Transport(asyncio.Transport):
         """What came is read from the socket from now on, in which there is nothing."""
 
 
+def rtp_packets(data: bytes) -> None:
+    """Readings of a phone's packets, each with a length before it; a length of 0 ends a reading. Whole frames come of it, in the order of
+    time, and none seems to be later than it came."""
+    stream, reading, now, at = Stream(), list[rtp.Packet](), 0.0, 0
+    while at < len(data):
+        length, now = 2 * data[at], now + 0.005
+        packet = rtp.parse(data[at + 1 : at + 1 + length], now)
+        at += 1 + length
+        if packet is not None:
+            reading.append(packet)
+        if length and at < len(data):
+            continue
+        try:
+            runs = list(stream.take(reading))
+        except Unfit:
+            return
+        for run in runs:
+            assert run.samples and len(run.samples) == FRAME_BYTES * len(run.here_by)
+            assert run.complete_at <= now + 1e-6 and run.here_by[-1] <= now and all(run.here_by[:-1] <= run.here_by[1:])
+        reading = []
+
+
 def configuration(data: bytes) -> None:
     try:
         config.parse(data.decode("utf-8", "replace"))
@@ -105,6 +129,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "agi-lines": agi_lines,
     "ari-event": ari_event,
     "audio-socket": audio_socket,
+    "rtp-packets": rtp_packets,
     "configuration": configuration,
     "age-file": age_file,
 }
