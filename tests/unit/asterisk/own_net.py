@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import socket
 import struct
@@ -15,7 +16,8 @@ import pytest
 from asterisk_privacy.asterisk.wire.packets import PacketRing
 
 _CLONE_NEWNET = 0x40000000
-_SIOCSIFFLAGS, _IFF_UP = 0x8914, 1
+_SIOCSIFFLAGS, _SIOCSIFADDR, _SIOCGIFHWADDR, _IFF_UP = 0x8914, 0x8916, 0x8927, 1
+_TUNSETIFF, _IFF_TAP, _IFF_NO_PI = 0x400454CA, 2, 0x1000
 LOCAL = "127.0.0.1"
 
 
@@ -38,11 +40,36 @@ def own_net() -> Iterator[None]:
         os.close(former)
 
 
-def bring_up(interface: str) -> None:
-    import fcntl
-
+def bring_up(interface: str, address: str = "") -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
-        fcntl.ioctl(any_socket, _SIOCSIFFLAGS, struct.pack("16sH22x", interface.encode(), _IFF_UP))
+        if address:
+            sockaddr = struct.pack("H2x4s8x", socket.AF_INET, socket.inet_aton(address))
+            fcntl.ioctl(any_socket, _SIOCSIFADDR, struct.pack("16s16s", interface.encode(), sockaddr))
+        fcntl.ioctl(any_socket, _SIOCSIFFLAGS, struct.pack("16sH14x", interface.encode(), _IFF_UP))
+
+
+class Lan:
+    """A network card that is this test (tun(4)): `receive` is what comes in over it; what the machine sends over it is lost."""
+
+    ADDRESS = "10.77.0.1"
+    NAME = "lan0"
+
+    def __init__(self) -> None:
+        try:
+            self._card = os.open("/dev/net/tun", os.O_RDWR)
+        except OSError as error:
+            pytest.skip(f"no card can be made here ({error.strerror})")
+        fcntl.ioctl(self._card, _TUNSETIFF, struct.pack("16sH14x", self.NAME.encode(), _IFF_TAP | _IFF_NO_PI))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+            answer = fcntl.ioctl(any_socket, _SIOCGIFHWADDR, struct.pack("16s16x", self.NAME.encode()))
+        self.mac = answer[18:24]
+        bring_up(self.NAME, self.ADDRESS)
+
+    def receive(self, ip_packet: bytes, mac: bytes = b"", kind: int = 0x0800, tag: bytes = b"") -> None:
+        os.write(self._card, (mac or self.mac) + bytes.fromhex("020000000001") + tag + kind.to_bytes(2, "big") + ip_packet)
+
+    def close(self) -> None:
+        os.close(self._card)
 
 
 def udp(port: int = 0) -> socket.socket:
