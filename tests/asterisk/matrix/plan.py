@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sites import ALWAYS, FLAG
 
-from asterisk_privacy.lab.site import Site
+from asterisk_privacy.lab.site import CAPTURE, Site
 from asterisk_privacy.lab.unpack import Install
 
 LANES = 12
@@ -179,7 +179,7 @@ def endpoints(ports: dict[str, int]) -> str:
     )
 
 
-def the_site(workdir: Path, install: Install, ports: dict[str, int], sounds: Path) -> Site:
+def the_site(workdir: Path, install: Install, ports: dict[str, int], sounds: Path, capture: str = CAPTURE) -> Site:
     return Site(
         workdir,
         install,
@@ -190,4 +190,5 @@ def the_site(workdir: Path, install: Install, ports: dict[str, int], sounds: Pat
         extra_pjsip=endpoints(ports),
         extra=files(),
         prompts=True,
+        capture=capture,
     )

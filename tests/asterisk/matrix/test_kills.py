@@ -95,11 +95,13 @@ def _find_calls(house: House, story: Story) -> None:
         played.call, played.left = (near[0] if near else None), ""
 
 
+@pytest.mark.parametrize("capture", ["snoop", "wire"])
 async def test_killed_at_random_moments(
-    install: Install, tmp_path: Path, capsys: pytest.CaptureFixture[str], record_property: pytest.RecordProperty
+    capture: str, install: Install, tmp_path: Path, capsys: pytest.CaptureFixture[str], record_property: pytest.RecordProperty
 ) -> None:
     ports, story = phone_ports(), Story()
-    async with running(the_site(tmp_path, install, ports, short_sounds(tmp_path / "sounds", DIALPLAN / "sounds"))) as site:
+    sounds = short_sounds(tmp_path / "sounds", DIALPLAN / "sounds")
+    async with running(the_site(tmp_path, install, ports, sounds, capture)) as site:
         house = House(site, ports, over_seconds=1.0)
         await _calls(house, story)
         assert [fault for played in story.played for fault in played.scene.faults] == []

@@ -26,6 +26,8 @@ pytestmark = [pytest.mark.asterisk, pytest.mark.asyncio(loop_scope="module"), py
 
 NAMES = [row.name for row in ROWS]
 RANDOM_CALLS = int(os.environ.get("ASTERISK_PRIVACY_RANDOM", "104"))
+CAPTURES = ("snoop", "wire")
+"""Each plays all rows, and every second of the random calls."""
 
 
 @dataclass(slots=True)
@@ -34,6 +36,7 @@ class Run:
     results: dict[str, Result]
     played: dict[str, Played]
     left: list[str]
+    capture: str
 
 
 def report(run: Run) -> str:
@@ -61,7 +64,7 @@ async def play_and_judge(house: House, rows: list[Row]) -> tuple[dict[str, Playe
     return played, results
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=CAPTURES)
 async def run(request: pytest.FixtureRequest, install: Install, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Run]:
     """Plays the rows that were asked for (pytest -k park): each once."""
     asked = {
@@ -73,7 +76,7 @@ async def run(request: pytest.FixtureRequest, install: Install, tmp_path_factory
     work = tmp_path_factory.mktemp("matrix")
     ports = phone_ports()
     sounds = short_sounds(work / "sounds", DIALPLAN / "sounds")
-    async with running(the_site(work, install, ports, sounds)) as site:
+    async with running(the_site(work, install, ports, sounds, request.param)) as site:
         house = House(site, ports)
         if "codec_opus" not in site.pbx.cli("module show like codec_opus"):
             chosen = [row for row in chosen if "opus" not in row.codecs.values()]
@@ -81,7 +84,7 @@ async def run(request: pytest.FixtureRequest, install: Install, tmp_path_factory
         await asyncio.to_thread(wait_until_quiet, site)
         bridges = [b for b in house.ari("bridges") if b["channels"] or b["bridge_class"] != "parking"]  # a lot keeps its bridge
         left = [*what_is_left(site), *(f"bridge {b['id']} {b['bridge_class']}" for b in bridges)]
-        yield Run(house, results, played, left)
+        yield Run(house, results, played, left, request.param)
 
 
 async def test_report(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
@@ -104,13 +107,14 @@ async def test_row(run: Run, row: Row) -> None:
 
 async def test_random_schedules(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     """Holds, parking and transfers in any order, twelve calls at once."""
-    played, results = await play_and_judge(run.house, schedules.rows(RANDOM_CALLS))
+    played, results = await play_and_judge(run.house, schedules.rows(RANDOM_CALLS)[CAPTURES.index(run.capture) :: len(CAPTURES)])
     await asyncio.to_thread(wait_until_quiet, run.house.site)
     found = results.values()
     moves = sum(len(p.scene.talks) - 1 for p in played.values())
     with capsys.disabled():
         print(
-            f"\nrandom schedules: {len(found)} calls, {moves} holds and moves, {sum(r.kept_seconds for r in found):.0f} s kept, "
+            f"\nrandom schedules, {run.capture}: {len(found)} calls, {moves} holds and moves, "
+            f"{sum(r.kept_seconds for r in found):.0f} s kept, "
             f"{sum(len(r.private) for r in found)} private; lost at most {1000 * max(r.before for r in found):.0f} ms before and "
             f"{1000 * max(r.after for r in found):.0f} ms after, longest hole {max(r.hole for r in found):.2f} s; "
             f"the phones stood still for at most {1000 * max(r.stood for r in found):.0f} ms; "
