@@ -146,11 +146,13 @@ def inserted(postgres: PostgresServer, database: str, nodes: int, load: Load) ->
     with psycopg.connect(postgres.url(database)) as db:
         audit = db.execute("SELECT pg_total_relation_size('audit') / (SELECT count(*) FROM audit)").fetchone()
     assert audit
-    deleted = {"deletions a second": round(len(deletions) / load.seconds, 1), "a deletion, ms (p50, p99, most)": _ms(deletions)}
+    deleted: dict[str, object] = {}
+    if deletions:
+        deleted = {"deletions a second": round(len(deletions) / load.seconds, 1), "a deletion, ms (p50, p99, most)": _ms(deletions)}
     return {
         "nodes": nodes,
         "finished recordings a second": round(len(took) / load.seconds, 1),
-        **(deleted if load.purge else {}),
+        **deleted,
         "a change, ms (p50, p99, most)": _ms([t for all_of_one in took for t in all_of_one]),
         "a recording's changes together, ms (p50, p99, most)": _ms([sum(all_of_one) for all_of_one in took]),
         "bytes of an audit entry, indexes included": audit[0],

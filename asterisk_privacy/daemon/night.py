@@ -40,7 +40,8 @@ def run_night(
     """OperatorError as the purger's. When its brake holds, rows stay too: the clock or the policy may be wrong.
 
     `by_the_clock`: `now` is this node's; where that is ahead of the server's by more than a minute, nothing is planned (ClockAhead).
-    `once_for_all`: the bucket, which may hold millions, is compared with the rows only if no other node has done that this night.
+    `once_for_all`: what is done for all nodes, and may take minutes among millions, is done only if no other node has this night: comparing
+    the bucket with the rows, and looking for rows that are about no recording any more.
     """
     if by_the_clock:
         refuse_ahead(registry)
@@ -55,7 +56,13 @@ def run_night(
     elsewhere = overdue_elsewhere(registry, rules, now)
     if purge.brake is not None:
         return Night(purge, Expired(), elsewhere)
-    rows = registry.would_expire(now, config.book.rows) if dry_run else registry.expire(now, config.book.rows)
+    if dry_run:
+        return Night(purge, registry.would_expire(now, config.book.rows), elsewhere)
+    if once_for_all and registry.nodes.rows_have_expired(THIS_NIGHT):
+        return Night(purge, Expired(), elsewhere)
+    rows = registry.expire(now, config.book.rows)
+    if once_for_all:
+        registry.nodes.note_rows_expired()
     return Night(purge, rows, elsewhere)
 
 

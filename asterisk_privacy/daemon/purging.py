@@ -48,10 +48,13 @@ AS_PROMISED = Rules()
 def make_purger(
     registry: Registry, vault: Vault, settings: PurgerSettings | None = None, rules: Rules = AS_PROMISED, here: bool = False
 ) -> Purger:
-    """`here`: it compares only this node's disk with the rows, since another node has done that with the bucket."""
+    """`here`: it compares only this node's disk with the rows, since another node has done that with the bucket. That one has also taken
+    what was due, and millions need not be counted again."""
     settings = settings or PurgerSettings()
     rows = RegistryRows(registry, rules, here=here)
-    return Purger(rows, OnDisk(vault) if here else vault, settings.brake_percent, settings.brake_at_least, only_one=registry.only_one)
+    return Purger(
+        rows, OnDisk(vault) if here else vault, settings.brake_percent, settings.brake_at_least, registry.only_one, counts=not here
+    )
 
 
 def to_item(row: RecordingRow, rules: Rules = AS_PROMISED) -> Item:

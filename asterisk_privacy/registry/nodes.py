@@ -137,6 +137,22 @@ class Nodes:
         if difference is not None:
             places.note_compared(self._engine, self._engine.clock() - difference.ahead)
 
+    def rows_have_expired(self, within: timedelta) -> bool:
+        """Whether some node has taken all rows that are about no recording any more, so lately."""
+        difference = self._engine.difference()
+        if difference is None:
+            return False
+        with self._engine.read() as db:
+            since = to_ms(self._engine.clock() - difference.ahead - within)
+            return sql(db, "SELECT 1 FROM nodes WHERE rows_expired_at > ? LIMIT 1", (since,)).fetchone() is not None
+
+    def note_rows_expired(self) -> None:
+        difference = self._engine.difference()
+        if difference is not None:
+            with self._engine.aside() as db:
+                at = to_ms(self._engine.clock() - difference.ahead)
+                sql(db, "UPDATE nodes SET rows_expired_at = ? WHERE name = ?", (at, self._engine.node))
+
     def away(self) -> dict[str, str]:
         """Nodes that delete nothing now, in words: silent, stopped, retired, or never heard of though recordings wait on their disks."""
         engine = self._engine

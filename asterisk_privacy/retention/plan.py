@@ -103,10 +103,15 @@ def _facts(item: Item) -> Facts:
 
 
 def plan(
-    rows: Iterable[Item], now: datetime, brake_percent: int, brake_at_least: int, language: str = "en", total: int | None = None
+    rows: Iterable[Item],
+    now: datetime,
+    brake_percent: int,
+    brake_at_least: int,
+    language: str = "en",
+    total: int | Callable[[int], int] | None = None,
 ) -> Plan:
-    """The brake trips when at least `brake_at_least` go *and* they are more than `brake_percent` of all: of `total`, if it is given.
-    Then `rows` are only those that can be due, and the plan holds only what goes."""
+    """The brake trips when at least `brake_at_least` go *and* they are more than `brake_percent` of all: of `total`, if it is given, or of
+    what it says once it is known how many go. Then `rows` are only those that can be due, and the plan holds only what goes."""
     same = _Same()
     judged = (judge(item, now, language, same) for item in rows)
     items = list(judged if total is None else (planned for planned in judged if planned.delete))
@@ -115,6 +120,8 @@ def plan(
     going = sum(planned.delete for planned in items)
     if total is None:
         total = len(items)
+    elif not isinstance(total, int):
+        total = total(going)
     return Plan(tuple(items), going >= brake_at_least and exceeds(going, total, brake_percent), total)
 
 

@@ -133,7 +133,8 @@ class PurgeReport:
 
 
 class Purger:
-    """`only_one` is entered by a real run and keeps a second purger away (OperatorError)."""
+    """`only_one` is entered by a real run and keeps a second purger away (OperatorError). `counts`: also on a night on which nothing goes,
+    when no brake asks how many there are; else its plan tells 0 then."""
 
     def __init__(
         self,
@@ -142,12 +143,14 @@ class Purger:
         brake_percent: int,
         brake_at_least: int,
         only_one: Callable[[], AbstractContextManager[object]] = nullcontext,
+        counts: bool = True,
     ) -> None:
         self._rows = rows
         self._files = files
         self._brake_percent = brake_percent
         self._brake_at_least = brake_at_least
         self._only_one = only_one
+        self._counts = counts
 
     def run(self, now: datetime, dry_run: bool, override_brake: bool = False, explain: bool = False) -> PurgeReport:
         """`explain`: the plan tells also of what stays, which takes a look at every recording.
@@ -159,15 +162,19 @@ class Purger:
         with self._only_one():
             return self._run(now, False, override_brake, explain)
 
-    def plan(self, now: datetime, explain: bool = False) -> Plan:
-        """What goes; with `explain` also what stays."""
+    def plan(self, now: datetime, explain: bool = False, lost: int = 0) -> Plan:
+        """What goes; with `explain` also what stays. `lost`: files that are missing, for which the other brake asks how many there are."""
         if explain:
             return plan(self._rows.items(), now, self._brake_percent, self._brake_at_least)
-        return plan(self._rows.maybe_due(now), now, self._brake_percent, self._brake_at_least, total=self._rows.count())
+
+        def total(going: int) -> int:
+            return self._rows.count() if self._counts or going or lost else 0
+
+        return plan(self._rows.maybe_due(now), now, self._brake_percent, self._brake_at_least, total=total)
 
     def _run(self, now: datetime, dry_run: bool, override_brake: bool, explain: bool) -> PurgeReport:
         findings, lost, untold = self._compared()
-        intended = self.plan(now, explain)
+        intended = self.plan(now, explain, lost)
         tally = _Tally()
         no_store = None if override_brake else self._store_missing(lost, intended.total)
         brake = no_store or (None if override_brake else self._too_much(intended))

@@ -21,6 +21,7 @@ from asterisk_privacy.registry.migrations import (
     m0011_tenants,
     m0012_compared,
     m0013_tenants_list,
+    m0014_rows_expired,
 )
 
 STEPS: Sequence[Sequence[str]] = (
@@ -36,6 +37,7 @@ STEPS: Sequence[Sequence[str]] = (
     m0011_tenants.STATEMENTS,
     m0012_compared.STATEMENTS,
     m0013_tenants_list.STATEMENTS,
+    m0014_rows_expired.STATEMENTS,
 )
 
 GUARDS = ("audit_insert", "audit_update", "audit_delete", "audit_head_insert", "audit_head_update", "audit_head_delete")
