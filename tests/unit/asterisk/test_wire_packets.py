@@ -89,6 +89,36 @@ def test_a_clock_that_is_set_makes_a_packet_late_and_never_early(
         assert before - 1e-4 <= ears.told[0][3] <= after + packets._SAME_CLOCK, "and then the clock is believed again"
 
 
+def shifted(by: float, wall_by: float) -> SimpleNamespace:
+    return SimpleNamespace(monotonic=lambda: time.monotonic() + by, time=lambda: time.time() + wall_by)
+
+
+@pytest.mark.parametrize("set_by", [0.0025, 1.0])
+def test_also_when_the_ring_was_not_read_for_long(ears: Ears, port: int, monkeypatch: pytest.MonkeyPatch, set_by: float) -> None:
+    """The moment that it seems to have come at is one since the last reading."""
+    monkeypatch.setattr(packets, "time", shifted(-5, -5))
+    ears.ring.read(ears)
+    before = time.monotonic()
+    send(1)
+    monkeypatch.setattr(packets, "time", shifted(0, set_by))
+    ears.read(1)
+    assert before - 1e-4 <= ears.told[0][3] <= time.monotonic()
+
+
+@pytest.mark.parametrize("set_by", [1.0, 3600.0, -1.0, -3600.0])
+def test_a_clock_that_is_set_and_set_back_before_it_is_looked_at(
+    ears: Ears, port: int, monkeypatch: pytest.MonkeyPatch, set_by: float
+) -> None:
+    """In between, the kernel dated a packet."""
+    monkeypatch.setattr(packets, "time", shifted(0, set_by))
+    ears.ring.read(ears)
+    ears.ring.read(ears)
+    before = time.monotonic()
+    send(1)
+    ears.read(1)
+    assert before - 1e-4 <= ears.told[0][3] <= time.monotonic()
+
+
 def test_a_standstill_between_looks_at_the_two_clocks_makes_it_late(ears: Ears, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """By less than what would count as setting the clock."""
     ears.ring.read(ears)
