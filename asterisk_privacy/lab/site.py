@@ -59,6 +59,7 @@ class Site:
         beside: Site | None = None,
         capture: str = CAPTURE,
     ) -> None:
+        self.capture = capture
         self.workdir = workdir.absolute()
         self.state = self.workdir / "state"
         self.run = self.workdir / "run"

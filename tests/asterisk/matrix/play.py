@@ -139,7 +139,9 @@ class House:
                     wrong.append(str(error))
             elif recording.state is State.WRITING:
                 wrong.append("a recording is unfinished")
-        found = judge(played.scene, call, audio, Bounds(**played.row.bounds))
+        row = played.row
+        bounds = {**row.bounds, **row.by_wire} if self.site.capture == "wire" else row.bounds
+        found = judge(played.scene, call, audio, Bounds(**bounds))
         found.wrong += wrong
         if played.left:
             found.wrong.append(f"still there: {played.left}")
