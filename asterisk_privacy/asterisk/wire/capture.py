@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Final
 
@@ -32,6 +32,8 @@ ASK_AGAIN_SECONDS: Final = 0.4
 """Packets from elsewhere: the phone may have told Asterisk a new address."""
 MARGIN_SECONDS: Final = 0.04
 """A packet counts as having come so much later: Asterisk dates a hold a little after it came, and has to be believed."""
+_STRANGE: Final = 50
+"""So many packets from elsewhere wait for that answer: a second. A phone behind NAT is known to Asterisk by its first packets only."""
 _MOST_REMEMBERED: Final = 10000
 
 
@@ -137,12 +139,13 @@ class WireCapture:
         tap = self._taps.get(port)
         if tap is None:
             return  # came before the filter was told that nobody is listened to there any more
-        if tap.where is None or tap.where.addresses != addresses:
-            tap.strange = True
-            return
         packet = rtp.parse(payload, arrived)
-        if packet is not None:
+        if packet is None:
+            return
+        if tap.where is not None and tap.where.addresses == addresses:
             tap.waiting.append(packet)
+        else:
+            tap.strange.append((addresses, packet))
 
     def _tune(self) -> None:
         """Once for all that changes in this turn of the loop."""
@@ -180,7 +183,10 @@ class WireCapture:
             tap.to_snoop(where.why, always=True)
         elif self._full and tap.where is None:
             tap.to_snoop()
-        elif where != tap.where:
+        elif tap.where is not None and tap.where.port == where.port:
+            self.read()
+            tap.follow(where)
+        else:
             self.take_away(tap)
             self.heard += tap.heard_at == 0.0
             tap.heard_at = time.monotonic()
@@ -195,7 +201,7 @@ class _WireTap:
         self.ended = ended
         self.where: Place | None = None
         self.waiting: list[rtp.Packet] = []
-        self.strange = False  # packets came from elsewhere
+        self.strange: deque[tuple[bytes, rtp.Packet]] = deque(maxlen=_STRANGE)  # packets from elsewhere
         self.heard_at = 0.0
         self.stopped = False
         self._asked_at = 0.0
@@ -225,6 +231,7 @@ class _WireTap:
             self.hear()
         finally:
             self.stopped = True
+            self.strange.clear()
             self._capture.take_away(self)
             if self._snoop is not None:
                 self._snoop.stop()
@@ -238,13 +245,20 @@ class _WireTap:
         if now - self.heard_at > QUIET_SECONDS:
             self.to_snoop("nothing is heard of it on this machine", always=not self._any)
         elif self.strange and now - self.heard_at > ASK_AGAIN_SECONDS / 2 and now - self._asked_at > ASK_AGAIN_SECONDS:
-            self.strange, self._asked_at = False, now
+            self._asked_at = now
             self._capture.ask_again(self)
+
+    def follow(self, where: Place) -> None:
+        """Asterisk speaks to this address now. What came from there meanwhile was its voice; what came from elsewhere never is."""
+        self.where = where
+        self.waiting += [packet for addresses, packet in self.strange if addresses == where.addresses]
+        self.strange.clear()
 
     def to_snoop(self, why: str = "", always: bool = False) -> None:
         if not self.stopped and self._snoop is None:
             self._capture.take_away(self)
             self.waiting.clear()
+            self.strange.clear()
             self._snoop = self._capture.snoop(self, why, always)
 
     def _tell(self) -> None:

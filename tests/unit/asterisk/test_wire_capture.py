@@ -139,7 +139,7 @@ async def test_a_tap_that_fails_while_it_tells_its_last_is_stopped_all_the_same(
     assert world.ring.ports == set()
 
 
-async def test_from_elsewhere_nothing_is_taken_until_asterisk_says_so(
+async def test_from_elsewhere_nothing_is_told_until_asterisk_says_so(
     world: World, anna: Phone, bert: Phone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The phone moves to another port (as in a re-INVITE), and somebody else sends to Asterisk's port too."""
@@ -151,7 +151,7 @@ async def test_from_elsewhere_nothing_is_taken_until_asterisk_says_so(
     tap.hear()
     anna.moves()
     bert.asterisk_port = 6000
-    anna.say(2)
+    anna.say(2, code=0x77)
     bert.say(2)
     tap.hear()
     assert sink.frames == 2
@@ -167,7 +167,7 @@ async def test_from_elsewhere_nothing_is_taken_until_asterisk_says_so(
     bert.say(2)
     tap.hear()
     tap.stop()
-    assert sink.sounds - {0} == {sound_of(0x11), sound_of(0x66)}
+    assert sink.sounds - {0} == {sound_of(0x11), sound_of(0x77), sound_of(0x66)}
     assert world.snoops.made == []
 
 
