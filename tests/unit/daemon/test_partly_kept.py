@@ -139,7 +139,7 @@ def report_of(runner: CallRunner, stage: Stage) -> Report:
     count = SimpleNamespace(
         up=True, app="x", requests=0, counts=Counter[str](), served=0, problems=0, connected=0, attached=0, failed=0, uninvited=0,
         strangers=0, broken=0,
-        used=0, limit=1,
+        used=0, limit=1, report=dict,
     )  # fmt: skip
     purging = SimpleNamespace(last=None, next=None, overdue=0, requests=SimpleNamespace(counts=TIMING))
     service = SimpleNamespace(
