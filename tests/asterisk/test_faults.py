@@ -311,7 +311,7 @@ async def test_a_mistake_of_ours_shuts_the_gates_and_nothing_else(
         await broken.connected()
         await customer.talk(1.5)
         await alive(customer, agent)
-        assert (broken.snoops() == 2) is recovers
+        assert ((await broken.status())["capture"]["taps"] == 2) is recovers
         await customer.hangup()
     await broken.over()
     said = [line for line in broken.site.log.splitlines() if "alarm internal" in line]

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import soundfile as sf
 from rounds import RATE, daemon_of, spent
-from variants import KEPT, RING, TWO
+from variants import KEPT, KEPT_WIRE, RING, TWO
 
 from asterisk_privacy.audio.ring import BYTES_PER_SECOND, Ring, RingMemory
 from asterisk_privacy.call.timeline import MarkKind
@@ -91,14 +91,14 @@ def _quantiles(told: Sequence[tuple[float, int]]) -> dict[str, float]:
 
 def frames(site: Site, calls: int, seconds: float, agent_port: int, voices: tuple[Path, Path]) -> Iterator[tuple[str, Figures]]:
     """Each 20 ms of the calls names itself; those lacking in mid-recording and those that come twice are counted."""
-    for variant in (TWO, KEPT):
+    for variant in (TWO, KEPT, KEPT_WIRE):
         with daemon_of(site, variant):
             with Crowd(site.pbx, variant.extension, calls, seconds, agent_port=agent_port, rate=RATE, voices=voices) as crowd:
                 crowd.until_all_talk()
                 crowd.until_over()
-            if variant is KEPT:
+            if variant.product:
                 _wait_sealed(site, calls)
-        yield f"frames, {calls} calls: {variant.name}", _counted(site, variant is KEPT)
+        yield f"frames, {calls} calls: {variant.name}", _counted(site, variant.product)
         _clear(site)
 
 
