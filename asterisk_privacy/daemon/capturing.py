@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
@@ -22,6 +23,10 @@ def ring_of(config: Config, stack: AsyncExitStack) -> PacketRing | None:
         return None
     ring = PacketRing()
     stack.callback(ring.close)
+    if others := len(os.listdir("/proc/self/task")) - 1:
+        log.warning(
+            "%d threads keep CAP_NET_RAW; start with OPENBLAS_NUM_THREADS=1, as the systemd unit does, so that there is none", others
+        )
     try:
         right.lay_down()
     except OSError as error:
