@@ -37,7 +37,8 @@ packets = st.builds(
     st.sampled_from([80, 160, 160, 160, 240, 320]),
     st.sampled_from([(0.0,), (0.0,), (0.001,), (0.03,), (0.11,), (0.28,), (), (0.0, 0.0), (0.01, 0.2), (0.2, 0.02)]),
 )
-spoken = st.lists(packets, min_size=1, max_size=25)  # less than what counts as a gap: a second
+usual = st.builds(Sent, st.sampled_from([PCMU, PCMA]), st.just(160), st.sampled_from([(0.0,)] * 9 + [()]))
+spoken = st.lists(packets, min_size=1, max_size=25) | st.lists(usual, min_size=1, max_size=50)  # less than what counts as a gap: a second
 
 
 def arriving(sent: list[Sent], first_sequence: int, first_timestamp: int) -> list[Packet]:

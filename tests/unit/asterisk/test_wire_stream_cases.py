@@ -193,3 +193,45 @@ def test_a_phone_that_jumps_ahead_in_each_packet_makes_no_more_than_came() -> No
         for run in heard(stream, came):
             assert len(run.samples) <= 10 * 50 * FRAME_BYTES
             assert run.complete_at <= 20.0 + reading + 1e-6
+
+
+def in_step() -> Stream:
+    """A stream whose next packet is number 2."""
+    stream = Stream()
+    heard(stream, [packet(0), packet(1)])
+    return stream
+
+
+def test_in_step_each_packet_counts_as_come_when_it_did() -> None:
+    (run,) = heard(in_step(), [packet(2), packet(3, late=0.03), packet(4, late=0.01)])
+    assert values([run]) == of(3, 4, 5)
+    assert [float(at) for at in run.here_by] == [packet(2).arrived, packet(3, late=0.03).arrived, packet(4, late=0.01).arrived]
+    assert run.complete_at == pytest.approx(packet(4).arrived)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        packet(3, kind=PCMA),
+        packet(3)._replace(payload=b"\x04" * 80),
+        packet(3)._replace(payload=b"\x04" * 240),
+        packet(3, after=80),
+        packet(3, source=2),
+        packet(3, source=2, first=1 << 20),
+        packet(2),
+        packet(5),
+    ],
+)
+def test_out_of_step_in_the_middle_of_a_reading(odd: Packet) -> None:
+    """The same comes of it as of packets that are read one by one, in order."""
+    at_once, one_by_one = in_step(), in_step()
+    overlaps = odd.timestamp + len(odd.payload) > packet(4).timestamp and odd.source == 1
+    came = [packet(2), odd, *([] if overlaps else [packet(4)])]
+    runs = [run for one in came for run in heard(one_by_one, [one])]
+    assert b"".join(run.samples for run in heard(at_once, came)) == b"".join(run.samples for run in runs)
+
+
+@pytest.mark.parametrize("kind", [9, 111])
+def test_another_codec_of_the_same_length_in_step_is_told_too(kind: int) -> None:
+    with pytest.raises(Unfit):
+        heard(in_step(), [packet(2), packet(3, kind=kind), packet(4)])
