@@ -113,6 +113,7 @@ class WireCapture:
             del self._taps[tap.where.port]
             self._tune()
         tap.where = None
+        tap.strange.clear()  # what came there may have been for whoever has the port now
 
     def snoop(self, tap: _WireTap, why: str, always: bool) -> Tap:
         self.unfit += 1
@@ -231,7 +232,6 @@ class _WireTap:
             self.hear()
         finally:
             self.stopped = True
-            self.strange.clear()
             self._capture.take_away(self)
             if self._snoop is not None:
                 self._snoop.stop()
@@ -258,7 +258,6 @@ class _WireTap:
         if not self.stopped and self._snoop is None:
             self._capture.take_away(self)
             self.waiting.clear()
-            self.strange.clear()
             self._snoop = self._capture.snoop(self, why, always)
 
     def _tell(self) -> None:
