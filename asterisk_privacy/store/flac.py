@@ -3,7 +3,7 @@
 libsndfile rewrites the FLAC header when it closes (length, checksum). By then the header was sealed and is out of reach, so the
 rewriting is dropped and the stream says "length unknown", which FLAC allows: `flac` and ffmpeg play it as it is. libsndfile 1.2
 does not read a stream of unknown length, so `with_length` writes the length into a copy in memory. That also cuts a stream
-whose end is missing back to its last whole frame (0.5 s at 8 kHz).
+whose end is missing back to its last whole frame (0.14 s at 8 kHz).
 """
 
 from __future__ import annotations
@@ -19,16 +19,18 @@ from asterisk_privacy.store.faults import AgeError
 Stereo = npt.NDArray[np.int16]  # (n, 2): customer left, agents right
 
 BLOCK = 1 << 16  # frames handed to the encoder at once: bounds the copy in memory when a whole ring comes
+_EFFORT = 0.125
+"""FLAC's level 1: a quarter less work than the usual 5, for 0.1 to 1 % more bytes of speech on the telephone, and shorter frames."""
 _STREAMINFO = 42  # "fLaC", block header, STREAMINFO
 _SYNC = b"\xff\xf8"  # a frame of a stream with one block size, as libFLAC makes
 
 
 class Encoder:
-    """int16 (n, 2) in, FLAC bytes out as they become ready: libFLAC holds back up to 4,096 frames and one more."""
+    """int16 (n, 2) in, FLAC bytes out as they become ready: libFLAC holds back up to 1,152 frames and one more."""
 
     def __init__(self, rate: int) -> None:
         self._out = _OneWay()
-        self._file = sf.SoundFile(self._out, "w", rate, 2, "PCM_16", format="FLAC")
+        self._file = sf.SoundFile(self._out, "w", rate, 2, "PCM_16", format="FLAC", compression_level=_EFFORT)
 
     def feed(self, samples: Stereo) -> bytes:
         """The bytes ready after up to BLOCK frames."""
