@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from ari_double import ToyAri
 from own_net import Ears, own_net
+from wire_call import Phone, World
 
 from asterisk_privacy.asterisk.wire.packets import PacketRing
 
@@ -34,3 +35,23 @@ def ears(net: None) -> Iterator[Ears]:
     ring = PacketRing()
     yield Ears(ring)
     ring.close()
+
+
+@pytest.fixture
+def world(net: None) -> Iterator[World]:
+    world = World()
+    yield world
+    world.capture.close()
+    world.ring.close()
+
+
+@pytest.fixture
+def anna(net: None) -> Iterator[Phone]:
+    with Phone(0x11, 6000) as phone:
+        yield phone
+
+
+@pytest.fixture
+def bert(net: None) -> Iterator[Phone]:
+    with Phone(0x22, 6002) as phone:
+        yield phone

@@ -4,35 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
 from wire_call import Phone, Sink, World, sound_of, until
 
 from asterisk_privacy.asterisk.taps import Tap
-from asterisk_privacy.asterisk.wire import capture as wire_capture
 from asterisk_privacy.asterisk.wire.capture import MARGIN_SECONDS
-
-
-@pytest.fixture
-def world(net: None) -> Iterator[World]:
-    world = World()
-    yield world
-    world.capture.close()
-    world.ring.close()
-
-
-@pytest.fixture
-def anna(net: None) -> Iterator[Phone]:
-    with Phone(0x11, 6000) as phone:
-        yield phone
-
-
-@pytest.fixture
-def bert(net: None) -> Iterator[Phone]:
-    with Phone(0x22, 6002) as phone:
-        yield phone
 
 
 async def test_what_a_party_says_reaches_the_sink(world: World, anna: Phone, bert: Phone) -> None:
@@ -137,58 +115,6 @@ async def test_a_tap_that_fails_while_it_tells_its_last_is_stopped_all_the_same(
         tap.stop()
     await world.settled()
     assert world.ring.ports == set()
-
-
-async def test_from_elsewhere_nothing_is_told_until_asterisk_says_so(
-    world: World, anna: Phone, bert: Phone, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The phone moves to another port (as in a re-INVITE), and somebody else sends to Asterisk's port too."""
-    monkeypatch.setattr(wire_capture, "ASK_AGAIN_SECONDS", 0.02)
-    world.pbx.places = {"anna": anna.where}
-    tap = world.tap("anna", sink := Sink())
-    await world.settled()
-    anna.say(2)
-    tap.hear()
-    anna.moves()
-    bert.asterisk_port = 6000
-    anna.say(2, code=0x77)
-    bert.say(2)
-    tap.hear()
-    assert sink.frames == 2
-    world.pbx.places = {"anna": anna.where}
-
-    def asked() -> bool:
-        bert.say()
-        return len(world.pbx.asked) == 2
-
-    await until(asked, "Asterisk is asked again")
-    await world.settled()
-    anna.say(2, code=0x66)
-    bert.say(2)
-    tap.hear()
-    tap.stop()
-    assert sink.sounds - {0} == {sound_of(0x11), sound_of(0x77), sound_of(0x66)}
-    assert world.snoops.made == []
-
-
-async def test_a_port_that_asterisk_gave_to_another_is_the_others_alone(world: World, anna: Phone, bert: Phone) -> None:
-    world.pbx.places = {"anna": anna.where}
-    former = world.tap("anna", hers := Sink())
-    await world.settled()
-    bert.asterisk_port = 6000
-    bert.say(3)  # he waits, and is on nobody's tap
-    world.pbx.places["bert"] = bert.where
-    world.tap("bert", his := Sink())
-    await world.settled()
-    assert world.snoops.channels == ["anna"]
-    bert.say(2, code=0x77)
-    former.hear()
-    await until(lambda: his.frames == 2, "he is heard")
-    assert (hers.frames, his.sounds) == (0, {sound_of(0x77)})
-    former.stop()
-    assert world.snoops.made[0].stopped
-    await world.settled()
-    assert world.ring.ports == {6000}, "her stop is not his"
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
@@ -15,26 +14,6 @@ from asterisk_privacy.asterisk.wire import capture as wire_capture
 from asterisk_privacy.asterisk.wire import packets as wire_packets
 
 PCMA, G722, EVENT = 8, 9, 101
-
-
-@pytest.fixture
-def world(net: None) -> Iterator[World]:
-    world = World()
-    yield world
-    world.capture.close()
-    world.ring.close()
-
-
-@pytest.fixture
-def anna(net: None) -> Iterator[Phone]:
-    with Phone(0x11, 6000) as phone:
-        yield phone
-
-
-@pytest.fixture
-def bert(net: None) -> Iterator[Phone]:
-    with Phone(0x22, 6002) as phone:
-        yield phone
 
 
 def a_quiet_second_passes(monkeypatch: pytest.MonkeyPatch, seconds: float = 1.1) -> None:
