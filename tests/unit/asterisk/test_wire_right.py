@@ -128,3 +128,29 @@ print(subprocess.run([sys.executable, "-c", again], capture_output=True, text=Tr
     )
     has = "False ['CapInh', 'CapPrm', 'CapEff', 'CapAmb']"
     assert told.splitlines() == [has, has, "True []", "True []"]
+
+
+@pytest.mark.parametrize(("how", "left"), [("WIRE", "True []"), ("SNOOP", "False ['CapPrm', 'CapEff']")])
+def test_the_daemon_lays_it_down_with_the_ring_and_where_no_ring_is_asked_for_leaves_it_alone(how: str, left: str) -> None:
+    told = run(
+        f"""
+import asyncio
+from contextlib import AsyncExitStack
+from types import SimpleNamespace
+from asterisk_privacy.daemon.capturing import ring_of
+from asterisk_privacy.daemon.settings import How
+
+async def main():
+    async with AsyncExitStack() as stack:
+        ring = ring_of(SimpleNamespace(capture=SimpleNamespace(how=How.{how})), stack)
+        print(ring is not None, refused(), held())
+    if ring is not None:
+        try:
+            ring.only([5000])
+        except OSError:
+            print("closed")
+
+asyncio.run(main())
+"""
+    )
+    assert told.splitlines() == ([f"True {left}", "closed"] if how == "WIRE" else [f"False {left}"])
