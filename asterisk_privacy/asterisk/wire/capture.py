@@ -174,13 +174,16 @@ class WireCapture:
             loop.call_soon(tap.look)  # a mistake with one must not keep the others from being heard
 
     async def _start(self, tap: _WireTap) -> None:
+        where: Place | Elsewhere | AriRefused | AriUnreachable
         try:
             where = await place.ask(self._ari, tap.channel)
         except (AriRefused, AriUnreachable) as error:
-            where = Elsewhere(str(error))
+            where = error
         if tap.stopped or tap.snooped:
             return
-        if isinstance(where, Elsewhere):
+        if isinstance(where, Exception):
+            tap.to_snoop(str(where))  # which may not come about either, but is tried again
+        elif isinstance(where, Elsewhere):
             tap.to_snoop(where.why, always=True)
         elif self._full and tap.where is None:
             tap.to_snoop()

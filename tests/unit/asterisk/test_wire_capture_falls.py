@@ -29,12 +29,10 @@ def a_quiet_second_passes(monkeypatch: pytest.MonkeyPatch, seconds: float = 1.1)
         "127.0.0.1:6000 127.0.0.1:4000 127.0.0.1:4000 0 (ulaw)",
         "127.0.0.1:6000 127.0.0.1:4000 (null) 0 (g722)",
         "[::1]:6000 [::1]:4000 (null) 0 (ulaw)",
-        AriRefused(404, "GET channels"),
-        AriUnreachable("timed out"),
     ],
 )
-async def test_a_snoop_at_once_and_the_next_time_without_asking(world: World, answer: str | Exception | None) -> None:
-    """No PJSIP, SRTP, past Asterisk, another codec, IPv6; and where Asterisk does not say."""
+async def test_a_snoop_at_once_and_the_next_time_without_asking(world: World, answer: str | None) -> None:
+    """No PJSIP, SRTP, past Asterisk, another codec, IPv6."""
     world.pbx.places = {"anna": answer}
     world.tap("anna")
     await world.settled()
@@ -42,6 +40,15 @@ async def test_a_snoop_at_once_and_the_next_time_without_asking(world: World, an
     world.tap("anna")
     assert (world.snoops.channels, world.pbx.asked) == (["anna", "anna"], ["anna"])
     assert world.ring.ports == set()
+
+
+@pytest.mark.parametrize("answer", [AriRefused(503, "GET channels"), AriUnreachable("timed out")])
+async def test_an_asterisk_that_does_not_say_is_asked_again_the_next_time(world: World, answer: Exception) -> None:
+    world.pbx.places = {"anna": answer}
+    world.tap("anna").stop()
+    world.tap("anna")
+    await world.settled()
+    assert (world.snoops.channels, world.pbx.asked) == (["anna"], ["anna", "anna"])
 
 
 async def test_a_snooped_tap_is_its_snoop(world: World) -> None:

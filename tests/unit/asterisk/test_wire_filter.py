@@ -143,7 +143,7 @@ def test_as_many_ports_as_the_kernel_has_memory_for(net: None, octets: int) -> N
     optmem(octets)
     ring = PacketRing()
     try:
-        assert min(octets / 25, MOST_PORTS) <= ring.most_ports <= MOST_PORTS
+        assert min(octets / 30, MOST_PORTS) <= ring.most_ports <= MOST_PORTS
         ears, last = Ears(ring), 10000 + ring.most_ports
         ring.only([*range(10000, last - 1), MARK])
         ring.only([*range(10001, last), MARK])
