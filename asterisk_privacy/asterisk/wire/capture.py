@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 QUIET_SECONDS: Final = 1.0
 ASK_AGAIN_SECONDS: Final = 0.4
 """Packets from elsewhere: the phone may have told Asterisk a new address."""
+TELL_SECONDS: Final = 0.6
+"""Packets wait for whoever needs them, at most so long: few large pieces cost less than many small ones."""
 MARGIN_SECONDS: Final = 0.04
 """A packet counts as having come so much later: Asterisk dates a hold a little after it came, and has to be believed."""
 _STRANGE: Final = 50
@@ -240,11 +242,14 @@ class _WireTap:
                 self._snoop.stop()
 
     def look(self) -> None:
-        """Now and then: tells what was read, and looks whether this still does."""
+        """Now and then: tells what nobody asked for, and looks whether this still does."""
         if self.stopped or self.snooped:
             return
-        self._tell()
         now = time.monotonic()
+        if self.waiting:
+            self.heard_at, self._any = max(self.heard_at, self.waiting[-1].arrived), True
+            if now - self.waiting[0].arrived > TELL_SECONDS:
+                self._tell()
         if now - self.heard_at > QUIET_SECONDS:
             self.to_snoop("nothing is heard of it on this machine", always=not self._any)
         elif self.strange and now - self.heard_at > ASK_AGAIN_SECONDS / 2 and now - self._asked_at > ASK_AGAIN_SECONDS:

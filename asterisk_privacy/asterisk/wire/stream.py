@@ -20,7 +20,7 @@ from asterisk_privacy.audio.frames import FRAME_SAMPLES, RATE
 from asterisk_privacy.audio.quarantine import Times
 
 _LAWS: Final = {PCMU: ulaw.decode, PCMA: alaw.decode}
-_REMEMBERED: Final = 10  # readings, of a fifth of a second, over which the least late packet sets the clock
+_REMEMBERED: Final = 5  # readings, of half a second, over which the least late packet sets the clock
 _LONGEST_GAP: Final = RATE  # samples; beyond that (in either direction) the phone began anew, or was quiet
 _HALF: Final = 1 << 31
 
