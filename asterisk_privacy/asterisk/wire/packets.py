@@ -12,10 +12,10 @@ import mmap
 import os
 import socket
 import struct
-import time
 from collections.abc import Callable, Collection
 from typing import Final
 
+from asterisk_privacy.asterisk.kernel_clock import KernelClock
 from asterisk_privacy.asterisk.wire import filter as wire_filter
 from asterisk_privacy.errors import OperatorError
 
@@ -39,10 +39,6 @@ _NO_OPTIONS: Final = 0x45  # IPv4, and a header of 20 bytes
 _ADDRESSES: Final = slice(12, 22)
 _IP_AND_UDP: Final = struct.Struct(">22xHH2x")  # our port, and how long the datagram is
 _BLANK: Final = bytes(FRAME)
-_SAME_CLOCK: Final = 0.002
-"""Seconds that the two clocks may move against each other between readings; and that a packet may seem to come before the last one."""
-_AT_ONCE: Final = 0.0002
-_TRIES: Final = 3
 
 
 class PacketRing:
@@ -67,7 +63,7 @@ class PacketRing:
             self._socket.close()
             raise OperatorError(f'[capture] how = "wire": no ring for packets ({error.strerror}); write how = "snoop"') from error
         self._at = 0
-        self._read_at, self._apart = _clocks()
+        self._clock = KernelClock()
         self.lost = 0
         self.too_long = 0
 
@@ -107,10 +103,7 @@ class PacketRing:
 
     def read(self, deliver: Deliver) -> None:
         """All that has come since the last reading, in order."""
-        before = self._read_at
-        now, apart = _clocks()
-        same_clock = abs(apart - self._apart) < _SAME_CLOCK
-        self._read_at, self._apart = now, apart
+        self._clock.look()
         ring, at = self._ring, self._at
         losing = False
         while True:
@@ -118,9 +111,6 @@ class PacketRing:
             if not status & _TO_USER:
                 break
             losing = losing or bool(status & _LOSING)
-            arrived = seconds + nanoseconds / 1e9 - apart
-            if not same_clock or not before - _SAME_CLOCK <= arrived:
-                arrived = now  # late, but never too early
             begin = at + network
             data = ring[begin : begin + stored]
             ring[begin : begin + stored] = _BLANK[:stored]
@@ -137,20 +127,10 @@ class PacketRing:
                     port,
                     data[_ADDRESSES],
                     data[_IP_AND_UDP.size : _IP_BYTES + length],
-                    arrived if arrived <= now else min(arrived, time.monotonic()),
+                    self._clock.came(seconds, nanoseconds),
                 )
         if losing:
             self.lost += _STATISTICS.unpack(self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, _STATISTICS.size))[1]
-
-
-def _clocks() -> tuple[float, float]:
-    """The monotonic clock, and by how much the wall clock is ahead of it: a little less, where this process was kept from looking at both
-    at once. A packet then seems to have come later, never earlier."""
-    for _ in range(_TRIES):
-        before, wall, now = time.monotonic(), time.time(), time.monotonic()
-        if now - before < _AT_ONCE:
-            break
-    return now, wall - now
 
 
 def _bind_everywhere(listener: socket.socket) -> None:

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 from wire_call import Phone, Sink, World, sound_of, until
 
+from asterisk_privacy.asterisk import kernel_clock
 from asterisk_privacy.asterisk.ari import AriRefused, AriUnreachable
 from asterisk_privacy.asterisk.wire import capture as wire_capture
 from asterisk_privacy.asterisk.wire import packets as wire_packets
@@ -103,9 +104,9 @@ async def test_a_party_that_is_heard_is_not_quiet_because_this_daemon_stood_stil
     world.tap("anna", sink := Sink())
     await world.settled()
     a_quiet_second_passes(monkeypatch)
-    monkeypatch.setattr(wire_packets, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + 1.1, time=lambda: time.time() + 1.1))
+    monkeypatch.setattr(kernel_clock, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + 1.1, time=lambda: time.time() + 1.1))
     anna.say(3)  # dated by the kernel when it came, and read a second later by the first look
-    monkeypatch.setattr(wire_packets, "_SAME_CLOCK", 2.0)
+    monkeypatch.setattr(kernel_clock, "SAME_CLOCK", 2.0)
     await until(lambda: sink.frames == 3, "it is told")
     assert wire_capture.QUIET_SECONDS == 1.0
 

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 from own_net import LOCAL, Ears, udp
 
+from asterisk_privacy.asterisk import kernel_clock
 from asterisk_privacy.asterisk.wire import packets
 from asterisk_privacy.asterisk.wire.packets import FRAME, PacketRing
 from asterisk_privacy.asterisk.wire.place import Place, understood
@@ -59,7 +60,7 @@ def test_a_packet_came_between_its_sending_and_its_receiver(ears: Ears, port: in
             receiver.recv(100)
             after = time.monotonic()
             ears.read(number + 1)
-            assert before - 1e-4 <= ears.told[-1][3] <= after + packets._SAME_CLOCK
+            assert before - 1e-4 <= ears.told[-1][3] <= after + kernel_clock.SAME_CLOCK
     assert ears.payloads == [b"%d" % number for number in range(50)]
 
 
@@ -72,7 +73,7 @@ def test_a_clock_that_is_set_makes_a_packet_late_and_never_early(
     for shift in (set_by, 0.0, 0.0):
         before = time.monotonic()
         send(3)
-        monkeypatch.setattr(packets, "time", SimpleNamespace(monotonic=time.monotonic, time=lambda shift=shift: time.time() + shift))
+        monkeypatch.setattr(kernel_clock, "time", SimpleNamespace(monotonic=time.monotonic, time=lambda shift=shift: time.time() + shift))
         ears.told.clear()
         ears.read(3)
         now = time.monotonic()
@@ -86,7 +87,7 @@ def test_a_clock_that_is_set_makes_a_packet_late_and_never_early(
         after = time.monotonic()
         ears.told.clear()
         ears.read(1)
-        assert before - 1e-4 <= ears.told[0][3] <= after + packets._SAME_CLOCK, "and then the clock is believed again"
+        assert before - 1e-4 <= ears.told[0][3] <= after + kernel_clock.SAME_CLOCK, "and then the clock is believed again"
 
 
 def shifted(by: float, wall_by: float) -> SimpleNamespace:
@@ -96,11 +97,11 @@ def shifted(by: float, wall_by: float) -> SimpleNamespace:
 @pytest.mark.parametrize("set_by", [0.0025, 1.0])
 def test_also_when_the_ring_was_not_read_for_long(ears: Ears, port: int, monkeypatch: pytest.MonkeyPatch, set_by: float) -> None:
     """The moment that it seems to have come at is one since the last reading."""
-    monkeypatch.setattr(packets, "time", shifted(-5, -5))
+    monkeypatch.setattr(kernel_clock, "time", shifted(-5, -5))
     ears.ring.read(ears)
     before = time.monotonic()
     send(1)
-    monkeypatch.setattr(packets, "time", shifted(0, set_by))
+    monkeypatch.setattr(kernel_clock, "time", shifted(0, set_by))
     ears.read(1)
     assert before - 1e-4 <= ears.told[0][3] <= time.monotonic()
 
@@ -110,7 +111,7 @@ def test_a_clock_that_is_set_and_set_back_before_it_is_looked_at(
     ears: Ears, port: int, monkeypatch: pytest.MonkeyPatch, set_by: float
 ) -> None:
     """In between, the kernel dated a packet."""
-    monkeypatch.setattr(packets, "time", shifted(0, set_by))
+    monkeypatch.setattr(kernel_clock, "time", shifted(0, set_by))
     ears.ring.read(ears)
     ears.ring.read(ears)
     before = time.monotonic()
@@ -132,7 +133,7 @@ def test_a_standstill_between_looks_at_the_two_clocks_makes_it_late(ears: Ears, 
     before = time.monotonic()
     send(1)
     clocks = SimpleNamespace(monotonic=lambda: after_a_while(time.monotonic), time=lambda: after_a_while(time.time))
-    monkeypatch.setattr(packets, "time", clocks)
+    monkeypatch.setattr(kernel_clock, "time", clocks)
     ears.read(1)
     assert before - 1e-4 <= ears.told[0][3]
 
