@@ -214,66 +214,62 @@ async def test_a_server_that_is_away_gets_each_row_once_and_the_loop_never_waits
     assert await pulsing < 1.0
 
 
+@pytest.fixture
+def cut(postgres: PostgresServer, server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[CutLine, Ledger]]:
+    """A ledger, and the line to its server, which can be cut."""
+    monkeypatch.setattr(ledger, "RETRY_SECONDS", 0.01)
+    line = CutLine(postgres.folder)
+    through = replace(server, url=server.url.replace(str(postgres.folder), str(line.folder)))
+    book = Ledger(Registry.open(through, actor="recorder"), Health())
+    try:
+        yield line, book
+    finally:
+        book.close()
+        line.close()
+
+
 @pytest.mark.parametrize(
     ("moment", "delivered"),
     [(b"COMMIT\0", True), (b"COMMIT\0", False), (b"INSERT INTO audit", True)],
     ids=["taken", "not taken", "before the end"],
 )
-async def test_a_change_whose_answer_was_lost_is_made_once(
-    postgres: PostgresServer, server: Server, monkeypatch: pytest.MonkeyPatch, moment: bytes, delivered: bool
-) -> None:
+async def test_a_change_whose_answer_was_lost_is_made_once(cut: tuple[CutLine, Ledger], moment: bytes, delivered: bool) -> None:
     """A commit that the server got was taken, and must not be made again; one that it did not get, or what came before, must."""
-    monkeypatch.setattr(ledger, "RETRY_SECONDS", 0.01)
-    line = CutLine(postgres.folder)
+    line, book = cut
     line.delivered = delivered
-    through = replace(server, url=server.url.replace(str(postgres.folder), str(line.folder)))
-    book = Ledger(Registry.open(through, actor="recorder"), Health())
-    try:
-        for work in (
-            lambda registry: registry.begin_call("c0", "sales", NOW, None, None, "in"),
-            lambda registry: registry.note_consent("c0", NOW, "notice-heard", None),
-            lambda registry: registry.end_call("c0", NOW, "not-kept", None, (), ()),
-        ):
-            line.cut_at = moment
-            book.post(work)
-            await book.drained()
-            assert line.cut_at is None, "it was cut"
-        assert book._health.alarms == {Alarm.REGISTRY_FAILED: 3}, "that it was lost, and no word of an id that is taken"
-        await all_there_once(book, 1)
-    finally:
-        book.close()
-        line.close()
+    for work in (
+        lambda registry: registry.begin_call("c0", "sales", NOW, None, None, "in"),
+        lambda registry: registry.note_consent("c0", NOW, "notice-heard", None),
+        lambda registry: registry.end_call("c0", NOW, "not-kept", None, (), ()),
+    ):
+        line.cut_at = moment
+        book.post(work)
+        await book.drained()
+        assert line.cut_at is None, "it was cut"
+    assert book._health.alarms == {Alarm.REGISTRY_FAILED: 3}, "that it was lost, and no word of an id that is taken"
+    await all_there_once(book, 1)
 
 
 @pytest.mark.parametrize("over", [True, False], ids=["call over", "call going on"])
-async def test_a_deletion_whose_answer_was_lost_is_made_once(
-    postgres: PostgresServer, server: Server, monkeypatch: pytest.MonkeyPatch, over: bool
-) -> None:
+async def test_a_deletion_whose_answer_was_lost_is_made_once(cut: tuple[CutLine, Ledger], server: Server, over: bool) -> None:
     """Also where it had first to be found out that it must be made alone."""
-    monkeypatch.setattr(ledger, "RETRY_SECONDS", 0.01)
-    line = CutLine(postgres.folder)
+    line, book = cut
     line.delivered = True
-    through = replace(server, url=server.url.replace(str(postgres.folder), str(line.folder)))
-    book = Ledger(Registry.open(through, actor="recorder"), Health())
-    try:
-        with Registry.open(server, actor="recorder") as registry:
-            registry.begin_call("c", "sales", NOW, None, None, "in")
-            registry.begin_recording("r", "c", NOW, [PROOF], 1)
-            registry.seal_recording("r", NOW, 1, "ab", 1000, False)
-            if over:
-                registry.end_call("c", NOW, "kept", None, (), ())
-            for work, state in (
-                (lambda registry: registry.mark_purging("r", NOW, "objected"), State.PURGING),
-                (lambda registry: registry.mark_purged("r", NOW, "objected", "{}"), State.PURGED),
-            ):
-                line.cut_at = b"COMMIT\0"
-                book.post(work)
-                await book.drained()
-                assert line.cut_at is None and registry.state("r") is state
-            assert [entry.action for entry in registry.audit_entries(limit=2)] == ["recording.purged", "recording.purging"]
-    finally:
-        book.close()
-        line.close()
+    with Registry.open(server, actor="recorder") as registry:
+        registry.begin_call("c", "sales", NOW, None, None, "in")
+        registry.begin_recording("r", "c", NOW, [PROOF], 1)
+        registry.seal_recording("r", NOW, 1, "ab", 1000, False)
+        if over:
+            registry.end_call("c", NOW, "kept", None, (), ())
+        for work, state in (
+            (lambda registry: registry.mark_purging("r", NOW, "objected"), State.PURGING),
+            (lambda registry: registry.mark_purged("r", NOW, "objected", "{}"), State.PURGED),
+        ):
+            line.cut_at = b"COMMIT\0"
+            book.post(work)
+            await book.drained()
+            assert line.cut_at is None and registry.state("r") is state
+        assert [entry.action for entry in registry.audit_entries(limit=2)] == ["recording.purged", "recording.purging"]
 
 
 async def test_nobody_is_announced_while_the_server_is_away(
