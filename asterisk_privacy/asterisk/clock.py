@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from datetime import datetime
+from math import inf
 
 SLACK = 0.02
 """Seconds of disagreement that mean nothing: a frame. Asterisk's stamps are whole milliseconds."""
@@ -34,8 +35,11 @@ def both() -> tuple[float, float]:
 
 
 class StampClock:
-    """Dates stamps. Times are handed in: `now` monotonic, `wall` our wall clock, both of the same moment. `longest`: how many seconds an
-    event may come late; a date that far back drops all that is still in quarantine."""
+    """Dates stamps. Times are handed in: `now` monotonic, `wall` our wall clock, both of the same moment.
+
+    `longest`: how long audio waits after everything until then is known. So nothing that came later than `longest` before that moment has
+    left quarantine, and no event need be dated further back.
+    """
 
     def __init__(self, longest: float) -> None:
         self._longest = longest
@@ -77,10 +81,14 @@ class StampClock:
             least, most = max(least, self._least - strayed), min(most, self._most + strayed)
         self._least, self._most, self._measured_at, self._lost = least, most, heard, False
 
-    def when(self, now: float, wall: float, stamped: float | None) -> float:
-        """When, on the monotonic clock, something stamped `stamped` happened: never later than it did, as far as anybody can know."""
+    def when(self, now: float, wall: float, stamped: float | None, known: float = inf) -> float:
+        """When, on the monotonic clock, something stamped `stamped` happened: never later than it did, as far as anybody can know.
+
+        `known`: until when everything that happened was known before this. A daemon that stood still hears of a hold seconds late, and
+        all that came since `known` is still in quarantine.
+        """
         self.look(now, wall)
-        earliest = now - self._longest
+        earliest = min(now, known) - self._longest
         if stamped is None or now < self._doubt_until or self._lost:
             return earliest
         ours = wall - now

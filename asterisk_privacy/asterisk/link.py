@@ -66,6 +66,7 @@ class Link:
         self._clock = StampClock(longest_delay)
         self._clock_asked = ("", 0.0)  # the last question, and when
         self._clock_told = 0.0  # by how much Asterisk's clock was ahead when that was last told
+        self._read_at = 0.0  # when the state was last read: it holds what happened before
         self._pace = pace
         self._tries = 0
         self._was_up = False
@@ -184,7 +185,7 @@ class Link:
                     if isinstance(reading, str):
                         return reading
                     self.up = self._was_up = True
-                    self._up_since = now
+                    self._up_since, self._read_at = now, reading.at
                     asyncio.get_running_loop().call_soon(self._listener.link_up, reading)
                 if self.up:
                     for event in waiting:
@@ -241,7 +242,8 @@ class Link:
 
     def _parse(self, text: str) -> tuple[ae.AriEvent, ...]:
         now, wall = both()
-        events = ae.parse(text, lambda stamp: self._clock.when(now, wall, stamp_seconds(stamp)))
+        known = max(self.proven_until, self._read_at)
+        events = ae.parse(text, lambda stamp: self._clock.when(now, wall, stamp_seconds(stamp), known))
         for event in events:
             if isinstance(event, ae.ClockTold) and event.question == self._clock_asked[0]:
                 self._clock.measure(self._clock_asked[1], stamp_seconds(event.stamp), now)

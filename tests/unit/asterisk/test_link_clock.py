@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 from ari_double import ToyAri, hold
-from link_story import Story, running, until
+from link_story import PACE, Story, running, until
 
 from asterisk_privacy.asterisk import clock
 from asterisk_privacy.asterisk.link import Link
@@ -20,9 +22,9 @@ def holds(story: Story) -> list[float]:
     return [what.at for _, what in story.told if isinstance(what, pbx.Held)]
 
 
-async def told_late(toy: ToyAri, story: Story, stamp: str) -> float:
+async def told_late(toy: ToyAri, story: Story, stamp: str, late: float = LATE) -> float:
     """How much later than it was the hold is believed to have begun, in seconds; negative: earlier."""
-    began = time.monotonic() - LATE
+    began = time.monotonic() - late
     count = len(holds(story))
     await toy.send({**hold("1"), "timestamp": stamp})
     await until(lambda: len(holds(story)) > count)
@@ -44,13 +46,24 @@ async def test_a_late_hold_of_an_asterisk_with_another_clock(toy: ToyAri, ahead:
     assert len(told) == (abs(ahead) > 1)
 
 
+async def test_a_hold_that_is_heard_later_than_quarantine_lasts(toy: ToyAri) -> None:
+    """As by a daemon that stood still: since the last proof nothing has left quarantine, so the hold counts from its begin on."""
+    toy.clock_ahead = 0.0
+    async with running(toy, replace(PACE, silence=30.0)) as (link, story, _):
+        await measured(link)
+        await until(lambda: link.proven_until > 0)
+        toy.pongs = False
+        await asyncio.sleep(1.5)
+        assert -0.1 < await told_late(toy, story, toy.stamp(1.4), 1.4) < 0.03
+
+
 async def test_an_asterisk_that_does_not_tell_its_clock(toy: ToyAri) -> None:
     """As long as nothing is known of it, a stamp from the future says nothing but that something happened."""
     async with running(toy) as (link, story, _):
         await until(lambda: link.up)
         toy.clock_ahead = 3600.0
         stamp, toy.clock_ahead = toy.stamp(LATE), None
-        assert await told_late(toy, story, stamp) == pytest.approx(LATE - 1.0, abs=0.05)
+        assert LATE - 2.0 < await told_late(toy, story, stamp) < LATE - 0.95  # a quarantine before the last proof
 
 
 @pytest.mark.parametrize("step", [3600.0, -3600.0, -0.3])

@@ -37,6 +37,16 @@ def test_an_old_stamp_costs_the_whole_quarantine_and_no_more() -> None:
     assert fresh().when(NOW, WALL + 3600, WALL) == NOW - LONGEST
 
 
+@pytest.mark.parametrize("late", [1.5, 2.5, 30.0])
+def test_what_is_heard_late_by_whoever_stood_still_is_dated_as_it_was(late: float) -> None:
+    """Nothing of what came since the last proof has left quarantine: no date in it is too early to be undone."""
+    known = NOW - late - 0.2
+    assert fresh().when(NOW, WALL, WALL - late, known) == pytest.approx(NOW - late)
+    assert fresh().when(NOW, WALL, WALL - late - 3600, known) == known - LONGEST
+    assert fresh().when(NOW, WALL, None, known) == known - LONGEST
+    assert fresh().when(NOW, WALL, WALL - 1.5, NOW + 5) == NOW - LONGEST
+
+
 def test_no_stamp_is_as_old_as_can_be() -> None:
     assert fresh().when(NOW, WALL, None) == NOW - LONGEST
 
@@ -66,11 +76,12 @@ def test_what_was_stamped_before_the_clock_was_set_and_comes_after(step: float) 
     assert late == pytest.approx(NOW + 4.9)  # and soon all is as before
 
 
-@given(st.floats(-1e15, 1e15), st.none() | st.floats(-1e15, 1e15), st.none() | st.floats(-1e15, 1e15))
-def test_always_within_the_quarantine(wall: float, stamped: float | None, measured: float | None) -> None:
+@given(st.floats(-1e15, 1e15), st.none() | st.floats(-1e15, 1e15), st.none() | st.floats(-1e15, 1e15), st.floats(0.0, 600.0))
+def test_always_within_the_quarantine(wall: float, stamped: float | None, measured: float | None, unproven: float) -> None:
     clock = fresh()
     clock.measure(NOW - 0.1, measured, NOW - 0.05)
     assert NOW - LONGEST <= clock.when(NOW, wall, stamped) <= NOW
+    assert NOW - unproven - LONGEST <= clock.when(NOW, wall, stamped, NOW - unproven) <= NOW
 
 
 @dataclass(frozen=True)
