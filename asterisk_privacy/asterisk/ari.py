@@ -18,6 +18,7 @@ import msgspec
 
 from asterisk_privacy.asterisk import ari_events as ae
 from asterisk_privacy.asterisk import names
+from asterisk_privacy.asterisk.time_limits import within
 from asterisk_privacy.errors import OperatorError
 
 log = logging.getLogger(__name__)
@@ -94,7 +95,7 @@ class Ari:
         token = base64.b64encode(f"{self._access.user}:{self._access.password}".encode()).decode()
         self._session = aiohttp.ClientSession(
             headers={"Authorization": f"Basic {token}"},  # aiohttp 3.14 deprecates BasicAuth, earlier ones know nothing else
-            timeout=aiohttp.ClientTimeout(total=self._request_seconds),
+            timeout=aiohttp.ClientTimeout(total=None),  # aiohttp's would run on while this process stands still
             connector=aiohttp.TCPConnector(limit=32),
         )
 
@@ -108,8 +109,9 @@ class Ari:
         if self._session is None:
             raise AriUnreachable("not connected")
         self.requests += 1
+        url = f"{self._access.url}/ari/{path}"
         try:
-            async with self._session.request(method, f"{self._access.url}/ari/{path}", params=params) as answer:
+            async with within(self._request_seconds), self._session.request(method, url, params=params) as answer:
                 body = await answer.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise AriUnreachable(f"{method} {path.split('/', maxsplit=1)[0]}: {str(error) or 'timed out'}") from error
@@ -123,7 +125,7 @@ class Ari:
             raise AriUnreachable("not connected")
         url = f"{self._access.url}/ari/events".replace("http", "ws", 1)
         try:
-            async with asyncio.timeout(self._handshake_seconds):
+            async with within(self._handshake_seconds):
                 # autoping off: pongs are how the link proves that it lives. A close is not waited for: the peer may be gone
                 return await self._session.ws_connect(
                     url, params={"app": self.app}, autoping=False, heartbeat=None, timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_SECONDS)

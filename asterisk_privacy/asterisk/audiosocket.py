@@ -18,12 +18,14 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import cast
 
 import numpy as np
 
 from asterisk_privacy.asterisk.arrivals import Arrivals
 from asterisk_privacy.asterisk.tap_names import TapNames
+from asterisk_privacy.asterisk.time_limits import TimeLimit
 from asterisk_privacy.audio.frames import FRAME_BYTES, FRAME_SECONDS
 
 log = logging.getLogger(__name__)
@@ -42,7 +44,8 @@ APPEAR_SECONDS = 10.0
 
 LISTEN_SECONDS = 0.2
 """Ten frames. Whoever needs them at once, because a tap ends or audio is about to leave quarantine, asks with `hear`."""
-READ_BYTES = 1 << 16  # 4 s: what a socket holds after this daemon stood still
+READ_BYTES = 1 << 16  # 4 s at a time
+AGAIN_SECONDS = 0.05
 MOMENT_SECONDS = 0.005
 """Asterisk's events are dated in milliseconds, and the order of those of one moment is not certain."""
 
@@ -55,7 +58,7 @@ complete by then, and each before it 20 ms before the next, at the latest: a liv
 class _Expected:
     sink: FrameSink
     ended: Callable[[], None]
-    clock: asyncio.TimerHandle
+    clock: TimeLimit
 
 
 class AudioSocketServer:
@@ -104,8 +107,7 @@ class AudioSocketServer:
     def expect(self, tap: uuid.UUID, sink: FrameSink, ended: Callable[[], None]) -> None:
         """From now on a peer that names itself `tap` may speak to `sink`; `ended` is called when its stream ends by itself, stalls, or
         does not begin within `appear` seconds."""
-        clock = asyncio.get_running_loop().call_later(self._appear, self._never_came, tap)
-        self._expected[tap] = _Expected(sink, ended, clock)
+        self._expected[tap] = _Expected(sink, ended, TimeLimit(self._appear, partial(self._never_came, tap)))
 
     def forget(self, tap: uuid.UUID) -> None:
         """Not one frame more from this tap, whatever is still on its way."""
@@ -183,7 +185,7 @@ class _Peer(asyncio.Protocol):
         self._tap: uuid.UUID | None = None
         self._sink: FrameSink | None = None
         self._fault: str | None = None
-        self._clock: asyncio.TimerHandle | None = None
+        self._clock: asyncio.TimerHandle | TimeLimit | None = None
         self._heard_at = 0.0
         self._closed = False
         self._arrivals: Arrivals | None = None  # from when on it is read by `hear`
@@ -197,7 +199,7 @@ class _Peer(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's does not inherit from it
         self._server.arrived(self)
-        self._clock = asyncio.get_running_loop().call_later(self._server.introduction, self._fail, "named no tap in time")
+        self._clock = TimeLimit(self._server.introduction, partial(self._fail, "named no tap in time"))
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._clock is not None:
@@ -216,7 +218,7 @@ class _Peer(asyncio.Protocol):
         self.close()
 
     def hear(self, ending: bool = False) -> None:
-        """Reads what has arrived, of a tap that speaks."""
+        """Reads all that has arrived, of a tap that speaks."""
         if self._arrivals is None:
             return
         self._ending = ending
@@ -275,12 +277,24 @@ class _Peer(asyncio.Protocol):
         if frames:
             self._sink(arrived, frames)
 
-    def _watch(self) -> None:
+    def _watch(self, again: bool = False) -> None:
+        """Judges by when the last piece arrived, once all that has arrived was read.
+
+        What comes as an event is read by the loop, perhaps only after this: then it is looked at `again`, a little later.
+        """
+        self.hear()
+        if self._closed:
+            return
         silent = time.monotonic() - self._heard_at
-        if silent >= self._server.silence:
-            self._fail(f"sent nothing for {self._server.silence:g} s")
+        if silent < self._server.silence:
+            self._watch_in(self._server.silence - silent)
+        elif self._arrivals is None and not again:
+            self._watch_in(AGAIN_SECONDS, again=True)
         else:
-            self._clock = asyncio.get_running_loop().call_later(self._server.silence - silent, self._watch)
+            self._fail(f"sent nothing for {self._server.silence:g} s")
+
+    def _watch_in(self, seconds: float, again: bool = False) -> None:
+        self._clock = asyncio.get_running_loop().call_later(seconds, self._watch, again)
 
     def _take(self, kind: int, payload: bytes, frames: list[bytes]) -> bool:
         """Whether to go on reading."""
@@ -296,7 +310,7 @@ class _Peer(asyncio.Protocol):
             self._tap, self._sink = tap, expected.sink
             if self._clock is not None:
                 self._clock.cancel()
-            self._watch()
+            self._watch_in(self._server.silence)
         elif kind == KIND_AUDIO:
             if len(payload) != FRAME_BYTES:
                 self._fail(f"a frame of {len(payload)} bytes, expected {FRAME_BYTES}")

@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
 
+from asterisk_privacy.asterisk.time_limits import within
+
 log = logging.getLogger(__name__)
 
 MAX_LINE = 4096
@@ -97,7 +99,7 @@ class FastAgiServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         began, asked = time.monotonic(), None
         try:
-            async with asyncio.timeout(self._seconds):
+            async with within(self._seconds):
                 request = parse_request(await _environment(reader))
                 answer_with = self._handler(request)
                 asked = request

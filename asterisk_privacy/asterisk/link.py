@@ -35,9 +35,11 @@ _ENDED = (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.C
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Seconds. `silence`: without an answer to a ping for this long the link counts as lost. `stable`: a link that was up this long
-    starts again at the first of `backoff`. `next_look`: between looks whether a daemon that died a moment ago is still listed. `clock`:
-    between measurements of Asterisk's clock."""
+    """Seconds. `silence`: without an answer to as many pings as are sent meanwhile the link counts as lost.
+
+    `stable`: a link that was up this long starts again at the first of `backoff`. `next_look`: between looks whether a daemon that died a
+    moment ago is still listed. `clock`: between measurements of Asterisk's clock.
+    """
 
     ping: float = 0.25
     silence: float = 3.0
@@ -66,6 +68,7 @@ class Link:
         self._clock = StampClock(longest_delay)
         self._clock_asked = ("", 0.0)  # the last question, and when
         self._clock_told = 0.0  # by how much Asterisk's clock was ahead when that was last told
+        self._unanswered = 0  # pings since the last answer: none is sent while this process stands still, so that counts no silence
         self._read_at = 0.0  # when the state was last read: it holds what happened before
         self._pace = pace
         self._tries = 0
@@ -163,7 +166,7 @@ class Link:
         entering = asyncio.create_task(self._enter())
         pinging = asyncio.create_task(self._ping(websocket))
         measuring = asyncio.create_task(self._measure())
-        heard_at = time.monotonic()
+        self._unanswered = 0
         try:
             while (leave := self._leave()) is None:
                 message = await self._receive(websocket)
@@ -174,11 +177,11 @@ class Link:
                 elif message.type is aiohttp.WSMsgType.TEXT:
                     waiting += self._parse(message.data)
                 elif message.type is aiohttp.WSMsgType.PONG:
-                    heard_at = now
+                    self._unanswered = 0
                     asyncio.get_running_loop().call_soon(self._proof, message.data)  # not before the events that came before it
                 elif message.type in _ENDED:
                     return "Asterisk closed the event stream"
-                if now - heard_at > self._pace.silence:  # events alone prove nothing: they may be old
+                if self._unanswered > self._pace.silence / self._pace.ping:  # events alone prove nothing: they may be old
                     return f"no sign of life for {self._pace.silence:g} s"
                 if entering.done() and not self.up and self._leave() is None:
                     reading = entering.result()
@@ -230,6 +233,7 @@ class Link:
                 await websocket.ping(repr(time.monotonic()).encode())
             except (aiohttp.ClientError, OSError):
                 return
+            self._unanswered += 1
             await asyncio.sleep(self._pace.ping)
 
     def _proof(self, payload: bytes) -> None:

@@ -15,6 +15,7 @@ from asterisk_privacy.asterisk import names
 from asterisk_privacy.asterisk.ari import Ari, AriRefused, AriUnreachable
 from asterisk_privacy.asterisk.ari_events import Channel
 from asterisk_privacy.asterisk.audiosocket import AudioSocketServer, FrameSink
+from asterisk_privacy.asterisk.time_limits import within
 from asterisk_privacy.audio.quarantine import Times
 
 log = logging.getLogger(__name__)
@@ -152,7 +153,7 @@ class SnoopCapture:
         started = self._waiters.expect(name)
         try:
             await self._ari.snoop(channel, name, spy="in")
-            async with asyncio.timeout(START_SECONDS):
+            async with within(START_SECONDS):
                 await started
             if not handle.stopped:
                 await self._bring(name)

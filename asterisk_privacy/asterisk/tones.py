@@ -9,6 +9,7 @@ import uuid
 
 from asterisk_privacy.asterisk.ari import Ari, AriRefused, AriUnreachable
 from asterisk_privacy.asterisk.taps import START_SECONDS, StasisWaiters
+from asterisk_privacy.asterisk.time_limits import within
 
 log = logging.getLogger(__name__)
 
@@ -41,10 +42,10 @@ class TonePlayer:
         done = self._done[playback] = asyncio.Event()
         try:
             await self._ari.snoop(channel, whisperer, whisper="out")
-            async with asyncio.timeout(START_SECONDS):
+            async with within(START_SECONDS):
                 await started
             await self._ari.play(whisperer, f"sound:{self._sounds}/tones/{name}", playback)
-            async with asyncio.timeout(PLAY_SECONDS):
+            async with within(PLAY_SECONDS):
                 await done.wait()
         except (AriRefused, AriUnreachable, TimeoutError) as error:
             log.warning("the tone '%s' could not be played to the agent (%s)", name, str(error) or "timed out")

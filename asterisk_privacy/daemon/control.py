@@ -11,6 +11,7 @@ import socket
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
+from asterisk_privacy.asterisk.time_limits import within
 from asterisk_privacy.errors import OperatorError
 
 ASK_SECONDS = 3.0
@@ -46,13 +47,13 @@ class ControlServer:
         try:
             line = ""
             with contextlib.suppress(*gone):
-                async with asyncio.timeout(ASK_SECONDS):
+                async with within(ASK_SECONDS):
                     line = (await reader.readline()).decode("ascii", "replace").strip()
             word, _, rest = line.partition(" ")
             answer = self._answers.get(word)
             reply: Report = {"error": f"unknown request; known: {', '.join(self._answers)}"} if answer is None else await answer(rest)
             with contextlib.suppress(*gone):
-                async with asyncio.timeout(ASK_SECONDS):
+                async with within(ASK_SECONDS):
                     writer.write(json.dumps(reply).encode() + b"\n")
                     await writer.drain()
         finally:

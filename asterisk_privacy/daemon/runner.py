@@ -6,6 +6,7 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -13,6 +14,7 @@ from time import monotonic
 from typing import assert_never
 
 from asterisk_privacy.asterisk.taps import Capture
+from asterisk_privacy.asterisk.time_limits import within
 from asterisk_privacy.asterisk.tones import TonePlayer
 from asterisk_privacy.audio.ring import Ring
 from asterisk_privacy.audio.suspense import Suspense
@@ -335,11 +337,12 @@ class CallRunner:
             note_places(self._tools.ledger, self._places, file)
 
     async def _all_released(self) -> None:
-        give_up = monotonic() + LAST_FRAMES_SECONDS
         self.media.release(self._tools.proven())
-        while self.media.busy and monotonic() < give_up:
-            await asyncio.sleep(0.05)
-            self.media.release(self._tools.proven())
+        with suppress(TimeoutError):
+            async with within(LAST_FRAMES_SECONDS):
+                while self.media.busy:
+                    await asyncio.sleep(0.05)
+                    self.media.release(self._tools.proven())
 
     async def _finish(self, command: cmd.Finish) -> None:
         for timer in self._timers:

@@ -13,6 +13,7 @@ from asterisk_privacy.asterisk import ari_events as ae
 from asterisk_privacy.asterisk.ari import Reading
 from asterisk_privacy.asterisk.fastagi import AgiRequest
 from asterisk_privacy.asterisk.taps import StasisWaiters
+from asterisk_privacy.asterisk.time_limits import TimeLimit
 from asterisk_privacy.call import events as ev
 from asterisk_privacy.call import pbx
 from asterisk_privacy.call.news import surroundings
@@ -148,7 +149,7 @@ class Supervisor:
             runner.receive(ev.HungUp(monotonic()))
 
     def _expect(self, runner: CallRunner) -> None:
-        asyncio.get_running_loop().call_later(APPEAR_SECONDS, self._must_be_there, runner)
+        TimeLimit(APPEAR_SECONDS, partial(self._must_be_there, runner))
 
     def _must_be_there(self, runner: CallRunner) -> None:
         """Whoever reaches FastAGI can name any channel. One that Asterisk has not told of by now is nobody's call."""

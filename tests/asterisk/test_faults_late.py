@@ -1,4 +1,7 @@
-"""A daemon that stands still for some seconds and then goes on: nothing is kept of a hold of which it hears only then."""
+"""A daemon that stands still for some seconds and then goes on. Nothing is lost of what lay in its sockets meanwhile.
+
+Nothing is kept of a hold of which it hears only then.
+"""
 
 from __future__ import annotations
 
@@ -65,6 +68,29 @@ async def over(site: Site, stories: list[TrueStory]) -> list[CallRow]:
     rows = await asyncio.to_thread(site.wait_for_calls, len(stories))
     await asyncio.to_thread(wait_until_quiet, site)
     return sorted(rows, key=lambda row: row.begun_at)
+
+
+@pytest.mark.parametrize("seconds", [2.2, 3.3, 5.0])
+@pytest.mark.parametrize("capture", ["snoop", "wire"])
+async def test_nothing_of_what_lay_in_the_sockets_is_lost(capture: str, seconds: float, install: Install, tmp_path: Path) -> None:
+    async with coded_calls(install, tmp_path, capture, 5) as (site, stories):
+        began = time.monotonic()
+        await asyncio.sleep(0.5)
+        await stand_still(site, seconds)
+        await asyncio.sleep(2.0)
+        ended = time.monotonic()
+        rows = await over(site, stories)
+        report = site.status()
+        recordings = {row.call_id: row for row in site.recordings()}
+        for story, row in zip(stories, rows, strict=True):
+            audio = site.listen(recordings[row.id].id)
+            for leg, code, column in ((story.customer, CODES[0], 0), (story.agent, CODES[1], 1)):
+                missing = lost(leg.media.sent, code.heard(audio[:, column]), Stretch(began, began, ended, ended))
+                assert max(missing.begin, missing.hole) <= 0.3 + leg.media.late(began, ended), missing
+    assert report["alarms"] == {}
+    capture_report = report["capture"]
+    assert isinstance(capture_report, dict)
+    assert (capture_report["attached"], capture_report["broken"]) == (10, 0), capture_report
 
 
 @pytest.mark.parametrize("seconds", [0.7, 1.9, 2.8, 5.0])

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from asterisk_privacy.asterisk import arrivals as arrivals_module
 from asterisk_privacy.asterisk.arrivals import Arrivals
 
 Pair = tuple[socket.socket, Arrivals]
@@ -44,14 +45,32 @@ def test_nothing_there_and_the_end(pair: Pair) -> None:
     assert arrivals.read(4096)[0] == b""
 
 
-def test_what_did_not_fit_counts_as_arrived_now(pair: Pair) -> None:
+@pytest.mark.parametrize("size", [100, 150, 599, 600])
+def test_more_than_a_piece_is_read_whole_and_its_newest_counts(pair: Pair, size: int) -> None:
+    """By whoever was kept from looking for seconds."""
+    far, arrivals = pair
+    far.send(b"a" * 300)
+    time.sleep(0.05)
+    sent = time.monotonic()
+    far.send(b"b" * 300)
+    time.sleep(0.1)
+    data, arrived = arrivals.read(size)
+    assert data == b"a" * 300 + b"b" * 300
+    assert sent - 0.005 <= arrived <= sent + 0.05
+    with pytest.raises(BlockingIOError):
+        arrivals.read(size)
+
+
+def test_what_is_left_of_too_much_counts_as_arrived_now(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its note may be of the piece that was read in part, or of one before."""
     far, arrivals = pair
+    monkeypatch.setattr(arrivals_module, "_MOST_PIECES", 2)
     far.send(b"a" * 300)
     time.sleep(0.05)
     for _ in range(2):
         before = time.monotonic()
-        _, arrived = arrivals.read(150)
+        data, arrived = arrivals.read(75)
+        assert len(data) == 150
         assert arrived >= before
 
 

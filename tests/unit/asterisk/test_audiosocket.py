@@ -183,6 +183,61 @@ async def test_a_peer_that_stalls_is_dropped(server: aus.AudioSocketServer, ear:
     assert (ear.numbers, server.broken) == ([1], 1)
 
 
+@pytest.mark.parametrize("told", [True, False], ids=["kernel tells times", "as events"])
+@pytest.mark.parametrize("named_before", [True, False])
+async def test_who_stood_still_reads_what_has_arrived_before_it_judges(
+    server: aus.AudioSocketServer, ear: Ear, monkeypatch: pytest.MonkeyPatch, told: bool, named_before: bool
+) -> None:
+    """This process stands still for longer than a peer may be silent, or may take to name its tap or to come; its peer does not."""
+    if not told:
+        monkeypatch.setattr(arrivals, "_SO_TIMESTAMPNS", 0x7FFF)
+    first, second = name(ear.tap) + frame(1), frame(2) + frame(3)
+    _, writer = await peer(server, *([first] if named_before else []))
+    if named_before:
+        await until(lambda: ear.numbers == [1])
+    writer.write(second if named_before else first + second)
+    time.sleep(0.8)  # noqa: ASYNC251
+    writer.write(frame(4))
+    await until(lambda: ear.numbers == [1, 2, 3, 4])
+    assert (ear.ended, server.broken, server.connected) == (0, 0, 1)
+    await until(lambda: ear.ended == 1)  # and now it is silent
+    assert server.broken == 1
+    writer.close()
+
+
+async def test_a_peer_whose_last_piece_lies_unread_was_silent_since_that_arrived(
+    server: aus.AudioSocketServer, ear: Ear, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aus, "LISTEN_SECONDS", 60.0)
+    _, writer = await peer(server, name(ear.tap), frame(1))
+    await until(lambda: ear.numbers == [1])
+    writer.write(frame(2))
+    await writer.drain()
+    time.sleep(0.7)  # noqa: ASYNC251 - longer than it may be silent
+    await until(lambda: ear.ended == 1, 0.4)
+    assert (ear.numbers, server.broken) == ([1, 2], 1)
+    writer.close()
+
+
+async def test_what_lies_in_the_socket_after_seconds_is_heard_whole_and_dated(
+    server: aus.AudioSocketServer, ear: Ear, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Five seconds of frames, more than one reading holds."""
+    monkeypatch.setattr(aus, "LISTEN_SECONDS", 60.0)
+    _, writer = await peer(server, name(ear.tap), frame(1))
+    await until(lambda: ear.numbers == [1])
+    writer.write(b"".join(frame(n) for n in range(250)))
+    await writer.drain()
+    time.sleep(0.1)  # noqa: ASYNC251 - the kernel brings it
+    came = time.monotonic()
+    time.sleep(0.2)  # noqa: ASYNC251
+    server.hear(ear.tap)
+    assert ear.numbers == [1, *range(250)]
+    assert ear.frames[-1][0] <= came
+    server.forget(ear.tap)
+    writer.close()
+
+
 async def test_a_peer_that_says_nothing_after_its_name(server: aus.AudioSocketServer, ear: Ear) -> None:
     await shut_out(await peer(server, name(ear.tap)))
     assert ear.ended == 1

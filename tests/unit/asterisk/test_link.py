@@ -95,6 +95,20 @@ async def test_a_half_open_connection_is_lost_and_told_at_once(toy: ToyAri) -> N
         await until(lambda: story.kinds[-1] == "up" or link.up)
 
 
+async def test_who_stood_still_has_not_lost_the_link(toy: ToyAri) -> None:
+    """No ping was sent meanwhile that could have been answered, and what came is still to be read."""
+    async with running(toy) as (link, story, _):
+        await until(lambda: link.proven_until > 0)
+        for _ in range(3):
+            await toy.send(hold("1"))
+            time.sleep(3 * PACE.silence)  # noqa: ASYNC251
+            await toy.send(hold("2"))
+            now = time.monotonic()
+            await until(lambda: link.proven_until > now)  # noqa: B023
+        assert (story.kinds, story.held) == (["up", *["event"] * 6], ["1", "2"] * 3)
+        assert link.counts["lost"] == 0
+
+
 async def test_a_handshake_that_hangs_is_given_up_and_tried_under_a_fresh_name(toy: ToyAri) -> None:
     toy.hang_handshakes = 2
     async with running(toy) as (link, story, _):

@@ -120,7 +120,7 @@ async def asked(port: int, number: str, at: float) -> tuple[float, dict[str, str
 
 
 async def storm(daemon: Recorder) -> list[tuple[float, dict[str, str]]]:
-    """How long each waited, less the time for which this process and the daemon had no processor on a busy machine, and what he was told."""
+    """How long each waited, less the time for which this process and the daemon had no processor, and what he was told."""
     rng, begin, stood = random.Random(5), time.monotonic() + 0.2, [0.0]
     watching, before = asyncio.create_task(_watch(stood)), daemon.kept_waiting
     answers = await asyncio.gather(*(asked(daemon.agi, str(n), begin + rng.uniform(0, SECONDS)) for n in range(CALLS)))
