@@ -90,7 +90,7 @@ def _dialplan(missing: tuple[str, ...]) -> Iterable[str]:
     if len(missing) == len(names.CONTEXTS):
         yield (
             "extensions.conf: the dialplan has none of the recorder's contexts, so that no call is announced or recorded; "
-            "#include extensions_privacy.conf, then: asterisk -rx 'dialplan reload'"
+            "#tryinclude extensions_privacy.conf, then: asterisk -rx 'dialplan reload'"
         )
     elif missing:
         yield (

@@ -15,12 +15,13 @@ from asterisk_privacy.cli.common import FINE, USAGE, config_option, json_option,
 from asterisk_privacy.daemon.config import load
 from asterisk_privacy.daemon.settings import Asterisk
 from asterisk_privacy.errors import ConfigError
-from asterisk_privacy.setup.apply import Written, reload, write
+from asterisk_privacy.setup.apply import Written, reload, shown_dialplan, write
 from asterisk_privacy.setup.pieces import Access
-from asterisk_privacy.setup.plan import Change, undoing
+from asterisk_privacy.setup.plan import Change
 from asterisk_privacy.setup.readiness import left_to_do
 from asterisk_privacy.setup.shipped import dialplan
 from asterisk_privacy.setup.tree import Tree
+from asterisk_privacy.setup.undo import Undoing, undoing
 from asterisk_privacy.setup.whole import FILES, Plan, plan
 
 
@@ -59,7 +60,10 @@ def setup(
 
     Knows plain Asterisk, FreePBX (only its custom files are touched) and directories of drop-ins, as Wazo has them. Shows each change
     first and asks; keeps a copy of each file that it changes below /var/backups/asterisk-privacy; its lines stand between marks, and --undo
-    takes them out to the byte. No call is announced or recorded by this: that begins with your own Gosub line.
+    takes them out to the byte. No call is announced or recorded by this: that begins with your own line.
+
+    --undo names the lines of yours that still point to the recorder, in whatever file. Those that would hang callers up find an empty
+    context in its place; take them out, run it again, and that goes too.
 
     \b
     Examples:
@@ -72,21 +76,26 @@ def setup(
     """
     tree, directory = Tree(root), "/" + asterisk_dir.strip("/")
     asterisk, problems = _asterisk_settings(tree, config, root)
-    access = _access(tree, directory, asterisk)
-    planned = None if undo else plan(tree, directory, access, {name: dialplan(name) for name in FILES})
-    changes = undoing(tree, directory, access.secret_path) if planned is None else planned.changes
+    access, shipped = _access(tree, directory, asterisk), {name: dialplan(name) for name in FILES}
+    command = asterisk_command or ("asterisk" if root == Path("/") else None)
+    planned = undone = None
+    if undo:
+        undone = undoing(tree, directory, access, shipped, shown_dialplan(command) if command else "")
+    else:
+        planned = plan(tree, directory, access, shipped)
+    changes = undone.changes if undone else planned.changes if planned else ()
     if not as_json:
         _show(changes, planned, access.password)
+        _show_left(undone)
     if changes and not dry_run and not yes:
         _ask(as_json)
     written, told = Written(), []
     if changes and not dry_run:
         written = write(tree, changes, datetime.now(UTC))
-        command = asterisk_command or ("asterisk" if root == Path("/") else None)
         told = [] if no_reload or command is None else reload(command, written.paths)
     todo = [] if planned is None else [*problems, *planned.todo, *left_to_do(tree, str(config))]
     if as_json:
-        print_json(_as_json(changes, planned, written, [*told], todo, access.password))
+        print_json({**_as_json(changes, planned, written, [*told], todo, access.password), **_left_as_json(undone)})
     else:
         _tell(changes, written, told, todo, dry_run)
 
@@ -127,6 +136,34 @@ def _show(changes: Sequence[Change], planned: Plan | None, password: str) -> Non
             click.secho(line, fg={"+": "green", "-": "red"}.get(line[:1]))
     for warning in planned.warnings if planned else ():
         click.secho(f"Warning: {warning}", fg="yellow", err=True)
+
+
+def _show_left(undone: Undoing | None) -> None:
+    """What still points to the recorder, and what stays because of it."""
+    if undone is None:
+        return
+    for one in undone.references:
+        breaks = "does nothing any more"
+        if one.needs:
+            there = "stays and does nothing" if one.needs in undone.empty else "is missing: this fails"
+            breaks = f"needs [{one.needs}], which {there}"
+        where = f"{one.path}, line {one.line}" if one.line else one.path
+        click.secho(f"{where}: {one.text}\n    {breaks}; take it out", fg="yellow" if one.needs else None)
+    for line in undone.unseen:
+        click.secho(f"Warning: {line}; so that calls go on whatever stands there, empty contexts stay", fg="yellow", err=True)
+    for path in undone.kept:
+        click.secho(
+            f"Warning: {path}: has sections of yours, and stays as it is; move them elsewhere and run this again", fg="yellow", err=True
+        )
+    for path in undone.left:
+        click.echo(f"{path}: something that does nothing stays; once nothing names it, run this again and it goes")
+
+
+def _left_as_json(undone: Undoing | None) -> dict[str, object]:
+    if undone is None:
+        return {}
+    found = [{"path": one.path, "line": one.line, "text": one.text, "needs": one.needs or None} for one in undone.references]
+    return {"references": found, "left": list(undone.left), "kept": list(undone.kept), "not_looked_at": list(undone.unseen)}
 
 
 def _ask(as_json: bool) -> None:

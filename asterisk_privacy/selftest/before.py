@@ -68,7 +68,7 @@ async def look_at_asterisk(steps: Steps, channels: Channels) -> None:
     if absent:
         steps.wrong(
             "dialplan",
-            f"missing: {', '.join(absent)}; run asterisk-privacy setup, or put #include extensions_privacy.conf (of this version) "
+            f"missing: {', '.join(absent)}; run asterisk-privacy setup, or put #tryinclude extensions_privacy.conf (of this version) "
             f"into extensions.conf and run asterisk -rx 'dialplan reload'",
         )
     else:

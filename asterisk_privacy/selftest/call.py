@@ -105,7 +105,7 @@ class TestCall:
         elif pressed is None:
             self._steps.wrong(
                 "key",
-                f"Asterisk does not know {self._keep}: features.conf needs #include features_privacy.conf (run asterisk-privacy setup, or "
+                f"Asterisk does not know {self._keep}: features.conf: #tryinclude features_privacy.conf (run asterisk-privacy setup, or "
                 f"asterisk -rx 'module reload features'); with other digits of your own: --keep-key",
             )
         else:

@@ -122,16 +122,8 @@ def reload(command: str, paths: Iterable[str]) -> list[str]:
     asked = {ask: None for path in paths for part, ask in _RELOADS.items() if part in _stem(path)}
     problems = []
     for ask in asked:
-        try:
-            done = subprocess.run(
-                [*shlex.split(command), "-rx", ask],
-                capture_output=True,
-                text=True,
-                timeout=_ANSWER_SECONDS,
-                check=False,
-                stdin=subprocess.DEVNULL,
-            )
-        except (OSError, subprocess.TimeoutExpired):
+        done = _console(command, ask)
+        if done is None:
             return [f"Asterisk was not reloaded: `{command} -rx` does not work here; reload it by hand: asterisk -rx 'core reload'"]
         said = " ".join((done.stdout + done.stderr).split())
         if done.returncode:
@@ -139,6 +131,27 @@ def reload(command: str, paths: Iterable[str]) -> list[str]:
         if "successfully" not in said and "reloaded" not in said:
             problems.append(f"asterisk -rx '{ask}' said: {said[:200]}; restart Asterisk when no one is calling")
     return problems
+
+
+def shown_dialplan(command: str) -> str:
+    """All of the dialplan that the running Asterisk has, wherever it came from; empty if it cannot be asked."""
+    done = _console(command, "dialplan show")
+    return done.stdout if done is not None and not done.returncode else ""
+
+
+def _console(command: str, ask: str) -> subprocess.CompletedProcess[str] | None:
+    try:
+        return subprocess.run(
+            [*shlex.split(command), "-rx", ask],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_ANSWER_SECONDS,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
 
 
 def _stem(path: str) -> str:

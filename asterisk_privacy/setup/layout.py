@@ -25,9 +25,15 @@ FREEPBX_FILES = {
 
 
 def kind_of(wanted: Wanted) -> Kind:
-    if any(wanted.now.read(path) is not None for path in FREEPBX_MARKS):
+    conf = wanted.conf("extensions.conf")
+    if any(wanted.now.read(path) is not None for path in FREEPBX_MARKS) or _as_freepbx(wanted, conf):
         return Kind.FREEPBX
-    return Kind.DROP_INS if drop_in(wanted.conf("extensions.conf"), "extensions.conf") else Kind.PLAIN
+    return Kind.DROP_INS if drop_in(conf, "extensions.conf") else Kind.PLAIN
+
+
+def _as_freepbx(wanted: Wanted, conf: Conf) -> bool:
+    """Without its marker, as in a copy of /etc/asterisk alone: its dialplan has what it generates and what is the administrator's."""
+    return all(f"{wanted.directory}/extensions_{part}.conf" in {*conf.files, *conf.missing} for part in ("additional", "custom"))
 
 
 def drop_in(conf: Conf, name: str) -> str | None:

@@ -44,6 +44,8 @@ def with_block(text: bytes, lines: str, where: Where, path: str) -> bytes:
 
 def without_block(text: bytes, path: str) -> bytes:
     """`text` as it was before, to the byte, with everything that others changed outside of the marks."""
+    if not has_block(text):  # a file may be large
+        return text
     bare = _BLOCK.sub(_left_over, text)
     for mark in (BEGIN, END):
         if mark in bare:
@@ -60,8 +62,18 @@ def _left_over(found: re.Match[bytes]) -> bytes:
     return found["before"] if not found["no_end"] or found.end() < len(found.string) else b""
 
 
+def block_lines(text: bytes) -> list[str]:
+    """Our lines between the marks; none where there are no marks."""
+    found = _BLOCK.search(text)
+    return found[0].decode("latin-1").strip("\n").splitlines()[1:-1] if found else []
+
+
 def has_block(text: bytes) -> bool:
     return BEGIN in text or END in text
+
+
+MARKS = (BEGIN, END, _WRITTEN)
+"""Where none of them stands, nothing is ours."""
 
 
 class Ours(StrEnum):
@@ -80,3 +92,15 @@ def whose(text: bytes) -> Ours:
     if not first.startswith(_WRITTEN):
         return Ours.NOT
     return Ours.UNTOUCHED if first.removeprefix(_WRITTEN) == hashlib.sha256(rest).hexdigest().encode() else Ours.EDITED
+
+
+def theirs_behind(text: bytes) -> bytes | None:
+    """What somebody wrote behind our lines in a whole file of ours; None where our lines themselves are not as they were."""
+    first, _, rest = text.partition(b"\n")
+    wanted, lines = first.removeprefix(_WRITTEN), rest.splitlines(keepends=True)
+    seen = hashlib.sha256()
+    for number, line in enumerate(lines):
+        if seen.hexdigest().encode() == wanted:
+            return b"".join(lines[number:])
+        seen.update(line)
+    return b"" if seen.hexdigest().encode() == wanted else None

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.setup import marks
 from asterisk_privacy.setup.conf import Conf
 from asterisk_privacy.setup.layout import Kind, administrators_file, drop_in
-from asterisk_privacy.setup.marks import Where
+from asterisk_privacy.setup.marks import Ours, Where
 from asterisk_privacy.setup.plan import SECRET_MODE, Wanted
+from asterisk_privacy.setup.references import confs, names_in, references
 
+SAFE_LINE = "GosubIf($[${DIALPLAN_EXISTS(privacy-start,s,1)}]?privacy-start,s,1(PROFILE))"
+"""Of the dialplan: goes on where there is no include. A plain Gosub() would hang the caller up."""
+_MOST_LINES = 5
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 ON = ("yes", "true", "y", "t", "1", "on")  # Asterisk's ast_true()
 
@@ -30,14 +36,41 @@ def dialplan(wanted: Wanted, kind: Kind, shipped: Mapping[str, bytes]) -> None:
     if not conf.exists:
         raise OperatorError(
             f"{wanted.directory}/extensions.conf: there is no such file. A dialplan in AEL or Lua, or in a database, cannot take lines: "
-            f"make that file, with #include extensions_privacy.conf in it, and run this again"
+            f"make that file, with #tryinclude extensions_privacy.conf in it, and run this again"
         )
     if path := drop_in(conf, "extensions.conf"):
         wanted.own(path, lines)
         return
     wanted.own(f"{wanted.directory}/extensions_privacy.conf", lines)
     if not wanted.included(conf, "extensions_privacy.conf"):
-        wanted.block(administrators_file(wanted, kind, "extensions.conf", conf), "#include extensions_privacy.conf\n")
+        wanted.block(administrators_file(wanted, kind, "extensions.conf", conf), "#tryinclude extensions_privacy.conf\n")
+
+
+def fragile(wanted: Wanted, shipped: Mapping[str, bytes]) -> None:
+    """What works now, and would cost calls where one of our files is missing: after a restore or a copy. The last of all pieces, since it
+    looks at the files as they will be."""
+    then = wanted.bare.with_changes(wanted.files)
+    for name, conf in confs(then, wanted.directory).items():
+        for include in conf.includes:
+            file = include.wanted.rpartition("/")[2]
+            if include.hard and file in shipped:
+                way_out = "put its lines there in place of this one" if name == "pjsip.conf" else f"write #tryinclude {file}"
+                wanted.warnings.append(
+                    f"{include.path}, line {include.line}: without {file}, Asterisk would refuse all of {name}; {way_out}"
+                )
+    pointing = references(then, wanted.directory, names_in(shipped), all_gone=True)
+    found = [one for one in pointing if one.needs == "privacy-start"]
+    for one in found[:_MOST_LINES]:
+        wanted.warnings.append(
+            f"{one.path}, line {one.line}: hangs callers up where [{one.needs}] is missing, as after a restore; write {_safe(one.text)}"
+        )
+    if len(found) > _MOST_LINES:
+        wanted.warnings.append(f"and {len(found) - _MOST_LINES} more lines like these")
+
+
+def _safe(text: str) -> str:
+    profile = re.search(r"privacy-start,s,1\(([^()]*)\)", text)
+    return SAFE_LINE.replace("PROFILE", profile[1] if profile else "PROFILE")
 
 
 def features(wanted: Wanted, kind: Kind, shipped: Mapping[str, bytes]) -> None:
@@ -49,7 +82,7 @@ def features(wanted: Wanted, kind: Kind, shipped: Mapping[str, bytes]) -> None:
         path = f"{wanted.directory}/features_privacy.conf"
         wanted.own(path, lines)
         if not wanted.included(conf, "features_privacy.conf"):
-            wanted.block(administrators_file(wanted, kind, "features.conf", conf), "#include features_privacy.conf\n")
+            wanted.block(administrators_file(wanted, kind, "features.conf", conf), "#tryinclude features_privacy.conf\n")
     _warn_of_clashes(wanted, conf, wanted.files[path].decode("latin-1"))
     if conf.opaque:
         wanted.warnings.append("features.conf: a part of it is made by a program (#exec), so that clashes of keys in it are not seen here")
@@ -75,9 +108,15 @@ def phones(wanted: Wanted, kind: Kind, shipped: Mapping[str, bytes]) -> None:
     conf = wanted.conf("pjsip.conf")
     settings = [line for line in shipped["pjsip_privacy.conf"].decode().splitlines() if "=" in line and not line.startswith(";")]
     if kind is Kind.PLAIN and conf.exists:
-        wanted.own(f"{wanted.directory}/pjsip_privacy.conf", shipped["pjsip_privacy.conf"])
+        own = f"{wanted.directory}/pjsip_privacy.conf"
+        there = wanted.now.read(own)
+        if wanted.included(conf, "pjsip_privacy.conf") or (there is not None and marks.whose(there) is Ours.EDITED):
+            wanted.own(own, shipped["pjsip_privacy.conf"])
+            lines = "#tryinclude pjsip_privacy.conf\n"
+        else:  # in the file itself: an endpoint whose template is missing makes Asterisk refuse all of it
+            lines = "".join(line + "\n" for line in shipped["pjsip_privacy.conf"].decode().splitlines() if line and line[0] != ";")
         if not wanted.included(conf, "pjsip_privacy.conf"):
-            wanted.block(f"{wanted.directory}/pjsip.conf", "#include pjsip_privacy.conf\n", Where.TOP)
+            wanted.block(f"{wanted.directory}/pjsip.conf", lines, Where.TOP)
         wanted.todo.append(
             f"In {wanted.directory}/pjsip.conf write (privacy-agent) behind the name of each agent's endpoint, never of a trunk: "
             f"[anna](privacy-agent)"
@@ -117,7 +156,7 @@ def ari(wanted: Wanted, kind: Kind, shipped: Mapping[str, bytes], access: Access
     include = ""
     if lines:
         wanted.own(f"{wanted.directory}/ari_privacy.conf", lines, SECRET_MODE)
-        include = "" if wanted.included(conf, "ari_privacy.conf") else "#include ari_privacy.conf\n"
+        include = "" if wanted.included(conf, "ari_privacy.conf") else "#tryinclude ari_privacy.conf\n"
     if not conf.exists and kind is not Kind.FREEPBX:
         switch = "[general]\nenabled = yes\n"
     if switch or include:

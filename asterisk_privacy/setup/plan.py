@@ -9,6 +9,7 @@ from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.setup import marks
 from asterisk_privacy.setup.conf import Conf, read_conf
 from asterisk_privacy.setup.marks import Ours, Where
+from asterisk_privacy.setup.references import confs
 from asterisk_privacy.setup.tree import Tree
 
 OWN_NAME = "50-asterisk-privacy.conf"
@@ -69,17 +70,25 @@ class Wanted:
 
 
 def taken_out(tree: Tree, directory: str) -> dict[str, bytes | None]:
-    """Every file in which something of ours stands, as it is without it (None: it goes altogether)."""
+    """Every file in which something of ours stands, as it is without it (None: it goes altogether): whatever lies in Asterisk's directory,
+    and whatever Asterisk reads, wherever that lies."""
     changed: dict[str, bytes | None] = {}
-    for path in tree.files_below(directory):
-        text = tree.read(path)
-        if text is None:
+    for path in _all_files(tree, directory):
+        if not tree.contains(path, marks.MARKS):
             continue
+        text = tree.read(path) or b""
         if marks.whose(text) is not Ours.NOT:
             changed[path] = None
         elif marks.has_block(text):
             changed[path] = marks.without_block(text, path)
     return changed
+
+
+def _all_files(tree: Tree, directory: str) -> list[str]:
+    """Each once, also where several paths lead to it."""
+    found = {tree.real(path): path for conf in confs(tree, directory).values() for path in conf.files}
+    found |= {tree.real(path): path for path in tree.files_below(directory)}
+    return sorted(found.values())
 
 
 def changes(now: Tree, out: Mapping[str, bytes | None], wanted: Wanted) -> list[Change]:
@@ -91,16 +100,6 @@ def changes(now: Tree, out: Mapping[str, bytes | None], wanted: Wanted) -> list[
         if before != after:
             found.append(Change(path, before, after, wanted.modes.get(path, 0o644)))
     return sorted(found, key=lambda change: change.before is not None)
-
-
-def undoing(tree: Tree, directory: str, secret_path: str) -> list[Change]:
-    """What includes goes before what is included; the password goes with the user whose it is."""
-    out = taken_out(tree, directory)
-    found = [Change(path, tree.read(path), after) for path, after in out.items()]
-    secret = (tree.read(secret_path) or b"").strip()
-    if secret and any(after is None and secret in (tree.read(path) or b"") for path, after in out.items()):
-        found.append(Change(secret_path, tree.read(secret_path), None))
-    return sorted(found, key=lambda change: change.after is None)
 
 
 def begin(tree: Tree, directory: str) -> tuple[Wanted, dict[str, bytes | None]]:

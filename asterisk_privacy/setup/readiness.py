@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 
 from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.setup.pieces import SAFE_LINE
 from asterisk_privacy.setup.shipped import shipped
 from asterisk_privacy.setup.tree import Tree
 
@@ -25,7 +26,7 @@ def left_to_do(tree: Tree, config: str) -> list[str]:
 
 
 LAST = (
-    "Put one line before Dial(), Queue() or ConfBridge() of each line that may be recorded: same => n,Gosub(privacy-start,s,1(PROFILE))",
+    f"Put one line before Dial(), Queue() or ConfBridge() of each line that may be recorded: same => n,{SAFE_LINE}",
     "Then: asterisk-privacy check-config && systemctl enable --now asterisk-privacy && asterisk-privacy selftest",
 )
 

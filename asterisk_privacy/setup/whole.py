@@ -38,6 +38,7 @@ def plan(tree: Tree, directory: str, access: Access, shipped: Mapping[str, bytes
     pieces.ari(wanted, kind, shipped, access)
     pieces.http(wanted, kind, access)
     pieces.modules(wanted, MODULES)
+    pieces.fragile(wanted, shipped)
     found = changes(tree, out, wanted)
     if tree.read(access.secret_path) is None:
         found.insert(0, Change(access.secret_path, None, access.password.encode() + b"\n", SECRET_MODE))

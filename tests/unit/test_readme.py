@@ -150,3 +150,14 @@ def test_the_card_is_one_page() -> None:
 
 def test_the_readme_is_for_ten_minutes() -> None:
     assert len((ROOT / "README.md").read_text().split()) < 1200
+
+
+def test_what_is_shown_for_the_dialplan_costs_no_calls_where_the_include_is_missing() -> None:
+    """A plain Gosub() to a context that is gone hangs the caller up, and Asterisk refuses a file whose #include leads nowhere."""
+    shown = {path.name: path.read_text() for path in (*MANUALS, *ROOT.glob("dialplan/*.conf"), ROOT / "examples/config.toml")}
+    lines = [(name, line) for name, text in shown.items() for line in text.splitlines()]
+    assert [pair for pair in lines if re.search(r"#include \w+_privacy\.conf", pair[1])] == []
+    written = [pair for pair in lines if re.search(r"(?:=>|=) *\w+,[^;]*privacy-start,s,1", pair[1])]
+    assert len(written) >= 8
+    own = "exten => line,1,Gosub(privacy-start,s,1(selftest))"  # in the include itself
+    assert {line for _, line in written if "DIALPLAN_EXISTS(privacy-start,s,1)" not in line} == {own}

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from click.testing import CliRunner, Result
+
+from asterisk_privacy.cli.main import main
 from asterisk_privacy.setup.pieces import Access
 from asterisk_privacy.setup.tree import Tree
 from asterisk_privacy.setup.whole import FILES, Plan, plan
@@ -114,6 +117,13 @@ KINDS = {"plain": plain, "freepbx": freepbx, "wazo": wazo}
 
 def planned(root: Path, access: Access = ACCESS) -> Plan:
     return plan(Tree(root), ETC, access, SHIPPED)
+
+
+def run(root: Path, *options: str, code: int = 0) -> Result:
+    result = CliRunner().invoke(main, ["setup", "--root", str(root), *options])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    assert result.exit_code == code, result.output
+    return result
 
 
 def everything(root: Path) -> dict[str, tuple[bytes, int]]:
