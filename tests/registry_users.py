@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from postgres_server import PostgresServer
 
+from asterisk_privacy.call.participants import Participant
 from asterisk_privacy.policy.purpose import Basis, Purpose, Trigger
 from asterisk_privacy.policy.retention import Days
 from asterisk_privacy.registry.address import Server
@@ -65,7 +66,7 @@ def record(registry: Registry, name: str, tenant: str | None, number: str = "the
     registry.note_consent(f"c-{name}", T0, "notice-heard", None)
     registry.begin_recording(f"r-{name}", f"c-{name}", T0 + timedelta(seconds=5), [COMPLAINT], 1)
     registry.seal_recording(f"r-{name}", T0 + timedelta(minutes=3), 1000, "ab" * 32, 120_000, False)
-    registry.end_call(f"c-{name}", T0 + timedelta(minutes=3), "kept", "PJSIP/agent", (), ())
+    registry.end_call(f"c-{name}", T0 + timedelta(minutes=3), "kept", [Participant.agent("PJSIP/agent")], (), ())
 
 
 @pytest.fixture

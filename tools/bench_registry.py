@@ -31,6 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 import psycopg
 from postgres_server import PostgresServer
 
+from asterisk_privacy.call.participants import Participant
 from asterisk_privacy.daemon.purging import RegistryRows
 from asterisk_privacy.policy.purpose import Basis, Purpose, Trigger
 from asterisk_privacy.policy.retention import Days
@@ -43,10 +44,12 @@ PURPOSE = Purpose("proof", "proof", Basis.CONTRACT, "why", Trigger.ALWAYS, Days(
 NOW = datetime(2026, 7, 1, 3, 30, tzinfo=UTC)
 # one per call, over 90.4 days: at NOW those of the first ten hours of that are due. Without triggers, whose work is done once for all
 _GENERATED = (
-    """INSERT INTO calls (id, profile, direction, begun_at, ended_at, outcome, agent, customer_hash, node)
-    SELECT lpad(to_hex(n), 32, '0'), 'sales', 'in', at, at + 240000, 'kept', 'PJSIP/agent' || n % 50, md5(who::text) || md5('x' || who),
+    """INSERT INTO calls (id, profile, direction, begun_at, ended_at, outcome, customer_hash, node)
+    SELECT lpad(to_hex(n), 32, '0'), 'sales', 'in', at, at + 240000, 'kept', md5(who::text) || md5('x' || who),
         {node}
     FROM (SELECT n, n % 1500000 AS who, {now} - (n::bigint * 1000003 % 7810560000) AS at FROM generate_series({after} + 1, {rows}) n) g""",
+    """INSERT INTO participants (call_id, number, role, endpoint, from_ms, to_ms)
+    SELECT lpad(to_hex(n), 32, '0'), 0, 'agent', 'PJSIP/agent' || n % 50, 0, 240000 FROM generate_series({after} + 1, {rows}) n""",
     """INSERT INTO recordings (id, call_id, part, state, recorded_at, sealed_at, duration_ms, size, sha256, truncated, marked, state_at,
         state_reason, node, promise_set, eventful)
     SELECT id, id, 1, 'sealed', begun_at, ended_at, 240000, 1920000, md5(id) || md5(id), false, false, ended_at, '', node,
@@ -55,7 +58,7 @@ _GENERATED = (
     SELECT c.id, p.name, p.title, p.basis, p.reasoning, p.criterion, c.begun_at FROM calls c, recording_purposes p
     WHERE c.ended_at IS NOT NULL AND c.id > lpad(to_hex({after}), 32, '0') AND p.recording_id = '{first}'""",
 )
-_FILLED = ("calls", "recordings", "recording_purposes")
+_FILLED = ("calls", "participants", "recordings", "recording_purposes")
 _INDEXES = """SELECT indexname, indexdef FROM pg_indexes
     WHERE schemaname = current_schema() AND tablename = ANY (%s)
     AND indexname NOT IN (SELECT conname FROM pg_constraint)"""
@@ -99,7 +102,7 @@ def finished(registry: Registry, load: Load) -> list[float]:
         lambda: registry.begin_call(name, "sales", at, secrets.token_hex(32), None, "in"),
         lambda: registry.begin_recording(name, name, at, [PURPOSE], 1),
         lambda: registry.seal_recording(name, at, 1_920_000, "0" * 64, 240_000, False),
-        lambda: registry.end_call(name, at, "kept", "PJSIP/agent", (), ()),
+        lambda: registry.end_call(name, at, "kept", [Participant.agent("PJSIP/agent")], (), ()),
     ]
     if load.quota:
         agent = f"PJSIP/{random.randrange(1000)}"

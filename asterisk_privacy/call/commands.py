@@ -117,7 +117,7 @@ class EraseMarked:
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """The agent is known now: find out which of these purposes take this call, and answer with `Drawn`."""
+    """An agent is known of whom it was not asked yet: find out which of these purposes take this call, and answer with `Drawn`."""
 
     purposes: tuple[str, ...]
 

@@ -65,6 +65,13 @@ class Surroundings:
 
 
 @dataclass(frozen=True, slots=True)
+class AgentJoined:
+    """An agent is in conversation who was not in this call before. What depends on whose call it is must be asked for them too."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class KeyPressed:
     """An agent pressed a key of his own; `channel` is where the answering tone goes (empty: nowhere)."""
 
@@ -125,10 +132,10 @@ class Tick:
 
 
 Event = (
-    NoticeBegun | ProfileChanged | KeyChosen | NoticeEnded | Surroundings | KeyPressed | Drawn | LinkLost | LinkRestored | FileFailed
-    | AudioLost | HungUp | Tick
+    NoticeBegun | ProfileChanged | KeyChosen | NoticeEnded | Surroundings | AgentJoined | KeyPressed | Drawn | LinkLost | LinkRestored
+    | FileFailed | AudioLost | HungUp | Tick
 )  # fmt: skip
 EVENTS: tuple[type[Event], ...] = (
-    NoticeBegun, ProfileChanged, KeyChosen, NoticeEnded, Surroundings, KeyPressed, Drawn, LinkLost, LinkRestored, FileFailed, AudioLost,
-    HungUp, Tick,
+    NoticeBegun, ProfileChanged, KeyChosen, NoticeEnded, Surroundings, AgentJoined, KeyPressed, Drawn, LinkLost, LinkRestored, FileFailed,
+    AudioLost, HungUp, Tick,
 )  # fmt: skip

@@ -33,6 +33,9 @@ class Recorder:
         self.wishes = Wishes(profile, drawn, objection_purpose)
         self._joining: ev.ProfileChanged | None = None  # until its notice was heard
         self._asked = False  # for the lot
+        self._to_ask = False  # again, for an agent who came later
+        self._draws = 0  # asked for and not answered
+        self._undecided_since = began_at
         self._parties: frozenset[str] = frozenset()
         self._waiting = SpanKind.WAIT
         self._settled_at: float | None = None
@@ -78,6 +81,8 @@ class Recorder:
                     out += self._announced(event)
             case ev.Surroundings():
                 out += self._moved(event)
+            case ev.AgentJoined():
+                self._agent_joined(event.at)
             case ev.KeyPressed():
                 out += self._pressed(event)
             case ev.Drawn():
@@ -313,21 +318,28 @@ class Recorder:
         return Demand.LATENT if self.wishes.flaggable() or self.wishes.marked() or self.wishes.undecided() else Demand.NONE
 
     def _draw_if_due(self) -> list[cmd.Command]:
-        """With the first conversation: from then on it is known whose call this is."""
+        """With the first conversation of each agent: from then on it is known whose call this is too."""
         if self._asked or self.gate is Gate.SHUT or not self.wishes.undecided():
             return []
-        self._asked = True
+        self._asked, self._to_ask, self._draws = True, False, self._draws + 1
         return [cmd.Draw(self.wishes.undecided())]
+
+    def _agent_joined(self, at: float) -> None:
+        if self._demand() is Demand.NONE:
+            self._undecided_since = at
+        self.wishes.reopen()
+        self._asked, self._to_ask = False, True
 
     def _decided(self, event: ev.Drawn) -> list[cmd.Command]:
         """Until now the ring held what was said, so nothing is lost to a purpose that takes the call, and nothing left if none does."""
-        self.wishes.decide(event.taken)
+        self._draws = max(0, self._draws - 1)
+        self.wishes.decide(event.taken, last=not self._draws and not self._to_ask)
         if self.situation.hush is Hush.OFF_RECORD or self._file_failed:
             return []
         if self._kept or self.wishes.standing():
             return self._want(self.wishes.standing())
         if self._demand() is Demand.NONE and self.situation.consent is Consent.HEARD:
-            self.chronicle.no_talk_since(self._began_at, SpanKind.LOST)
+            self.chronicle.no_talk_since(self._undecided_since, SpanKind.LOST)
             return [cmd.EraseFile(self._whole_ms_after(self._clock), "no purpose took this call")]
         return []
 

@@ -110,6 +110,19 @@ def _cut(whole: Iterable[Passage], begin: int, end: int) -> Iterator[Passage]:
             yield Passage(Span(passage.span.kind, start, until), first - begin, last - begin)
 
 
+def overlap(audio: Iterable[Passage], stretches: Iterable[tuple[int, int | None]]) -> tuple[tuple[int, int], ...]:
+    """Where in the audio these stretches of the call lie, in milliseconds of it; None: until the end."""
+    found = []
+    ends = [(begin, inf if end is None else end) for begin, end in stretches]
+    for passage in audio:
+        for begin, end in ends:
+            first, last = max(begin, passage.span.start_ms), min(end, passage.span.end_ms)
+            if first < last:
+                at = passage.audio_from_ms - passage.span.start_ms
+                found.append((int(first + at), int(min(last + at, passage.audio_to_ms))))
+    return tuple(found)
+
+
 SPOKEN = (SpanKind.TALK, SpanKind.ERASED)
 """Kinds of which frames arrived, each span on a 20 ms grid of its own."""
 

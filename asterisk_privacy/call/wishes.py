@@ -51,9 +51,14 @@ class Wishes:
         """Those of which it cannot be said before the agent is known."""
         return tuple(p.name for p in self._allowed() if p.name in self._undecided)
 
-    def decide(self, taken: frozenset[str]) -> None:
-        self._drawn |= taken & self._undecided
-        self._undecided = frozenset()
+    def reopen(self) -> None:
+        """Another agent has come, for whom a quota or a campaign may take the call, whatever was decided before."""
+        self._undecided = _undecided_of(self._profile)
+
+    def decide(self, taken: frozenset[str], last: bool = True) -> None:
+        """`last`: no other answer is awaited."""
+        self._drawn |= taken & _undecided_of(self._profile)
+        self._undecided = frozenset() if last else self._undecided
 
     def objectionable(self) -> bool:
         """Whether the objection key would change anything that may be wished for. The same for calls that were drawn and others."""

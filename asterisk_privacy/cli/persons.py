@@ -11,7 +11,9 @@ from typing import Any, TypeVar
 
 import click
 
+from asterisk_privacy.call.participants import same_endpoint
 from asterisk_privacy.daemon.config import Config
+from asterisk_privacy.daemon.rights import Subject
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.numbers import load_key, lookup_hashes, normalised, number_hash
 from asterisk_privacy.registry.registry import Registry
@@ -52,10 +54,13 @@ class Person:
     hashes: frozenset[str]  # every hash under which the number may stand
     digits: str  # of the number; never written anywhere
 
+    def as_subject(self) -> Subject:
+        return Subject(agent=self.subject) if self.about is About.AGENT else Subject(self.hashes)
+
     def recordings(self, registry: Registry, since: date | None = None, until: date | None = None) -> list[RecordingRow]:
         if since is not None and until is not None and since > until:
             raise click.UsageError(f"--from {since} is later than --to {until}; turn them round")
-        agent = self.subject if self.about is About.AGENT else None
+        agent = self.as_subject().agent
         after = None if until is None else _midnight(until + timedelta(days=1), "--to")
         before = None if since is None else _midnight(since, "--from")
         return registry.recordings_of(hashes=self.hashes, agent=agent, since=before, until=after)
@@ -69,9 +74,12 @@ class Person:
             raise OperatorError(f"request {number}: does not exist; see: asterisk-privacy subject request list")
         if row.closed_at is not None:
             raise OperatorError(f"request {number}: was closed on {row.closed_at:%Y-%m-%d}; open a new one with: subject request open")
-        if row.about is not self.about or row.subject not in {self.subject, *self.hashes}:
+        if row.about is not self.about or not self._is(row.subject or ""):
             raise OperatorError(f"request {number}: is of another person; see: asterisk-privacy subject request list")
         return row
+
+    def _is(self, subject: str) -> bool:
+        return same_endpoint(subject, self.subject) if self.about is About.AGENT else subject in {self.subject, *self.hashes}
 
     def not_named_in(self, **texts: str | None) -> None:
         """What goes into the audit trail stays for good, so the number must not be in it."""
@@ -91,7 +99,8 @@ def person(settings: Config, number: str | None, agent: str | None) -> Person:
     if agent is not None:
         if not agent.strip():
             raise click.UsageError("--agent: is empty; write the endpoint, such as PJSIP/anna")
-        return Person(About.AGENT, agent, frozenset(), "")
+        endpoint = agent.strip()
+        return Person(About.AGENT, endpoint if "/" in endpoint else f"PJSIP/{endpoint}", frozenset(), "")
     written = sys.stdin.readline() if number == "-" else str(number)
     key, country = load_key(settings.registry.number_key), settings.registry.country_code
     try:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
+from asterisk_privacy.call.participants import PartyRole
 from asterisk_privacy.cli.common import actor, clock, config_option, configured, iso, json_option, local, operator_errors, print_json
 from asterisk_privacy.cli.export import export
 from asterisk_privacy.cli.lesson import lesson
@@ -65,7 +67,7 @@ def _line(row: RecordingRow, judged: Planned | None) -> tuple[str, ...]:
         row.id,
         local(row.recorded_at),
         row.profile,
-        row.agent or "",
+        ", ".join(row.agents),
         row.state.value,
         "" if row.duration_ms is None else clock(row.duration_ms),
         ", ".join(p.name for p in row.purposes),
@@ -96,7 +98,7 @@ def show(recording_id: str, config: Path, language: str | None, as_json: bool) -
         return
     facts = [
         ("recording", row.id),
-        ("call", f"{row.call_id}, part {row.part}, line {row.profile}, agent {row.agent or 'unknown'}"),
+        ("call", f"{row.call_id}, part {row.part}, line {row.profile}, {_spoke(row)}"),
         ("recorded", local(row.recorded_at)),
         ("state", row.state.value + (f" since {local(row.state_at)}: {row.state_reason}" if row.state_reason else "")),
     ]
@@ -126,6 +128,18 @@ def show(recording_id: str, config: Path, language: str | None, as_json: bool) -
         )
     else:
         click.echo("nobody has listened to it")
+
+
+def _spoke(row: RecordingRow) -> str:
+    """The agents, each with the stretches of the call in which they were; without, where those were not written down."""
+    told = [" ".join((agent, *stretches_of(row, agent))) for agent in row.agents]
+    return f"{'agents' if len(told) > 1 else 'agent'} {', '.join(told) or 'unknown'}"
+
+
+def stretches_of(row: RecordingRow, agent: str) -> Iterator[str]:
+    for one in row.participants:
+        if one.person.endpoint == agent and one.from_ms is not None:
+            yield f"{clock(one.from_ms)}-{'' if one.to_ms is None else clock(one.to_ms)}"
 
 
 def _show_timeline(row: RecordingRow) -> None:
@@ -206,7 +220,12 @@ def _as_json(row: RecordingRow, judged: Planned | None) -> dict[str, object]:
         "call_id": row.call_id,
         "part": row.part,
         "profile": row.profile,
-        "agent": row.agent,
+        "agent": next(iter(row.agents), None),
+        "agents": [
+            {"endpoint": one.person.endpoint, "from_ms": one.from_ms, "to_ms": one.to_ms}
+            for one in row.participants
+            if one.person.role is PartyRole.AGENT
+        ],
         "state": row.state.value,
         "state_at": iso(row.state_at),
         "state_reason": row.state_reason,

@@ -163,7 +163,8 @@ def heard_frames(row: RecordingRow) -> int:
 
 def _introduce(row: RecordingRow) -> None:
     length = (row.duration_ms or 0) // 1000
-    click.echo(f"{row.id}: line {row.profile}, {row.agent or 'agent unknown'}, {local(row.recorded_at)}, {length // 60}:{length % 60:02}")
+    agents = ", ".join(row.agents) or "agent unknown"
+    click.echo(f"{row.id}: line {row.profile}, {agents}, {local(row.recorded_at)}, {length // 60}:{length % 60:02}")
 
 
 def _asked_purpose(viewer: Viewer, facts: Facts) -> str:

@@ -167,8 +167,7 @@ def export(
         side = Side.AGENTS if who.about is About.AGENT else Side.CUSTOMER
         wish = Wish(side, mask_other, language or settings.office.language, utc_now(), settings.office)
         with _audited(registry, rows, detail), deliver_to(output) as delivery:
-            mine = side is Side.CUSTOMER
-            known = [told(registry, settings, row, identities, mine, wish.language, wish.at) for row in rows]
+            known = [told(registry, settings, row, identities, who.as_subject(), wish.language, wish.at) for row in rows]
             bundle.write(known, flac_of(shelf_of(settings), identities), wish, delivery)
     if as_json:
         print_json({"output": str(output), "recordings": [row.id for row in rows]})

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from asterisk_privacy.call.commands import Outcome
+from asterisk_privacy.call.participants import Participant, known_stretches
 from asterisk_privacy.call.timeline import Span, SpanKind
 from asterisk_privacy.registry.reading import Ours
 from asterisk_privacy.registry.registry import Registry
@@ -24,11 +25,12 @@ UNWRITTEN_MS = 1000
 @dataclass(frozen=True, slots=True)
 class LeftCall:
     """A call that was begun and not ended. `parts`: its sealed recordings, the oldest first. `spans`: its story as far as it is known;
-    talk in it is in `parts`, or else lost."""
+    talk in it is in `parts`, or else lost. `people`: who took part, as far as that is known."""
 
     row: CallRow
     parts: tuple[RecordingRow, ...]
     spans: tuple[Span, ...]
+    people: tuple[Participant, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ def _left(registry: Registry, call: CallRow, torn: Mapping[str, datetime]) -> Le
         known_until_ms = max(0, round((torn[call.id] - call.begun_at).total_seconds() * 1000) - UNWRITTEN_MS)
     elif parts and parts[-1].sealed_at is not None:
         known_until_ms = round((parts[-1].sealed_at - call.begun_at).total_seconds() * 1000)  # closed in order: all of it is there
-    return LeftCall(call, parts, known_story(call.spans, known_until_ms))
+    return LeftCall(call, parts, known_story(call.spans, known_until_ms), known_stretches(call.participants, known_until_ms))
 
 
 def known_story(told: Iterable[Span], kept_until_ms: int) -> tuple[Span, ...]:
@@ -106,4 +108,4 @@ def end_calls(registry: Registry, calls: Iterable[LeftCall]) -> None:
     """Those that ended while no daemon was there to see it. Raises OperatorError."""
     for call in calls:
         outcome = Outcome.KEPT if call.parts else Outcome.NOT_KEPT
-        registry.end_call(call.row.id, datetime.now(UTC), outcome, call.row.agent, call.spans, call.row.marks)
+        registry.end_call(call.row.id, datetime.now(UTC), outcome, call.people, call.spans, call.row.marks)

@@ -1,8 +1,13 @@
-"""What can only be decided once the agent is known: quotas of his period, and campaigns. Asked of the registry, in its thread."""
+"""What can only be decided once the agents are known: quotas of their periods, and campaigns. Asked of the registry, in its thread.
+
+A quota is of the agent for whom the call was drawn. So the draw is made for each agent who comes to the call, once: it counts among their
+calls too, and may take a place of theirs.
+"""
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -29,21 +34,21 @@ class Lot:
     places: tuple[Place, ...] = ()
 
 
-async def draw(ledger: Ledger, health: Health, purposes: tuple[Purpose, ...], call_id: str, profile: str, agent: str) -> Lot:
-    """When in doubt (a registry that fails, an agent that is not known), no purpose takes the call."""
+async def draw(ledger: Ledger, health: Health, asked: Sequence[tuple[Purpose, str]], call_id: str, profile: str) -> Lot:
+    """`asked`: purposes, each with the agent for whom. When in doubt (a registry that fails, no agent), no purpose takes the call."""
     now = datetime.now(UTC)
-    if not agent:
+    if not asked:
         return Lot()
     try:
-        return await ledger.ask(lambda registry: _draw(registry, purposes, call_id, profile, agent, now))
+        return await ledger.ask(lambda registry: _draw(registry, asked, call_id, profile, now))
     except OperatorError as error:
         health.alarm(Alarm.REGISTRY_FAILED, f"no lot could be drawn for a call: {error}")
         return Lot()
 
 
-def _draw(registry: Registry, purposes: tuple[Purpose, ...], call_id: str, profile: str, agent: str, now: datetime) -> Lot:
+def _draw(registry: Registry, asked: Sequence[tuple[Purpose, str]], call_id: str, profile: str, now: datetime) -> Lot:
     places, taken = [], set()
-    for purpose in purposes:
+    for purpose, agent in asked:
         if purpose.quota is not None:
             period = period_of(now.astimezone().date(), purpose.quota.per)
             place = registry.draw_place(purpose.name, agent, period, purpose.quota.calls, secrets.randbelow)

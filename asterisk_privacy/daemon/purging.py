@@ -37,9 +37,9 @@ class Rules:
         now = self.purposes.get(purpose.name)
         return None if now == purpose.criterion else now
 
-    def evaluation(self, call: datetime, agent: str | None) -> datetime | None:
+    def evaluation(self, call: datetime, agents: Collection[str]) -> datetime | None:
         """None where the criterion's own default says the same."""
-        return None if self.calendar == Calendar() else self.calendar.after(call, agent)
+        return None if self.calendar == Calendar() else self.calendar.after(call, agents)
 
 
 AS_PROMISED = Rules()
@@ -66,7 +66,7 @@ def to_item(row: RecordingRow, rules: Rules = AS_PROMISED) -> Item:
         milestones=row.milestones,
         blocks=blocks_of(row),
         court=around.court,
-        evaluation=rules.evaluation(row.recorded_at, row.agent),
+        evaluation=rules.evaluation(row.recorded_at, row.agents),
         lesson=None if around.lesson is None else around.lesson.until,
     )
 
@@ -132,7 +132,7 @@ class RegistryRows:
 
     def _item(self, candidate: Candidate, promises: tuple[Promise, ...]) -> Item:
         """As `to_item` makes it of the whole row."""
-        evaluation = self._rules.evaluation(candidate.recorded_at, candidate.agent) if self._own_calendar else None
+        evaluation = self._rules.evaluation(candidate.recorded_at, candidate.agents) if self._own_calendar else None
         own = candidate.own
         if own is AGE_ONLY:
             return Item(candidate.id, candidate.recorded_at, promises, own.milestones, evaluation=evaluation)
@@ -166,9 +166,10 @@ class RegistryRows:
         return Borders(min(by_age, default=None), min(whatever, default=None))
 
     def _youngest(self, criterion: Criterion, now: datetime) -> datetime:
-        """For every agent with dates of his own."""
-        agents = (None, *self._rules.calendar.agents)
-        return max(border(criterion, now, partial(self._rules.evaluation, agent=agent)) for agent in agents)
+        """For every agent with dates of their own. A call of several ends with the first of their evaluations, so it is never younger than
+        the youngest of theirs."""
+        agents = ((), *((agent,) for agent in self._rules.calendar.agents))
+        return max(border(criterion, now, partial(self._rules.evaluation, agents=one)) for one in agents)
 
     def count(self) -> int:
         return self._registry.sealed_count()

@@ -63,7 +63,7 @@ def after(memory: Memory, event: ev.Event, commands: Iterable[cmd.Command], hush
     for command in commands:
         match command:
             case cmd.Draw():  # until the answer comes nobody took it
-                memory = replace(memory, lots={**memory.lots, **dict.fromkeys(command.purposes, False)})
+                memory = replace(memory, lots={**dict.fromkeys(command.purposes, False), **memory.lots})
             case cmd.StartFile() | cmd.AddPurposes() if isinstance(event, ev.KeyPressed) and event.key is ev.AgentKey.KEEP:
                 memory = replace(memory, flagged=True)
             case cmd.Wipe() | cmd.EraseFile():

@@ -10,17 +10,20 @@ from datetime import datetime
 import soundfile
 
 from asterisk_privacy.call.commands import ConsentKind
+from asterisk_privacy.call.participants import Person, same_endpoint
+from asterisk_privacy.call.timeline import overlap
 from asterisk_privacy.daemon.purging import Rules, to_item
 from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.policy.further import FurtherUse, further_uses
 from asterisk_privacy.policy.words import say
+from asterisk_privacy.registry.parts import audio_of
 from asterisk_privacy.registry.registry import Registry
-from asterisk_privacy.registry.rows import KeptPurpose, RecordingRow, State
+from asterisk_privacy.registry.rows import CallRow, KeptPurpose, RecordingRow, State
 from asterisk_privacy.retention.plan import Planned, judge, living
 from asterisk_privacy.retention.purger import evidence_text
 from asterisk_privacy.rights import refusals
-from asterisk_privacy.rights.bundle import Stereo
+from asterisk_privacy.rights.bundle import Change
 from asterisk_privacy.rights.facts import Heard, KeptFor, Told
 from asterisk_privacy.rights.refusals import Answer, Served
 from asterisk_privacy.store.identity import Identity
@@ -114,12 +117,25 @@ def may_copy(row: RecordingRow, who: str) -> str | None:
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whom a copy is for: a customer by every hash that their number may have, or an agent by endpoint."""
+
+    hashes: frozenset[str] = frozenset()
+    agent: str | None = None
+
+    def is_(self, person: Person) -> bool:
+        if self.agent is not None:
+            return person.endpoint is not None and same_endpoint(person.endpoint, self.agent)
+        return person.number_hash in self.hashes
+
+
 def told(
-    registry: Registry, settings: Config, row: RecordingRow, identities: Sequence[Identity], with_number: bool, language: str, now: datetime
+    registry: Registry, settings: Config, row: RecordingRow, identities: Sequence[Identity], whose: Subject, language: str, now: datetime
 ) -> Told:
     """What the person is told is what the purger would say."""
     call = registry.call(row.call_id)
-    sealed = call.customer_sealed if call is not None and with_number else None
+    sealed = None if call is None else _sealed_number(call, whose)
     titles = {name: purpose.title_in(language) for name, purpose in settings.book.purposes.items()}
     titles |= {p.name: _title(p, settings, language) for p in row.purposes}
     judged = judge(to_item(row, Rules.of(settings)), now, language)
@@ -140,9 +156,26 @@ def told(
         restricted_at=None if row.restriction is None else row.restriction.at,
         held=held(row),
         number=open_text(sealed, identities) if sealed else None,
+        own_audio=None if call is None else _own_audio(registry, row, call, whose),
         spans=row.spans,
         marks=row.marks,
     )
+
+
+def _sealed_number(call: CallRow, whose: Subject) -> bytes | None:
+    """Their own, and nobody else's who was in the call."""
+    if call.customer_hash in whose.hashes:
+        return call.customer_sealed
+    return next((one.person.number_sealed for one in call.participants if whose.is_(one.person) and one.person.number_sealed), None)
+
+
+def _own_audio(registry: Registry, row: RecordingRow, call: CallRow, whose: Subject) -> tuple[tuple[int, int], ...] | None:
+    """None for the customer on whose channel the call was, who is in all of it, and where nobody wrote down when."""
+    own = [one for one in call.participants if whose.is_(one.person)]
+    if call.customer_hash in whose.hashes or not own or any(one.from_ms is None for one in own):
+        return None
+    audio = audio_of(row, registry.recordings(call_id=row.call_id))
+    return overlap(audio, [(one.from_ms or 0, one.to_ms) for one in own])
 
 
 def _title(purpose: KeptPurpose, settings: Config, language: str) -> str:
@@ -151,13 +184,13 @@ def _title(purpose: KeptPurpose, settings: Config, language: str) -> str:
     return known.title_in(language) if known is not None and known.title == purpose.title else purpose.title
 
 
-def flac_of(shelf: Shelf, identities: Sequence[Identity]) -> Callable[[Told, Callable[[Stereo], Stereo]], bytes]:
+def flac_of(shelf: Shelf, identities: Sequence[Identity]) -> Callable[[Told, Change], bytes]:
     """Decrypts and encodes in memory."""
 
-    def make(one: Told, change: Callable[[Stereo], Stereo]) -> bytes:
+    def make(one: Told, change: Change) -> bytes:
         samples, rate = open_recording(shelf.source(one.recording_id), identities, allow_truncated=one.truncated)
         memory = io.BytesIO()
-        soundfile.write(memory, change(samples), rate, format="FLAC", subtype="PCM_16")
+        soundfile.write(memory, change(samples, rate), rate, format="FLAC", subtype="PCM_16")
         return memory.getvalue()
 
     return make

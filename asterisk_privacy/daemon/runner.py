@@ -20,6 +20,7 @@ from asterisk_privacy.audio.ring import Ring
 from asterisk_privacy.audio.suspense import Suspense
 from asterisk_privacy.call import commands as cmd
 from asterisk_privacy.call import events as ev
+from asterisk_privacy.call.participants import Attendance, Person
 from asterisk_privacy.call.recorder import Recorder
 from asterisk_privacy.call.situation import Consent, Life
 from asterisk_privacy.call.timeline import Mark, MarkKind, Span, SpanKind, with_hold
@@ -78,7 +79,8 @@ class CallRunner:
         self.channel = channel
         self.profile = profile
         self.began_at = monotonic() - (max(0.0, (datetime.now(UTC) - left.row.begun_at).total_seconds()) if left is not None else 0.0)
-        self.agents: list[str] = []  # endpoints that were in conversation, in order: PJSIP/agent
+        self._attendance = Attendance(self.began_at, left.people if left is not None else ())
+        self._drawn: set[tuple[str, str]] = set()  # purpose and agent: each is asked for once
         self._tools = tools
         self._over = over
         self.recorder = Recorder(profile, drawn, self.began_at, tools.timing, tools.objection_purpose)
@@ -100,7 +102,14 @@ class CallRunner:
         self._timers: list[asyncio.TimerHandle] = []
         self._lot: asyncio.Task[None] | None = None
 
+    @property
+    def agents(self) -> tuple[str, ...]:
+        """Endpoints that were in conversation, in order: PJSIP/agent."""
+        return self._attendance.agents
+
     def receive(self, event: ev.Event) -> None:
+        if isinstance(event, ev.HungUp | ev.LinkLost):
+            self._attendance.talk(event.at, frozenset())
         whole = False
         left: list[cmd.Command] = []
         try:
@@ -153,6 +162,7 @@ class CallRunner:
             self.receive(event)
         self._retelling = False
         self.memory = memory
+        self._drawn = {(purpose, agent) for purpose in memory.lots for agent in self.agents}
 
     def _remember(self, event: ev.Event, commands: tuple[cmd.Command, ...]) -> None:
         if isinstance(event, ev.NoticeEnded) and any(isinstance(c, cmd.NoteConsent) for c in commands):
@@ -165,9 +175,14 @@ class CallRunner:
             self._reminded = True
             self._tools.remember(self.channel, memory)
         told = any(isinstance(c, cmd.Open | cmd.Shut | cmd.StartFile | cmd.Wipe) for c in commands)
-        if told and self.recorder.situation.life is not Life.OVER:  # for a daemon that must take the call up again
-            agent, (spans, marks) = self._agent, self._story(*self.recorder.chronicle.going_on())
-            self._tools.ledger.post(lambda registry: registry.tell_call(self.call_id, agent, spans, marks))
+        if told or isinstance(event, ev.AgentJoined):
+            self._tell()
+
+    def _tell(self) -> None:
+        """For a daemon that must take the call up again."""
+        if self.recorder.situation.life is not Life.OVER:
+            people, (spans, marks) = self._attendance.told(), self._story(*self.recorder.chronicle.going_on())
+            self._tools.ledger.post(lambda registry: registry.tell_call(self.call_id, people, spans, marks))
 
     def _story(self, spans: tuple[Span, ...], marks: tuple[Mark, ...]) -> tuple[tuple[Span, ...], tuple[Mark, ...]]:
         """The whole call's, with what an earlier daemon told and what the recorder was not told: holds that only a phone knew of."""
@@ -176,16 +191,15 @@ class CallRunner:
         return self._before.story(spans, marks)
 
     def _silent_hold(self) -> None:
-        self._tools.health.silent_hold(self.agents[-1] if self.agents else "unknown")
+        self._tools.health.silent_hold(self._attendance.last_agent or "unknown")
 
-    @property
-    def _agent(self) -> str | None:
-        return self.agents[0] if self.agents else None
-
-    def met(self, endpoint: str) -> None:
-        """An agent's endpoint is in conversation with this customer."""
-        if endpoint not in self.agents:
-            self.agents.append(endpoint)
+    def talks_with(self, people: frozenset[Person], at: float) -> None:
+        """Who is in conversation with this customer from `at` on; nobody, if it is interrupted."""
+        if self.recorder.situation.life in (Life.GRACE, Life.OVER):
+            return
+        known = bool(self.agents)
+        if self._attendance.talk(at, people) and known:
+            self.receive(ev.AgentJoined(at))
 
     def close(self) -> None:
         """The daemon stops: what is known to be conversation until now may still be sealed, nothing after it. A call that goes on is left
@@ -325,9 +339,10 @@ class CallRunner:
 
     async def _draw(self, purposes: tuple[Purpose, ...]) -> None:
         """Whatever goes wrong, no purpose takes the call."""
-        agent = self.agents[0] if self.agents else ""
-        drawn = await draw(self._tools.ledger, self._tools.health, purposes, self.call_id, self.profile.name, agent)
-        self._places = drawn.places
+        asked = [(purpose, agent) for purpose in purposes for agent in self.agents if (purpose.name, agent) not in self._drawn]
+        self._drawn.update((purpose.name, agent) for purpose, agent in asked)
+        drawn = await draw(self._tools.ledger, self._tools.health, asked, self.call_id, self.profile.name)
+        self._places += drawn.places
         self.receive(ev.Drawn(monotonic(), drawn.taken))
 
     async def _seal(self, file: RecordingFile | None) -> None:
@@ -351,18 +366,20 @@ class CallRunner:
         self.media.wipe()
         self._tools.health.tally.kept_seconds += self.media.kept_seconds
         self._tools.health.tally.dropped_frames += self.media.dropped_frames
-        agent, outcome = self._agent, self._before.outcome(command.outcome)
+        people, outcome = self._attendance.told(), self._before.outcome(command.outcome)
         if self._failed and outcome is cmd.Outcome.KEPT:
             outcome = cmd.Outcome.FAILED
         spans, marks = self._story(command.spans, command.marks)
         if self._leaving:
             marks = tuple(m for m in marks if m.kind is not MarkKind.HANGUP)
-            self._tools.ledger.post(lambda registry: registry.tell_call(self.call_id, agent, spans, marks))
+            self._tools.ledger.post(lambda registry: registry.tell_call(self.call_id, people, spans, marks))
             log.info("call %s goes on: the next daemon takes it up", self.call_id, extra=about("call.left", self.call_id))
         else:
             self._tools.health.outcomes[outcome.value] += 1
             self._tools.health.tally.call_told(spans, bool(self.agents))
-            self._tools.ledger.post(lambda registry: registry.end_call(self.call_id, datetime.now(UTC), outcome.value, agent, spans, marks))
+            self._tools.ledger.post(
+                lambda registry: registry.end_call(self.call_id, datetime.now(UTC), outcome.value, people, spans, marks)
+            )
             if self._reminded:
                 self._tools.remember(self.channel, None)
             log.info("call %s over: %s", self.call_id, outcome.value, extra=about("call.over", self.call_id, self.profile.name))

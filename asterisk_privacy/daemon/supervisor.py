@@ -17,6 +17,7 @@ from asterisk_privacy.asterisk.time_limits import TimeLimit
 from asterisk_privacy.call import events as ev
 from asterisk_privacy.call import pbx
 from asterisk_privacy.call.news import surroundings
+from asterisk_privacy.call.participants import PartyRole, Person
 from asterisk_privacy.call.situation import Hush, Life
 from asterisk_privacy.call.switchboard import Change, Switchboard
 from asterisk_privacy.daemon.aftermath import LeftCall, end_calls
@@ -289,10 +290,10 @@ class Supervisor:
         for channel in change.touched & self._by_channel.keys():
             runner = self._by_channel[channel]
             for company in surroundings(self._board, change, channel, at, now):
-                for party in company.parties:
-                    endpoint = endpoint_of(self._board.name_of(party) or "")
-                    runner.met(endpoint)
+                agents = frozenset(endpoint_of(self._board.name_of(party) or "") for party in company.parties)
+                for endpoint in agents:
                     self._others.talked(endpoint, False)
+                runner.talks_with(frozenset(Person(PartyRole.AGENT, endpoint) for endpoint in agents), company.at)
                 runner.receive(company)
         for channel in self._others.among(change.touched):
             for party in self._board.connected(channel) - {channel}:

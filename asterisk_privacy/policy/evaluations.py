@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -27,12 +27,20 @@ class Calendar:
     default: Rhythm = Rhythm.QUARTERLY
     agents: Mapping[str, Sequence[date]] = field(default_factory=dict)
 
-    def after(self, call: datetime, agent: str | None) -> datetime:
-        """Begin (UTC) of the first day of evaluation that comes after the day of the call."""
+    def after(self, call: datetime, agents: Collection[str]) -> datetime:
+        """Begin (UTC) of the first day of evaluation that comes after the day of the call. `agents`: all who spoke in it.
+
+        The earliest of their evaluations counts. "Until the agent's next evaluation" is what the caller was promised, and each of them is
+        the agent; what was promised is not prolonged because the call was passed on (GDPR art. 5(1)(e)). An evaluation that wants the
+        call later needs a lesson, which is a person's decision.
+        """
         day = call.astimezone(UTC).date()
-        own = [chosen for chosen in self.agents.get(agent or "", ()) if chosen > day]
-        first = min(own) if own else next_turn(day, self.default)
+        first = min((self._next(day, agent) for agent in agents), default=next_turn(day, self.default))
         return datetime(first.year, first.month, first.day, tzinfo=UTC)
+
+    def _next(self, day: date, agent: str) -> date:
+        own = [chosen for chosen in self.agents.get(agent, ()) if chosen > day]
+        return min(own) if own else next_turn(day, self.default)
 
 
 def next_turn(day: date, rhythm: Rhythm = Rhythm.QUARTERLY) -> date:

@@ -10,8 +10,9 @@ from datetime import datetime
 from peewee import SQL, Database
 
 from asterisk_privacy.call.commands import ConsentKind, Outcome
+from asterisk_privacy.call.participants import Participant
 from asterisk_privacy.call.timeline import Mark, MarkKind, Span, SpanKind
-from asterisk_privacy.registry import audit
+from asterisk_privacy.registry import audit, participants
 from asterisk_privacy.registry.clock import from_ms, from_ms_or_none, to_ms
 from asterisk_privacy.registry.engine import Engine, sql
 from asterisk_privacy.registry.models import Call, Consent
@@ -20,10 +21,12 @@ from asterisk_privacy.registry.rows import LIVING, CallRow, ConsentNote, WrongSt
 # Plain SQL: a model's query costs more than the change itself, and these are made for each call.
 _BEGIN = """INSERT INTO calls (id, profile, direction, begun_at, customer_hash, customer_sealed, node, tenant, spans, marks)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, '[]', '[]')"""
-_TELL = "UPDATE calls SET agent = ?, spans = ?, marks = ? WHERE id = ? AND ended_at IS NULL"
-_NOTHING_KEPT = f"""(customer_hash IS NOT NULL OR customer_sealed IS NOT NULL) AND NOT EXISTS (SELECT 1 FROM recordings r
+_TELL = "UPDATE calls SET spans = ?, marks = ? WHERE id = ? AND ended_at IS NULL"
+_NUMBERED = """(customer_hash IS NOT NULL OR customer_sealed IS NOT NULL OR EXISTS (SELECT 1 FROM participants p
+    WHERE p.call_id = calls.id AND (p.number_hash IS NOT NULL OR p.number_sealed IS NOT NULL)))"""
+_NOTHING_KEPT = f"""{_NUMBERED} AND NOT EXISTS (SELECT 1 FROM recordings r
     WHERE r.call_id = calls.id AND r.deidentified IS NULL AND r.state IN ({", ".join(f"'{state.value}'" for state in LIVING)}))"""
-_END = f"""UPDATE calls SET ended_at = ?, outcome = ?, agent = ?, spans = ?, marks = ? WHERE id = ? AND ended_at IS NULL
+_END = f"""UPDATE calls SET ended_at = ?, outcome = ?, spans = ?, marks = ? WHERE id = ? AND ended_at IS NULL
     RETURNING {_NOTHING_KEPT}"""
 
 
@@ -51,9 +54,10 @@ def note_consent(engine: Engine, call_id: str, at: datetime, kind: ConsentKind, 
         audit.append(engine, db, f"consent.{kind}", call_id, {"at": at.isoformat(), **({} if key is None else {"key": key})})
 
 
-def tell(engine: Engine, call_id: str, agent: str | None, spans: Sequence[Span], marks: Sequence[Mark]) -> None:
+def tell(engine: Engine, call_id: str, people: Sequence[Participant], spans: Sequence[Span], marks: Sequence[Mark]) -> None:
     with engine.change_own() as db:
-        sql(db, _TELL, (agent, _dump_spans(spans), _dump_marks(marks), call_id))
+        if sql(db, _TELL, (_dump_spans(spans), _dump_marks(marks), call_id)).rowcount:
+            participants.write(db, call_id, people)
 
 
 def end(
@@ -61,12 +65,13 @@ def end(
     call_id: str,
     at: datetime,
     outcome: Outcome,
-    agent: str | None,
+    people: Sequence[Participant],
     spans: Sequence[Span],
     marks: Sequence[Mark],
 ) -> None:
     with engine.change_own() as db:
-        values = (to_ms(at), outcome.value, agent, _dump_spans(spans), _dump_marks(marks), call_id)
+        participants.write(db, call_id, people)  # before it is looked whether their numbers are to be forgotten
+        values = (to_ms(at), outcome.value, _dump_spans(spans), _dump_marks(marks), call_id)
         found = sql(db, _END, values).fetchone()
         if found is None:
             raise WrongState(f"call {call_id}: cannot end it: it does not exist or has ended already")
@@ -76,9 +81,11 @@ def end(
 
 
 def forget_customer_if_unneeded(engine: Engine, db: Database, call_id: str) -> None:
-    """Once a call is over and nothing of it is kept in which the customer is heard, who called is nobody's business any more."""
+    """Once a call is over and nothing of it is kept in which the customer is heard, who called is nobody's business any more; nor who
+    came to it later."""
     query = f"UPDATE calls SET customer_hash = NULL, customer_sealed = NULL WHERE id = ? AND ended_at IS NOT NULL AND {_NOTHING_KEPT}"
     if sql(db, query, (call_id,)).rowcount:
+        participants.forget_numbers(db, call_id)
         audit.append(engine, db, "call.forget-customer", call_id, {})
 
 
@@ -97,10 +104,11 @@ def select(engine: Engine, *, call_id: str | None, limit: int | None, is_open: b
         for call in found:
             for c in Consent.select().where(Consent.call_id == call.id).order_by(Consent.id).execute(db):
                 notes[call.id].append(ConsentNote(from_ms(c.at), ConsentKind(c.kind), c.pressed, c.detail))
-    return [_row(call, notes[call.id]) for call in found]
+        people = participants.of_calls(db, [call.id for call in found])
+    return [_row(call, notes[call.id], people.get(call.id, ())) for call in found]
 
 
-def _row(call: Call, consent: Sequence[ConsentNote]) -> CallRow:
+def _row(call: Call, consent: Sequence[ConsentNote], people: tuple[Participant, ...]) -> CallRow:
     return CallRow(
         id=call.id,
         profile=call.profile,
@@ -108,7 +116,7 @@ def _row(call: Call, consent: Sequence[ConsentNote]) -> CallRow:
         begun_at=from_ms(call.begun_at),
         ended_at=from_ms_or_none(call.ended_at),
         outcome=None if call.outcome is None else Outcome(call.outcome),
-        agent=call.agent,
+        participants=people,
         customer_hash=call.customer_hash,
         customer_sealed=None if call.customer_sealed is None else bytes(call.customer_sealed),
         consent=tuple(consent),

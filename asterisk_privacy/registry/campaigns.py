@@ -90,11 +90,15 @@ def close_campaign(engine: Engine, number: int, at: datetime) -> None:
 
 
 def join(engine: Engine, purpose: str, call_id: str, profile: str, agent: str, now: datetime) -> bool:
-    """Whether an active campaign takes this call; it then counts, under the write lock, so that the count is hard."""
+    """Whether an active campaign takes this call; it then counts, under the write lock, so that the count is hard. It is asked for each
+    agent who comes to the call, and the call counts once."""
     with engine.change() as db:
         rows = sql(db, f"SELECT {_COLUMNS} FROM campaigns WHERE purpose = ? AND closed_at IS NULL ORDER BY id", (purpose,)).fetchall()
         (tenant,) = sql(db, "SELECT tenant FROM calls WHERE id = ?", (call_id,)).fetchone() or (None,)
+        joined = {number for (number,) in sql(db, "SELECT campaign_id FROM campaign_calls WHERE call_id = ?", (call_id,))}
         for campaign in map(_row, rows):
+            if campaign.id in joined:
+                return True
             if campaign.tenant == tenant and campaign.active(now) and campaign.covers(profile, agent):
                 sql(db, "UPDATE campaigns SET taken = taken + 1 WHERE id = ?", (campaign.id,))
                 sql(db, "INSERT INTO campaign_calls (campaign_id, call_id) VALUES (?, ?)", (campaign.id, call_id))

@@ -54,7 +54,7 @@ def take_place(engine: Engine, place: Place, recording_id: str) -> str | None:
             "ON CONFLICT (purpose, agent, period, place) DO UPDATE SET recording_id = excluded.recording_id",
             (place.purpose, place.agent, place.period, place.number, recording_id),
         )
-        if holder is None or holder == recording_id or _worked_with(db, holder):
+        if holder is None or holder == recording_id or _worked_with(db, holder) or _holds_another(db, holder, place):
             return None
         serves = sql(
             db,
@@ -72,6 +72,16 @@ def _holder(db: Database, place: Place) -> str | None:
         (place.purpose, place.agent, place.period, place.number),
     ).fetchone()
     return None if found is None else str(found[0])
+
+
+def _holds_another(db: Database, recording_id: str, place: Place) -> bool:
+    """It is in the quota of another agent of its call too, and stays for that."""
+    found = sql(
+        db,
+        "SELECT 1 FROM quota_places WHERE recording_id = ? AND purpose = ? LIMIT 1",
+        (recording_id, place.purpose),
+    )
+    return found.fetchone() is not None
 
 
 def _worked_with(db: Database, recording_id: str) -> bool:

@@ -18,9 +18,11 @@ from typing import NamedTuple
 
 from peewee import Database
 
+from asterisk_privacy.call.participants import agents_of
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.policy.facts import Milestone
 from asterisk_privacy.policy.retention import Criterion, criterion_from_mapping
+from asterisk_privacy.registry import participants
 from asterisk_privacy.registry.case_rows import NOTHING, Circumstances
 from asterisk_privacy.registry.clock import from_ms, to_ms
 from asterisk_privacy.registry.engine import Engine, sql
@@ -36,7 +38,7 @@ _COUNT = "SELECT count(*) FROM recordings r WHERE state = 'sealed' AND {reach}"
 # the index by name: at IS NULL SQLite would take the one of states, and read all that is sealed
 _UPTO = """SELECT rowid FROM recordings AS r INDEXED BY recordings_due
     WHERE state = 'sealed' AND eventful = ? AND promise_set {given} AND recorded_at <= ? AND {reach}"""
-_ROWS = """SELECT r.id, r.recorded_at, r.promise_set, r.eventful, {agent} FROM recordings r {calls}
+_ROWS = """SELECT r.id, r.recorded_at, r.promise_set, r.eventful FROM recordings r
     WHERE r.rowid IN ({among}) AND +r.state = 'sealed'"""  # +: no index of states, the ids are few
 
 
@@ -84,7 +86,7 @@ class Candidate(NamedTuple):
 
     id: str
     recorded_at: datetime
-    agent: str | None  # also None when nobody asked for agents
+    agents: tuple[str, ...]  # also none when nobody asked for agents
     kept_for: PromiseSet
     own: Own = AGE_ONLY
 
@@ -123,18 +125,19 @@ def maybe_due(engine: Engine, borders: Mapping[int, Borders], with_agents: bool,
 
 
 def _read(db: Database, rowids: Sequence[int], sets: dict[int, PromiseSet], with_agents: bool) -> list[Candidate]:
-    parts = {"agent": "c.agent", "calls": "JOIN calls c ON c.id = r.call_id"} if with_agents else {"agent": "NULL", "calls": ""}
-    rows = sql(db, _ROWS.format(among=", ".join("?" * len(rowids)), **parts), rowids).fetchall()
-    if any(number is not None and number not in sets for _, _, number, _, _ in rows):
+    among = ", ".join("?" * len(rowids))
+    rows = sql(db, _ROWS.format(among=among), rowids).fetchall()
+    if any(number is not None and number not in sets for _, _, number, _ in rows):
         sets.update(_sets(db))
-    own = _own(db, [id_ for id_, _, _, eventful, _ in rows if eventful])
+    people = participants.of_recordings(db, f"r.rowid IN ({among})", rowids) if with_agents else {}
+    own = _own(db, [id_ for id_, _, _, eventful in rows if eventful])
     chunk = []
-    for id_, recorded_at, number, _, agent in rows:
+    for id_, recorded_at, number, _ in rows:
         kept_for = NO_PROMISE if number is None else sets[number]
         if kept_for.unreadable is not None:
             what = f"its promise for purpose {kept_for.unreadable} cannot be read"
             raise OperatorError(f"recording {id_}: {what}; use the version that wrote it")
-        chunk.append(Candidate(id_, from_ms(recorded_at), agent, kept_for, own.get(id_, AGE_ONLY)))
+        chunk.append(Candidate(id_, from_ms(recorded_at), agents_of(people.get(id_, ())), kept_for, own.get(id_, AGE_ONLY)))
     return chunk
 
 

@@ -1,7 +1,7 @@
 """Rows that are about no recording any more, or never were: what of them goes, and when (policy/row_life.py). The audit trail stays.
 
     unkept      a call of which nothing was ever kept: all of it goes, `unkept_calls_days` after it ended
-    reduced     a call whose recordings are all deleted: agent and timeline go, as long after the last deletion
+    reduced     a call whose recordings are all deleted: who took part and the timeline go, as long after the last deletion
     evidence    the rest of it (times, purposes, notice, proof of deletion) goes `evidence_days` after the last deletion
 
 Nothing is touched of a call under a legal hold, in an open case, under a restriction, or about which a request is open.
@@ -26,20 +26,21 @@ BATCH = 1000  # calls in one transaction and one audit entry: the daemon's own r
 
 # What hangs on a recording, and on a call. A test holds this against the foreign keys of the schema.
 OF_RECORDINGS = ("recording_purposes", "milestones", "case_links", "legal_holds", "lessons", "restrictions", "quota_places")
-OF_CALLS = ("consents", "campaign_calls")
+OF_CALLS = ("consents", "participants", "campaign_calls")
 
 _FREE = """NOT EXISTS (SELECT 1 FROM recordings r WHERE r.call_id = c.id AND (
         EXISTS (SELECT 1 FROM restrictions x WHERE x.recording_id = r.id AND x.lifted_at IS NULL)
         OR EXISTS (SELECT 1 FROM legal_holds h WHERE h.recording_id = r.id AND h.released_at IS NULL)
         OR EXISTS (SELECT 1 FROM case_links l JOIN cases k ON k.id = l.case_id WHERE l.recording_id = r.id AND (k.closed_at IS NULL
             OR EXISTS (SELECT 1 FROM legal_holds h WHERE h.case_id = k.id AND h.released_at IS NULL)))))
-    AND NOT EXISTS (SELECT 1 FROM requests q WHERE q.closed_at IS NULL AND q.subject IN (c.agent, c.customer_hash))"""
+    AND NOT EXISTS (SELECT 1 FROM requests q WHERE q.closed_at IS NULL AND (q.subject = c.customer_hash OR EXISTS (
+        SELECT 1 FROM participants p WHERE p.call_id = c.id AND (p.number_hash = q.subject OR lower(p.endpoint) = lower(q.subject)))))"""
 _NONE_KEPT = "NOT EXISTS (SELECT 1 FROM recordings r WHERE r.call_id = c.id AND r.state != 'erased')"
 _NONE_LEFT = """NOT EXISTS (SELECT 1 FROM recordings r
     WHERE r.call_id = c.id AND (r.state NOT IN ('purged', 'erased') OR r.state_at > :before))"""
 # "+" keeps SQLite from taking the index over all that is purged, once for each call
 _WAS_KEPT = "EXISTS (SELECT 1 FROM recordings r WHERE r.call_id = c.id AND +r.state = 'purged')"
-_TELLS = "(c.agent IS NOT NULL OR c.spans != '[]' OR c.marks != '[]')"
+_TELLS = "(EXISTS (SELECT 1 FROM participants p WHERE p.call_id = c.id) OR c.spans != '[]' OR c.marks != '[]')"
 
 # Each takes the moment as :before.
 UNKEPT = f"SELECT c.id FROM calls c WHERE c.ended_at <= :before AND {_NONE_KEPT} AND {_FREE}"
@@ -131,7 +132,8 @@ def _forget_quotas(db: Database, now: datetime) -> None:
 
 
 def _reduce(db: Database, calls: Sequence[str]) -> None:
-    sql(db, f"UPDATE calls SET agent = NULL, spans = '[]', marks = '[]' WHERE id IN ({_marks(calls)})", calls)
+    sql(db, f"DELETE FROM participants WHERE call_id IN ({_marks(calls)})", calls)
+    sql(db, f"UPDATE calls SET spans = '[]', marks = '[]' WHERE id IN ({_marks(calls)})", calls)
 
 
 def _delete_cases(db: Database, cases: Sequence[str]) -> None:

@@ -7,23 +7,25 @@ from enum import StrEnum
 
 # Tables (with columns, where not all) that each may add to, change and delete from. Everybody reads all.
 _ADDS = {
-    "recorder": "calls consents recordings recording_purposes promise_sets quota_counts quota_places campaign_calls nodes places audit "
-    "audit_head",
+    "recorder": "calls consents participants recordings recording_purposes promise_sets quota_counts quota_places campaign_calls nodes "
+    "places audit audit_head",
     "purger": "purges checkpoints audit audit_head",
     "reviewer": "milestones cases case_links case_events legal_holds lessons restrictions requests campaigns promise_sets audit audit_head",
 }
 _CHANGES = {
-    "recorder": "calls recordings recording_purposes(withdrawn_at,withdrawn_why) quota_counts quota_places campaigns(taken) nodes places "
-    "audit_head milestones(note) case_events(note) lessons(reason) legal_holds(reason,release_reason)",  # words that go with what is erased
-    "purger": "calls recordings milestones(note) case_events(note) lessons(reason) legal_holds(reason,release_reason) audit_head",
+    "recorder": "calls participants recordings recording_purposes(withdrawn_at,withdrawn_why) quota_counts quota_places campaigns(taken) "
+    "nodes places audit_head milestones(note) case_events(note) lessons(reason) "
+    "legal_holds(reason,release_reason)",  # words that go with what is erased
+    "purger": "calls participants recordings milestones(note) case_events(note) lessons(reason) legal_holds(reason,release_reason) "
+    "audit_head",
     "reviewer": "recording_purposes(withdrawn_at,withdrawn_why) recordings(eventful,promise_set) cases(reopened_at,closed_at,tenant) "
     "legal_holds(released_at,released_by,release_reason) restrictions(lifted_at,lifted_why) "
     "requests(due,extended_at,extended_why,closed_at,outcome,subject) campaigns(closed_at) audit_head",
 }
 _DELETES = {
     "recorder": "",
-    "purger": "calls consents recordings recording_purposes milestones case_links cases case_events legal_holds lessons restrictions "
-    "quota_counts quota_places campaign_calls",
+    "purger": "calls consents participants recordings recording_purposes milestones case_links cases case_events legal_holds lessons "
+    "restrictions quota_counts quota_places campaign_calls",
     "reviewer": "case_links",
 }
 

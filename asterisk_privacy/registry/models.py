@@ -16,7 +16,6 @@ class Call(Model):
     begun_at = BigIntegerField()
     ended_at = BigIntegerField(null=True)
     outcome = TextField(null=True)
-    agent = TextField(null=True)
     customer_hash = TextField(null=True)
     customer_sealed = BlobField(null=True)
     spans = TextField()  # JSON: [[kind, start_ms, end_ms], ...]

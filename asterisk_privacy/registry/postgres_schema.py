@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from asterisk_privacy.registry import separation
 from asterisk_privacy.registry.dialect import schema_for_postgres
-from asterisk_privacy.registry.migrations import GUARDS, STEPS, m0010_chains
+from asterisk_privacy.registry.migrations import GUARDS, STEPS, m0010_chains, m0015_participants
 from asterisk_privacy.registry.postgres_chains import CHAINS
 
 TRUNCATE_GUARDS = ("audit_truncate", "audit_head_truncate")  # TRUNCATE asks no trigger of rows
@@ -70,8 +70,9 @@ _TRIGGERS: Mapping[int, Sequence[str]] = {
     10: tuple(separation.statements()),
     # it keeps the order of a recording's few purposes, and nobody looks for one by it: 2 % of the room that a recording takes
     12: ("ALTER TABLE recording_purposes DROP CONSTRAINT recording_purposes_rowid_key",),
+    14: (*separation.separate(("participants",)), m0015_participants.OF_GRANTEES),
 }
-_HEAD = "INSERT INTO audit_head"
+_CARRIED = ("INSERT INTO audit_head", "INSERT INTO participants")
 _OTHERWISE: Mapping[Sequence[str], Sequence[str]] = {m0010_chains.STATEMENTS: CHAINS}
 """Steps that have nothing in common with those of SQLite."""
 
@@ -81,7 +82,7 @@ def _step(number: int, statements: Sequence[str]) -> Iterator[str]:
         first, what, *_ = statement.split()
         if (first, what) in (("CREATE", "TABLE"), ("CREATE", "INDEX"), ("CREATE", "UNIQUE"), ("ALTER", "TABLE")):
             yield schema_for_postgres(statement).replace('promises TEXT COLLATE "C" NOT NULL UNIQUE', 'promises TEXT COLLATE "C" NOT NULL')
-        elif statement.startswith(_HEAD):
+        elif statement.startswith(_CARRIED):
             yield statement
     yield from _TRIGGERS.get(number, ())
 

@@ -14,6 +14,7 @@ from asterisk_privacy.call.timeline import marked_only
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.policy.purpose import Basis
 from asterisk_privacy.policy.retention import Criterion, Milestone, criterion_from_mapping
+from asterisk_privacy.registry import participants
 from asterisk_privacy.registry.calls import load_marks, load_spans
 from asterisk_privacy.registry.case_rows import NOTHING
 from asterisk_privacy.registry.clock import from_ms, from_ms_or_none
@@ -39,7 +40,7 @@ class Ours(Enum):
 
 
 # Plain SQL and tuples: the purger reads every kept recording each night, and model instances cost five times as much.
-_RECORDINGS = """SELECT r.id, r.call_id, c.profile, c.agent, r.state, r.recorded_at, r.sealed_at, r.duration_ms, r.size, r.sha256,
+_RECORDINGS = """SELECT r.id, r.call_id, c.profile, r.state, r.recorded_at, r.sealed_at, r.duration_ms, r.size, r.sha256,
     r.truncated, r.marked, r.part, c.spans, c.marks, r.state_at, r.state_reason, r.evidence, r.deidentified, r.node, b.address,
     r.tenant
     FROM recordings r JOIN calls c ON c.id = r.call_id LEFT JOIN places b ON b.id = r.place {where} ORDER BY r.recorded_at, r.id"""
@@ -76,13 +77,14 @@ def select(
         restrictions = load_restrictions(db, where or "1 = 1", values)
         objected = load_objections(db, where or "1 = 1", values)
         history = notes_of(db, f"WHERE {where}" if where else "", values)
+        people = participants.of_recordings(db, where or "1 = 1", values)
         around = circumstances(db, among if recording_id is None else (recording_id,))
     return [
         RecordingRow(
             id=id_,
             call_id=call,
             profile=profile,
-            agent=agent,
+            participants=people.get(id_, ()),
             state=State(status),
             recorded_at=from_ms(recorded_at),
             sealed_at=from_ms_or_none(sealed_at),
@@ -112,7 +114,6 @@ def select(
             id_,
             call,
             profile,
-            agent,
             status,
             recorded_at,
             sealed_at,

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 
 from asterisk_privacy.call.commands import ConsentKind, Outcome
+from asterisk_privacy.call.participants import Participant
 from asterisk_privacy.call.timeline import Mark, Span
 from asterisk_privacy.policy.cases import CaseKind, Step
 from asterisk_privacy.policy.purpose import Purpose
@@ -147,16 +148,23 @@ class Registry(PersonsRights):
     def note_consent(self, call_id: str, at: datetime, kind: ConsentKind | str, key: str | None, detail: str = "") -> None:
         calls.note_consent(self._engine, call_id, at, ConsentKind(kind), key, detail)
 
-    def tell_call(self, call_id: str, agent: str | None, spans: Sequence[Span], marks: Sequence[Mark]) -> None:
-        """The story of a call that still goes on, for a daemon that must take it up again; a last span without length goes on. No audit
-        row: nothing has happened yet that the end of the call does not tell."""
-        calls.tell(self._engine, call_id, agent, spans, marks)
+    def tell_call(self, call_id: str, people: Sequence[Participant], spans: Sequence[Span], marks: Sequence[Mark]) -> None:
+        """The story of a call that still goes on, for a daemon that must take it up again; a last span without length goes on. `people`:
+        all who took part until now, in the order in which they came. No audit row: nothing has happened yet that the end of the call does
+        not tell."""
+        calls.tell(self._engine, call_id, people, spans, marks)
 
     def end_call(
-        self, call_id: str, at: datetime, outcome: Outcome | str, agent: str | None, spans: Sequence[Span], marks: Sequence[Mark]
+        self,
+        call_id: str,
+        at: datetime,
+        outcome: Outcome | str,
+        people: Sequence[Participant],
+        spans: Sequence[Span],
+        marks: Sequence[Mark],
     ) -> None:
         """Once, and after the grace time: unless a recording of the call lives, the customer's hash and sealed number go here."""
-        calls.end(self._engine, call_id, at, Outcome(outcome), agent, spans, marks)
+        calls.end(self._engine, call_id, at, Outcome(outcome), people, spans, marks)
 
     def call(self, call_id: str) -> CallRow | None:
         found = calls.select(self._engine, call_id=call_id, limit=None, is_open=False, customer_hash=None)

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from asterisk_privacy.call.commands import ConsentKind, Outcome
+from asterisk_privacy.call.participants import Participant, agents_of
 from asterisk_privacy.call.timeline import Mark, Span
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.policy.purpose import Basis
@@ -78,7 +79,7 @@ class RecordingRow:
     id: str
     call_id: str
     profile: str
-    agent: str | None
+    participants: tuple[Participant, ...]  # of its call: who spoke, and when
     state: State
     recorded_at: datetime
     sealed_at: datetime | None
@@ -104,6 +105,11 @@ class RecordingRow:
     objected: frozenset[str] = frozenset()  # names of purposes that somebody in it objected to, served or not, or that were taken from it
     tenant: str | None = None  # the company whose it is
 
+    @property
+    def agents(self) -> tuple[str, ...]:
+        """Endpoints of all who spoke as agents, in the order in which they came."""
+        return agents_of(self.participants)
+
 
 @dataclass(frozen=True, slots=True)
 class ConsentNote:
@@ -121,13 +127,17 @@ class CallRow:
     begun_at: datetime
     ended_at: datetime | None
     outcome: Outcome | None
-    agent: str | None
+    participants: tuple[Participant, ...]  # without the customer on whose channel it began
     customer_hash: str | None
     customer_sealed: bytes | None
     consent: tuple[ConsentNote, ...]
     spans: tuple[Span, ...]
     marks: tuple[Mark, ...]
     tenant: str | None = None  # whose line it was
+
+    @property
+    def agents(self) -> tuple[str, ...]:
+        return agents_of(self.participants)
 
 
 @dataclass(frozen=True, slots=True)

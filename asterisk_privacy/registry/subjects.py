@@ -10,6 +10,7 @@ from datetime import datetime
 from asterisk_privacy.registry import reading
 from asterisk_privacy.registry.clock import from_ms, to_ms
 from asterisk_privacy.registry.engine import Engine, sql
+from asterisk_privacy.registry.participants import of_agent, of_number
 from asterisk_privacy.registry.rows import LIVING, RecordingRow
 
 CHUNK = 500  # recordings read at once
@@ -50,12 +51,9 @@ def recordings(
     states = [state.value for state in LIVING]
     where = [f"r.state IN ({_marks(states)})"]
     values: list[object] = list(states)
-    if agent is None:
-        where.append(f"c.customer_hash IN ({_marks(hashes)})")
-        values += sorted(hashes)
-    else:
-        where.append("c.agent = ?")
-        values.append(agent)
+    concerned, whose = of_number(hashes) if agent is None else of_agent(agent)
+    where.append(concerned)
+    values += whose
     for condition, moment in (("r.recorded_at >= ?", since), ("r.recorded_at < ?", until)):
         if moment is not None:
             where.append(condition)

@@ -25,7 +25,7 @@ class Line:
 
     id: str
     line: str
-    agent: str
+    agents: str
     recorded_at: datetime
     duration_ms: int | None
     purposes: tuple[str, ...]  # titles, of those that are the viewer's, or compatible with such
@@ -111,5 +111,5 @@ def lines_of(site: Site, visit: Visit, rows: Sequence[RecordingRow]) -> list[Lin
         titles = titles or tuple(p.title for p in row.purposes if p.name in through)  # of a case, heard for what is compatible
         hearable = bool(purposes_to_hear(visit.viewer, facts) or further_to_hear(visit.viewer, facts))
         soon, over = now <= due < now + SOON, due < now
-        lines.append(Line(row.id, row.profile, row.agent or "", row.recorded_at, row.duration_ms, titles, due, soon, over, hearable))
+        lines.append(Line(row.id, row.profile, ", ".join(row.agents), row.recorded_at, row.duration_ms, titles, due, soon, over, hearable))
     return lines

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from asterisk_privacy.call.participants import same_endpoint
 from asterisk_privacy.daemon.review_settings import Role
 from asterisk_privacy.policy.further import FurtherUse
 
@@ -83,7 +84,7 @@ class Facts:
     `further`: what it was not made for, and may be heard for nevertheless."""
 
     state: str
-    agent: str | None
+    agents: tuple[str, ...]  # all who spoke in its call
     purposes: tuple[str, ...]
     listeners: tuple[frozenset[str], ...] = ()
     excepted: frozenset[str] | None = None
@@ -177,7 +178,8 @@ def _of(viewer: Viewer, act: Act) -> frozenset[str]:
 
 
 def _own(viewer: Viewer, facts: Facts) -> bool:
-    """Who is an agent is not shown a call of which nobody knows the agent: it may be his."""
+    """A call is theirs who spoke in it, however short. Who is an agent is not shown a call of which nobody knows any agent: it may be
+    theirs."""
     if not viewer.agents:
         return False
-    return facts.agent is None or facts.agent.casefold() in {agent.casefold() for agent in viewer.agents}
+    return not facts.agents or any(same_endpoint(one, mine) for one in facts.agents for mine in viewer.agents)

@@ -63,7 +63,7 @@ class SpanView:
 class RecordingView:
     id: str
     line: str
-    agent: str
+    agents: str
     recorded_at: datetime
     duration_ms: int | None
     state: str
@@ -111,7 +111,7 @@ def seen(registry: Registry, site: Site, viewer: Viewer, row: RecordingRow, lang
     return RecordingView(
         id=row.id,
         line=row.profile,
-        agent=row.agent or "",
+        agents=", ".join(row.agents),
         recorded_at=row.recorded_at,
         duration_ms=row.duration_ms,
         state=row.state.value,

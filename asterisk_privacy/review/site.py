@@ -138,7 +138,7 @@ def visit_of(request: web.Request) -> Visit:
 def facts_of(row: RecordingRow, config: Config, rules: Rules, now: datetime) -> Facts:
     return Facts(
         state=row.state.value,
-        agent=row.agent,
+        agents=row.agents,
         purposes=tuple(purpose.name for purpose in row.purposes),
         listeners=tuple(frozenset(hold.listeners) for hold in row.circumstances.holds),
         excepted=None if row.restriction is None else frozenset(row.restriction.except_for),

@@ -37,19 +37,31 @@ class Wish:
     office: Office = field(default_factory=Office)
 
 
-def masked(samples: Stereo, whose: Side) -> Stereo:
-    """A copy in which only `whose` is heard. Silence, not a disguise: a changed voice still says what was said."""
+def masked(samples: Stereo, rate: int, whose: Side, own: Sequence[tuple[int, int]] | None = None) -> Stereo:
+    """A copy in which only `whose` is heard, and of that only what lies in `own` (milliseconds; None: all of it): on one side there may
+    have been several, one after the other. Silence, not a disguise: a changed voice still says what was said."""
     only = np.zeros_like(samples)
-    only[:, whose] = samples[:, whose]
+    for begin_ms, end_ms in own if own is not None else ((0, len(samples) * 1000 // rate + 1),):
+        begin, end = begin_ms * rate // 1000, end_ms * rate // 1000
+        only[begin:end, whose] = samples[begin:end, whose]
     return only
 
 
-def write(told: Sequence[Told], flac_of: Callable[[Told, Callable[[Stereo], Stereo]], bytes], wish: Wish, to: Delivery) -> None:
+Change = Callable[[Stereo, int], Stereo]
+"""Of samples at a rate."""
+
+
+def write(told: Sequence[Told], flac_of: Callable[[Told, Change], bytes], wish: Wish, to: Delivery) -> None:
     """`flac_of(recording, change)` decrypts it in memory, lets `change` have the samples, and returns them as FLAC."""
-    change = (lambda samples: masked(samples, wish.whose)) if wish.mask_other else (lambda samples: samples)
+
+    def change_of(one: Told) -> Change:
+        if not wish.mask_other:
+            return lambda samples, _: samples
+        return lambda samples, rate: masked(samples, rate, wish.whose, one.own_audio)
+
     for number, one in enumerate(told, 1):
         folder = f"{number:03}-{one.recorded_at.astimezone():%Y-%m-%d-%H%M}"
-        to.put(f"{folder}/audio.flac", flac_of(one, change))
+        to.put(f"{folder}/audio.flac", flac_of(one, change_of(one)))
         to.put(f"{folder}/timeline.json", _json(timeline_mapping(one)))
         to.put(f"{folder}/timeline.txt", timeline_text(one, wish.language, wish.mask_other).encode())
         to.put(f"{folder}/transcript.txt", (WORDS[wish.language]["transcript"] + "\n").encode())

@@ -44,6 +44,7 @@ class Told:
     restricted_at: datetime | None
     held: bool
     number: str | None  # as the network sent it; for the caller only
+    own_audio: tuple[tuple[int, int], ...] | None  # where in the audio they took part, in ms; None: not known, or in all of it
     spans: tuple[Span, ...]
     marks: tuple[Mark, ...]
 

@@ -142,7 +142,7 @@ async def test_kept_by_the_agents_key_with_the_hold_as_a_gap(stage: Stage) -> No
     answer = stage.agent.heard(since=pressed + 0.3)
     customers_view = stage.customer.leg.media.keys(pressed)
     row, recordings = await stage.over()
-    assert row.outcome == "kept" and row.agent == "PJSIP/agent"
+    assert row.outcome == "kept" and row.agents == ("PJSIP/agent",)
     assert kinds(row) == [SpanKind.NOTICE, SpanKind.WAIT, SpanKind.TALK, SpanKind.HOLD, SpanKind.TALK]
     [recording] = recordings
     assert recording.state is State.SEALED and [p.name for p in recording.purposes] == ["complaint"]

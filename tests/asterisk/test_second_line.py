@@ -11,13 +11,15 @@ from pathlib import Path
 import pytest
 from sites import ALWAYS, FLAG, profile, running, short_sounds, wait_until_quiet
 
-from asterisk_privacy.call.timeline import SpanKind
+from asterisk_privacy.call.timeline import SpanKind, overlap
 from asterisk_privacy.lab import tones
 from asterisk_privacy.lab.pbx import DIALPLAN, free_port
 from asterisk_privacy.lab.phone import Phone
 from asterisk_privacy.lab.rtp import Tone
 from asterisk_privacy.lab.site import Site
 from asterisk_privacy.lab.unpack import Install
+from asterisk_privacy.registry.parts import audio_of
+from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import State
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.timeout(60)]
@@ -105,6 +107,22 @@ async def test_covered_purposes_are_not_announced_again(ports_and_site: tuple[Si
         assert seen(site) == "none/notice/32"
     (call,), (row,) = site.calls(), site.recordings()
     assert [p.name for p in row.purposes] == ["proof"] and [s.kind for s in call.spans].count(SpanKind.NOTICE) == 1
+
+
+async def test_both_agents_are_known_and_what_each_of_them_said(ports_and_site: tuple[Site, dict[str, int]]) -> None:
+    site, ports = ports_and_site
+    async with moved(site, ports, "desk"):
+        pass
+    (call,), (row,) = site.calls(), site.recordings()
+    assert call.agents == row.agents == ("PJSIP/agent", "PJSIP/agent2")
+    audio, known = site.listen(row.id), {"agent": tones.AGENT, "two": tones.SECOND_AGENT}
+    for one, mine, other in zip(call.participants, ("agent", "two"), ("two", "agent"), strict=True):
+        assert one.from_ms is not None and one.to_ms is not None
+        [(begin, end)] = overlap(audio_of(row, [row]), [(one.from_ms, one.to_ms)])
+        heard = tones.seconds_of(audio[begin * 8 : end * 8, 1], known)
+        assert heard[mine] > 1.0 and heard.get(other, 0.0) < 0.05, call.participants
+    with Registry.open(site.state / "registry.sqlite") as registry:
+        assert [[r.id for r in registry.recordings_of(agent=name)] for name in ("agent", "agent2", "agent3")] == [[row.id], [row.id], []]
 
 
 async def test_refused_at_the_second_notice_wipes_all(ports_and_site: tuple[Site, dict[str, int]]) -> None:

@@ -16,8 +16,8 @@ from asterisk_privacy.registry.migrate import migrate
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.store.shred import ShredEvidence
 
-_CALL = """INSERT INTO calls (id, profile, direction, begun_at, ended_at, outcome, agent, customer_hash)
-    VALUES (?, ?, 'in', ?, ?, 'kept', ?, ?)"""
+_CALL = """INSERT INTO calls (id, profile, direction, begun_at, ended_at, outcome, customer_hash) VALUES (?, ?, 'in', ?, ?, 'kept', ?)"""
+_AGENT = "INSERT INTO participants (call_id, number, role, endpoint, from_ms, to_ms) VALUES (?, 0, 'agent', ?, 0, ?)"
 _RECORDING = """INSERT INTO recordings (id, call_id, part, state, recorded_at, sealed_at, duration_ms, size, sha256, state_at, state_reason)
     VALUES (?, ?, 1, 'sealed', ?, ?, ?, ?, ?, ?, '')"""
 _PURPOSE = "INSERT INTO recording_purposes (recording_id, name, title, basis, reasoning, criterion, added_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -80,7 +80,8 @@ def insert(file: RegistryFile, calls: Sequence[Kept], texts: dict[Criterion, str
         for call in calls:
             at = to_ms(call.at)
             end = at + DURATION_MS
-            sql(db, _CALL, (call.id, call.profile, at, end, call.agent, call.customer))
+            sql(db, _CALL, (call.id, call.profile, at, end, call.customer))
+            sql(db, _AGENT, (call.id, call.agent, DURATION_MS))
             sql(db, _RECORDING, (call.id, call.id, at, end, DURATION_MS, DURATION_MS * 8, "0" * 64, end))
             for purpose in call.purposes:
                 if purpose.retention not in texts:

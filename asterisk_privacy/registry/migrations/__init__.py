@@ -22,6 +22,7 @@ from asterisk_privacy.registry.migrations import (
     m0012_compared,
     m0013_tenants_list,
     m0014_rows_expired,
+    m0015_participants,
 )
 
 STEPS: Sequence[Sequence[str]] = (
@@ -38,6 +39,7 @@ STEPS: Sequence[Sequence[str]] = (
     m0012_compared.STATEMENTS,
     m0013_tenants_list.STATEMENTS,
     m0014_rows_expired.STATEMENTS,
+    m0015_participants.STATEMENTS,
 )
 
 GUARDS = ("audit_insert", "audit_update", "audit_delete", "audit_head_insert", "audit_head_update", "audit_head_delete")

@@ -13,6 +13,7 @@ import numpy as np
 from click.testing import CliRunner, Result
 from policies import SALES
 
+from asterisk_privacy.call.participants import Participant
 from asterisk_privacy.call.timeline import Mark, MarkKind, Span, SpanKind
 from asterisk_privacy.policy.purpose import Basis, Purpose, Trigger
 from asterisk_privacy.policy.retention import Criterion, Days, UntilCaseClosed
@@ -61,7 +62,7 @@ class Place:
         writer.write(np.stack([np.arange(8000), np.zeros(8000)], axis=1).astype(np.int16))
         sealed = writer.seal()
         self.registry.seal_recording(recording_id, at, sealed.size, sealed.sha256, 1000, sealed.truncated)
-        self.registry.end_call(recording_id, at, "kept", "PJSIP/anna", SPANS, [Mark(MarkKind.KEEP, 30_000)])
+        self.registry.end_call(recording_id, at, "kept", [Participant.agent("PJSIP/anna")], SPANS, [Mark(MarkKind.KEEP, 30_000)])
         return recording_id
 
     def run(self, command: click.Command, *arguments: str) -> Result:

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from manual_lines import ROOT, Line
 
+from asterisk_privacy.call.participants import Participant
 from asterisk_privacy.call.timeline import Mark, MarkKind, Span, SpanKind
 from asterisk_privacy.cli.main import main
 from asterisk_privacy.daemon.config import load
@@ -154,7 +155,9 @@ class ManualSite:
         writer.write(np.zeros((8000, 2), np.int16))
         sealed = writer.seal()
         registry.seal_recording(recording, at, sealed.size, sealed.sha256, 1000, sealed.truncated)
-        registry.end_call(recording, at, "kept", "PJSIP/anna", (Span(SpanKind.TALK, 0, 1000),), [Mark(MarkKind.KEEP, 500)])
+        registry.end_call(
+            recording, at, "kept", [Participant.agent("PJSIP/anna")], (Span(SpanKind.TALK, 0, 1000),), [Mark(MarkKind.KEEP, 500)]
+        )
         return recording
 
     # ---- running a line

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 from cli_samples import NOW, SPANS, Days, Place
 
+from asterisk_privacy.call.participants import Participant
 from asterisk_privacy.call.timeline import Mark, MarkKind
 from asterisk_privacy.policy.purpose import Basis, Purpose, Trigger
 from asterisk_privacy.registry.numbers import generate_key, number_hash
@@ -34,8 +36,10 @@ class House(Place):
         (folder / "config.toml").write_text(config.replace("[registry]\n", more))
         self.identity_file = str(folder / "identity.txt")
 
-    def call(self, number: str, *purposes: Purpose, days_ago: float = 1, agent: str = "PJSIP/anna") -> str:
-        """A sealed recording of one second: the customer a rising ramp, the agents a falling one."""
+    def call(
+        self, number: str, *purposes: Purpose, days_ago: float = 1, agent: str = "PJSIP/anna", people: Sequence[Participant] = ()
+    ) -> str:
+        """A sealed recording of one second: the customer a rising ramp, the agents a falling one. `people`: in place of the one agent."""
         recording_id = secrets.token_hex(16)
         at = NOW - timedelta(days=days_ago)
         sealed = seal_text(number, Recipients.load(self.folder / "recipients.txt"))
@@ -45,7 +49,7 @@ class House(Place):
         writer.write(np.stack([np.arange(8000), -np.arange(8000)], axis=1).astype(np.int16))
         done = writer.seal()
         self.registry.seal_recording(recording_id, at, done.size, done.sha256, 1000, done.truncated)
-        self.registry.end_call(recording_id, at, "kept", agent, SPANS, [Mark(MarkKind.KEEP, 30_000)])
+        self.registry.end_call(recording_id, at, "kept", people or [Participant.agent(agent)], SPANS, [Mark(MarkKind.KEEP, 30_000)])
         return recording_id
 
     def actions(self, subject: str) -> list[str]:

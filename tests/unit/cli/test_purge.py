@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from cli_samples import NOW, Days, Place
 
+from asterisk_privacy.call.participants import Participant
 from asterisk_privacy.cli.purge import purge
 
 
@@ -71,7 +72,7 @@ def test_rows_of_calls_that_were_not_kept_are_counted_and_go(place: Place) -> No
     old, new = NOW - timedelta(days=31), NOW - timedelta(days=29)
     for name, at in (("old", old), ("new", new)):
         place.registry.begin_call(name, "sales", at, None, None, "in")
-        place.registry.end_call(name, at, "not-kept", "PJSIP/anna", (), ())
+        place.registry.end_call(name, at, "not-kept", [Participant.agent("PJSIP/anna")], (), ())
     told = place.json(purge, "--dry-run")
     assert told["rows"] == {"unkept": 1, "reduced": 0, "evidence": 0, "cases": 0} and place.registry.call("old") is not None
     assert "rows due: 1 calls that were not kept" in place.run(purge, "--dry-run").stdout
@@ -88,7 +89,7 @@ def test_when_the_brake_holds_rows_stay_too(place: Place) -> None:
     for _ in range(3):
         place.record(1, Days(30))
     place.registry.begin_call("c", "sales", NOW, None, None, "in")
-    place.registry.end_call("c", NOW, "not-kept", None, (), ())
+    place.registry.end_call("c", NOW, "not-kept", (), (), ())
     later = (NOW + timedelta(days=1000)).isoformat()
     assert place.json(purge, "--at", later, "--yes", code=1)["rows"]["unkept"] == 0
     assert place.registry.call("c") is not None

@@ -18,10 +18,14 @@ from cli_samples import NOW
 from click.testing import CliRunner
 from subject_samples import ANNA, BEN, COMPLAINT, TRAINING, House
 
+from asterisk_privacy.call.participants import Participant, PartyRole, Person
 from asterisk_privacy.cli.common import actor
 from asterisk_privacy.cli.recordings import recordings
 from asterisk_privacy.cli.subject import subject
+from asterisk_privacy.registry.numbers import number_hash
 from asterisk_privacy.store.identity import Identity
+from asterisk_privacy.store.recipients import Recipients
+from asterisk_privacy.store.seal_text import seal_text
 
 
 @pytest.fixture
@@ -223,3 +227,50 @@ def test_help_of_every_command() -> None:
         *(["request", w] for w in ("open", "list", "extend", "close")),
     ):
         assert CliRunner().invoke(subject, [*words, "--help"]).exit_code == 0
+
+
+PASSED_ON = [Participant.agent("PJSIP/anna", 0, 4_500), Participant.agent("PJSIP/bert", 4_500, 50_000)]
+
+
+@pytest.mark.parametrize("asked", ["PJSIP/bert", "bert", "pjsip/Bert"])
+def test_the_agent_to_whom_a_call_was_passed_on_is_found(house: House, asked: str) -> None:
+    mine, _other = house.call(BEN, people=PASSED_ON), house.call(BEN)
+    assert [row["id"] for row in house.json(subject, "find", "--agent", asked)] == [mine]
+    number = house.json(subject, "request", "open", "--kind", "access", "--received", "2026-03-05", "--agent", asked)["id"]
+    assert copy(house, "--agent", "PJSIP/bert", "--request", str(number))  # it is of the same person, however it was written
+
+
+def test_a_copy_for_an_agent_has_no_other_agents_voice_where_asked(house: House) -> None:
+    """The audio is one second of the call, from 4 s on; Bert had it from the middle of that."""
+    house.call(BEN, people=PASSED_ON)
+    (first,) = audio(copy(house, "--agent", "PJSIP/anna", "--mask-other"))
+    (second,) = audio(copy(house, "--agent", "PJSIP/bert", "--mask-other", to="bert.zip"))
+    (whole,) = audio(copy(house, "--agent", "PJSIP/bert", to="whole.zip"))
+    for heard, mine in ((first, slice(0, 4000)), (second, slice(4000, 8000))):
+        assert np.array_equal(heard[mine, 1], whole[mine, 1]) and not heard[:, 0].any()
+    assert not first[4000:, 1].any() and not second[:4000, 1].any() and whole[:, 0].any()
+
+
+def test_who_joined_a_call_is_found_and_told_of_no_other_number(house: House) -> None:
+    """A customer beyond the first, under the number that the network sent of them."""
+    sealed = seal_text(BEN, Recipients.load(house.folder / "recipients.txt"))
+    joined = Participant(Person(PartyRole.CUSTOMER, None, number_hash(BEN, house.key, "31"), sealed), 4_500, 50_000)
+    mine = house.call(ANNA, people=[*PASSED_ON, joined])
+    for number in (ANNA, BEN):
+        assert [row["id"] for row in house.json(subject, "find", "--number", number)] == [mine]
+    files = copy(house, "--number", BEN, "--mask-other")
+    assert json.loads(files["facts.json"])["recordings"][0]["number"] == BEN
+    assert ANNA.encode() not in b"".join(data for name, data in files.items() if not name.endswith(".flac"))
+    (heard,) = audio(files)
+    assert not heard[:4000].any() and heard[4000:, 0].any() and not heard[:, 1].any()
+    assert json.loads(copy(house, "--number", ANNA, to="anna.zip")["facts.json"])["recordings"][0]["number"] == ANNA
+
+
+def test_everybody_who_spoke_is_told_with_the_time(house: House) -> None:
+    mine = house.call(BEN, people=PASSED_ON)
+    told = house.json(recordings, "show", mine)
+    assert told["agent"] == "PJSIP/anna" and told["agents"] == [
+        {"endpoint": "PJSIP/anna", "from_ms": 0, "to_ms": 4_500}, {"endpoint": "PJSIP/bert", "from_ms": 4_500, "to_ms": 50_000},
+    ]  # fmt: skip
+    assert "agents PJSIP/anna 0:00-0:04, PJSIP/bert 0:04-0:50" in house.run(recordings, "show", mine).stdout
+    assert "PJSIP/bert" in house.run(recordings, "list").stdout

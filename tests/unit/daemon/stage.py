@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
 from asterisk_privacy.audio.frames import FRAME_SAMPLES
 from asterisk_privacy.audio.ring import Ring, RingMemory
 from asterisk_privacy.call import events as ev
+from asterisk_privacy.call.participants import PartyRole, Person
 from asterisk_privacy.call.recorder import Timing
 from asterisk_privacy.call.timeline import passages
 from asterisk_privacy.daemon.health import Health
@@ -66,9 +68,10 @@ class Stage:
 
     async def call(
         self, purposes: tuple[Purpose, ...], keys: dict[int, str], drawn: frozenset[str] = frozenset(), stop_at: int | None = None,
-        tenant: str | None = None,
+        tenant: str | None = None, passed_on: Mapping[int, str] = MappingProxyType({}), agent: str = "anna",
     ) -> CallRunner:  # fmt: skip
-        """Three seconds of talk; `keys` are pressed after so many frames of 20 ms. `stop_at`: leave it there, in mid-call."""
+        """Three seconds of talk; `keys` are pressed after so many frames of 20 ms. `stop_at`: leave it there, in mid-call. `passed_on`: at
+        which frames another agent takes the call over, and who."""
         tools = Tools(
             self, self, self.vault, self.ledger, self.health, lambda: Ring(600, self.memory), lambda: self.now, TIMING, 60.0,  # type: ignore[arg-type]
             remember=lambda _channel, _memory: None,
@@ -79,14 +82,13 @@ class Stage:
         self.ledger.post(lambda r: r.begin_call(runner.call_id, "line", datetime.now(UTC), None, None, "in"))
         runner.receive(ev.NoticeBegun(began))
         runner.receive(ev.NoticeEnded(began + 0.1, True))
-        runner.met("PJSIP/anna")
-        runner.receive(ev.Surroundings(began + 0.2, frozenset({"anna"})))
-        if runner._lot is not None:
-            await runner._lot
+        await _talk(runner, agent, began + 0.2)
         for n in range(150):
             at = began + 0.2 + 0.02 * n
             if n == stop_at:
                 return runner
+            if n in passed_on:
+                await _talk(runner, passed_on[n], at)
             if n in keys:
                 runner.receive(ev.KeyPressed(at, ev.AgentKey(keys[n]), "anna"))
             for tap in tuple(self.taps):
@@ -113,3 +115,11 @@ class Stage:
 
     def rows(self, runner: CallRunner) -> dict[int, RecordingRow]:
         return {row.part: row for row in self.registry.recordings(call_id=runner.call_id)}
+
+
+async def _talk(runner: CallRunner, agent: str, at: float) -> None:
+    """As the supervisor tells it; whom the draws are made for is known when it returns."""
+    runner.talks_with(frozenset({Person(PartyRole.AGENT, f"PJSIP/{agent}")}), at)
+    runner.receive(ev.Surroundings(at, frozenset({agent})))
+    if runner._lot is not None:
+        await runner._lot

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from asterisk_privacy.call.participants import Participant
 from asterisk_privacy.call.timeline import Mark, MarkKind, Span, SpanKind
 from asterisk_privacy.daemon.aftermath import end_calls, known_story, settle_after_crash
 from asterisk_privacy.daemon.purging import make_purger
@@ -146,9 +147,9 @@ def test_the_story_of_a_call_that_was_cut_off_tells_what_is_in_the_file_and_what
 def test_a_call_that_goes_on_keeps_its_story_and_its_parts(house: House) -> None:
     recording_id = house.begin()
     told = (Span(SpanKind.WAIT, 0, 1000), Span(SpanKind.TALK, 1000, 1000))
-    house.registry.tell_call(recording_id, "PJSIP/agent", told, (Mark(MarkKind.KEEP, 500),))
+    house.registry.tell_call(recording_id, [Participant.agent("PJSIP/agent")], told, (Mark(MarkKind.KEEP, 500),))
     house.torn(recording_id, LOUD)
     (left,) = settle_after_crash(house.registry, house.vault, keep=True).calls
-    assert left.row.agent == "PJSIP/agent" and left.row.marks == (Mark(MarkKind.KEEP, 500),)
+    assert left.row.agents == ("PJSIP/agent",) and left.row.marks == (Mark(MarkKind.KEEP, 500),)
     assert [p.id for p in left.parts] == [recording_id]
     assert [s.kind for s in left.spans] == [SpanKind.WAIT, SpanKind.TALK] and left.spans[-1].end_ms > 1000

@@ -36,7 +36,7 @@ def seal(folder: Path) -> str:
         registry.begin_recording(recording_id, recording_id, now, [PURPOSE], 1)
         path.write_bytes(data)
         registry.seal_recording(recording_id, now, len(data), hashlib.sha256(data).hexdigest(), 1000, False)
-        registry.end_call(recording_id, now, "kept", None, (), ())
+        registry.end_call(recording_id, now, "kept", (), (), ())
     return recording_id
 
 

@@ -168,7 +168,7 @@ async def test_a_daemon_that_stops_does_not_wait_for_ever(stage: Stage, tmp_path
         await runner.finished()
         for _ in range(50):
             stage.ledger.post(lambda registry: registry.call("0"))
-            stage.ledger.post(lambda registry: registry.end_call("0", datetime.now(UTC), "kept", None, (), ()))
+            stage.ledger.post(lambda registry: registry.end_call("0", datetime.now(UTC), "kept", (), (), ()))
         with pytest.raises(OperatorError, match="locked"):
             await stage.ledger.drained()
         stage.ledger.close()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from asterisk_privacy.call.participants import Participant
 from asterisk_privacy.daemon.config import load, parse
 from asterisk_privacy.daemon.purging import RegistryRows, Rules, make_purger, to_item
 from asterisk_privacy.policy.evaluations import Calendar, Rhythm
@@ -37,7 +38,7 @@ def record(registry: Registry, name: str, criterion: Criterion, at: datetime = T
     registry.begin_call(recording_id, "sales", at, None, None, "in")
     registry.begin_recording(recording_id, recording_id, at, [Purpose(name, name, Basis.CONTRACT, "b", Trigger.ALWAYS, criterion)], 1)
     registry.seal_recording(recording_id, at, 1, "ab" * 32, 1000, False)
-    registry.end_call(recording_id, at, "kept", agent, (), ())
+    registry.end_call(recording_id, at, "kept", [Participant.agent(agent)] if agent else (), (), ())
     return recording_id
 
 
@@ -107,9 +108,9 @@ def test_the_purger_obeys_the_policy_of_today(registry: Registry, tmp_path: Path
 def test_rules_come_from_the_configuration() -> None:
     text = SAMPLE.read_text().replace("#agents = {}", 'agents = { "PJSIP/anna" = ["2026-02-03"] }')
     rules = Rules.of(load(SAMPLE))
-    assert rules.purposes["training"] == UntilReviewed(35) and rules.evaluation(T0, "PJSIP/anna") is None
+    assert rules.purposes["training"] == UntilReviewed(35) and rules.evaluation(T0, ("PJSIP/anna",)) is None
     own = parse(text.replace('#default = "quarterly"', 'default = "monthly"'))
-    assert Rules.of(own).evaluation(T0, "PJSIP/anna") == datetime(2026, 2, 3, tzinfo=UTC)
+    assert Rules.of(own).evaluation(T0, ("PJSIP/anna",)) == datetime(2026, 2, 3, tzinfo=UTC)
     assert Rules.of(own).evaluation(day(30), "PJSIP/anna") == datetime(2026, 3, 1, tzinfo=UTC)
 
 

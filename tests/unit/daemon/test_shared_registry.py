@@ -171,7 +171,7 @@ def writes(book: Ledger, count: int, start: int = 0) -> None:
     for n in range(start, start + count):
         book.post(lambda registry, n=n: registry.begin_call(f"c{n}", "sales", NOW, None, None, "in"))
         book.post(lambda registry, n=n: registry.note_consent(f"c{n}", NOW, "notice-heard", None))
-        book.post(lambda registry, n=n: registry.end_call(f"c{n}", NOW, "not-kept", None, (), ()))
+        book.post(lambda registry, n=n: registry.end_call(f"c{n}", NOW, "not-kept", (), (), ()))
 
 
 async def pulse(stop: asyncio.Event) -> float:
@@ -240,7 +240,7 @@ async def test_a_change_whose_answer_was_lost_is_made_once(cut: tuple[CutLine, L
     for work in (
         lambda registry: registry.begin_call("c0", "sales", NOW, None, None, "in"),
         lambda registry: registry.note_consent("c0", NOW, "notice-heard", None),
-        lambda registry: registry.end_call("c0", NOW, "not-kept", None, (), ()),
+        lambda registry: registry.end_call("c0", NOW, "not-kept", (), (), ()),
     ):
         line.cut_at = moment
         book.post(work)
@@ -260,7 +260,7 @@ async def test_a_deletion_whose_answer_was_lost_is_made_once(cut: tuple[CutLine,
         registry.begin_recording("r", "c", NOW, [PROOF], 1)
         registry.seal_recording("r", NOW, 1, "ab", 1000, False)
         if over:
-            registry.end_call("c", NOW, "kept", None, (), ())
+            registry.end_call("c", NOW, "kept", (), (), ())
         for work, state in (
             (lambda registry: registry.mark_purging("r", NOW, "objected"), State.PURGING),
             (lambda registry: registry.mark_purged("r", NOW, "objected", "{}"), State.PURGED),

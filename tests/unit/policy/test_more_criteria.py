@@ -48,11 +48,11 @@ def test_turns_of_the_calendar(day: date, rhythm: Rhythm, turn: date) -> None:
 
 def test_an_agents_own_dates_come_first() -> None:
     calendar = Calendar(agents={"PJSIP/anna": [date(2026, 3, 9), date(2026, 1, 10), date(2026, 2, 3)]})
-    assert calendar.after(CALL, "PJSIP/anna") == datetime(2026, 2, 3, tzinfo=UTC)  # not the day of the call
-    assert calendar.after(after(90), "PJSIP/anna") == datetime(2026, 7, 1, tzinfo=UTC)  # none left: the rhythm of all
-    assert calendar.after(CALL, "PJSIP/piet") == calendar.after(CALL, None) == datetime(2026, 4, 1, tzinfo=UTC)
+    assert calendar.after(CALL, ("PJSIP/anna",)) == datetime(2026, 2, 3, tzinfo=UTC)  # not the day of the call
+    assert calendar.after(after(90), ("PJSIP/anna",)) == datetime(2026, 7, 1, tzinfo=UTC)  # none left: the rhythm of all
+    assert calendar.after(CALL, ("PJSIP/piet",)) == calendar.after(CALL, ()) == datetime(2026, 4, 1, tzinfo=UTC)
     late = datetime(2026, 4, 1, 1, 30, tzinfo=ZoneInfo("Europe/Amsterdam"))  # still March in UTC
-    assert calendar.after(late, None) == datetime(2026, 4, 1, tzinfo=UTC)
+    assert calendar.after(late, ()) == datetime(2026, 4, 1, tzinfo=UTC)
 
 
 def test_until_the_day_of_the_evaluation_is_over() -> None:

@@ -9,6 +9,7 @@ import pytest
 from raw_database import Raw
 from registry_samples import COMPLAINT, T0, Clock
 
+from asterisk_privacy.call.participants import Participant
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.policy.purpose import Purpose
 from asterisk_privacy.registry.address import Server
@@ -59,7 +60,7 @@ def sealed(registry: Registry) -> Callable[..., str]:
         registry.seal_recording(recording_id, T0 + timedelta(minutes=3), 1000, "ab" * 32, 120_000, False)
         row = registry.call(call)
         if row is not None and row.ended_at is None:
-            registry.end_call(call, T0 + timedelta(minutes=3), "kept", "PJSIP/agent", (), ())
+            registry.end_call(call, T0 + timedelta(minutes=3), "kept", [Participant.agent("PJSIP/agent")], (), ())
         return recording_id
 
     return make

@@ -136,7 +136,7 @@ def test_a_recording_of_marked_parts_has_their_timeline(registry: Registry) -> N
     registry.begin_call("c" * 32, "sales", T0, None, None, "in")
     for part, marked in ((1, False), (2, True)):
         registry.begin_recording(str(part) * 32, "c" * 32, T0, [PROOF], part, marked)
-    registry.end_call("c" * 32, T0, "kept", None, spans, marks)
+    registry.end_call("c" * 32, T0, "kept", (), spans, marks)
     whole, parts = registry.recordings()
     assert whole.spans == spans and not whole.marked
     assert parts.marked and [(s.kind.value, s.start_ms, s.end_ms) for s in parts.spans] == [

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from raw_database import Raw
 from registry_samples import COMPLAINT, T0
 
+from asterisk_privacy.call.participants import Participant
 from asterisk_privacy.call.timeline import Mark, MarkKind, Span, SpanKind
 from asterisk_privacy.policy.row_life import RowLife
 from asterisk_privacy.policy.texts import LANGUAGES, days, rows
@@ -70,9 +71,9 @@ def tell(registry: Registry, name: str, story: Story) -> None:
             registry.mark_purged(recording, end, "due", "{}")
     protect(registry, name, story, ids)
     if story.ended:
-        registry.end_call(name, end, "kept" if ids else "not-kept", f"PJSIP/{name}", SPANS, MARKS)
+        registry.end_call(name, end, "kept" if ids else "not-kept", [Participant.agent(f"PJSIP/{name}")], SPANS, MARKS)
     else:
-        registry.tell_call(name, f"PJSIP/{name}", SPANS, MARKS)
+        registry.tell_call(name, [Participant.agent(f"PJSIP/{name}")], SPANS, MARKS)
 
 
 def surround(registry: Registry, name: str, story: Story, ids: list[str]) -> None:
@@ -118,8 +119,8 @@ def fate(registry: Registry, name: str) -> str:
     if call is None:
         assert registry.recordings(call_id=name) == []
         return "gone"
-    whole = (call.agent, call.spans, call.marks) == (f"PJSIP/{name}", SPANS, MARKS)
-    assert whole or (call.agent, call.spans, call.marks) == (None, (), ())
+    whole = (call.agents, call.spans, call.marks) == ((f"PJSIP/{name}",), SPANS, MARKS)
+    assert whole or (call.agents, call.spans, call.marks) == ((), (), ())
     assert len(call.consent) == 1  # the notice is evidence
     return "whole" if whole else "reduced"
 
@@ -252,7 +253,7 @@ def test_nothing_that_hangs_on_them_is_forgotten(path: Path, registry: Registry)
 
 def test_what_went_is_not_in_the_file_any_more(registry: Registry, path: Path) -> None:
     registry.begin_call("c1", "sales", T0, None, None, "in")
-    registry.end_call("c1", T0, "not-kept", "PJSIP/unforgettable", SPANS, ())
+    registry.end_call("c1", T0, "not-kept", [Participant.agent("PJSIP/unforgettable")], SPANS, ())
     assert any(b"unforgettable" in file.read_bytes() for file in path.parent.iterdir())
     registry.expire(NOW, LIFE)
     assert not any(b"unforgettable" in file.read_bytes() for file in path.parent.iterdir())

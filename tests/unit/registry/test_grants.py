@@ -12,6 +12,7 @@ import pytest
 from postgres_server import PostgresServer
 from registry_samples import COMPLAINT, LATER, T0, TRAINING
 
+from asterisk_privacy.call.participants import Participant
 from asterisk_privacy.policy.cases import Step
 from asterisk_privacy.policy.row_life import RowLife
 from asterisk_privacy.registry.address import Server
@@ -72,7 +73,7 @@ def test_recorder_reviewer_and_purger_can_do_their_work(user: As) -> None:
     assert place is not None and recorder.take_place(place, "r1") is None
     assert recorder.nodes.tell(Told("1.0", T0, 0, None, 0, 0)) is not None and recorder.nodes.brought("r1", "ab", "https://s3.example/")
     for n in ("1", "2"):
-        recorder.end_call(f"c{n}", T0, "kept", "PJSIP/anna", (), ())
+        recorder.end_call(f"c{n}", T0, "kept", [Participant.agent("PJSIP/anna")], (), ())
     reviewer.milestone("r1", "reviewed", LATER, "anna", "well done")
     reviewer.open_case("complaint", "K-1", LATER, "anna", "angry")
     reviewer.link_case("K-1", "r1", LATER, "anna")

@@ -20,7 +20,7 @@ def two_parts(registry: Registry, first_ms: int) -> dict[str, list[tuple[int, in
     for name, part, duration, marked in (("zz", 1, first_ms, False), ("aa", 2, 2000, False), ("mm", 3, 980, True)):
         registry.begin_recording(name, "c1", T0, [COMPLAINT], part, marked)
         registry.seal_recording(name, T0 + timedelta(minutes=3), 1, "", duration, first_ms == 0)
-    registry.end_call("c1", T0 + timedelta(minutes=3), "kept", None, SPANS, MARKS)
+    registry.end_call("c1", T0 + timedelta(minutes=3), "kept", (), SPANS, MARKS)
     rows = registry.recordings(call_id="c1")
     return {row.id: [(p.span.start_ms, p.audio_from_ms) for p in audio_of(row, rows)] for row in rows}
 
@@ -37,6 +37,6 @@ def test_a_recording_that_is_the_whole_call(registry: Registry) -> None:
     registry.begin_call("c1", "sales", T0, None, None, "in")
     registry.begin_recording("r1", "c1", T0, [COMPLAINT], 1)
     registry.seal_recording("r1", T0, 1, "", 5000, False)
-    registry.end_call("c1", T0, "kept", None, SPANS, ())
+    registry.end_call("c1", T0, "kept", (), SPANS, ())
     (row,) = registry.recordings(call_id="c1")
     assert [(p.audio_from_ms, p.audio_to_ms) for p in audio_of(row, [row])] == [(0, 3000), (3000, 5000)]

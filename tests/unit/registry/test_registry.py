@@ -11,6 +11,7 @@ from raw_database import Raw
 from registry_samples import COMPLAINT, LATER, PROOF, T0, TRAINING
 
 from asterisk_privacy.call.commands import ConsentKind
+from asterisk_privacy.call.participants import Participant
 from asterisk_privacy.call.timeline import Mark, MarkKind, Span, SpanKind
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.policy.purpose import Basis
@@ -32,15 +33,15 @@ def test_a_call_and_its_recording_come_back_as_they_were_told(registry: Registry
     assert [c.id for c in registry.open_calls()] == ["c1"]
     assert [r.id for r in registry.recordings(state="writing")] == ["r1"]
     registry.seal_recording("r1", T0 + timedelta(minutes=2), 4711, "ab" * 32, 60_000, True)
-    registry.end_call("c1", T0 + timedelta(minutes=2), "kept", "PJSIP/agent", spans, marks)
+    registry.end_call("c1", T0 + timedelta(minutes=2), "kept", [Participant.agent("PJSIP/agent")], spans, marks)
 
     call = registry.call("c1")
     assert call is not None and registry.open_calls() == []
-    assert (call.outcome, call.agent, call.customer_hash, call.customer_sealed) == ("kept", "PJSIP/agent", "ff00", b"sealed")
+    assert (call.outcome, call.agents, call.customer_hash, call.customer_sealed) == ("kept", ("PJSIP/agent",), "ff00", b"sealed")
     assert [(c.kind, c.key, c.detail) for c in call.consent] == [("notice-begun", None, ""), ("agreed", "1", "training")]
     row = registry.recording("r1")
     assert row is not None
-    assert (row.state, row.profile, row.agent, row.part) == (State.SEALED, "sales", "PJSIP/agent", 1)
+    assert (row.state, row.profile, row.agents, row.part) == (State.SEALED, "sales", ("PJSIP/agent",), 1)
     assert (row.size, row.sha256, row.duration_ms, row.truncated) == (4711, "ab" * 32, 60_000, True)
     assert (row.recorded_at, row.sealed_at) == (T0 + timedelta(seconds=4), T0 + timedelta(minutes=2))
     assert (row.spans, row.marks) == (spans, marks) == (call.spans, call.marks)
@@ -85,7 +86,7 @@ def test_a_refused_step_leaves_neither_change_nor_audit_row(registry: Registry, 
     sealed("r1")
     before = registry.verify_audit().entries
     with pytest.raises(WrongState):
-        registry.end_call("c1", LATER, "refused", None, (), ())
+        registry.end_call("c1", LATER, "refused", (), (), ())
     with pytest.raises(OperatorError, match="id is taken"):
         registry.begin_call("c1", "sales", T0, None, None, "in")
     with pytest.raises(OperatorError):
@@ -99,7 +100,7 @@ def test_every_change_writes_its_audit_row(registry: Registry, sealed: Sealed) -
     registry.note_consent("c0", T0, "refused", "3")
     registry.begin_recording("r0", "c0", T0, [TRAINING], 1)
     registry.erase_recording("r0", T0, "refused")
-    registry.end_call("c0", T0, "refused", None, (), ())
+    registry.end_call("c0", T0, "refused", (), (), ())
     sealed("r1", purposes=(COMPLAINT, TRAINING))
     registry.add_purpose("r1", PROOF, LATER)
     registry.withdraw_purpose("r1", "training", LATER, "asked")
@@ -123,7 +124,7 @@ def test_no_recording_without_a_purpose_nor_of_a_call_that_refused(registry: Reg
     registry.begin_call("c1", "sales", T0, None, None, "in")
     with pytest.raises(ValueError, match="without a purpose"):
         registry.begin_recording("r1", "c1", T0, [], 1)
-    registry.end_call("c1", T0, "refused", None, (), ())
+    registry.end_call("c1", T0, "refused", (), (), ())
     with pytest.raises(WrongState, match="refused"):
         registry.begin_recording("r1", "c1", T0, [COMPLAINT], 1)
     with pytest.raises(WrongState, match="c2 does not exist"):
@@ -152,7 +153,7 @@ def test_added_twice_is_served_once_and_objected_stays_off(registry: Registry, s
 @pytest.mark.parametrize("outcome", ["not-kept", "refused", "unannounced", "failed", "kept"])
 def test_a_call_of_which_nothing_is_kept_forgets_who_called(registry: Registry, path: Path, outcome: str) -> None:
     registry.begin_call("c1", "sales", T0, "hash-that-must-go", b"sealed-that-must-go", "in")
-    registry.end_call("c1", T0, outcome, "PJSIP/agent", (), ())
+    registry.end_call("c1", T0, outcome, [Participant.agent("PJSIP/agent")], (), ())
     call = registry.call("c1")
     assert call is not None and call.customer_hash is None and call.customer_sealed is None
     registry.close()  # the last one out folds the WAL into the file

@@ -119,7 +119,7 @@ def test_made_in_one_thread_and_used_in_others(path: Path) -> None:
     def use(n: int) -> None:
         for i in range(10):
             registry.begin_call(f"c{n}-{i}", "sales", T0, None, None, "in")
-            registry.end_call(f"c{n}-{i}", T0, "not-kept", None, (), ())
+            registry.end_call(f"c{n}-{i}", T0, "not-kept", (), (), ())
 
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(use, range(3)))

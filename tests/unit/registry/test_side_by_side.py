@@ -110,7 +110,7 @@ def test_calls_of_two_nodes_do_not_wait_for_each_other_and_all_else_does(server:
             sealed(other, "c2")
             other.note_consent("c2", T0, "notice-heard", None)
             other.draw_place("proof", "PJSIP/anna", "2026-03", 1, lambda n: 0)
-            other.end_call("c2", T0, "kept", None, (), ())
+            other.end_call("c2", T0, "kept", (), (), ())
             other.mark_purging("c2", LATER, "due")
             other.mark_purged("c2", LATER, "due", "{}")
             says(lambda: other.audit("two", "x", "y", {}), "kept it locked for more than 0.1 s")
@@ -243,7 +243,7 @@ def test_the_last_two_recordings_of_a_call_go_at_one_moment_and_nobody_knows_who
     with Registry.open(replace(server, bucket=BUCKET), actor="one", busy_seconds=20) as first:
 
         def ends(by: Registry) -> Callable[[], None]:
-            return lambda: by.end_call("c", LATER, "kept", None, (), ())
+            return lambda: by.end_call("c", LATER, "kept", (), (), ())
 
         def goes(by: Registry, part: str) -> Callable[[], None]:
             return lambda: by.mark_purged(part, LATER, "due", "{}")
@@ -270,7 +270,7 @@ def test_the_last_two_recordings_of_a_case_end_at_one_moment_and_its_words_go(se
         one.link_case("K-1", sealed(registry, f"r-{registry.actor}"), T0, "anna")
     one.case_step("K-1", "closed", T0, "anna", "settled")
     for registry in (one, two):
-        registry.end_call(f"r-{registry.actor}", T0, "kept", None, (), ())
+        registry.end_call(f"r-{registry.actor}", T0, "kept", (), (), ())
         registry.mark_purging(f"r-{registry.actor}", LATER, "due")
     at_the_worst_moment(
         server, one, lambda: one.mark_purged("r-one", LATER, "due", "{}"), lambda: two.mark_purged("r-two", LATER, "due", "{}")
@@ -283,6 +283,7 @@ _CROWD = """
 import sys, random
 from datetime import timedelta
 from registry_samples import COMPLAINT, LATER, PROOF, T0, TRAINING
+from asterisk_privacy.call.participants import Participant
 from asterisk_privacy.registry.address import Server
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import WrongState
@@ -294,7 +295,7 @@ with Registry.open(Server(sys.argv[1], sys.argv[2]), actor=sys.argv[2], busy_sec
         registry.begin_call(name, "sales", T0, "h", None, "in")
         registry.begin_recording(name, name, T0, r.sample([COMPLAINT, PROOF, TRAINING], r.randint(1, 3)), 1)
         registry.seal_recording(name, T0, 1, "ab", 1000, False)
-        registry.end_call(name, T0, "kept", "PJSIP/anna", (), ())
+        registry.end_call(name, T0, "kept", [Participant.agent("PJSIP/anna")], (), ())
         other = f"pbx-{r.randrange(4)}-{r.randrange(n + 1)}"
         try:
             registry.place_hold(LATER, "anna", "claim", ["anna"], recording_id=other)

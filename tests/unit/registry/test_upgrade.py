@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from registry_samples import COMPLAINT, LATER, T0
 
+from asterisk_privacy.call.participants import Participant
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.policy.retention import criterion_to_mapping
 from asterisk_privacy.registry.audit import entry_hash
@@ -76,8 +77,9 @@ def test_nothing_is_lost_and_the_copy_is_the_file_as_it_was(path: Path, version:
     as_of(path, version)
     with Registry.open(path, clock=lambda: datetime(2026, 11, 22, 9, 15, tzinfo=UTC)) as registry:
         call, recording = registry.call("c1"), registry.recording("r1")
-        assert call is not None and (call.agent, call.outcome, call.customer_hash) == ("PJSIP/anna", "kept", "hash-of-c1")
-        assert recording is not None and recording.state is State.SEALED and recording.duration_ms == 1000
+        assert call is not None and (call.agents, call.outcome, call.customer_hash) == (("PJSIP/anna",), "kept", "hash-of-c1")
+        assert recording is not None and recording.participants == (Participant.agent("PJSIP/anna"),)  # nobody knows when
+        assert recording.state is State.SEALED and recording.duration_ms == 1000
         assert [(p.name, p.criterion) for p in recording.purposes] == [(COMPLAINT.name, COMPLAINT.retention)]
         assert registry.verify_audit().ok
         [copy] = copies(path)

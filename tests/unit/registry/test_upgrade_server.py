@@ -12,6 +12,7 @@ import pytest
 from postgres_server import PostgresServer
 from registry_samples import COMPLAINT, LATER, T0
 
+from asterisk_privacy.call.participants import Participant
 from asterisk_privacy.policy.retention import criterion_to_mapping
 from asterisk_privacy.registry.address import Server
 from asterisk_privacy.registry.audit import entry_hash
@@ -46,8 +47,8 @@ def as_of(server: Server, version: int, file: Path) -> None:
             node, name = f"pbx-{seq % 2 + 1}", f"r{seq}"
             call = (f"c{seq}", AT, AT, node)
             db.execute(
-                "INSERT INTO calls (id, profile, direction, begun_at, ended_at, outcome, node)"
-                " VALUES (%s, 'sales', 'in', %s, %s, 'kept', %s)",
+                "INSERT INTO calls (id, profile, direction, begun_at, ended_at, outcome, node, agent)"
+                " VALUES (%s, 'sales', 'in', %s, %s, 'kept', %s, 'PJSIP/anna')",
                 call,
             )
             db.execute(
@@ -87,6 +88,7 @@ def test_nothing_is_lost_and_the_trail_goes_on(old: Server, version: int, tmp_pa
     as_of(old, version, file)
     with Registry.open(replace(old, backed_up=True)) as registry, Registry.open(replace(old, node="pbx-2")) as two:
         assert len(registry.recordings()) == 8 and len(registry.promise_sets()) == 1
+        assert {row.participants for row in registry.recordings()} == {(Participant.agent("PJSIP/anna"),)}  # nobody knows when
         upgrade, begins, *before = registry.audit_entries(None)
         assert (upgrade.action, upgrade.chain, upgrade.seq) == ("registry.upgrade", "pbx-1", 1)
         assert upgrade.detail["from"] == str(version) and (begins.action, begins.chain, begins.seq) == ("audit.chain", "", 9)
@@ -119,10 +121,14 @@ def test_who_could_write_before_can_begin_a_chain(old: Server, postgres: Postgre
         with psycopg.connect(old.url, autocommit=True) as db:
             for statement in grants(Role.RECORDER, "pbx"):
                 there = statement.replace(", audit_head", "", 1) if statement.startswith("GRANT INSERT") else statement  # as it was then
-                db.execute(there.replace(" nodes,", "").replace(" places,", "").encode())
+                for later in (" participants,", " nodes,", " places,"):
+                    there = there.replace(later, "")
+                db.execute(there.encode())
         Registry.open(replace(old, backed_up=True)).close()
         with Registry.open(replace(old, url=old.url.replace("tester@", "pbx@"), node="pbx-3")) as recorder:
             recorder.begin_call("c9", "sales", T0, None, None, "in")
+            recorder.tell_call("c9", [Participant.agent("PJSIP/anna", 0)], (), ())  # a table that came later
+            recorder.end_call("c9", T0, "not-kept", [Participant.agent("PJSIP/anna", 0, 9)], (), ())
     finally:
         with psycopg.connect(old.url, autocommit=True) as db:
             db.execute("DROP OWNED BY pbx")

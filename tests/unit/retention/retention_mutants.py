@@ -79,7 +79,7 @@ STORED: tuple[tuple[str, str, str, str], ...] = (
     ("the oldest wording of a promise is its border", PURGING, "by_age.append(max(known[criterion] for criterion in wordings))", "by_age.append(min(known[criterion] for criterion in wordings))"),
     ("the policy of today has no border", PURGING, "wordings = {one.criterion, self._rules.today(one) or one.criterion}", "wordings = {one.criterion}"),
     ("one wording that no event ends is enough", PURGING, "if all(criterion.by_age_alone() for criterion in wordings):", "if any(criterion.by_age_alone() for criterion in wordings):"),
-    ("the border is that of agents without dates", PURGING, "agents = (None, *self._rules.calendar.agents)", "agents = (None,)"),
+    ("the border is that of agents without dates", PURGING, "((), *((agent,) for agent in self._rules.calendar.agents))", "((),)"),
     ("the policy of today is not read", PURGING, "Promise(promised.title, promised.criterion, self._rules.today(promised))", "Promise(promised.title, promised.criterion)"),
     ("holds are not handed on", PURGING, "_blocks(own.circumstances, own.restricted_at),\n            own", "(),\n            own"),
     ("lessons are not handed on", PURGING, "None if own.circumstances.lesson is None else own.circumstances.lesson.until,\n        )\n\n    def _borders", "None,\n        )\n\n    def _borders"),

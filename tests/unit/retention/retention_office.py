@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+from asterisk_privacy.call.participants import Participant
 from asterisk_privacy.daemon.purging import RegistryRows, Rules, to_item
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.policy.cases import Step
@@ -55,13 +56,13 @@ class Office:
             db.execute_sql("INSERT INTO calls (id, profile, direction, begun_at) VALUES ('bare', 'sales', 'in', 0)")
             db.execute_sql(f"INSERT INTO recordings (id, call_id, part, state, recorded_at, state_at, state_reason) VALUES {row}")
 
-    def _record(self, purposes: dict[str, Criterion], day: float = 0, agent: str = PIET) -> str:
+    def _record(self, purposes: dict[str, Criterion], day: float = 0, *agents: str) -> str:
         self._made += 1
         recording, moment = f"{self._made:032x}", at(day)
         self.registry.begin_call(recording, "sales", moment, None, None, "in")
         self.registry.begin_recording(recording, recording, moment, [_purpose(*one) for one in purposes.items()], 1)
         self.registry.seal_recording(recording, moment, 11, "ab" * 32, 1000, False)
-        self.registry.end_call(recording, moment, "kept", agent, (), ())
+        self.registry.end_call(recording, moment, "kept", [Participant.agent(agent) for agent in agents or (PIET,)], (), ())
         return recording
 
     def _case(self, kind: str, recording: str, steps: Sequence[tuple[Step, float]], opened: float = 5) -> str:
@@ -78,6 +79,7 @@ class Office:
             self._record({"a": Days(30)}, day)
             self._record({"a": Days(30), "b": UntilReviewed(60, 3)}, day)
             self._record({"e": UntilEvaluation(80, 1)}, day, ANNA if day % 2 else PIET)
+            self._record({"e": UntilEvaluation(80, 1)}, day, PIET, ANNA)  # passed on: the earlier of their evaluations
             for name, criterion in (
                 ("shorter", Days(30)),
                 ("longer", Days(30)),

@@ -41,7 +41,7 @@ class Place:
             self.registry.begin_call(recording_id, "sales", T0, "hash", b"sealed", "in")
             self.registry.begin_recording(recording_id, recording_id, T0, [purpose(criterion or Days(30))], 1)
             self.registry.seal_recording(recording_id, T0, 11, "ab" * 32, 1000, False)
-            self.registry.end_call(recording_id, T0, "kept", None, (), ())
+            self.registry.end_call(recording_id, T0, "kept", (), (), ())
         if file:
             self.put(recording_id)
         return recording_id

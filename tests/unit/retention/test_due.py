@@ -54,7 +54,7 @@ def test_without_events_only_age_counts(criterion: Criterion, now: datetime, age
     calendar = Calendar(agents=dates)  # type: ignore[arg-type]
 
     def evaluation(at: datetime) -> datetime:
-        return calendar.after(at, "PJSIP/anna")
+        return calendar.after(at, ("PJSIP/anna",))
 
     def ended(at: datetime) -> bool:
         return criterion.verdict(Facts(at, {}, evaluation=evaluation(at)), now).ended
@@ -182,7 +182,7 @@ def test_what_age_alone_ends_no_event_ends_sooner(
 ) -> None:
     """What keeps eventful recordings off the list; and each criterion that says so is a Days or an evaluation, or made of such."""
     at = now - age
-    evaluation = Calendar(agents=dates).after(at, "PJSIP/anna")  # type: ignore[arg-type]
+    evaluation = Calendar(agents=dates).after(at, ("PJSIP/anna",))  # type: ignore[arg-type]
     milestones = {kind: at + later for kind, later in events.items()}
     court = (CourtCase(tuple(milestones.items())),)
     alone = criterion.verdict(Facts(at, {}, evaluation=evaluation), now).ends_at

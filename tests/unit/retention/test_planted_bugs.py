@@ -42,7 +42,7 @@ def check_calendar() -> None:
     assert UntilCaseClosed(90, 0, 20).verdict(Facts(CALL, {}), CALL + 20 * DAY).reason == "no case was opened within 20 days"
     assert Days(1).verdict(Facts(CALL, {}), CALL).ends_at.date() == date(2028, 2, 29)
     assert next_turn(date(2028, 3, 31)) == date(2028, 4, 1) and next_turn(date(2028, 4, 1)) == date(2028, 7, 1)
-    assert Calendar(agents={"a": [CALL.date(), date(2028, 2, 29)]}).after(CALL, "a").date() == date(2028, 2, 29)
+    assert Calendar(agents={"a": [CALL.date(), date(2028, 2, 29)]}).after(CALL, ("a",)).date() == date(2028, 2, 29)
 
 
 def check_cases() -> None:
@@ -63,7 +63,7 @@ def check_cases() -> None:
 
 def check_borders() -> None:
     def quarter(at: datetime) -> datetime:
-        return Calendar(agents={"a": [date(2028, 3, 9)]}).after(at, "a")
+        return Calendar(agents={"a": [date(2028, 3, 9)]}).after(at, ("a",))
 
     now = CALL + 20 * DAY
     for criterion in (Days(30), UntilReviewed(60), UntilEvaluation(60), UntilCaseClosed(60, 0, 10), AnyOf(60, (Days(30), Days(31)))):

@@ -31,6 +31,7 @@ import numpy.typing as npt
 from aiohttp import web
 from argon2 import PasswordHasher
 
+from asterisk_privacy.call.participants import Participant
 from asterisk_privacy.call.timeline import Mark, MarkKind, Span, SpanKind, passages
 from asterisk_privacy.daemon.config import Config, load
 from asterisk_privacy.daemon.review_settings import Role
@@ -258,7 +259,7 @@ class ReviewSite:
         name: str,
         purposes: Sequence[str],
         days: float = 1,
-        agent: str | None = "PJSIP/bert",
+        agent: str | Sequence[str] | None = "PJSIP/bert",
         line: str = "sales",
         samples: Stereo | None = None,
         vault: Vault | None = None,
@@ -266,10 +267,10 @@ class ReviewSite:
         spans: Sequence[Span] = SPANS,
         marks: Sequence[Mark] = MARKS,
     ) -> str:
-        """A sealed recording, made so many days ago."""
+        """A sealed recording, made so many days ago. `agent`: several, if it was passed on."""
         recording_id = hashlib.sha256(name.encode()).hexdigest()[:32]
         at = NOW - timedelta(days=days)
-        line, agent = line + self.evil, None if agent is None else agent + self.evil
+        line, names = line + self.evil, (agent,) if isinstance(agent, str) else agent or ()
         if self.registry.call(recording_id) is None:
             self.registry.begin_call(recording_id, line, at, "hash", b"sealed", "in")
         self.registry.note_consent(recording_id, at, "notice-heard", None, self.evil)
@@ -283,7 +284,8 @@ class ReviewSite:
         sealed = writer.seal()
         length = len(samples) * 1000 // RATE
         self.registry.seal_recording(recording_id, at, sealed.size, sealed.sha256, length, sealed.truncated)
-        self.registry.end_call(recording_id, at + timedelta(milliseconds=spans[-1].end_ms), "kept", agent, spans, marks)
+        agents = [Participant.agent(name + self.evil) for name in names]
+        self.registry.end_call(recording_id, at + timedelta(milliseconds=spans[-1].end_ms), "kept", agents, spans, marks)
         return recording_id
 
     def purpose(self, name: str) -> Purpose:
@@ -297,6 +299,7 @@ class ReviewSite:
         record("quality", ["quality"], days=2, line="quality")
         record("noise", ["training"], days=1.5, samples=sound(noise=True))
         record("own", ["training"], agent="PJSIP/anna")
+        record("passed-on", ["training"], agent=("PJSIP/bert", "PJSIP/anna"))  # hers since then, too
         record("complaint", ["complaint"], days=3)
         record("complaint-waiting", ["complaint"], days=2)
         record("both", ["training", "complaint"], days=2.5)

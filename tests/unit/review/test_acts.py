@@ -100,6 +100,7 @@ NOT = [
     ("rita", "complaint", "reviewed", 404),
     ("rita", "both", "case", 403),
     ("anna", "own", "reviewed", 404),
+    ("anna", "passed-on", "reviewed", 404),
     ("anna", "own", "lesson", 404),
     ("anna", "own", "objection", 404),
     ("otto", "sample", "reviewed", 403),

@@ -31,28 +31,30 @@ LISTS = [(), (("training", "complaint"),), (("complaint", "training"),), (("trai
 STATES = ("sealed", "writing", "purging", "purged")
 RESTRICTIONS = (None, frozenset(), frozenset({"complaint"}), frozenset({"training", "complaint"}))
 HOLDS = ((), (frozenset({"v"}),), (frozenset({"v"}), frozenset({"piet"})))
-WHOSE = (  # the agent of the call, who the viewer is, whether it is (or may be) his own
-    ("PJSIP/bert", (), False),
-    ("PJSIP/bert", ("PJSIP/anna",), False),
-    ("PJSIP/anna", ("pjsip/ANNA",), True),
-    (None, ("PJSIP/anna",), True),
+WHOSE = (  # the agents of the call, who the viewer is, whether it is (or may be) his own
+    (("PJSIP/bert",), (), False),
+    (("PJSIP/bert", "PJSIP/carl"), ("PJSIP/anna",), False),
+    (("PJSIP/anna",), ("pjsip/ANNA",), True),
+    (("PJSIP/bert", "PJSIP/anna"), ("PJSIP/anna",), True),  # to whom it was passed on
+    (("PJSIP/bert", "PJSIP/anna", "PJSIP/bert"), ("PJSIP/carl", "anna"), True),
+    ((), ("PJSIP/anna",), True),
 )
 
 
 def facts_of(own: tuple[str, ...], pairs: tuple[tuple[str, str], ...], state: str = "sealed", **more: object) -> Facts:
     """`pairs`: (to be heard for, made for)."""
     uses = tuple(FurtherUse(b, a, f"{a} is like {b}") for b, a in pairs if a in own and b not in own)
-    return Facts(state, more.pop("agent", "PJSIP/bert"), own, further=uses, **more)  # type: ignore[arg-type]
+    return Facts(state, more.pop("agents", ("PJSIP/bert",)), own, further=uses, **more)  # type: ignore[arg-type]
 
 
 def test_every_role_purpose_list_state_restriction_hold_and_agent() -> None:
     """More than a hundred thousand questions."""
     heard = 0
-    for roles, own, pairs, state, excepted, listeners, (agent, agents, own_call) in itertools.product(
+    for roles, own, pairs, state, excepted, listeners, (spoke, agents, own_call) in itertools.product(
         ROLES, OWN, LISTS, STATES, RESTRICTIONS, HOLDS, WHOSE
     ):
         viewer = Viewer("v", roles, LISTENS, frozenset(agents))
-        facts = facts_of(own, pairs, state, excepted=excepted, listeners=listeners, agent=agent)
+        facts = facts_of(own, pairs, state, excepted=excepted, listeners=listeners, agents=spoke)
         his = {name for role, names in LISTENS.items() if role in roles for name in names}
         listed = {b for b, a in pairs if a in own and b not in own}
         free = state == "sealed" and not own_call and all("v" in named for named in listeners)

@@ -124,6 +124,7 @@ REFUSED = [
     ("ines", "sample", "training", 404, "unknown", "no such recording"),
     ("ines", "both", "training", 403, "not-yours", "role does not listen"),
     ("anna", "own", "training", 404, "own", "no such recording"),
+    ("anna", "passed-on", "training", 404, "own", "no such recording"),
     ("rita", "held", "training", 403, "held", "not among them"),
     ("rita", "restricted", "training", 403, "restricted", "only stored"),
     ("rita", "writing", "training", 403, "not-sealed", "still being recorded"),

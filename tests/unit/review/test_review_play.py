@@ -83,6 +83,7 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
     ("who", "name", "purpose", "said", "why"),
     [
         ("anna", "own", "training", "no such recording, or it is not for you", "unknown"),
+        ("anna", "passed-on", "training", "no such recording, or it is not for you", "unknown"),
         ("rita", "complaint", "complaint", "no such recording, or it is not for you", "unknown"),
         ("rita", "both", "complaint", "Your role does not listen for this purpose", "not-yours"),
         ("rita", "sample", "quality", "does not serve this purpose", "not-served"),

@@ -14,6 +14,7 @@ from aiohttp import web
 from registry_users import Users
 from review_site import ACCOUNTS, NOW, SPANS, password_hash
 
+from asterisk_privacy.call.participants import Participant
 from asterisk_privacy.daemon.config import load
 from asterisk_privacy.daemon.registry_place import home_of
 from asterisk_privacy.daemon.tenants import sealing_of
@@ -106,7 +107,7 @@ class TwoCompanies:
         writer.write(np.full((8000, 2), 1000 + COMPANIES.index(company), dtype=np.int16))
         done = writer.seal()
         self.registry.seal_recording(recording_id, at, done.size, done.sha256, 1000, False, done.sealed_to)
-        self.registry.end_call(recording_id, at, "kept", "PJSIP/bert", SPANS, ())
+        self.registry.end_call(recording_id, at, "kept", [Participant.agent("PJSIP/bert")], SPANS, ())
         return recording_id
 
     @asynccontextmanager
