@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dialplan_lab import ari, line, pbx, ports, sounds
+from dialplan_lab import ari, line, longer, pbx, ports, sounds
 from fault_lab import broken, fault, make
 from fault_table import summary
 from told_logs import search_logs
@@ -18,7 +18,7 @@ from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.lab.pbx import Pbx
 from asterisk_privacy.lab.unpack import Install, Shown, locate
 
-__all__ = ["ari", "broken", "fault", "line", "make", "pbx", "ports", "sounds"]
+__all__ = ["ari", "broken", "fault", "line", "longer", "make", "pbx", "ports", "sounds"]
 
 PbxFactory = Callable[..., Pbx]
 

@@ -49,6 +49,12 @@ exten => _k.,1,Answer()
 exten => tone,1,Playback(${GLOBAL(TEST_TONE)}&${GLOBAL(TEST_TONE)}&${GLOBAL(TEST_TONE)}&${GLOBAL(TEST_TONE)})
 exten => quiet,1,Wait(30)
 exten => _bye.,1,Wait(0.${EXTEN:3})
+; keys at a moment of one's own: at-MILLISECONDS-KEYS
+exten => _at-.,1,Playtones(700)
+ same => n,Set(MS=${CUT(EXTEN,-,2)})
+ same => n,Wait(${MATH(${MS}/1000,f)})
+ same => n,SendDTMF(${CUT(EXTEN,-,3)},400,80)
+ same => n,Wait(20)
 exten => _late.,1,Wait(1.5)
  same => n,SendDTMF(${EXTEN:4},400,80)
  same => n,Wait(20)
@@ -79,12 +85,24 @@ def pbx(pbx_factory: Callable[..., Pbx], ports: dict[str, int]) -> Pbx:
 def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """notice, refused and agreed, all short, so that the tests are."""
     folder = tmp_path_factory.mktemp("sounds")
-    for name, hz, seconds in (("notice", 700, NOTICE_SECONDS), ("refused", 300, 0.1), ("agreed", 500, 0.1)):
+    _speak(folder, notice=NOTICE_SECONDS, refused=0.1, agreed=0.1)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def longer(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A notice in a folder where both it and the word that one agreed take two seconds."""
+    folder = tmp_path_factory.mktemp("longer")
+    _speak(folder, notice=2.0, refused=0.1, agreed=2.0)
+    return str(folder / "notice")
+
+
+def _speak(folder: Path, **seconds: float) -> None:
+    for name, hz in (("notice", 700), ("refused", 300), ("agreed", 500)):
         with wave.open(str(folder / f"{name}.wav"), "wb") as file:
             file.setparams((1, 2, 8000, 0, "NONE", ""))
-            at = np.arange(int(8000 * seconds))
+            at = np.arange(int(8000 * seconds[name]))
             file.writeframes((6000 * np.sin(2 * np.pi * hz * at / 8000)).astype("<i2").tobytes())
-    return folder
 
 
 @pytest.fixture
@@ -105,7 +123,8 @@ class Line:
     def answer(self, refuse: str, agree: str, seconds: str = "0.4", notice: str = "", plan: str = "announce") -> None:
         self._answer = (refuse, agree, seconds, notice, plan)
 
-    async def dial(self, extension: str, caller: str = "quiet", agi: str = "") -> None:
+    async def ask_us(self, agi: str = "") -> None:
+        """The next calls ask our toy recorder, or one at `agi`, and get the answer."""
         refuse, agree, seconds, notice, plan = self._answer
         self.agi.variables = {
             "PRIVACY_CALL": "c1",
@@ -116,6 +135,9 @@ class Line:
             "PRIVACY_PLAN": plan,
         }
         await self.ari.post("asterisk/variable", variable="PRIVACY_AGI", value=agi or self.agi.address)
+
+    async def dial(self, extension: str, caller: str = "quiet", agi: str = "") -> None:
+        await self.ask_us(agi)
         await self.ari.post("channels", endpoint=f"Local/{extension}@test/n", context="caller", extension=caller, priority="1")
 
     async def plan_nothing(self) -> None:

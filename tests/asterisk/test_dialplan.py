@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,6 +12,8 @@ from dialplan_lab import GOES_ON_WITHIN, NOTICE_SECONDS, SLACK, Line
 from toy_agi import CLOSE, LINGER, SILENT, SLOW, STALL
 
 from asterisk_privacy.lab.pbx import Pbx, free_port
+from asterisk_privacy.lab.phone import Phone
+from asterisk_privacy.lab.rtp import Nothing, Source, Tone
 
 pytestmark = pytest.mark.asterisk
 
@@ -153,7 +156,56 @@ async def test_a_wrong_key_starts_the_notice_again_and_the_third_time_it_is_play
     assert line.ari.names() == ["Begun", "begin", "end yes", "Passed", "AdminH"]
     assert passed.fields["Consent"] == "notice"
     assert line.seconds(passed) > once + 0.2
-    assert f'Playback("{passed.channel}", "{line.sounds / "notice"}")' in line.ari.pbx.log
+    assert f'ControlPlayback("{passed.channel}", "{line.sounds / "notice"},' in line.ari.pbx.log
+
+
+async def test_a_refusal_is_heard_at_every_moment(line: Line) -> None:
+    """In the notice, at its seams and after it; each at a moment of its own, all at once."""
+    line.answer("3", "1", "2")
+    moments = [round(1000 * (NOTICE_SECONDS + 1.2) * n / 23) for n in range(24)]
+    for ms in moments:
+        await line.dial("line", caller=f"at-{ms}-3")
+    await line.ari.until(lambda: line.ari.names().count("AdminH") == len(moments), "the end of all calls", 20)
+    chosen = {t.fields["Consent"] for t in line.ari.told if t.name == "Passed"}
+    assert chosen - {"none"} == {"refused"}, chosen  # none: on a busy machine some get no answer in time, and are not announced
+    assert line.ari.names().count("begin") == line.ari.names().count("key 3") > len(moments) / 2
+
+
+@pytest.mark.parametrize("source", [Tone(700), Nothing()], ids=["talks", "sends nothing between its keys"])
+@pytest.mark.parametrize("after", [0.0, 0.3, NOTICE_SECONDS - 0.04, NOTICE_SECONDS + 0.04, NOTICE_SECONDS + 0.4])
+async def test_a_phone_that_refuses_is_heard(line: Line, source: Source, after: float) -> None:
+    line.answer("3", "1", "1.5")
+    async with Phone("customer", 0, line.ari.pbx.sip_port, source=source) as customer:
+        await line.ask_us()
+        await customer.dial("100")
+        await line.ari.until_told("PrivacyNotice", Stage="begin")
+        await asyncio.sleep(after)
+        await customer.press("3")
+        await line.ari.until_told("PrivacyChoice", Key="3")
+    await line.ari.pbx_quiet()
+
+
+@pytest.mark.parametrize("caller", ["at-300-13", "at-2100-13"])
+async def test_a_refusal_is_heard_while_the_caller_is_told_that_he_agreed(line: Line, longer: str, caller: str) -> None:
+    line.answer("3", "1", "0.6", notice=longer)
+    told = await line.call(caller=caller)
+    assert line.ari.names() == ["Begun", "begin", "key 1", "key 3", "end no", "Passed", "AdminH"]
+    assert told.fields["Consent"] == "refused"
+
+
+@pytest.mark.parametrize("keys", ["993", "99#9*3"])
+async def test_a_refusal_is_heard_however_often_a_wrong_key_came_before(line: Line, longer: str, keys: str) -> None:
+    line.answer("3", "", "0.4", notice=longer)
+    told = await line.call(caller=f"at-200-{keys}")
+    assert line.ari.names() == ["Begun", "begin", "key 3", "end no", "Passed", "AdminH"]
+    assert told.fields["Consent"] == "refused"
+
+
+async def test_a_refusal_after_five_wrong_keys_within_the_time_is_heard(line: Line) -> None:
+    line.answer("3", "", "4")
+    told = await line.call(caller="late999993")
+    assert told.fields["Consent"] == "refused"
+    assert line.ari.names() == ["Begun", "begin", "key 3", "end no", "Passed", "AdminH"]
 
 
 async def test_a_missing_notice_is_not_heard(line: Line) -> None:
