@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -12,12 +11,11 @@ import msgspec
 from asterisk_privacy.asterisk import names
 from asterisk_privacy.asterisk.ari import Ari, AriRefused
 from asterisk_privacy.asterisk.dialplan_probe import missing_contexts
+from asterisk_privacy.asterisk.modules import MODULES, used_by
+from asterisk_privacy.asterisk.release import wrong_with
 
-MODULES = ("app_audiosocket.so", "res_ari_channels.so", "res_stasis_snoop.so", "app_userevent.so", "res_agi.so")
 MOST_ENDPOINTS = 500
 """Asked one by one; beyond this many the rest is not looked at, and said so."""
-OLDEST = 20
-"""Major version: what the recorder relies on was not seen on older ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,7 @@ class _Attribute(msgspec.Struct):
 async def advice(ari: Ari, dialled: Dialled) -> tuple[str, ...]:
     """One line each: what is wrong, and what to set. The application must be connected. Raises AriRefused or AriUnreachable if Asterisk
     does not answer."""
-    found = [*_too_old(await ari.request("GET", "asterisk/info", {"only": "system"}))]
+    found = [*_release(await ari.request("GET", "asterisk/info", {"only": "system"}))]
     found += _missing_modules(await ari.request("GET", "asterisk/modules"))
     missing = await missing_contexts(ari)
     found += _dialplan(missing)
@@ -79,11 +77,9 @@ async def advice(ari: Ari, dialled: Dialled) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _too_old(body: bytes) -> Iterable[str]:
-    version = msgspec.json.decode(body, type=_Info).system.version
-    major = re.match(r"(?:certified[/-])?(\d+)\.", version)
-    if major is not None and int(major[1]) < OLDEST:
-        yield f"Asterisk {version} is older than {OLDEST}: holds and moves were never seen to be told as here; upgrade it"
+def _release(body: bytes) -> Iterable[str]:
+    if wrong := wrong_with(msgspec.json.decode(body, type=_Info).system.version):
+        yield wrong
 
 
 def _dialplan(missing: tuple[str, ...]) -> Iterable[str]:
@@ -119,8 +115,8 @@ def _may_be_same(told: str, ours: str) -> bool:
 
 
 def _missing_modules(body: bytes) -> Iterable[str]:
-    running = {m.name for m in msgspec.json.decode(body, type=list[_Module]) if m.status == "Running"}
-    return (f"modules.conf: {name} is not running; load it" for name in MODULES if name not in running)
+    running = {m.name.removesuffix(".so") for m in msgspec.json.decode(body, type=list[_Module]) if m.status == "Running"}
+    return (f"modules.conf: {name}.so is not running ({used_by(name)}); load it" for name in MODULES if name not in running)
 
 
 async def _endpoints(ari: Ari) -> list[str]:

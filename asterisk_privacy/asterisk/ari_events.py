@@ -186,10 +186,10 @@ _IGNORED = frozenset({
     "ChannelTalkingFinished", "Dial", "PlaybackStarted", "PlaybackContinuing", "BridgeVideoSourceChanged", "BridgeAttendedTransfer",
     "BridgeBlindTransfer", "BridgeMerged", "RecordingStarted", "RecordingFinished", "ChannelToneDetected", "ApplicationRegistered",
     "ApplicationUnregistered", "ChannelTransfer", "ApplicationMoveFailed", "RecordingFailed", "TextMessageReceived", "ContactStatusChange",
-    "PeerStatusChange", "EndpointStateChange", "DeviceStateChanged", "RESTResponse",
+    "PeerStatusChange", "EndpointStateChange", "DeviceStateChanged", "RESTResponse", "CallBroadcast", "CallClaimed", "MissingParams",
 })  # fmt: skip
-"""Transfer events come after the moves (facts 6.1): labels, not state. Dial and connected-line updates carry channel snapshots, but
-nothing that the moves do not tell."""
+"""All other types that a release from 20.5.0 to 23.4.1 has. Transfer events come after the moves (facts 6.1): labels, not state. Dial and
+connected-line updates carry channel snapshots, but nothing that the moves do not tell."""
 
 
 def parse_channels(body: bytes) -> list[Channel]:

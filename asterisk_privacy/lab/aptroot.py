@@ -21,7 +21,7 @@ Progress = Callable[[str, int, int], None]
 def architecture() -> str:
     """The system's dpkg architecture, such as amd64."""
     if not all(shutil.which(tool) for tool in ("apt-get", "dpkg-deb", "dpkg")):
-        raise OperatorError("no asterisk here and no apt-get to fetch one with: install asterisk 20 or later and sipp, then try again")
+        raise OperatorError("no asterisk here and no apt-get to fetch one with: install asterisk 20.5.0 or later and sipp, then try again")
     return subprocess.run(["dpkg", "--print-architecture"], capture_output=True, text=True, check=True).stdout.strip()
 
 

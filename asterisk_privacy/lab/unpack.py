@@ -25,10 +25,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from asterisk_privacy.asterisk.release import told_release, too_old
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.lab import aptroot
 
-OLDEST = 20
 LAYOUT = 1
 """Part of the cache's name: raise it when the set of packages or their layout changes."""
 
@@ -59,7 +59,7 @@ def quiet(what: str, done: int, total: int) -> None:
 
 
 def locate(progress: Progress = quiet) -> Install:
-    """The system's asterisk (20 or later), else the unpacked one; unpacks on the first use (network; about a minute).
+    """The system's asterisk (20.5.0 or later), else the unpacked one; unpacks on the first use (network; about a minute).
 
     OperatorError says in one line what is missing and what to do.
     """
@@ -110,8 +110,7 @@ def _system_asterisk() -> tuple[str, str, Path, Path] | None:
     if not found:
         return None
     version = _version((found,))
-    major = re.match(r"\d+", version)
-    if not major or int(major.group()) < OLDEST:
+    if not told_release(version) or too_old(version):
         return None
     modules = [p for pattern in ("lib/*/asterisk/modules", "lib*/asterisk/modules") for p in Path("/usr").glob(pattern)]
     modules += list(Path("/usr/local").glob("lib*/asterisk/modules"))

@@ -7,14 +7,15 @@ from pathlib import Path
 import msgspec
 
 from asterisk_privacy.asterisk.ari import Ari, AriAccess, AriRefused, AriUnreachable
+from asterisk_privacy.asterisk.modules import MODULES, SELFTEST
+from asterisk_privacy.asterisk.release import OLDEST_TEXT, wrong_with
 from asterisk_privacy.daemon.control import Report, ask
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.selftest.side import Channels
 from asterisk_privacy.selftest.steps import Steps
-from asterisk_privacy.setup.whole import MODULES
 
 CONTEXTS = ("privacy-start", "privacy-ask", "privacy-notice", "privacy-key-keep", "privacy-tap", "privacy-selftest-agent")
-ALSO_NEEDED = ("func_holdintercept", "app_stasis")  # by the test call itself
+NEEDED = (*MODULES, *SELFTEST)
 
 
 class _Module(msgspec.Struct):
@@ -51,17 +52,21 @@ async def look_at_ari(steps: Steps, ari: Ari, access: AriAccess) -> None:
         )
     else:
         steps.fine("ari", f"Asterisk {version}")
+        if wrong := wrong_with(version):
+            steps.wrong("release", wrong)
+        else:
+            steps.fine("release", f"{version}; {OLDEST_TEXT} or later is needed")
 
 
 async def look_at_asterisk(steps: Steps, channels: Channels) -> None:
     """Modules and dialplan. Raises AriRefused or AriUnreachable."""
     body = await channels.ari.request("GET", "asterisk/modules")
     running = {m.name.removesuffix(".so") for m in msgspec.json.decode(body, type=list[_Module]) if m.status == "Running"}
-    missing = [name for name in (*MODULES, *ALSO_NEEDED) if name not in running]
+    missing = [name for name in NEEDED if name not in running]
     if missing:
         steps.wrong("modules", f"not running: {', '.join(missing)}; try asterisk -rx 'module load {missing[0]}.so', and see modules.conf")
     else:
-        steps.fine("modules", f"all {len(MODULES) + len(ALSO_NEEDED)}")
+        steps.fine("modules", f"all {len(NEEDED)}")
     probe = await channels.probe()
     absent = [context for context in CONTEXTS if not await channels.has_extension(probe, context)]
     await channels.hang_up(probe)

@@ -16,6 +16,7 @@ class Result(StrEnum):
 
 STEPS = {
     "ari": "Asterisk's ARI lets us in",
+    "release": "this release of Asterisk is new enough",
     "recorder": "the recorder runs and answers",
     "connected": "the recorder is connected to Asterisk",
     "modules": "Asterisk has the modules",

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from sites import ALWAYS, profile
 
-from asterisk_privacy.asterisk import names
+from asterisk_privacy.asterisk import ari_events, modules, names
 from asterisk_privacy.lab.pbx import DIALPLAN
 from asterisk_privacy.lab.site import Site
 from asterisk_privacy.lab.unpack import Install
@@ -130,6 +130,34 @@ def test_a_missing_module(site: Site) -> None:
         assert places(ask(site)[1]) == ["modules.conf", "pjsip.conf"]
     finally:
         site.pbx.cli("module load app_audiosocket.so")
+
+
+def test_a_module_that_only_a_function_of_the_dialplan_needs(site: Site) -> None:
+    site.pbx.cli("module unload func_cut.so")
+    try:
+        (told, _) = ask(site)[1]
+        assert told == "modules.conf: func_cut.so is not running (CUT() of the dialplan); load it"
+    finally:
+        site.pbx.cli("module load func_cut.so")
+
+
+def test_the_modules_are_those_that_asterisk_itself_names(install: Install) -> None:
+    """Which application or function is whose, by the documentation that came with this release."""
+    text = (install.data / "documentation/core-en_US.xml").read_text()
+    whose = {}
+    for kind, name, module in re.findall(r'<(application|function) name="(\w+)" language="en_US" module="([\w-]+)"', text):
+        whose[f"{name.lower()}{'()' if kind == 'function' else ''}"] = module
+    listed = {name: module for names in (modules.DIALPLAN, modules.SELFTEST) for module, used in names.items() for name in used}
+    assert {name: whose.get(name.lower()) for name in listed} == listed
+    assert [m for m in modules.MODULES if not (install.modules / f"{m}.so").exists()] == []
+
+
+def test_every_event_of_this_release_is_known(install: Install) -> None:
+    models = json.loads((install.data / "rest-api/events.json").read_text())["models"]
+    types = {name for model in ("Event", "Message") for name in models[model].get("subTypes", [])} - {"Event"}
+    assert len(types) > 30
+    unknown = [t for t in sorted(types) if ari_events.Unknown(t) in ari_events.parse(json.dumps({"type": t}), lambda _stamp: 1.0)]
+    assert unknown == []
 
 
 def test_a_name_that_another_daemon_has(site: Site) -> None:

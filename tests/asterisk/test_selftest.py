@@ -62,7 +62,7 @@ def changed(file: Path, old: str, new: str, site: Site, reload: str) -> Iterator
 
 def test_all_is_well_and_nothing_is_left(site: Site) -> None:
     steps = run(site, code=0)
-    assert len(steps) == 13 and {step["result"] for step in steps.values()} == {"fine"}
+    assert len(steps) == 14 and {step["result"] for step in steps.values()} == {"fine"}
     wait_until_quiet(site)
     (row,) = site.recordings()
     assert row.state is State.PURGED and row.evidence and [p.name for p in row.purposes] == ["selftest"]

@@ -1,24 +1,11 @@
-"""What counts as too old, and as another address. That Asterisk is really asked: tests/asterisk/test_advice.py."""
+"""What counts as another address, and what is said of contexts. That Asterisk is really asked: tests/asterisk/test_advice.py."""
 
 from __future__ import annotations
-
-import json
 
 import pytest
 
 from asterisk_privacy.asterisk import names
-from asterisk_privacy.asterisk.advice import _dialplan, _may_be_same, _misdialled, _too_old
-
-
-@pytest.mark.parametrize(
-    ("version", "old"),
-    [
-        ("22.10.1+dfsg+~cs6.17.60671434-1", False), ("20.0.0", False), ("18.26.4", True), ("certified/18.9-cert5", True),
-        ("certified-20.7-cert2", False), ("GIT-master-1234567", False), ("", False),
-    ],
-)  # fmt: skip
-def test_too_old(version: str, old: bool) -> None:
-    assert bool(list(_too_old(json.dumps({"system": {"version": version}}).encode()))) is old
+from asterisk_privacy.asterisk.advice import _dialplan, _may_be_same, _misdialled
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from click.testing import CliRunner, Result
 
+from asterisk_privacy.asterisk.modules import MODULES
 from asterisk_privacy.cli.main import main
 from asterisk_privacy.setup.pieces import Access
 from asterisk_privacy.setup.tree import Tree
@@ -116,7 +117,7 @@ KINDS = {"plain": plain, "freepbx": freepbx, "wazo": wazo}
 
 
 def planned(root: Path, access: Access = ACCESS) -> Plan:
-    return plan(Tree(root), ETC, access, SHIPPED)
+    return plan(Tree(root), ETC, access, SHIPPED, MODULES)
 
 
 def run(root: Path, *options: str, code: int = 0) -> Result:
