@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import msgspec
 
 from asterisk_privacy.asterisk import names
-from asterisk_privacy.asterisk.ari import Ari, AriRefused
+from asterisk_privacy.asterisk.ari import Ari
 from asterisk_privacy.asterisk.dialplan_probe import missing_contexts
+from asterisk_privacy.asterisk.endpoints import HIDING, ON, endpoint_settings, endpoints
 from asterisk_privacy.asterisk.modules import MODULES, used_by
 from asterisk_privacy.asterisk.release import wrong_with
 
@@ -40,15 +41,6 @@ class _Module(msgspec.Struct):
     status: str = ""
 
 
-class _Endpoint(msgspec.Struct):
-    resource: str
-
-
-class _Attribute(msgspec.Struct):
-    attribute: str
-    value: str
-
-
 async def advice(ari: Ari, dialled: Dialled) -> tuple[str, ...]:
     """One line each: what is wrong, and what to set. The application must be connected. Raises AriRefused or AriUnreachable if Asterisk
     does not answer."""
@@ -66,14 +58,7 @@ async def advice(ari: Ari, dialled: Dialled) -> tuple[str, ...]:
             f"config.toml: {names.AGI_VARIABLE} names several recorders, and this one does not say where its audio goes; "
             f'write [capture] advertise = "{dialled.audio}"'
         )
-    endpoints = await _endpoints(ari)
-    for endpoint in endpoints[:MOST_ENDPOINTS]:
-        if (await _settings(ari, endpoint)).get("direct_media") in ("true", "yes"):
-            found.append(
-                f"pjsip.conf: endpoint {endpoint} has direct_media=yes, so that its voice can bypass Asterisk unheard; set direct_media=no"
-            )
-    if len(endpoints) > MOST_ENDPOINTS:
-        found.append(f"pjsip.conf: only {MOST_ENDPOINTS} of {len(endpoints)} endpoints were looked at; set direct_media=no in all")
+    found += await _hiding(ari)
     return tuple(found)
 
 
@@ -119,20 +104,16 @@ def _missing_modules(body: bytes) -> Iterable[str]:
     return (f"modules.conf: {name}.so is not running ({used_by(name)}); load it" for name in MODULES if name not in running)
 
 
-async def _endpoints(ari: Ari) -> list[str]:
-    try:
-        body = await ari.request("GET", "endpoints/PJSIP")
-    except AriRefused as refused:
-        if refused.status == 404:  # no PJSIP here
-            return []
-        raise
-    return sorted(e.resource for e in msgspec.json.decode(body, type=list[_Endpoint]))
-
-
-async def _settings(ari: Ari, endpoint: str) -> dict[str, str]:
-    """Empty if Asterisk does not tell."""
-    try:
-        body = await ari.request("GET", f"asterisk/config/dynamic/res_pjsip/endpoint/{endpoint}")
-    except AriRefused:
-        return {}
-    return {a.attribute: a.value for a in msgspec.json.decode(body, type=list[_Attribute])}
+async def _hiding(ari: Ari) -> list[str]:
+    found, known = [], await endpoints(ari)
+    for endpoint in known[:MOST_ENDPOINTS]:
+        settings = await endpoint_settings(ari, endpoint) or {}
+        found += [
+            f"pjsip.conf: endpoint {endpoint} has {option}=yes, so that {what}; set {option}=no"
+            for option, what in HIDING.items()
+            if settings.get(option) in ON
+        ]
+    if len(known) > MOST_ENDPOINTS:
+        options = " and ".join(f"{option}=no" for option in HIDING)
+        found.append(f"pjsip.conf: only {MOST_ENDPOINTS} of {len(known)} endpoints were looked at; set {options} in all")
+    return found

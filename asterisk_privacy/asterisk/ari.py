@@ -247,6 +247,13 @@ class Ari:
         """A channel's variable or function; None if there is none, or no such channel."""
         return await self._value(f"channels/{channel}/variable", name)
 
+    async def application(self, channel: str) -> str | None:
+        """The dialplan application that the channel is in, such as Dial or ConfBridge. None: Asterisk does not say."""
+        try:
+            return ae.parse_channel(await self.request("GET", f"channels/{channel}")).dialplan.app_name
+        except msgspec.DecodeError:
+            return None
+
     async def global_variable(self, name: str) -> str | None:
         return await self._value("asterisk/variable", name)
 

@@ -178,6 +178,7 @@ class _Message(msgspec.Struct):
 
 
 _DECODER = msgspec.json.Decoder(_Message)
+_CHANNEL = msgspec.json.Decoder(Channel)
 _CHANNELS = msgspec.json.Decoder(list[Channel])
 _BRIDGES = msgspec.json.Decoder(list[Bridge])
 
@@ -190,6 +191,11 @@ _IGNORED = frozenset({
 })  # fmt: skip
 """All other types that a release from 20.5.0 to 23.4.1 has. Transfer events come after the moves (facts 6.1): labels, not state. Dial and
 connected-line updates carry channel snapshots, but nothing that the moves do not tell."""
+
+
+def parse_channel(body: bytes) -> Channel:
+    """Answer of `GET /channels/ID`. Raises msgspec.DecodeError."""
+    return _CHANNEL.decode(body)
 
 
 def parse_channels(body: bytes) -> list[Channel]:

@@ -72,4 +72,21 @@ class Unheld:
     channel: str
 
 
-PbxEvent = ChannelSeen | ChannelGone | BridgeSeen | BridgeGone | Entered | Left | Held | Unheld
+@dataclass(frozen=True, slots=True)
+class HoldsHidden:
+    """Of this channel's holds Asterisk tells nobody. Not `certain`: whether it tells is not known yet."""
+
+    at: float
+    channel: str
+    certain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HoldsTold:
+    """It does tell."""
+
+    at: float
+    channel: str
+
+
+PbxEvent = ChannelSeen | ChannelGone | BridgeSeen | BridgeGone | Entered | Left | Held | Unheld | HoldsHidden | HoldsTold

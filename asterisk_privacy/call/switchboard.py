@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import assert_never
 
+from asterisk_privacy.call import pbx
 from asterisk_privacy.call.hindsight import SAME_MOMENT, Hindsight
 from asterisk_privacy.call.pbx import BridgeGone, BridgeSeen, ChannelGone, ChannelSeen, Entered, Held, Left, PbxEvent, Unheld
 from asterisk_privacy.call.timeline import SpanKind
@@ -29,10 +30,12 @@ SELFTEST_AGENT = "Local/agent@privacy-selftest-"
 
 @dataclass(frozen=True, slots=True)
 class Company:
-    """`parties`: channels of the others in conversation with a customer; empty, and then `waiting` says of which kind."""
+    """`parties`: channels of the others in conversation with a customer; empty, and then `waiting` says of which kind. `holds_hidden`:
+    it would be conversation, but somebody in it could hold without that being told."""
 
     parties: frozenset[str]
     waiting: SpanKind
+    holds_hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class _Channel:
     bridge: str | None = None
     held: bool = False
     held_by_feature: bool = False
+    hides_holds: bool | None = False  # None: not known yet
     # when this was last true
     named_at: float = -inf
     moved_at: float = -inf
@@ -127,6 +131,10 @@ class Switchboard:
                 if not _older(event.at, max(channel.hold_at, channel.feature_at)):
                     channel.held = channel.held_by_feature = False
                     channel.hold_at = max(channel.hold_at, event.at)
+            case pbx.HoldsHidden():
+                self._channel(event.channel).hides_holds = True if event.certain else None
+            case pbx.HoldsTold():
+                self._channel(event.channel).hides_holds = False
             case _:
                 assert_never(event)
         return True
@@ -140,6 +148,9 @@ class Switchboard:
         parties = self._parties_of(customer)
         if parties and any(self._holds(c) for c in everyone):
             return Company(frozenset(), SpanKind.HOLD)
+        hides = [self._channels[c].hides_holds for c in everyone if self._channels[c].hides_holds is not False]
+        if parties and hides:
+            return Company(frozenset(), SpanKind.LOST, holds_hidden=True in hides)
         return Company(parties, SpanKind.WAIT)
 
     def connected(self, channel: str) -> frozenset[str]:
@@ -191,7 +202,7 @@ class Switchboard:
     def _named_in(self, event: PbxEvent) -> frozenset[str]:
         """The channels and bridges that the event is about."""
         named = set() if isinstance(event, BridgeSeen | BridgeGone) else {event.channel}
-        if not isinstance(event, ChannelSeen | ChannelGone | Held | Unheld):
+        if not isinstance(event, ChannelSeen | ChannelGone | Held | Unheld | pbx.HoldsHidden | pbx.HoldsTold):
             named.add(event.bridge)
             bridge = self._bridges.get(event.bridge)
             named |= bridge.members if bridge is not None else set()

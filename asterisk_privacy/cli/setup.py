@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from asterisk_privacy.asterisk.endpoints import HIDING
 from asterisk_privacy.asterisk.modules import MODULES
 from asterisk_privacy.cli.common import FINE, USAGE, config_option, json_option, operator_errors, print_json
 from asterisk_privacy.daemon.config import load
@@ -83,7 +84,7 @@ def setup(
     if undo:
         undone = undoing(tree, directory, access, shipped, shown_dialplan(command) if command else "")
     else:
-        planned = plan(tree, directory, access, shipped, MODULES)
+        planned = plan(tree, directory, access, shipped, MODULES, HIDING)
     changes = undone.changes if undone else planned.changes if planned else ()
     if not as_json:
         _show(changes, planned, access.password)

@@ -35,6 +35,7 @@ class Alarm(StrEnum):
     TONE_FAILED = "tone_failed"
     GHOST_CALL = "ghost_call"  # the dialplan, or somebody else, asked about a channel that Asterisk does not have
     OUT_OF_SIGHT = "out_of_sight"  # a call is in a bridge of another ARI application, of whose holds nobody tells
+    HOLDS_HIDDEN = "holds_hidden"  # a call with an endpoint of whose holds Asterisk tells nobody: not recorded
     SILENT_HOLD = "silent_hold"  # a phone holds without telling the PBX; the agent may hear a held caller (R15)
     UPLOADS_LATE = "uploads_late"  # recordings wait for the bucket for longer than [s3] waiting_minutes
     NODE_SILENT = "node_silent"  # another node of this registry has told nothing of itself for minutes

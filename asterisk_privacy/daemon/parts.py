@@ -13,8 +13,10 @@ from asterisk_privacy.asterisk import names
 from asterisk_privacy.asterisk.advice import Dialled, advice
 from asterisk_privacy.asterisk.ari import Ari, AriRefused, AriUnreachable, Reading
 from asterisk_privacy.asterisk.ari_events import AriEvent, Unavailable
+from asterisk_privacy.asterisk.hold_check import HoldCheck
 from asterisk_privacy.asterisk.link import Link
 from asterisk_privacy.asterisk.taps import TendedCapture
+from asterisk_privacy.call.pbx import PbxEvent
 from asterisk_privacy.daemon.health import Alarm, Health, place_of
 from asterisk_privacy.daemon.logs import about
 from asterisk_privacy.daemon.notify import notify, watchdog_seconds
@@ -78,6 +80,7 @@ class Ears:
         for line in self._warnings:
             log.warning("advice: %s", line)
         self._supervisor: Supervisor | None = None
+        self._holds = HoldCheck(ari, self._tell)
         self._missed = 0
         self._work: set[asyncio.Task[None]] = set()
         self.connections = 0
@@ -92,17 +95,23 @@ class Ears:
         task.add_done_callback(self._work.discard)
         if self._supervisor is not None:
             self._supervisor.link_up(reading)
+            self._holds.connected(reading)
         log.info("ARI connected: %d channels, %d bridges", len(reading.channels), len(reading.bridges), extra=about("ari.connected"))
         notify("STATUS=connected to Asterisk")
 
     def pbx_told(self, event: AriEvent) -> None:
         if isinstance(event, Unavailable):
             self._missed += 1  # an alarm of its own; not to be counted again from the dialplan's counter
+        if not (isinstance(event, PbxEvent) and self._holds.takes(event)):
+            self._tell(event)
+
+    def _tell(self, event: AriEvent) -> None:
         if self._supervisor is not None:
             self._supervisor.pbx_told(event)
 
     def link_down(self, why: str) -> None:
         notify("STATUS=not connected to Asterisk; calls go on unrecorded")
+        self._holds.disconnected()
         if self._supervisor is not None:
             self._supervisor.link_down(why)
 

@@ -73,6 +73,7 @@ class Supervisor:
         self._began_with: dict[str, Book] = {}  # by channel
         self._linked = False
         self._others = OtherRecorders(config.asterisk.app)
+        self._holds_hidden: set[str] = set()  # customers of whose calls that was said
         self._gone = GoneLately(2 * APPEAR_SECONDS)
         self.closing = False
         self.draining = False  # no new call is taken
@@ -289,6 +290,10 @@ class Supervisor:
         now = monotonic()
         for channel in change.touched & self._by_channel.keys():
             runner = self._by_channel[channel]
+            if self._board.company(channel).holds_hidden and channel not in self._holds_hidden:
+                self._holds_hidden.add(channel)
+                words = "a call is with an endpoint of whose holds Asterisk tells nobody, and is not kept; see `check-config --ask`"
+                self._health.alarm(Alarm.HOLDS_HIDDEN, words)
             for company in surroundings(self._board, change, channel, at, now):
                 agents = frozenset(endpoint_of(self._board.name_of(party) or "") for party in company.parties)
                 for endpoint in agents:
@@ -364,6 +369,7 @@ class Supervisor:
     def _over(self, runner: CallRunner) -> None:
         self._by_channel.pop(runner.channel, None)
         self._began_with.pop(runner.channel, None)
+        self._holds_hidden.discard(runner.channel)
 
     def _enter(self, runner: CallRunner) -> None:
         self._by_channel[runner.channel] = runner

@@ -137,10 +137,20 @@ class Leg:
         """Re-INVITE with a=sendrecv. Returns when it left, after it was accepted."""
         return await self.hold("sendrecv")
 
-    async def _reinvite(self) -> float:
+    async def refresh(self) -> float:
+        """Re-INVITE without SDP; ours comes with the ACK, and says what was said last. Returns when it left, after it was accepted."""
+        return await self._reinvite(offer=False)
+
+    async def unhold_late(self) -> float:
+        """The same, with a=sendrecv."""
+        self._address, self._direction = "127.0.0.1", Direction.SENDRECV
+        return await self._reinvite(offer=False)
+
+    async def _reinvite(self, offer: bool = True) -> float:
         while True:
             message = self._known().request("INVITE", self._wire.via(), self._contact)
-            self._with_sdp(message, self._sdp())
+            if offer:
+                self._with_sdp(message, self._sdp())
             left = time.monotonic()
             final = await self._wire.request(message, self._server)
             if final.status == 491:
@@ -150,8 +160,9 @@ class Leg:
             if (final.status or 0) >= 300:
                 self._ack(final, message.branch)
                 raise SipError(f"re-INVITE refused: {final.start}")
-            self._ack(final)
-            self._listen_to(Sdp.parse(final.body))
+            theirs = Sdp.parse(final.body)
+            self._ack(final, sdp=None if offer else self._agreed(theirs))
+            self._listen_to(theirs)
             return left
 
     async def request(self, method: str, headers: Sequence[tuple[str, str]] = (), body: str = "") -> Message:
@@ -312,13 +323,15 @@ class Leg:
                 wait = min(2 * wait, T2)
         raise SipError("no ACK came")
 
-    def _ack(self, final: Message, branch: str = "") -> None:
+    def _ack(self, final: Message, branch: str = "", sdp: Sdp | None = None) -> None:
         """ACK to a final response of an INVITE; for a refusal it belongs to the same transaction, hence its branch."""
         via = self._wire.via()
         if branch:
             head, _, _ = via.partition(";branch=")
             via = f"{head};branch={branch};rport"
         ack = self._known().request("ACK", via, self._contact, final.cseq)
+        if sdp is not None:
+            self._with_sdp(ack, sdp)
         if not branch:
             self._acks[final.cseq] = ack
         self._wire.send(ack, self._server)

@@ -174,6 +174,14 @@ class Phone:
     async def unhold(self) -> float:
         return await self.leg.unhold()
 
+    async def refresh(self) -> float:
+        """A re-INVITE without SDP (a late offer), which changes nothing: it holds on, or talks on."""
+        return await self.leg.refresh()
+
+    async def unhold_late(self) -> float:
+        """Unhold by a late offer."""
+        return await self.leg.unhold_late()
+
     async def press(self, keys: str, how: str = "rfc4733") -> float:
         """Keys as RTP events ("rfc4733") or as SIP INFO ("info"). Returns when the first left, after the last was sent."""
         began = time.monotonic()

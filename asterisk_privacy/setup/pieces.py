@@ -200,3 +200,14 @@ def modules(wanted: Wanted, needed: tuple[str, ...]) -> None:
             wanted.warnings.append(f"modules.conf: noload of {name}, which is needed; take that line out and restart Asterisk")
         elif not by_itself and name not in loaded:
             wanted.warnings.append(f"modules.conf: {name} is needed and not loaded; add: load = {name}.so")
+
+
+def hiding(wanted: Wanted, options: Mapping[str, str]) -> None:
+    """Options of endpoints, templates included, that hide something from the recorder when they are on; and what."""
+    for setting in wanted.conf("pjsip.conf").settings:
+        option = setting.key.lower()
+        if option in options and setting.value.lower() in ON:
+            wanted.warnings.append(
+                f"{setting.path}, line {setting.line}: [{setting.section}] has {option} = {setting.value}, so that {options[option]}; "
+                f"set {option} = no"
+            )

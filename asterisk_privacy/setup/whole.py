@@ -22,8 +22,11 @@ class Plan:
     todo: tuple[str, ...]
 
 
-def plan(tree: Tree, directory: str, access: Access, shipped: Mapping[str, bytes], needed: tuple[str, ...]) -> Plan:
-    """`shipped`: FILES by name; `needed`: modules that Asterisk must load. OperatorError where the configuration is not understood."""
+def plan(
+    tree: Tree, directory: str, access: Access, shipped: Mapping[str, bytes], needed: tuple[str, ...], hiding: Mapping[str, str]
+) -> Plan:
+    """`shipped`: FILES by name; `needed`: modules that Asterisk must load; `hiding`: options of endpoints that must be off, and why.
+    OperatorError where the configuration is not understood."""
     wanted, out = begin(tree, directory)
     kind = kind_of(wanted)
     pieces.dialplan(wanted, kind, shipped)
@@ -32,6 +35,7 @@ def plan(tree: Tree, directory: str, access: Access, shipped: Mapping[str, bytes
     pieces.ari(wanted, kind, shipped, access)
     pieces.http(wanted, kind, access)
     pieces.modules(wanted, needed)
+    pieces.hiding(wanted, hiding)
     pieces.fragile(wanted, shipped)
     found = changes(tree, out, wanted)
     if tree.read(access.secret_path) is None:

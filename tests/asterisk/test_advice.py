@@ -80,6 +80,20 @@ def test_asked_beside_the_daemon_which_notices_nothing(site: Site) -> None:
     assert "0 active channels" in site.pbx.cli("core show channels")
 
 
+def test_an_endpoint_that_hides_its_holds(site: Site) -> None:
+    path = site.pbx.workdir / "etc/pjsip.conf"
+    text = path.read_text()
+    path.write_text(text.replace("direct_media=yes", "direct_media=no\nsuppress_moh_on_sendonly=yes"))
+    site.pbx.cli("module reload res_pjsip.so")
+    try:
+        (told,) = ask(site)[1]
+        assert told.startswith("pjsip.conf: endpoint hiding has suppress_moh_on_sendonly=yes, so that Asterisk tells nobody of its holds")
+        assert told.endswith("; set suppress_moh_on_sendonly=no")
+    finally:
+        path.write_text(text)
+        site.pbx.cli("module reload res_pjsip.so")
+
+
 def test_the_daemon_warns_of_the_same(site: Site) -> None:
     assert [line[: len(HIDES)] for line in advised(site, 1)] == [HIDES]
 

@@ -43,6 +43,15 @@ async def test_a_snoop_at_once_and_the_next_time_without_asking(world: World, an
     assert world.ring.ports == set()
 
 
+@pytest.mark.parametrize("application", ["ConfBridge", "CONFBRIDGE", "MeetMe", "Page", None])
+async def test_in_a_room_only_asterisk_knows_who_is_muted(world: World, application: str | None) -> None:
+    with Phone(0x11, 7000) as phone:
+        world.pbx.places, world.pbx.rooms = {"anna": phone.where}, {"anna": application}
+        world.tap("anna")
+        await world.settled()
+    assert world.snoops.channels == ["anna"] and world.ring.ports == set()
+
+
 @pytest.mark.parametrize("answer", [AriRefused(503, "GET channels"), AriUnreachable("timed out")])
 async def test_an_asterisk_that_does_not_say_is_asked_again_the_next_time(world: World, answer: Exception) -> None:
     world.pbx.places = {"anna": answer}

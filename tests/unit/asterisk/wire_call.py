@@ -61,7 +61,11 @@ class Pbx:
 
     def __init__(self) -> None:
         self.places: dict[str, str | Exception | asyncio.Future[str] | None] = {}
+        self.rooms: dict[str, str | None] = {}  # in which application, if not Dial
         self.asked: list[str] = []
+
+    async def application(self, channel: str) -> str | None:
+        return self.rooms.get(channel, "Dial")
 
     async def variable(self, channel: str, name: str) -> str | None:
         assert "CHANNEL(rtp,src)" in name

@@ -1,7 +1,20 @@
 from __future__ import annotations
 
-from asterisk_privacy.call.pbx import BridgeGone, BridgeSeen, ChannelGone, ChannelSeen, Entered, Held, Left, PbxEvent, Unheld
-from asterisk_privacy.call.switchboard import Switchboard
+from asterisk_privacy.call.pbx import (
+    BridgeGone,
+    BridgeSeen,
+    ChannelGone,
+    ChannelSeen,
+    Entered,
+    Held,
+    HoldsHidden,
+    HoldsTold,
+    Left,
+    PbxEvent,
+    Unheld,
+)  # fmt: skip
+from asterisk_privacy.call.switchboard import Company, Switchboard
+from asterisk_privacy.call.timeline import SpanKind
 
 TALK: tuple[PbxEvent, ...] = (
     ChannelSeen(1, "c", "PJSIP/c-1", True), ChannelSeen(1, "a", "PJSIP/a-1", True), BridgeSeen(1, "b", True), Entered(2, "b", "c"),
@@ -76,3 +89,18 @@ def test_in_order_nothing_is_doubted() -> None:
     made = Switchboard()
     rest = (Held(3, "a"), Unheld(4, "a"), Left(4.001, "b", "c"), Entered(4.001, "x", "c"), ChannelGone(5, "a"), Left(5, "b", "a"))
     assert not any(made.apply(event).doubted for event in (*TALK, *rest))
+
+
+def test_who_could_hold_unseen_is_in_no_conversation() -> None:
+    for certain in (True, False):
+        hidden = board(HoldsHidden(1, "a", certain)).company("c")
+        assert hidden == Company(frozenset(), SpanKind.LOST, holds_hidden=certain)
+        assert not board(HoldsHidden(1, "c", certain)).company("c").parties, "the customer's own trunk may hold as well"
+    assert board(HoldsHidden(1, "a", False), HoldsTold(1, "a")).company("c") == Company(frozenset({"a"}), SpanKind.WAIT)
+
+
+def test_that_holds_are_hidden_doubts_what_was_believed_since() -> None:
+    made = board(Left(4, "b", "a"))
+    assert "c" in made.apply(HoldsHidden(3, "a", True)).doubted
+    alone = board(HoldsHidden(1, "x", True))
+    assert alone.company("c").parties == {"a"}, "who is in another bridge hides nothing here"

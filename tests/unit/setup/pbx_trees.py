@@ -6,6 +6,7 @@ from pathlib import Path
 
 from click.testing import CliRunner, Result
 
+from asterisk_privacy.asterisk.endpoints import HIDING
 from asterisk_privacy.asterisk.modules import MODULES
 from asterisk_privacy.cli.main import main
 from asterisk_privacy.setup.pieces import Access
@@ -117,7 +118,7 @@ KINDS = {"plain": plain, "freepbx": freepbx, "wazo": wazo}
 
 
 def planned(root: Path, access: Access = ACCESS) -> Plan:
-    return plan(Tree(root), ETC, access, SHIPPED, MODULES)
+    return plan(Tree(root), ETC, access, SHIPPED, MODULES, HIDING)
 
 
 def run(root: Path, *options: str, code: int = 0) -> Result:

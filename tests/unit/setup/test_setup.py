@@ -214,6 +214,15 @@ def test_digits_changed_by_hand_stay(tmp_path: Path) -> None:
     assert "=> *7," in file.read_text() and "was changed by hand" in result.output
 
 
+def test_options_that_hide_holds_or_voices_are_named(tmp_path: Path) -> None:
+    template = "[phone](!)\nsuppress_moh_on_sendonly = yes\n[fine](phone)\ntype=endpoint\ndirect_media = no\n"
+    put(tmp_path, {**PLAIN, "pjsip.conf": "#include phones.conf\n", "phones.conf": template + "[trunk]\ndirect_media=true\n"})
+    warnings = [line for line in planned(tmp_path).warnings if "phones.conf" in line]
+    assert [line.partition(":")[0] for line in warnings] == ["/etc/asterisk/phones.conf, line 2", "/etc/asterisk/phones.conf, line 7"]
+    assert "[phone] has suppress_moh_on_sendonly = yes" in warnings[0] and warnings[0].endswith("set suppress_moh_on_sendonly = no")
+    assert "[trunk] has direct_media = true" in warnings[1]
+
+
 def test_modules_that_are_kept_out_are_named(tmp_path: Path) -> None:
     put(plain(tmp_path), {"modules.conf": "[modules]\nautoload=yes\nnoload => app_audiosocket.so\n"})
     assert any("noload of app_audiosocket" in line for line in planned(tmp_path).warnings)

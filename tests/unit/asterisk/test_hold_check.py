@@ -1,0 +1,177 @@
+"""Holds of which Asterisk's events say too little, or something wrong: nothing passes as talk before Asterisk has confirmed it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import cast
+
+import pytest
+
+from asterisk_privacy.asterisk import hold_check
+from asterisk_privacy.asterisk.ari import Ari, AriRefused, AriUnreachable, Reading
+from asterisk_privacy.asterisk.ari_events import Channel
+from asterisk_privacy.asterisk.hold_check import HoldCheck
+from asterisk_privacy.call import pbx
+from asterisk_privacy.call.pbx import ChannelGone, ChannelSeen, HoldsHidden, HoldsTold, Unheld
+
+Told = list[pbx.PbxEvent]
+Until = Callable[[int], Awaitable[None]]
+AGENT = ChannelSeen(1.0, "a", "PJSIP/floor-2-anna-0000000a", True)
+
+
+class Answers:
+    """In place of Ari: what Asterisk answers, by path; an error is raised. `wait`: until then it says nothing."""
+
+    def __init__(self) -> None:
+        self.config: dict[str, Mapping[str, str] | Exception] = {}
+        self.holds: list[str | Exception | None] = []
+        self.asked: list[str] = []
+        self.wait = asyncio.Event()
+        self.wait.set()
+
+    async def request(self, _method: str, path: str) -> bytes:
+        self.asked.append(path)
+        await self.wait.wait()
+        found = self.config.get(path.rpartition("/")[2], {})
+        if isinstance(found, Exception):
+            raise found
+        options = ",".join(f'{{"attribute":"{key}","value":"{value}"}}' for key, value in found.items())
+        return f"[{options}]".encode()
+
+    async def variable(self, channel: str, name: str) -> str | None:
+        assert name == "CHANNEL(rtp,hold)"
+        self.asked.append(channel)
+        await self.wait.wait()
+        found = self.holds.pop(0) if len(self.holds) > 1 else self.holds[0]
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+
+@pytest.fixture
+def answers() -> Answers:
+    return Answers()
+
+
+@pytest.fixture
+def told() -> list[pbx.PbxEvent]:
+    return []
+
+
+@pytest.fixture
+async def check(answers: Answers, told: Told, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[HoldCheck]:
+    monkeypatch.setattr(hold_check, "ASKED_AGAIN_SECONDS", 0.01)
+    made = HoldCheck(cast("Ari", answers), told.append)
+    yield made
+    made.disconnected()
+
+
+@pytest.fixture
+def until(told: Told) -> Callable[[int], Awaitable[None]]:
+    async def enough(count: int) -> None:
+        async with asyncio.timeout(5):
+            while len(told) < count:
+                await asyncio.sleep(0.002)
+
+    return enough
+
+
+async def test_a_channel_counts_as_hidden_until_asterisk_has_answered(check: HoldCheck, answers: Answers, told: Told, until: Until) -> None:
+    answers.wait.clear()
+    assert check.takes(AGENT) is False, "the channel itself is told as ever"
+    assert told == [HoldsHidden(1.0, "a", certain=False)]
+    await asyncio.sleep(0.03)
+    assert len(told) == 1
+    answers.wait.set()
+    await until(2)
+    assert told[1] == HoldsTold(1.0, "a")
+    assert answers.asked == ["asterisk/config/dynamic/res_pjsip/endpoint/floor-2-anna"]
+
+
+@pytest.mark.parametrize("value", ["true", "yes"])
+async def test_an_endpoint_that_hides_its_holds(check: HoldCheck, answers: Answers, told: Told, until: Until, value: str) -> None:
+    answers.config["floor-2-anna"] = {"direct_media": "false", "suppress_moh_on_sendonly": value}
+    check.takes(AGENT)
+    await until(2)
+    assert told[1] == HoldsHidden(1.0, "a", certain=True)
+
+
+async def test_an_endpoint_that_asterisk_does_not_know_may_be_anything(
+    check: HoldCheck, answers: Answers, told: Told, until: Until
+) -> None:
+    answers.config["floor-2-anna"] = AriRefused(404, "x")
+    check.takes(AGENT)
+    await until(2)
+    assert told[1] == HoldsHidden(1.0, "a", certain=True)
+
+
+async def test_asterisk_is_asked_until_it_answers(check: HoldCheck, answers: Answers, told: Told, until: Until) -> None:
+    answers.config["floor-2-anna"] = AriUnreachable("busy")
+    check.takes(AGENT)
+    await asyncio.sleep(0.05)
+    assert len(told) == 1 and len(answers.asked) > 1
+    answers.config.clear()
+    await until(2)
+    assert told[1] == HoldsTold(1.0, "a")
+
+
+async def test_many_channels_of_an_endpoint_are_one_question(check: HoldCheck, answers: Answers, told: Told, until: Until) -> None:
+    for n in range(50):
+        check.takes(ChannelSeen(1.0, f"t{n}", f"PJSIP/trunk-{n:08x}", False))
+    await until(100)
+    assert len(answers.asked) == 1
+
+
+async def test_only_phones_are_asked_about(check: HoldCheck, answers: Answers, told: Told) -> None:
+    for name in ("Local/100@queue-0001;1", "Snoop/1-2", "DAHDI/1-1", "Announcer/x"):
+        check.takes(ChannelSeen(1.0, name, name, True))
+        assert check.takes(Unheld(2.0, name)) is False
+    await asyncio.sleep(0.01)
+    assert told == [] and answers.asked == []
+
+
+async def test_after_a_new_connection_all_are_asked_anew(check: HoldCheck, answers: Answers, told: Told, until: Until) -> None:
+    check.takes(AGENT)
+    await until(2)
+    check.disconnected()
+    answers.config["floor-2-anna"] = {"suppress_moh_on_sendonly": "true"}
+    check.connected(Reading(5.0, (Channel("a", AGENT.name, "Up"),), (), frozenset(), frozenset(), {}, {}))
+    await until(4)
+    assert told[2:] == [HoldsHidden(5.0, "a", certain=False), HoldsHidden(5.0, "a", certain=True)]
+
+
+async def test_an_unhold_is_told_with_its_own_time_once_asterisk_confirms_it(
+    check: HoldCheck, answers: Answers, told: Told, until: Until
+) -> None:
+    check.takes(AGENT)
+    await until(2)
+    answers.holds = ["0"]
+    assert check.takes(Unheld(3.0, "a")) is True
+    assert len(told) == 2
+    await until(3)
+    assert told[2] == Unheld(3.0, "a")
+
+
+async def test_an_unhold_of_a_phone_that_holds_on_is_told_when_it_does_no_more(
+    check: HoldCheck, answers: Answers, told: Told, until: Until
+) -> None:
+    check.takes(AGENT)
+    await until(2)
+    answers.holds = ["1", AriUnreachable("busy"), "1", "0"]
+    before = asyncio.get_running_loop().time()
+    check.takes(Unheld(3.0, "a"))
+    await until(3)
+    (event,) = told[2:]
+    assert isinstance(event, Unheld) and event.at >= before, "not since the time at which Asterisk was wrong"
+
+
+async def test_of_a_channel_that_is_gone_nothing_more_is_told(check: HoldCheck, answers: Answers, told: Told, until: Until) -> None:
+    check.takes(AGENT)
+    await until(2)
+    answers.holds = ["1"]
+    check.takes(Unheld(3.0, "a"))
+    check.takes(ChannelGone(4.0, "a"))
+    answers.holds = ["0"]
+    await asyncio.sleep(0.05)
+    assert len(told) == 2
