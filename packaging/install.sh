@@ -3,7 +3,12 @@
 # Called by `make install` and by the Debian package, from the root of the source. Starts nothing, enables nothing, changes no Asterisk.
 set -euo pipefail
 : "${DESTDIR:=}" "${PREFIX:=/usr/local}" "${SYSCONFDIR:=/etc}" "${PYTHON:=python3}" "${BUILD:=$(mktemp -d)}"
-: "${UNITDIR:=$PREFIX/lib/systemd/system}"
+# systemd looks below /usr/lib, /usr/local/lib and /etc only
+case $PREFIX in
+    /usr | /usr/local) below=$PREFIX/lib ;;
+    *) below=$SYSCONFDIR; [ -n "$DESTDIR" ] || [ -w "$SYSCONFDIR" ] || below=$PREFIX/lib ;;
+esac
+: "${UNITDIR:=$below/systemd/system}"
 lib=$PREFIX/lib/asterisk-privacy
 share=$PREFIX/share
 
@@ -48,20 +53,22 @@ install -m 0644 examples/config.toml "$DESTDIR$share/doc/asterisk-privacy/config
 install -D -m 0644 "$BUILD/extras/asterisk-privacy.1" "$DESTDIR$share/man/man1/asterisk-privacy.1"
 install -D -m 0644 "$BUILD/extras/asterisk-privacy.bash" "$DESTDIR$share/bash-completion/completions/asterisk-privacy"
 install -D -m 0644 "$BUILD/extras/asterisk-privacy.zsh" "$DESTDIR$share/zsh/vendor-completions/_asterisk-privacy"
-install -d "$DESTDIR$UNITDIR" "$DESTDIR$PREFIX/lib/sysusers.d" "$DESTDIR$PREFIX/lib/tmpfiles.d"
+install -d "$DESTDIR$UNITDIR" "$DESTDIR$below/sysusers.d" "$DESTDIR$below/tmpfiles.d"
 for unit in systemd/*.service; do
     sed "s#/usr/bin/asterisk-privacy#$PREFIX/bin/asterisk-privacy#; s#/usr/share#$share#" "$unit" > "$DESTDIR$UNITDIR/$(basename "$unit")"
 done
 sed "s#/usr/share#$share#" systemd/wire.conf > "$DESTDIR$share/asterisk-privacy/examples/wire.conf"
-install -m 0644 systemd/sysusers.d/*.conf "$DESTDIR$PREFIX/lib/sysusers.d/"
-install -m 0644 systemd/tmpfiles.d/*.conf "$DESTDIR$PREFIX/lib/tmpfiles.d/"
+install -m 0644 systemd/sysusers.d/*.conf "$DESTDIR$below/sysusers.d/"
+install -m 0644 systemd/tmpfiles.d/*.conf "$DESTDIR$below/tmpfiles.d/"
 
-config=$DESTDIR$SYSCONFDIR/asterisk-privacy/config.toml
-if [ ! -e "$config" ]; then
+config=$SYSCONFDIR/asterisk-privacy/config.toml
+if [ -z "$DESTDIR" ] && [ ! -e "$config" ]; then  # a package makes it when it is installed
     install -d -m 0750 "$(dirname "$config")"
     sed "s#^\#sounds = .*#sounds = \"$share/asterisk-privacy/sounds\"#" examples/config.toml > "$config"
     [ "$share" != /usr/share ] || install -m 0640 examples/config.toml "$config"
     chmod 0640 "$config"
 fi
 find "$DESTDIR$lib" -name __pycache__ -type d -prune -exec rm -rf {} +
-echo "== installed; nothing was started. Next: systemd-sysusers; systemd-tmpfiles --create; asterisk-privacy setup"
+echo "== installed; nothing was started. Next: systemd-sysusers; systemd-tmpfiles --create; $PREFIX/bin/asterisk-privacy setup"
+[ "$below" != "$PREFIX/lib" ] || case $PREFIX in /usr | /usr/local) ;; *)
+    echo "== $SYSCONFDIR cannot be written by this user: systemd does not see the units in $UNITDIR" ;; esac

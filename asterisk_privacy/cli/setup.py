@@ -133,7 +133,7 @@ def _show(changes: Sequence[Change], planned: Plan | None, password: str) -> Non
         if whole and len(diff) > 12:  # a file of ours, which one can read elsewhere
             click.echo(f"\n{'new file' if change.before is None else 'removed'}: {change.path} ({len(diff) - 3} lines)")
             continue
-        click.echo("")
+        click.echo("" if diff else f"\n{change.path}: as it is, for the group that Asterisk is in")
         for line in diff:
             click.secho(line, fg={"+": "green", "-": "red"}.get(line[:1]))
     for warning in planned.warnings if planned else ():

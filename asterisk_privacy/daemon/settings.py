@@ -16,6 +16,7 @@ from asterisk_privacy.policy.book import Book
 from asterisk_privacy.policy.evaluations import Calendar, Rhythm
 from asterisk_privacy.policy.phrases import Office
 from asterisk_privacy.policy.row_life import RowLife
+from asterisk_privacy.setup.shipped import SHARE
 
 Text = Annotated[str, Meta(min_length=1, description="text of at least one character")]
 AGENTS = Meta(description="a table of agents, each with a list of dates", examples=['{ "PJSIP/anna" = ["2027-02-15"] }'])
@@ -140,7 +141,7 @@ class Keys:
 
 @dataclass(frozen=True, slots=True)
 class Dialplan:
-    sounds: Path = Path("/usr/share/asterisk-privacy/sounds")
+    sounds: Path = SHARE / "sounds"
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ def write(tree: Tree, changes: Sequence[Change], now: datetime) -> Written:
         for change in changes:
             if tree.read(change.path) != change.before:
                 raise OperatorError(f"{tree.real(change.path)}: was changed by somebody else meanwhile; run this again")
-            _put(tree, change.path, change.after, change.mode)
+            _put(tree, change.path, change.after, change.mode, change.group)
             done.paths.append(change.path)
     except (OSError, OperatorError) as error:
         for change in [c for c in changes if c.path in done.paths]:
@@ -75,8 +75,9 @@ def _back_up(tree: Tree, changes: Sequence[Change], now: datetime, done: Written
     done.backup = folder
 
 
-def _put(tree: Tree, path: str, text: bytes | None, mode: int) -> None:
-    """Owner and mode are those of the file before, or else of its directory. The draft's name has a dot in front: no #include reads it."""
+def _put(tree: Tree, path: str, text: bytes | None, mode: int, group: int | None = None) -> None:
+    """Owner and mode are those of the file before, or else of its directory, but that `group` can read it. The draft's name has a dot in
+    front: no #include reads it."""
     real = tree.real(path)
     if text is None:
         real.unlink(missing_ok=True)
@@ -84,6 +85,8 @@ def _put(tree: Tree, path: str, text: bytes | None, mode: int) -> None:
         return
     if not real.parent.is_dir():
         real.parent.mkdir(parents=True, mode=0o750)
+        if real.parent.name == SECRETS_GROUP:  # else the recorder could not get at what is in it
+            os.chown(real.parent, -1, _group(real.parent.stat().st_gid))
     model = real.stat() if real.exists() else None
     draft = real.with_name(f".{real.name}.asterisk-privacy-new")
     draft.unlink(missing_ok=True)
@@ -94,9 +97,11 @@ def _put(tree: Tree, path: str, text: bytes | None, mode: int) -> None:
         uid, gid = around.st_uid, around.st_gid
         if model is None and real.parent.name == SECRETS_GROUP:
             gid = _group(gid)
+        elif group is not None:
+            gid = group
         if (uid, gid) != (os.geteuid(), os.getegid()):
             os.fchown(file.fileno(), uid, gid)
-        os.fchmod(file.fileno(), model.st_mode & 0o7777 if model else mode)
+        os.fchmod(file.fileno(), (model.st_mode & 0o7777 if model else mode) | (0o040 if group is not None else 0))
         os.fsync(file.fileno())
     os.replace(draft, real)
     _sync(real.parent)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.setup import marks
-from asterisk_privacy.setup.conf import Conf
+from asterisk_privacy.setup.clashes import clashes, keys_in
 from asterisk_privacy.setup.layout import Kind, administrators_file, drop_in
 from asterisk_privacy.setup.marks import Ours, Where
 from asterisk_privacy.setup.plan import SECRET_MODE, Wanted
@@ -83,24 +83,10 @@ def features(wanted: Wanted, kind: Kind, shipped: Mapping[str, bytes]) -> None:
         wanted.own(path, lines)
         if not wanted.included(conf, "features_privacy.conf"):
             wanted.block(administrators_file(wanted, kind, "features.conf", conf), "#tryinclude features_privacy.conf\n")
-    _warn_of_clashes(wanted, conf, wanted.files[path].decode("latin-1"))
+    mine = keys_in(wanted.files[path].decode("latin-1"))
+    wanted.warnings += clashes(conf, wanted.conf("extensions.conf"), mine, wanted.directory)
     if conf.opaque:
         wanted.warnings.append("features.conf: a part of it is made by a program (#exec), so that clashes of keys in it are not seen here")
-
-
-def _warn_of_clashes(wanted: Wanted, conf: Conf, lines: str) -> None:
-    mine = {}
-    for line in lines.splitlines():
-        name, arrow, rest = line.partition("=>")
-        if arrow and not line.startswith(";"):
-            mine[rest.split(",")[0].strip()] = name.strip()
-    for setting in (*conf.of("featuremap"), *conf.of("applicationmap")):
-        digits = setting.value.split(",")[0].strip()
-        if digits in mine and setting.key != mine[digits]:
-            wanted.warnings.append(
-                f"{setting.path}, line {setting.line}: {digits} is {setting.key} already, and {mine[digits]} here; change one of the two "
-                f"(ours in {wanted.directory}/features_privacy.conf, or where the other one comes from)"
-            )
 
 
 def phones(wanted: Wanted, kind: Kind, shipped: Mapping[str, bytes]) -> None:
@@ -147,6 +133,11 @@ def ari(wanted: Wanted, kind: Kind, shipped: Mapping[str, bytes], access: Access
             shipped["ari_privacy.conf"]
             .replace(b"[asterisk-privacy]", f"[{access.user}]".encode())
             .replace(b"CHANGE-ME", access.password.encode())
+        )
+    if lines and wanted.reader is None:
+        wanted.warnings.append(
+            "it is not known as which user Asterisk runs, so the file with ARI's password will be for its directory's group (mode 0640): "
+            "see that Asterisk can read it, or nothing will be recorded"
         )
     switch = "" if enabled else f"[general]{'(+)' if conf.has('general') else ''}\nenabled = yes\n"
     if path := drop_in(conf, "ari.conf"):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.setup import marks
+from asterisk_privacy.setup.asterisk_user import AsteriskUser, asterisk_user
 from asterisk_privacy.setup.conf import Conf, read_conf
 from asterisk_privacy.setup.marks import Ours, Where
 from asterisk_privacy.setup.references import confs
@@ -19,12 +20,14 @@ SECRET_MODE = 0o640
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """`before` None: there is no such file; `after` None: it goes. `mode` is that of a new file."""
+    """`before` None: there is no such file; `after` None: it goes. `mode` is that of a new file. `group`: whose the file shall be,
+    to read; None: as it is, or as its directory."""
 
     path: str
     before: bytes | None
     after: bytes | None
     mode: int = 0o644
+    group: int | None = None
 
 
 @dataclass(slots=True)
@@ -36,6 +39,8 @@ class Wanted:
     directory: str
     files: dict[str, bytes] = field(default_factory=dict)
     modes: dict[str, int] = field(default_factory=dict)
+    reader: AsteriskUser | None = None
+    """Who reads the files: a secret one is its group's."""
     warnings: list[str] = field(default_factory=list)
     todo: list[str] = field(default_factory=list)
 
@@ -63,6 +68,13 @@ class Wanted:
             self.own(path, lines.encode())
         else:
             self.files[path] = marks.with_block(there, lines, where, path)
+
+    def group_of(self, path: str) -> int | None:
+        """Of a file with a secret that is new, or that Asterisk cannot read."""
+        real = self.now.real(path)
+        if self.reader is None or self.modes.get(path) != SECRET_MODE or (real.exists() and self.reader.can_read_file(real)):
+            return None
+        return self.reader.gid
 
     def included(self, conf: Conf, name: str) -> bool:
         """By somebody else's line: then ours is not needed. A file that is not there yet counts too."""
@@ -98,7 +110,9 @@ def changes(now: Tree, out: Mapping[str, bytes | None], wanted: Wanted) -> list[
         before = now.read(path)
         after = wanted.files.get(path, out.get(path))
         if before != after:
-            found.append(Change(path, before, after, wanted.modes.get(path, 0o644)))
+            found.append(Change(path, before, after, wanted.modes.get(path, 0o644), wanted.group_of(path)))
+        elif wanted.group_of(path) is not None:
+            found.append(Change(path, before, after, SECRET_MODE, wanted.group_of(path)))
     return sorted(found, key=lambda change: change.before is not None)
 
 
@@ -110,4 +124,4 @@ def begin(tree: Tree, directory: str) -> tuple[Wanted, dict[str, bytes | None]]:
             f"or name its configuration's place with --asterisk-dir"
         )
     out = taken_out(tree, directory)
-    return Wanted(tree.with_changes(out), tree, directory), out
+    return Wanted(tree.with_changes(out), tree, directory, reader=asterisk_user(tree, directory)), out

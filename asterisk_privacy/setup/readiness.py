@@ -6,12 +6,12 @@ import tomllib
 
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.setup.pieces import SAFE_LINE
-from asterisk_privacy.setup.shipped import shipped
+from asterisk_privacy.setup.shipped import SHARE, shipped
 from asterisk_privacy.setup.tree import Tree
 
 RECIPIENTS = "/etc/asterisk-privacy/recipients.txt"
 NUMBER_KEY = "/etc/asterisk-privacy/number.key"
-SOUNDS = "/usr/share/asterisk-privacy/sounds"
+SOUNDS = str(SHARE / "sounds")
 
 
 def left_to_do(tree: Tree, config: str) -> list[str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+from as_user import STRANGER
 from click.testing import CliRunner, Result
 
 from asterisk_privacy.asterisk.endpoints import HIDING
@@ -97,8 +99,15 @@ def put(root: Path, files: dict[str, str], directory: str = ETC) -> Path:
     return root
 
 
+def somebody(root: Path) -> Path:
+    """As whom Asterisk runs there: as whoever runs the tests, who can give files to nobody else unless he is root."""
+    user, group = (STRANGER, STRANGER) if os.geteuid() == 0 else (os.geteuid(), os.getegid())
+    put(root, {"passwd": f"root:x:0:0::/root:/bin/sh\nasterisk:x:{user}:{group}::/var/lib/asterisk:/bin/false\n"}, "/etc")
+    return root
+
+
 def plain(root: Path) -> Path:
-    return put(root, PLAIN)
+    return somebody(put(root, PLAIN))
 
 
 def freepbx(root: Path) -> Path:
@@ -107,11 +116,11 @@ def freepbx(root: Path) -> Path:
     for name in FREEPBX_CORE:
         (root / "etc/asterisk" / name).symlink_to(f"{_CORE}/{name}")  # absolute, as on the PBX
     put(root, {"freepbx.conf": "<?php\n"}, "/etc")
-    return root
+    return somebody(root)
 
 
 def wazo(root: Path) -> Path:
-    return put(root, WAZO)
+    return somebody(put(root, WAZO))
 
 
 KINDS = {"plain": plain, "freepbx": freepbx, "wazo": wazo}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
-from as_user import unprivileged
+from as_user import STRANGER, unprivileged
 from pbx_trees import ACCESS, ETC, KINDS, PLAIN, SHIPPED, everything, freepbx, plain, planned, put, run, wazo
 
 from asterisk_privacy.setup.conf import read_conf
@@ -174,7 +175,8 @@ def test_keys_that_are_taken_are_named(tmp_path: Path) -> None:
     freepbx(tmp_path)
     clashes = [line for line in planned(tmp_path).warnings if "*1" in line]
     assert any("automon" in line and "features_featuremap_additional.conf, line 4" in line for line in clashes)
-    assert planned(plain(tmp_path / "other")).warnings == ()
+    put(plain(tmp_path / "other"), {"features.conf": "[featuremap]\natxfer =>\n"})
+    assert planned(tmp_path / "other").warnings == ()
 
 
 def test_a_server_that_is_open_is_told_and_left(tmp_path: Path) -> None:
@@ -284,7 +286,35 @@ def test_without_permission(tmp_path: Path) -> None:
 
 
 def test_links_do_not_lead_out_of_the_root(tmp_path: Path) -> None:
-    """An image's /etc/asterisk/x -> /etc/passwd is the image's own, which has none."""
+    """An image's /etc/asterisk/x -> /etc/os-release is the image's own, which has none."""
     root = plain(tmp_path)
-    (root / "etc/asterisk/users.conf").symlink_to("/etc/passwd")
+    (root / "etc/asterisk/users.conf").symlink_to("/etc/os-release")
     assert Tree(root).read(f"{ETC}/users.conf") is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to others")
+@pytest.mark.parametrize("kind", KINDS)
+def test_asterisk_can_read_its_password_and_others_cannot(tmp_path: Path, kind: str) -> None:
+    pbx = KINDS[kind](tmp_path)
+    run(pbx, "--yes")
+    files = [path for path in (pbx / "etc/asterisk").rglob("*") if path.is_file()]
+    (holder,) = (path for path in files if b"read_only = no\npassword_format" in path.read_bytes())
+    there = holder.stat()
+    assert (there.st_uid, there.st_gid, there.st_mode & 0o777) == (0, STRANGER, 0o640)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to others")
+def test_a_password_that_an_older_setup_hid_from_asterisk(tmp_path: Path) -> None:
+    run(plain(tmp_path), "--yes")
+    path = tmp_path / "etc/asterisk/ari_privacy.conf"
+    text = path.read_bytes()
+    os.chown(path, 0, 0)
+    assert "for the group that Asterisk is in" in run(tmp_path, "--yes").output
+    assert (path.stat().st_gid, path.stat().st_mode & 0o777, path.read_bytes()) == (STRANGER, 0o640, text)
+    assert "Nothing to do" in run(tmp_path, "--yes").output
+
+
+def test_where_it_is_not_known_who_reads_it_that_is_said_first(tmp_path: Path) -> None:
+    (plain(tmp_path) / "etc/passwd").unlink()
+    shown = run(tmp_path, "--dry-run")
+    assert "not known as which user Asterisk runs" in shown.stderr
