@@ -14,13 +14,15 @@ from asterisk_privacy.call import pbx
 
 @dataclass(frozen=True, slots=True)
 class NoticeStage:
-    """The dialplan tells how far the announcement is. `stage`: begin or end; `heard` only means something at the end."""
+    """The dialplan tells how far the announcement is. `stage`: begin or end; the others only mean something at the end. `played`: FAILED
+    where a sound could not be played; None from an older include, which does not tell."""
 
     at: float
     channel: str
     call: str
     stage: str
     heard: bool
+    played: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,7 +314,7 @@ def _user_event(m: _Message, at: float) -> tuple[AriEvent, ...]:
 
 _USER_EVENTS: Mapping[str, Callable[[Mapping[str, str], str, float], EdgeEvent]] = {
     names.EVENT_NOTICE: lambda said, channel, at: NoticeStage(
-        at, channel, said.get("Call", ""), said.get("Stage", ""), said.get("Heard", "") == "yes"
+        at, channel, said.get("Call", ""), said.get("Stage", ""), said.get("Heard", "") == "yes", said.get("Played")
     ),
     names.EVENT_CHOICE: lambda said, channel, at: NoticeKey(at, channel, said.get("Call", ""), said.get("Key", "")),
     names.EVENT_KEY: lambda said, channel, at: AgentPressed(

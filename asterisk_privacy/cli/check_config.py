@@ -20,6 +20,8 @@ from asterisk_privacy.daemon.old_place import warnings as left_behind
 from asterisk_privacy.daemon.reach import plain_tcp
 from asterisk_privacy.daemon.registry_place import wrong_clock, wrong_with_registry
 from asterisk_privacy.daemon.settings import How
+from asterisk_privacy.daemon.sounds import elsewhere, wrong_sounds
+from asterisk_privacy.daemon.startup_check import refused_by_serve
 from asterisk_privacy.daemon.storage import wrong_with_bucket
 from asterisk_privacy.daemon.tenants import astray_tenants
 from asterisk_privacy.daemon.tenants import warnings as tenants_warnings
@@ -27,7 +29,10 @@ from asterisk_privacy.errors import ConfigError, OperatorError
 from asterisk_privacy.policy.purpose import Profile, Purpose, Trigger
 from asterisk_privacy.policy.retention import criterion_to_mapping
 from asterisk_privacy.policy.texts import said_wrongly, untold, untranslated
+from asterisk_privacy.setup.asterisk_user import asterisk_user
+from asterisk_privacy.setup.tree import Tree
 
+ASTERISK = "/etc/asterisk"
 WIDTH_IN_A_FILE = 140  # columns, where no terminal sets a width
 
 
@@ -43,13 +48,16 @@ WIDTH_IN_A_FILE = 140  # columns, where no terminal sets a width
     help="The file to check.",
 )
 @click.option("--ask", is_flag=True, help="Ask the running Asterisk too, over ARI, and warn of what it hides; and the bucket of [s3].")
+@click.option("--file-only", is_flag=True, help="Look at the file alone, and not at this machine: keys, sounds, directories, ports.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def check_config(path: Path, ask: bool, as_json: bool) -> None:
+def check_config(path: Path, ask: bool, file_only: bool, as_json: bool) -> None:
     """Check the configuration; show what each line of telephones promises.
 
     Prints every mistake at once, one a line, with what to write instead, and warns where the text of an announcement does not name
-    its keys or tells another period than the policy, and where voices would cross a network in clear. Nothing is changed and no service
-    is asked, so it is safe to run before each restart.
+    its keys or tells another period than the policy, and where voices would cross a network in clear. Then it names what on this machine
+    would keep the recorder from starting, or a line from being announced: keys that are missing or of the wrong kind, directories that
+    cannot be written to, ports that are taken, sounds that Asterisk cannot play. Run it as root or as the recorder's user. Nothing is
+    changed and no service is asked, so it is safe to run before each restart.
 
     With --ask the running Asterisk is asked as well: its version, its modules, whether the dialplan has the recorder's contexts and dials
     the right addresses, endpoints with direct_media=yes, an ARI user that may only read, an application name that somebody else holds.
@@ -62,8 +70,8 @@ def check_config(path: Path, ask: bool, as_json: bool) -> None:
       asterisk-privacy check-config --ask
 
     \b
-    Exit codes: 0 the file can be used; 2 it cannot be used;
-    with --ask 1 Asterisk, the bucket or the clock needs a change, 3 one of them, or the registry's server, cannot be asked.
+    Exit codes: 0 fine; 1 something on this machine, or with --ask in Asterisk, the bucket or the clock, needs a change; 2 the file
+    cannot be used; 3 with --ask: Asterisk, the bucket or the registry's server cannot be asked.
     """
     try:
         config = load(path)
@@ -73,15 +81,19 @@ def check_config(path: Path, ask: bool, as_json: bool) -> None:
         if as_json:
             click.echo(json.dumps({"config": str(path), "problems": list(error.problems)}, indent=2))
         sys.exit(2)
-    warnings = [*_warnings(config), *plain_tcp(config), *left_behind(config), *tenants_warnings(config)]
+    here = [] if file_only else [*refused_by_serve(config), *wrong_sounds(config, asterisk_user(Tree(Path("/")), ASTERISK))]
+    told = (*_warnings(config), *plain_tcp(config), *left_behind(config), *tenants_warnings(config))
+    warnings = [line for line in told if line not in here]
     found, cannot = _ask(config) if ask else ([], "")
     bucket, no_bucket = _ask_bucket(config) if ask else ([], "")
     no_registry = wrong_with_registry(config) if ask else ""
     clock = [*wrong_clock(config), *astray_tenants(config)] if ask and not no_registry else []
     for line in (*warnings, *found, *bucket, *clock):
         click.echo(f"Warning: {line}", err=True)
+    for line in here:
+        click.echo(f"Error: {line}", err=True)
     if as_json:
-        result: dict[str, object] = {"config": str(path), "problems": [], "warnings": warnings, "profiles": _profiles(config)}
+        result: dict[str, object] = {"config": str(path), "problems": [], "warnings": warnings, "here": here, "profiles": _profiles(config)}
         if ask:
             result["asterisk"] = {"error": cannot} if cannot else {"warnings": found}
         if ask and config.s3.bucket:
@@ -90,7 +102,9 @@ def check_config(path: Path, ask: bool, as_json: bool) -> None:
             result["registry"] = {"error": no_registry} if no_registry else {"warnings": clock}
         click.echo(json.dumps(result, indent=2))
     else:
-        _print_table(config, path)
+        _print_table(config, f"{path}: fine." if not here else f"{path}: can be read, and something on this machine needs a change.")
+        if not file_only and elsewhere(config):
+            click.echo("Asterisk is on another machine, and its sounds are not looked at: `selftest --profile NAME` plays those of a line.")
     for why in filter(None, (cannot, no_bucket, no_registry)):
         click.echo(f"Error: {why}", err=True)
     if ask and config.s3.bucket and not (bucket or no_bucket) and not as_json:
@@ -101,7 +115,7 @@ def check_config(path: Path, ask: bool, as_json: bool) -> None:
         sys.exit(CANNOT_NOW)
     if ask and not found and not as_json:
         click.echo("Asterisk was asked: nothing hides from the recorder.")
-    sys.exit(FOUND_SOMETHING if found or bucket or clock else FINE)
+    sys.exit(FOUND_SOMETHING if found or bucket or clock or here else FINE)
 
 
 def _ask_bucket(config: Config) -> tuple[list[str], str]:
@@ -178,8 +192,8 @@ def _profiles(config: Config) -> dict[str, object]:
     }
 
 
-def _print_table(config: Config, path: Path) -> None:
-    table = Table(title=f"{path}: fine. What it promises to callers:", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+def _print_table(config: Config, title: str) -> None:
+    table = Table(title=f"{title} What it promises to callers:", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for heading in ("profile", "purpose", "legal basis", "recorded", "keys", "kept until", "latest"):
         table.add_column(heading, overflow="fold", no_wrap=heading in ("profile", "purpose", "latest"))
     for profile in config.book.profiles.values():

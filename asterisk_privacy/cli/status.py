@@ -109,6 +109,8 @@ def rows(report: Report) -> Iterator[tuple[str, str]]:
         then = ", then it stops" if draining.get("stops") else ""
         yield "Draining", f"no new calls are taken: {draining.get('words')}{then}"
     yield "Calls since start", f"{calls.get('begun')}  {_pairs(calls.get('outcomes'))}".rstrip()
+    if calls.get("notices_failed"):
+        yield "Announcements that could not be played", _bad(_pairs(calls.get("notices_failed")))
     yield "Taps", f"{capture.get('taps')} now, {capture.get('attached')} in all, {capture.get('failed')} failed"
     if "wire" in capture:
         yield "Through the wire", _wire(capture)

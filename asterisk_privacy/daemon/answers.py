@@ -12,19 +12,24 @@ KEY_SECONDS = 2
 
 def announcement(profile: Profile, call_id: str, sounds: str, state: str = "", recorder: str = "") -> Mapping[str, str]:
     """An explicit plan: AGISTATUS is SUCCESS even when a server closes at once (facts 7)."""
-    named = profile.announcement
     agree_keys = "".join(dict.fromkeys(p.agree_key for p in profile.purposes if p.agree_key is not None))
     return {
         "PRIVACY_CALL": call_id,
         "PRIVACY_RECORDER": recorder,
         "PRIVACY_STATE": state,
-        "PRIVACY_NOTICE": named if named.startswith("/") else f"{sounds}/{profile.language}/{named}",
+        "PRIVACY_NOTICE": notice_path(profile, sounds),
         "PRIVACY_REFUSE_KEY": profile.refuse_key or "",
         "PRIVACY_AGREE_KEYS": agree_keys,
         "PRIVACY_KEY_SECONDS": str(KEY_SECONDS),
         # last: a connection that breaks before this announces nothing
         "PRIVACY_PLAN": "announce",
     }
+
+
+def notice_path(profile: Profile, sounds: str) -> str:
+    """Of the sound, on the machine where Asterisk is, without the extension by which Asterisk picks a format."""
+    named = profile.announcement
+    return named if named.startswith("/") else f"{sounds}/{profile.language}/{named}"
 
 
 def no_announcement() -> Mapping[str, str]:

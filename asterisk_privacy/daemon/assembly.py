@@ -45,6 +45,7 @@ from asterisk_privacy.daemon.report import Running
 from asterisk_privacy.daemon.runner import Tools
 from asterisk_privacy.daemon.schedule import PurgeSchedule
 from asterisk_privacy.daemon.settings import Address, Config, Unfinished
+from asterisk_privacy.daemon.sounds import wrong_sounds
 from asterisk_privacy.daemon.storage import vault_of
 from asterisk_privacy.daemon.supervisor import Supervisor
 from asterisk_privacy.daemon.tenants import refuse_part, sealing_of
@@ -86,7 +87,7 @@ async def assemble(config: Config, path: Path, stack: AsyncExitStack) -> Running
     waiters = StasisWaiters()
     snoops = SnoopCapture(ari, audio, waiters, str(config.capture.advertise or ""))
     capture = capture_of(packets, ari, snoops, partial(health.alarm, Alarm.TAP_FAILED), stack)
-    ears = Ears(ari, capture, health, dialled(config), (*plain_tcp(config), *left_behind(config)))
+    ears = Ears(ari, capture, health, dialled(config), (*plain_tcp(config), *left_behind(config)), wrong_sounds(config))
     quarantine = config.capture.quarantine_ms / 1000
     link = Link(ari, ears, quarantine)
     reminders, left_there = Reminders(number_key), CallReminders(ari)

@@ -34,6 +34,7 @@ class Alarm(StrEnum):
     REQUEST_OVERDUE = "request_overdue"  # of a person, GDPR art. 12(3)
     TONE_FAILED = "tone_failed"
     GHOST_CALL = "ghost_call"  # the dialplan, or somebody else, asked about a channel that Asterisk does not have
+    NOTICE_FAILED = "notice_failed"  # Asterisk could not play an announcement: its calls go on unannounced and unrecorded
     OUT_OF_SIGHT = "out_of_sight"  # a call is in a bridge of another ARI application, of whose holds nobody tells
     HOLDS_HIDDEN = "holds_hidden"  # a call with an endpoint of whose holds Asterisk tells nobody: not recorded
     SILENT_HOLD = "silent_hold"  # a phone holds without telling the PBX; the agent may hear a held caller (R15)
@@ -59,6 +60,7 @@ class Health:
         self.calls_begun = 0
         self.calls_taken_up = 0
         self.silent_holds: Counter[str] = Counter()
+        self.notices_failed: Counter[str] = Counter()  # by profile
         self.tally = Tally()
         self.advice: tuple[str, ...] = ()  # on how this Asterisk is set up, as of the last connection
 
@@ -66,6 +68,11 @@ class Health:
         """Counts, and says it once in the log, in one line."""
         self.alarms[what] += times
         log.warning("alarm %s: %s", what.value, words, extra={"journal": {"EVENT": "alarm", "ALARM": what.value}})
+
+    def notice_failed(self, profile: str, sound: str) -> None:
+        self.notices_failed[profile] += 1
+        words = f"[profiles.{profile}] announcement: Asterisk could not play {sound}, or a sound beside it; see check-config, and its log"
+        self.alarm(Alarm.NOTICE_FAILED, words)
 
     def silent_hold(self, endpoint: str) -> None:
         """`status` names the phone; the log does not."""

@@ -1,5 +1,5 @@
 """What Prometheus is told: the daemon's counts as metric families. No personal data, and no label whose values a caller or an agent can
-make: each comes from an enum or from the purposes of the configuration."""
+make: each comes from an enum or from the purposes and lines of the configuration."""
 
 from __future__ import annotations
 
@@ -84,6 +84,10 @@ def _calls(running: Running) -> Iterator[Metric]:
     yield counters("calls_over", "Calls that are over.", "outcome", Outcome, health.outcomes)
     yield counter("conversations", "Calls in which the customer talked with an agent.", tally.conversations)
     yield counters("consents", "Announcements begun, heard, refused, agreed to or objected to.", "kind", ConsentKind, tally.consents)
+    notices = CounterMetricFamily(PREFIX + "notices_failed", "Calls whose announcement could not be played.", labels=["profile"])
+    for profile in sorted({*running.service.config.book.profiles, *health.notices_failed}):
+        notices.add_metric([profile], health.notices_failed[profile])
+    yield notices
     yield counters("keys", "Agents' keys that reached a call.", "key", AgentKey, tally.keys)
     yield counters("spans", "Stretches in the stories of calls that are over.", "kind", SpanKind, tally.spans)
     yield counters("span_seconds", "Length of those stretches.", "kind", SpanKind, tally.span_seconds)

@@ -70,15 +70,19 @@ class Service:
 class Ears:
     """Stands between link and supervisor to do, at each connection, what needs further requests."""
 
-    def __init__(self, ari: Ari, capture: TendedCapture, health: Health, dialled: Dialled, warnings: Iterable[str] = ()) -> None:
-        """`warnings`: what is known before Asterisk is asked."""
+    def __init__(
+        self, ari: Ari, capture: TendedCapture, health: Health, dialled: Dialled, warnings: Iterable[str] = (), sounds: Iterable[str] = ()
+    ) -> None:
+        """`warnings`: what is known before Asterisk is asked; `sounds`: what it cannot play, told once it is connected."""
         self._ari = ari
         self._capture = capture
         self._health = health
         self._dialled = dialled
-        self._warnings = health.advice = tuple(warnings)
+        self._sounds = tuple(sounds)
+        self._warnings = tuple(warnings)
         for line in self._warnings:
             log.warning("advice: %s", line)
+        self._warnings = health.advice = (*self._warnings, *self._sounds)
         self._supervisor: Supervisor | None = None
         self._holds = HoldCheck(ari, self._tell)
         self._missed = 0
@@ -125,7 +129,9 @@ class Ears:
         except (AriRefused, AriUnreachable, ValueError) as error:  # msgspec's are ValueErrors too
             log.warning("after connecting: %s", error)
             return
-        for line in dict.fromkeys(_ENDPOINT.sub("an endpoint", line) for line in asked):  # `status` names the phones; the log does not
+        for line in dict.fromkeys(
+            (*self._sounds, *(_ENDPOINT.sub("an endpoint", line) for line in asked))
+        ):  # `status` names the phones; the log does not
             log.warning("advice: %s", line)
         if swept:
             log.warning("%d taps of a daemon that died were removed", swept)

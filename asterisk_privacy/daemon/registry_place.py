@@ -80,22 +80,32 @@ def _name_file(config: Config) -> Path:
     return config.store.directory.with_name(f"{config.store.directory.name}.node")
 
 
+def refuse_another_name(config: Config) -> None:
+    """OperatorError: the recordings here are those of a node of another name."""
+    place, path = home_of(config), _name_file(config)
+    if not isinstance(place, Server):
+        return
+    try:
+        known = path.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise OperatorError(f"{path}: {error.strerror}; the recorder's user must be able to read and write it") from error
+    if known != place.node:
+        raise OperatorError(
+            f"{config.store.directory} has the recordings of node {known}, and this is {place.node}: "
+            f'set [registry] node = "{known}", which alone can delete them; for a store that is new here, remove {path}'
+        )
+
+
 def keep_name(config: Config) -> None:
     """A node that is called otherwise today would take its own rows for another's: nobody would settle or delete them. So the name stands
     in a file beside the recordings. OperatorError: it was another."""
-    place = home_of(config)
-    if not isinstance(place, Server):
+    place, path = home_of(config), _name_file(config)
+    refuse_another_name(config)
+    if not isinstance(place, Server) or path.exists():
         return
-    path = _name_file(config)
     try:
-        with suppress(FileNotFoundError):
-            known = path.read_text(encoding="utf-8").strip()
-            if known != place.node:
-                raise OperatorError(
-                    f"{config.store.directory} has the recordings of node {known}, and this is {place.node}: "
-                    f'set [registry] node = "{known}", which alone can delete them; for a store that is new here, remove {path}'
-                )
-            return
         path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         path.write_text(f"{place.node}\n", encoding="utf-8")
     except OSError as error:

@@ -88,6 +88,7 @@ def status_report(running: Running, disk: Disk) -> Report:
             "begun": service.health.calls_begun,
             "taken_up": service.health.calls_taken_up,
             "outcomes": dict(service.health.outcomes),
+            "notices_failed": dict(service.health.notices_failed),
         },
         "draining": draining_report(running.draining),
         "ring": {"bytes": memory.used, "limit": memory.limit},

@@ -142,6 +142,11 @@ class CallRunner:
         self._joining = (profile, drawn)
         self.receive(ev.ProfileChanged(monotonic(), profile, drawn))
 
+    @property
+    def announcing(self) -> Profile:
+        """Whose notice plays, or played last."""
+        return self.profile if self._joining is None else self._joining[0]
+
     def _joined(self) -> None:
         if self._joining is None:
             return

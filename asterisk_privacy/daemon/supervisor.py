@@ -18,10 +18,10 @@ from asterisk_privacy.call import events as ev
 from asterisk_privacy.call import pbx
 from asterisk_privacy.call.news import surroundings
 from asterisk_privacy.call.participants import PartyRole, Person
-from asterisk_privacy.call.situation import Hush, Life
+from asterisk_privacy.call.situation import Consent, Hush, Life
 from asterisk_privacy.call.switchboard import Change, Switchboard
 from asterisk_privacy.daemon.aftermath import LeftCall, end_calls
-from asterisk_privacy.daemon.answers import announcement, elsewhere, no_announcement
+from asterisk_privacy.daemon.answers import announcement, elsewhere, no_announcement, notice_path
 from asterisk_privacy.daemon.boards import GoneLately, board_of, endpoint_of, phone_of
 from asterisk_privacy.daemon.callers import Callers
 from asterisk_privacy.daemon.health import Alarm, Health
@@ -263,7 +263,7 @@ class Supervisor:
             case ae.NoticeStage():
                 runner = self._by_channel.get(event.channel)
                 if runner is not None and event.call == runner.call_id:
-                    runner.receive(ev.NoticeBegun(event.at) if event.stage == "begin" else ev.NoticeEnded(event.at, event.heard))
+                    self._notice(event, runner)
             case ae.NoticeKey():
                 runner = self._by_channel.get(event.channel)
                 if runner is not None and event.call == runner.call_id:
@@ -285,6 +285,17 @@ class Supervisor:
                 self._tools.tones.playback_done(event.playback)
             case _:
                 pass
+
+    def _notice(self, event: ae.NoticeStage, runner: CallRunner) -> None:
+        """A sound that Asterisk cannot play is told by nothing else: its calls just go on, unannounced."""
+        if event.stage == "begin":
+            runner.receive(ev.NoticeBegun(event.at))
+            return
+        silent = not event.heard and runner.recorder.situation.consent is not Consent.REFUSED
+        if event.played == "FAILED" or (event.played is None and silent):
+            profile = runner.announcing
+            self._health.notice_failed(profile.name, notice_path(profile, str(self._config.dialplan.sounds)))
+        runner.receive(ev.NoticeEnded(event.at, event.heard))
 
     def _tell_company(self, change: Change, at: float) -> None:
         now = monotonic()

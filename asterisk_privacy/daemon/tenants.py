@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -70,6 +71,21 @@ def load_sealing(usual: Path, book: Book) -> Sealing:
         return Sealing(Recipients.load(usual))
     tenants = {name: _keys_of(tenant) for name, tenant in book.tenants.items()}
     return Sealing(Recipients.load(usual) if usual.exists() else None, tenants)
+
+
+def load_keys(config: Config) -> None:
+    """Looks at every file of public keys that a start needs. OperatorError has a line for each that is wrong."""
+    wrong, usual = [], config.store.recipients
+    loads: list[Callable[[], object]] = [partial(_keys_of, tenant) for tenant in config.book.tenants.values()]
+    if not config.book.tenants or usual.exists():
+        loads.append(lambda: Recipients.load(usual))
+    for load in loads:
+        try:
+            load()
+        except OperatorError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise OperatorError("\n".join(wrong))
 
 
 def _keys_of(tenant: Tenant) -> Recipients:

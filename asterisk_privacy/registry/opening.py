@@ -20,13 +20,20 @@ def open_engine(
         file = RegistryFile(Path(place), actor, clock, busy_seconds)
         file.connect(create)
         return file
+    require_library(place)
+    from asterisk_privacy.registry.server import RegistryServer  # noqa: PLC0415  # who has a file needs no psycopg
+
+    server = RegistryServer(place, actor, clock, busy_seconds, answer_seconds)
+    server.connect()
+    return server
+
+
+def require_library(place: Server) -> None:
+    """OperatorError: psycopg is not there, which only a server needs."""
     try:
-        from asterisk_privacy.registry.server import RegistryServer  # noqa: PLC0415  # who has a file needs no psycopg
+        import asterisk_privacy.registry.server  # noqa: F401, PLC0415
     except ImportError as error:
         raise OperatorError(
             f"registry {place.where}: needs the library psycopg, which is not there ({error}); apt install asterisk-privacy-postgres, or "
             "pip install 'asterisk-privacy[postgres]'"
         ) from error
-    server = RegistryServer(place, actor, clock, busy_seconds, answer_seconds)
-    server.connect()
-    return server

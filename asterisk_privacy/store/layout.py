@@ -64,14 +64,9 @@ def prepare(directory: Path) -> None:
     """Make the directory (0700), or refuse one that others than our group can enter, or that we cannot write to. StoreFault."""
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = directory.stat()
     except OSError as error:
         raise fault(directory, "make the recordings directory", error) from error
-    mode = stat.S_IMODE(found.st_mode)
-    if mode & 0o027:
-        raise StoreFault(f"{directory}: other users can get at the recordings (mode {mode:04o}); run: chmod 700 {directory}")
-    if found.st_uid != os.geteuid():
-        raise StoreFault(f"{directory}: belongs to user {found.st_uid}, not to the one that runs this ({os.geteuid()}); chown it, mode 700")
+    refuse(directory)
     probe = directory / f".probe-{secrets.token_hex(8)}"
     try:  # asking is not knowing: read-only mounts, quotas and root
         os.close(os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
@@ -79,6 +74,19 @@ def prepare(directory: Path) -> None:
         make_folder(directory / SHRED)  # now: on a full disk there would be no room for it, and nothing could be deleted to make some
     except OSError as error:
         raise fault(directory, "write to the recordings directory", error) from error
+
+
+def refuse(directory: Path) -> None:
+    """StoreFault: others than our group can enter it, or it is not ours."""
+    try:
+        found = directory.stat()
+    except OSError as error:
+        raise fault(directory, "look at the recordings directory", error) from error
+    mode = stat.S_IMODE(found.st_mode)
+    if mode & 0o027:
+        raise StoreFault(f"{directory}: other users can get at the recordings (mode {mode:04o}); run: chmod 700 {directory}")
+    if found.st_uid != os.geteuid():
+        raise StoreFault(f"{directory}: belongs to user {found.st_uid}, not to the one that runs this ({os.geteuid()}); chown it, mode 700")
 
 
 def make_folder(folder: Path) -> None:

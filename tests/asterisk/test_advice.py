@@ -33,7 +33,8 @@ HIDES = "pjsip.conf: endpoint hiding has direct_media=yes"
 
 @pytest.fixture(scope="module")
 def site(install: Install, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with Site(tmp_path_factory.mktemp("site"), install, ALWAYS + profile("orders", '"proof"'), extra_pjsip=HIDING) as made:
+    policy = ALWAYS + profile("orders", '"proof"', announcement="notice-plain")
+    with Site(tmp_path_factory.mktemp("site"), install, policy, extra_pjsip=HIDING) as made:
         yield made
 
 

@@ -39,7 +39,10 @@ path = "{folder}/registry.sqlite"
 number_key = "{folder}/number.key"
 [control]
 socket = "{folder}/run/control.sock"
+[dialplan]
+sounds = "{sounds}"
 """
+SOUNDS = Path(__file__).resolve().parents[3] / "dialplan/sounds"
 
 
 def run_main(arguments: list[str], environment: Mapping[str, str], out: str, err: str) -> None:
@@ -95,7 +98,7 @@ class Host:
         self.write()
 
     def write(self) -> None:
-        self.config.write_text(CONFIG.format(folder=self.folder, ari=self.ari, agi=self.agi, audio=self.audio) + SALES)
+        self.config.write_text(CONFIG.format(folder=self.folder, sounds=SOUNDS, ari=self.ari, agi=self.agi, audio=self.audio) + SALES)
 
     def run(self, *arguments: str) -> Ended:
         command = Command(self.folder, [*arguments, "--config", str(self.config)], {})

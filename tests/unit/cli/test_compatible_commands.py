@@ -135,10 +135,10 @@ def test_the_person_is_told_what_else_it_may_be_heard_for(house: House) -> None:
 
 
 def test_check_config_shows_it_and_warns_where_no_role_can_use_it(house: House) -> None:
-    shown = house.run(check_config)
+    shown = house.run(check_config, "--file-only")
     assert shown.exit_code == 0 and f"complaint may also be heard for training (compatible): {BECAUSE}" in " ".join(shown.stdout.split())
-    told = house.json(check_config)["profiles"]["sales"]["purposes"]
+    told = house.json(check_config, "--file-only")["profiles"]["sales"]["purposes"]
     assert [p["compatible"] for p in told] == [{"training": BECAUSE}] and "no role listens" not in shown.stderr
     config = house.folder / "config.toml"
     config.write_text(config.read_text() + '[review.roles.reviewer]\npurposes = ["complaint"]\n')
-    assert "[purposes.complaint] compatible.training: no role listens for training" in house.run(check_config).stderr
+    assert "[purposes.complaint] compatible.training: no role listens for training" in house.run(check_config, "--file-only").stderr

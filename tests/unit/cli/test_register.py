@@ -82,7 +82,7 @@ def test_it_speaks_for_a_telephone_and_check_config_finds_its_keys(place: Place,
         assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (8000, 1, 2)
         assert 5 < file.getnframes() / 8000 < 60
     assert "toets dan 3" in (tmp_path / "sounds/nl/notice-sales.txt").read_text()
-    assert "does not name" not in place.run(check_config).stderr
+    assert "does not name" not in place.run(check_config, "--file-only").stderr
 
 
 def test_check_config_warns_of_a_notice_that_does_not_fit(place: Place, tmp_path: Path) -> None:
@@ -90,11 +90,11 @@ def test_check_config_warns_of_a_notice_that_does_not_fit(place: Place, tmp_path
     config.write_text(config.read_text() + f'[dialplan]\nsounds = "{tmp_path}/sounds"\n')
     (tmp_path / "sounds/nl").mkdir(parents=True)
     (tmp_path / "sounds/nl/notice-optout.txt").write_text("We bewaren dit 40 dagen. Geen opname? Toets 4.")
-    result = place.run(check_config)
+    result = place.run(check_config, "--file-only")
     assert result.exit_code == 0
     assert "does not name the key 3" in result.stderr and "says 40 dagen, which no purpose of it promises" in result.stderr
     assert "titles: none in 'nl', in which profile sales announces" in result.stderr
-    assert len(place.json(check_config)["warnings"]) == 3
+    assert len(place.json(check_config, "--file-only")["warnings"]) == 3
 
 
 def test_a_tone_keeps_its_pitch_and_what_a_telephone_cannot_carry_goes() -> None:

@@ -44,6 +44,9 @@ def test_on_one_machine_there_is_nothing_to_warn_of() -> None:
 WIRE = '[capture]\nhow = "wire"\n[asterisk]\nari_url = "{}"\n'
 
 
+SOUNDS = Path(__file__).resolve().parents[3] / "dialplan/sounds"
+
+
 @pytest.mark.parametrize("here", ["http://127.0.0.1:8088", "https://localhost:8089", "http://[::1]:8088"])
 def test_the_wire_of_this_machine(here: str) -> None:
     assert parse(WIRE.format(here) + POLICY).capture.how is How.WIRE
@@ -107,7 +110,7 @@ async def test_the_daemon_takes_the_secret_of_the_file_and_warns_at_its_start(tm
     secret = tmp_path / "tap.secret"
     secret.write_text("s" * 40)
     secret.chmod(0o600)
-    path = installed(tmp_path)
+    path = installed(tmp_path, more=f'[dialplan]\nsounds = "{SOUNDS}"\n')
     more = f'[capture]\nadvertise = "192.0.2.7:9092"\nsecret_file = "{secret}"\n'
     path.write_text(path.read_text().replace("[capture]\n", more))
     async with whole_daemon(path) as running:
