@@ -90,9 +90,14 @@ def further_of(row: RecordingRow, settings: Config, now: datetime, rules: Rules 
     book = settings.book.purposes
     if row.state is not State.SEALED or not any(p.name in book and book[p.name].compatible for p in row.purposes):
         return ()
-    lives = living(to_item(row, rules or Rules.of(settings)), now)
-    still = {p.name for p, alive in zip(row.purposes, lives, strict=True) if alive}
+    still = living_purposes(row, rules or Rules.of(settings), now)
     return further_uses(((p.name, p.basis) for p in row.purposes), still, row.objected, book)
+
+
+def living_purposes(row: RecordingRow, rules: Rules, now: datetime) -> frozenset[str]:
+    """Names of those that still keep it, by themselves: not withdrawn, and not ended by what happened, by age or by their latest date."""
+    lives = living(to_item(row, rules), now)
+    return frozenset(p.name for p, alive in zip(row.purposes, lives, strict=True) if alive)
 
 
 def served(row: RecordingRow) -> tuple[Served, ...]:

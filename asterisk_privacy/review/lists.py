@@ -107,8 +107,9 @@ def lines_of(site: Site, visit: Visit, rows: Sequence[RecordingRow]) -> list[Lin
         due = judge(to_item(row, site.rules), now, visit.language).due
         listens_for = visit.viewer.listens_for
         through = {use.made_for for use in facts.further if use.purpose in listens_for}
-        titles = tuple(p.title for p in row.purposes if p.name in listens_for)
+        titles = tuple(p.title for p in row.purposes if p.name in listens_for and p.name not in facts.ended)
         titles = titles or tuple(p.title for p in row.purposes if p.name in through)  # of a case, heard for what is compatible
+        titles = titles or tuple(p.title for p in row.purposes if p.name in listens_for)  # a legal hold keeps it for him
         hearable = bool(purposes_to_hear(visit.viewer, facts) or further_to_hear(visit.viewer, facts))
         soon, over = now <= due < now + SOON, due < now
         lines.append(Line(row.id, row.profile, ", ".join(row.agents), row.recorded_at, row.duration_ms, titles, due, soon, over, hearable))

@@ -40,6 +40,7 @@ class Refusal(StrEnum):
     GONE = "gone"
     NOT_SEALED = "not-sealed"
     NOT_SERVED = "not-served"  # the recording does not serve this purpose
+    ENDED = "ended"  # it did, and another purpose keeps it now
     NOT_YOURS = "not-yours"  # the role does not listen for this purpose
     RESTRICTED = "restricted"  # GDPR art. 18
     HELD = "held"  # a legal hold names others
@@ -80,8 +81,8 @@ class Viewer:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """A recording as far as permission cares. `listeners`: of each legal hold in force. `excepted`: None where nothing restricts it.
-    `further`: what it was not made for, and may be heard for nevertheless."""
+    """A recording as far as permission cares. `purposes`: those that still keep it; `ended`: those that did. `listeners`: of each legal
+    hold in force. `excepted`: None where nothing restricts it. `further`: what it was not made for, and may be heard for nevertheless."""
 
     state: str
     agents: tuple[str, ...]  # all who spoke in its call
@@ -89,6 +90,7 @@ class Facts:
     listeners: tuple[frozenset[str], ...] = ()
     excepted: frozenset[str] | None = None
     further: tuple[FurtherUse, ...] = ()
+    ended: tuple[str, ...] = ()
 
 
 def may_open(viewer: Viewer, page: Page) -> bool:
@@ -101,12 +103,13 @@ def home(viewer: Viewer) -> Page | None:
 
 
 def why_not_see(viewer: Viewer, facts: Facts) -> Refusal | None:
-    """Whether he may know that it exists. What served his purposes and is gone he may not either: nothing is left to review."""
+    """Whether he may know that it exists. What served his purposes and is gone he may not either, nor what others keep and his purposes no
+    longer: nothing is left to review."""
     if _own(viewer, facts):
         return Refusal.OWN
     if SEES_ALL in viewer.roles:
         return None
-    known = viewer.listens_for & {*facts.purposes, *(use.purpose for use in facts.further)}
+    known = viewer.listens_for & {*_opening(viewer, facts), *(use.purpose for use in facts.further)}
     return None if known else Refusal.UNKNOWN
 
 
@@ -117,9 +120,9 @@ def why_not_hear(viewer: Viewer, facts: Facts, purpose: str) -> Refusal | None:
         return unseen
     if facts.state != "sealed":
         return Refusal.NOT_SEALED if facts.state == "writing" else Refusal.GONE
-    own = purpose in facts.purposes
+    own = purpose in _opening(viewer, facts)
     if not own and further_use(facts, purpose) is None:
-        return Refusal.NOT_SERVED
+        return Refusal.ENDED if purpose in facts.ended else Refusal.NOT_SERVED
     if purpose not in viewer.listens_for:
         return Refusal.NOT_YOURS
     if facts.excepted is not None and (not own or purpose not in facts.excepted):
@@ -131,7 +134,7 @@ def why_not_hear(viewer: Viewer, facts: Facts, purpose: str) -> Refusal | None:
 
 def purposes_to_hear(viewer: Viewer, facts: Facts) -> tuple[str, ...]:
     """What it was made for; this alone puts a recording before somebody."""
-    return tuple(purpose for purpose in facts.purposes if why_not_hear(viewer, facts, purpose) is None)
+    return tuple(purpose for purpose in _opening(viewer, facts) if why_not_hear(viewer, facts, purpose) is None)
 
 
 def further_to_hear(viewer: Viewer, facts: Facts) -> tuple[FurtherUse, ...]:
@@ -164,8 +167,15 @@ def objectionable(viewer: Viewer, facts: Facts) -> tuple[str, ...]:
     """The purposes, its own and others, to which he may note an objection."""
     further = tuple(use.purpose for use in facts.further)
     if _about(viewer, facts, Act.OBJECTION):
-        return (*facts.purposes, *further)
+        return (*facts.purposes, *facts.ended, *further)
     return tuple(purpose for purpose in further if purpose in _of(viewer, Act.OBJECTION))
+
+
+def _opening(viewer: Viewer, facts: Facts) -> tuple[str, ...]:
+    """Only what still keeps a recording opens it; another purpose that keeps the file opens it for that one alone. Under a legal hold it is
+    kept for a claim, whatever has ended: whom every hold names may hear it for what it was made for."""
+    named = bool(facts.listeners) and all(viewer.name in listeners for listeners in facts.listeners)
+    return (*facts.purposes, *facts.ended) if named else facts.purposes
 
 
 def _about(viewer: Viewer, facts: Facts, act: Act) -> bool:

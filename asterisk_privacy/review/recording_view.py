@@ -184,7 +184,7 @@ def _why(row: RecordingRow, judged: Planned, own: set[str]) -> tuple[str, ...]:
 def _why_not(viewer: Viewer, facts: Facts) -> Refusal | None:
     """The best reason: the one that stands in the way of a purpose that is his."""
     order: Callable[[str], bool] = lambda name: name not in viewer.listens_for  # noqa: E731
-    for name in sorted((*facts.purposes, *(use.purpose for use in facts.further)), key=order):
+    for name in sorted((*facts.purposes, *facts.ended, *(use.purpose for use in facts.further)), key=order):
         return why_not_hear(viewer, facts, name)
     return Refusal.NOT_SERVED if facts.state == State.SEALED.value else Refusal.GONE
 

@@ -177,6 +177,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "refusal-gone": "This recording was deleted.",
     "refusal-not-sealed": "This call is still being recorded. Try again when it is over.",
     "refusal-not-served": "The recording does not serve this purpose.",
+    "refusal-ended": "This purpose of the recording has ended; it is kept for another one only.",
     "refusal-not-yours": "Your role does not listen for this purpose.",
     "refusal-restricted": "The recording is restricted (GDPR art. 18): it is only stored.",
     "refusal-held": "A legal hold names those who may listen, and you are not among them.",

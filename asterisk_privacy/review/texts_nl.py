@@ -179,6 +179,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "refusal-gone": "Deze opname is verwijderd.",
     "refusal-not-sealed": "Dit gesprek wordt nog opgenomen. Probeer het als het voorbij is.",
     "refusal-not-served": "De opname dient dit doel niet.",
+    "refusal-ended": "Dit doel van de opname is voorbij; zij wordt alleen nog voor een ander bewaard.",
     "refusal-not-yours": "Uw rol luistert niet voor dit doel.",
     "refusal-restricted": "De opname is beperkt (AVG art. 18): zij wordt alleen opgeslagen.",
     "refusal-held": "Een bewaarplicht noemt wie er mogen luisteren, en u hoort daar niet bij.",

@@ -8,7 +8,7 @@ from review_site import PAGES, ReviewSite
 from visitor import BROWSER, DESKTOP, PHONE, Visit, Visitor
 
 pytestmark = BROWSER
-RECORDINGS = {"rita": ("sample", "held", "restricted", "lesson", "overdue"), "ines": ("complaint",), "otto": ("proof", "gone", "overdue")}
+RECORDINGS = {"rita": ("sample", "held", "restricted", "lesson"), "ines": ("complaint",), "otto": ("proof", "gone", "overdue")}
 
 
 async def every_page(visitor: Visitor, name: str) -> dict[str, list[str]]:

@@ -151,12 +151,12 @@ def password_hash() -> str:
     return PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
 
 
-_MADE: dict[str, tuple[Path, Identity, dict[str, str]]] = {}
+_MADE: dict[tuple[str, datetime], tuple[Path, Identity, dict[str, str]]] = {}
 
 
 class ReviewSite:
     """`review`: more lines for [review]. `compatible`: of a purpose, with what and why. `identities`: other keys for the page than those
-    that the recordings are sealed to.
+    that the recordings are sealed to. `now`: for commands, which look at the clock on the wall: what has ended opens nothing.
     `bare`: an office on its first day, with nothing in it."""
 
     def __init__(
@@ -168,8 +168,10 @@ class ReviewSite:
         identities: Sequence[Identity] | None = None,
         bare: bool = False,
         compatible: Mapping[str, Mapping[str, str]] | None = None,
+        now: datetime = NOW,
     ) -> None:
         self.folder = folder
+        self.now = now
         self._compatible = compatible or {}
         self.bare = bare
         self.evil = EVIL if xss else ""
@@ -181,7 +183,7 @@ class ReviewSite:
 
     def _open(self, review: str) -> None:
         """What there is is made once and copied: sealing files that are safe on a disk takes its time."""
-        made = None if self.bare else _MADE.get(self.evil)
+        made = None if self.bare else _MADE.get((self.evil, self.now))
         if made is not None:
             shutil.copytree(made[0], self.folder, dirs_exist_ok=True)
         self.identity = Identity.generate() if made is None else made[1]
@@ -204,7 +206,7 @@ class ReviewSite:
         }
         self.save_accounts()
         self.vault = Vault(self.folder / "recordings", Recipients.load(self.folder / "recipients.txt"))
-        self.registry = Registry.open(self.folder / "registry.sqlite", clock=lambda: NOW)
+        self.registry = Registry.open(self.folder / "registry.sqlite", clock=lambda: self.now)
         self.ids: dict[str, str] = {} if made is None else dict(made[2])
         if made is None and not self.bare:
             self._fill()
@@ -214,8 +216,8 @@ class ReviewSite:
             for name in ("recordings", "registry.sqlite"):
                 source = self.folder / name
                 (shutil.copytree if source.is_dir() else shutil.copy)(source, copy / name)
-            _MADE[self.evil] = (copy, self.identity, dict(self.ids))
-            self.registry = Registry.open(self.folder / "registry.sqlite", clock=lambda: NOW)
+            _MADE[self.evil, self.now] = (copy, self.identity, dict(self.ids))
+            self.registry = Registry.open(self.folder / "registry.sqlite", clock=lambda: self.now)
 
     def tick(self, seconds: float) -> None:
         self._seconds += seconds
@@ -235,8 +237,8 @@ class ReviewSite:
         return self
 
     async def _start(self) -> None:
-        opened = Registry.open(self.folder / "registry.sqlite", actor="review", clock=lambda: NOW, create=False)
-        self.site = Site(self.config, opened, self._identities, clock=lambda: self._seconds, now=lambda: NOW)
+        opened = Registry.open(self.folder / "registry.sqlite", actor="review", clock=lambda: self.now, create=False)
+        self.site = Site(self.config, opened, self._identities, clock=lambda: self._seconds, now=lambda: self.now)
         self._runner = web.AppRunner(make_app(self.site), access_log=None)
         await self._runner.setup()
         where = web.TCPSite(self._runner, "127.0.0.1", 0)
@@ -269,7 +271,7 @@ class ReviewSite:
     ) -> str:
         """A sealed recording, made so many days ago. `agent`: several, if it was passed on."""
         recording_id = hashlib.sha256(name.encode()).hexdigest()[:32]
-        at = NOW - timedelta(days=days)
+        at = self.now - timedelta(days=days)
         line, names = line + self.evil, (agent,) if isinstance(agent, str) else agent or ()
         if self.registry.call(recording_id) is None:
             self.registry.begin_call(recording_id, line, at, "hash", b"sealed", "in")
@@ -312,13 +314,13 @@ class ReviewSite:
         elsewhere = self.folder / "elsewhere.txt"
         elsewhere.write_text(Identity.generate().public + "\n")
         record("foreign", ["training"], vault=Vault(self.folder / "recordings", Recipients.load(elsewhere)))
-        registry.open_case("complaint", "2026-17" + self.evil, NOW - timedelta(days=2), "cli:ines", "called" + self.evil)
-        registry.link_case("2026-17" + self.evil, self.ids["complaint"], NOW, "cli:ines")
-        registry.place_hold(NOW, "cli:otto", "asked by counsel" + self.evil, ["piet", "wim" + self.evil, "wim"], recording_id=held)
-        registry.restrict(restricted, NOW, "contested" + self.evil)
-        registry.milestone(reviewed, Milestone.REVIEWED, NOW, "review:rita", "good opening" + self.evil)
-        registry.lesson(lesson, NOW + timedelta(days=30), NOW, "review:rita", "calm" + self.evil)
-        registry.mark_purging(gone, NOW, "due" + self.evil)
+        registry.open_case("complaint", "2026-17" + self.evil, self.now - timedelta(days=2), "cli:ines", "called" + self.evil)
+        registry.link_case("2026-17" + self.evil, self.ids["complaint"], self.now, "cli:ines")
+        registry.place_hold(self.now, "cli:otto", "asked by counsel" + self.evil, ["piet", "wim" + self.evil, "wim"], recording_id=held)
+        registry.restrict(restricted, self.now, "contested" + self.evil)
+        registry.milestone(reviewed, Milestone.REVIEWED, self.now, "review:rita", "good opening" + self.evil)
+        registry.lesson(lesson, self.now + timedelta(days=30), self.now, "review:rita", "calm" + self.evil)
+        registry.mark_purging(gone, self.now, "due" + self.evil)
         told = {"purpose": "training", "reason": self.evil or "weekly"}
         registry.audit("cli:root" + self.evil, "recording.listen", self.ids["sample"], told)
         registry.open_request("access", "number", "hash", "passport" + self.evil, date(2026, 11, 2), date(2026, 12, 2))
@@ -327,7 +329,7 @@ class ReviewSite:
         registry.extend_request(late, date(2026, 11, 12), "many recordings" + self.evil)
         done = registry.open_request("access", "number", "hash3", "passport", date(2026, 10, 1), date(2026, 11, 1))
         registry.close_request(done, "answered" + self.evil)
-        registry.note_purge(NOW - timedelta(days=2), 3, 2, 1, False)
+        registry.note_purge(self.now - timedelta(days=2), 3, 2, 1, False)
 
 
 PAGES: Mapping[str, str] = {  # an account that may go there

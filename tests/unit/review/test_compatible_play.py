@@ -4,28 +4,22 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from review_site import NOW, ReviewSite, sound
-from test_review_play import SHORT, Terminal
+from review_site import ReviewSite, sound
+from test_review_play import SHORT, TODAY, Terminal
 
 BECAUSE = "Calls that went wrong are those to learn from; the same few people hear them."
 needs_pyaudio = pytest.mark.skipif(importlib.util.find_spec("pyaudio") is None, reason="PyAudio is not installed, see test_review_play.py")
 
 
-def ago(days: float) -> float:
-    """A terminal looks at the clock on the wall, and what has ended is not heard for something else: so many days before that."""
-    return days + (NOW - datetime.now(UTC)) / timedelta(days=1)
-
-
 @pytest.fixture
 def terminal(tmp_path: Path) -> Iterator[Terminal]:
-    site = ReviewSite(tmp_path, compatible={"complaint": {"training": BECAUSE}})
-    site.record("short", ["complaint"], ago(1), samples=SHORT)
-    site.record("her-complaint", ["complaint"], ago(1), agent="PJSIP/anna")
-    site.registry.place_hold(NOW, "cli:otto", "counsel", ["piet"], recording_id=site.record("kept", ["complaint"], ago(1)))
+    site = ReviewSite(tmp_path, compatible={"complaint": {"training": BECAUSE}}, now=TODAY)
+    site.record("short", ["complaint"], samples=SHORT)
+    site.record("her-complaint", ["complaint"], agent="PJSIP/anna")
+    site.registry.place_hold(TODAY, "cli:otto", "counsel", ["piet"], recording_id=site.record("kept", ["complaint"]))
     yield Terminal(site)
     site.registry.close()
 
@@ -79,10 +73,10 @@ def test_an_outcome_is_refused_before_anything_sounds(terminal: Terminal) -> Non
 def test_the_next_one_is_what_was_made_for_it(terminal: Terminal) -> None:
     """The oldest of rita's own queue, though a complaint that she might hear as well is older."""
     site = terminal.site
-    site.record("old-complaint", ["complaint"], ago(28), samples=sound(500))
-    site.record("old-sample", ["training"], ago(27), samples=sound(500))
+    site.record("old-complaint", ["complaint"], 28, samples=sound(500))
+    site.record("old-sample", ["training"], 27, samples=sound(500))
     for row in site.registry.recordings(state="sealed"):
         if row.id not in (site.ids["old-complaint"], site.ids["old-sample"]) and not row.circumstances.holds and row.restriction is None:
-            site.registry.mark_purging(row.id, NOW, "due")
+            site.registry.mark_purging(row.id, TODAY, "due")
     ended = terminal.play("next", "--purpose", "training", "--reason", "weekly", "--outcome", "")
     assert ended.returncode == 0 and site.ids["old-sample"] in ended.stdout, ended.stdout + ended.stderr

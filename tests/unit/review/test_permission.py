@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -52,6 +53,11 @@ HELD_FOR_ME = Facts("sealed", ("PJSIP/bert",), ("training",), (frozenset({"v", "
 HELD_TWICE = Facts("sealed", ("PJSIP/bert",), ("training",), (frozenset({"v"}), frozenset({"piet"})))
 RESTRICTED = Facts("sealed", ("PJSIP/bert",), ("training",), (), frozenset())
 EXCEPTED = Facts("sealed", ("PJSIP/bert",), ("training", "complaint"), (), frozenset({"complaint"}))
+ENDED = Facts("sealed", ("PJSIP/bert",), ("complaint",), ended=("training",))
+ALL_ENDED = replace(ENDED, purposes=(), ended=("training", "complaint"))
+ENDED_HELD_FOR_ME = replace(ALL_ENDED, listeners=(frozenset({"v"}), frozenset({"v", "piet"})))
+ENDED_HELD = replace(ALL_ENDED, listeners=(frozenset({"v"}), frozenset({"piet"})))
+ENDED_EXCEPTED = replace(ENDED, excepted=frozenset({"training"}))
 
 R = Refusal
 HEAR = [
@@ -90,6 +96,17 @@ HEAR = [
     (REVIEWER, RESTRICTED, "training", R.RESTRICTED),
     (REVIEWER, EXCEPTED, "training", R.RESTRICTED),
     (HANDLER, EXCEPTED, "complaint", None),
+    (REVIEWER, ENDED, "training", R.UNKNOWN),
+    (BOTH, ENDED, "training", R.ENDED),
+    (BOTH, ENDED, "complaint", None),
+    (HANDLER, ENDED, "complaint", None),
+    (HANDLER, ENDED, "training", R.ENDED),
+    (OFFICER, ENDED, "training", R.ENDED),
+    (BOTH, ALL_ENDED, "complaint", R.UNKNOWN),
+    (BOTH, ENDED_HELD_FOR_ME, "training", None),  # a claim keeps it
+    (BOTH, ENDED_HELD, "training", R.UNKNOWN),
+    (BOTH, ENDED_EXCEPTED, "training", R.ENDED),
+    (BOTH, replace(ENDED, state="purged"), "training", R.GONE),
 ]
 
 
@@ -146,6 +163,10 @@ DO = [
     (REVIEWER, PURGING, set()),
     (REVIEWER, WRITING, set()),
     (viewer(Role.REVIEWER, Role.PRIVACY_OFFICER), COMPLAINT, {Act.OBJECTION}),
+    (REVIEWER, ENDED, set()),
+    (BOTH, ENDED, {Act.CASE, Act.OBJECTION}),
+    (OFFICER, ALL_ENDED, {Act.OBJECTION}),
+    (REVIEWER, ENDED_HELD_FOR_ME, set()),
 ]
 
 

@@ -10,12 +10,13 @@ import select
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from review_site import NOW, PASSWORD, ReviewSite, sound
+from review_site import PASSWORD, ReviewSite, sound
 
 from asterisk_privacy.cli.main import main
 from asterisk_privacy.policy.retention import Milestone
@@ -30,6 +31,7 @@ pcm.null {{ type null }}
 pcm.!default {{ type file slave.pcm "null" file "{to}" format "raw" }}
 """
 SHORT = sound(1500)
+TODAY = datetime.now(UTC)
 
 
 class Terminal:
@@ -69,7 +71,7 @@ class Terminal:
 
 @pytest.fixture
 def terminal(tmp_path: Path) -> Iterator[Terminal]:
-    site = ReviewSite(tmp_path)
+    site = ReviewSite(tmp_path, now=TODAY)
     site.record("short", ["training"], days=20, samples=SHORT)
     site.record("both-short", ["training", "complaint"], samples=SHORT)
     yield Terminal(site)
@@ -172,7 +174,7 @@ def test_it_stands_in_the_trail_before_the_first_byte(terminal: Terminal) -> Non
 @needs_pyaudio
 def test_the_next_one_is_the_oldest_that_is_his(terminal: Terminal) -> None:
     site = terminal.site
-    site.registry.milestone(site.ids["overdue"], Milestone.REVIEWED, NOW, "review:wim", "heard")
+    site.registry.milestone(site.ids["overdue"], Milestone.REVIEWED, TODAY, "review:wim", "heard")
     ended = terminal.play("next", "--reason", "weekly", "--outcome", "discussed")
     assert ended.returncode == 0 and site.ids["short"] in ended.stdout, ended.stderr
     row = site.registry.recording(site.ids["short"])
