@@ -30,6 +30,7 @@ from asterisk_privacy.policy.purpose import Profile, Purpose, Trigger
 from asterisk_privacy.policy.retention import criterion_to_mapping
 from asterisk_privacy.policy.texts import said_wrongly, untold, untranslated
 from asterisk_privacy.setup.asterisk_user import asterisk_user
+from asterisk_privacy.setup.clashes import clashing
 from asterisk_privacy.setup.tree import Tree
 
 ASTERISK = "/etc/asterisk"
@@ -60,7 +61,8 @@ def check_config(path: Path, ask: bool, file_only: bool, as_json: bool) -> None:
     changed and no service is asked, so it is safe to run before each restart.
 
     With --ask the running Asterisk is asked as well: its version, its modules, whether the dialplan has the recorder's contexts and dials
-    the right addresses, endpoints with direct_media=yes, an ARI user that may only read, an application name that somebody else holds.
+    the right addresses, endpoints with direct_media=yes, an ARI user that may only read, an application name that somebody else holds;
+    and its files, as far as they can be read, whether a code of features.conf takes an agent's key.
     That changes nothing either, and no caller hears of it. If recordings go to a bucket ([s3]), it is asked too whether the access key may
     write, read, list and delete there, by a small object that is removed again, and whether an object lock would keep what must go.
 
@@ -129,7 +131,8 @@ def _ask_bucket(config: Config) -> tuple[list[str], str]:
 def _ask(config: Config) -> tuple[list[str], str]:
     """What is wrong, or why Asterisk cannot be asked."""
     try:
-        return asyncio.run(asked(config)), ""
+        files = [] if elsewhere(config) else clashing(Tree(Path("/")), ASTERISK)
+        return [*asyncio.run(asked(config)), *files], ""
     except OperatorError as error:
         return [], str(error)
 

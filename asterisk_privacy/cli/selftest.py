@@ -12,8 +12,11 @@ from rich.markup import escape
 
 from asterisk_privacy.cli.common import actor, config_option, json_option, operator_errors, print_json
 from asterisk_privacy.daemon.config import load
+from asterisk_privacy.daemon.sounds import elsewhere
 from asterisk_privacy.selftest.run import selftest as run_selftest
 from asterisk_privacy.selftest.steps import STEPS, Result, Step, Steps
+from asterisk_privacy.setup.clashes import clashing
+from asterisk_privacy.setup.tree import Tree
 
 _SIGNS = {
     Result.FINE: "[green]ok  [/green]",
@@ -55,6 +58,9 @@ def selftest(config: Path, profile: str, keep_key: str, as_json: bool) -> None:
         with console.status("a test call; the announcement takes its time"):
             steps = Steps(lambda step: _print(console, step))
             asyncio.run(run_selftest(settings, steps, actor(), profile, keep_key))
+    if not elsewhere(settings):
+        for line in clashing(Tree(Path("/")), "/etc/asterisk"):  # the test call is made without h and H
+            click.echo(f"Warning: {line}", err=True)
     sys.exit(steps.exit_code)
 
 

@@ -1,4 +1,4 @@
-"""Codes that steal the agents' keys, or that the keys steal: equal to one of them, or the beginning of one. Pure.
+"""Codes that steal the agents' keys, or that the keys steal: equal to one of them, or the beginning of one.
 
 Asterisk acts on the first code that fits (tried on 22.10.1: with `*` for disconnect, `*1` hangs up), and its own defaults count although
 no file has them.
@@ -10,7 +10,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from asterisk_privacy.setup.conf import Conf
+from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.setup.conf import Conf, read_conf
+from asterisk_privacy.setup.tree import Tree
 
 DEFAULTS = {
     "featuremap": {"blindxfer": "#", "disconnect": "*"},
@@ -36,6 +38,16 @@ def keys_in(lines: str) -> dict[str, str]:
         if arrow and not line.startswith(";"):
             found[rest.split(",")[0].strip()] = name.strip()
     return found
+
+
+def clashing(tree: Tree, directory: str) -> list[str]:
+    """In the files as they are, with the digits that our keys have there; nothing where this user cannot read them."""
+    try:
+        features, dialplan = read_conf(tree, directory, "features.conf"), read_conf(tree, directory, "extensions.conf")
+    except OperatorError:
+        return []
+    mine = {s.value.split(",")[0].strip(): s.key for s in features.of("applicationmap") if s.key.startswith("privacy")}
+    return list(clashes(features, dialplan, mine, directory))
 
 
 def clashes(features: Conf, dialplan: Conf, mine: Mapping[str, str], directory: str) -> Iterator[str]:

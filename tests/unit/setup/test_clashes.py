@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from pbx_trees import ETC, plain, planned, put
+from pbx_trees import ETC, plain, planned, put, run
+
+from asterisk_privacy.setup.clashes import clashing
+from asterisk_privacy.setup.tree import Tree
 
 BARE = "[featuremap]\natxfer =>\n"
 
@@ -66,3 +69,15 @@ def test_what_a_phone_dials_while_it_is_idle(tmp_path: Path) -> None:
     (clash,) = told(tmp_path, dialplan="include => privacy-keys-idle\nexten => *93,1,NoOp()")
     assert "extensions.conf, line 3: *93 is an extension of [mine]" in clash
     assert told(tmp_path, dialplan="exten => *93,1,NoOp()") == []
+
+
+def test_in_the_files_as_they_are(tmp_path: Path) -> None:
+    """For check-config --ask and selftest: with the digits that the keys have there."""
+    put(plain(tmp_path), {"features.conf": BARE, "extensions.conf": "[mine]\nexten => 1,1,Dial(PJSIP/anna,30,h)\n"})
+    run(tmp_path, "--yes")
+    (clash,) = clashing(Tree(tmp_path), ETC)
+    assert "*1 (privacykeep) hangs the customer up" in clash
+    own = tmp_path / "etc/asterisk/features_privacy.conf"
+    own.write_text(own.read_text().replace("=> *", "=> 7"))
+    assert clashing(Tree(tmp_path), ETC) == []
+    assert clashing(Tree(tmp_path / "none"), ETC) == []
