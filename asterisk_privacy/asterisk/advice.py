@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from asterisk_privacy.asterisk import names
+from asterisk_privacy.asterisk.agent_marks import FEATURES, MARK, TECHNOLOGY, is_marked, is_named
 from asterisk_privacy.asterisk.ari import Ari
 from asterisk_privacy.asterisk.dialplan_probe import missing_contexts
 from asterisk_privacy.asterisk.endpoints import HIDING, ON, endpoint_settings, endpoints
@@ -41,9 +42,9 @@ class _Module(msgspec.Struct):
     status: str = ""
 
 
-async def advice(ari: Ari, dialled: Dialled) -> tuple[str, ...]:
-    """One line each: what is wrong, and what to set. The application must be connected. Raises AriRefused or AriUnreachable if Asterisk
-    does not answer."""
+async def advice(ari: Ari, dialled: Dialled, named: Sequence[str] = ()) -> tuple[str, ...]:
+    """One line each: what is wrong, and what to set. `named`: [agents] endpoints. The application must be connected. Raises AriRefused or
+    AriUnreachable if Asterisk does not answer."""
     found = [*_release(await ari.request("GET", "asterisk/info", {"only": "system"}))]
     found += _missing_modules(await ari.request("GET", "asterisk/modules"))
     missing = await missing_contexts(ari)
@@ -58,8 +59,22 @@ async def advice(ari: Ari, dialled: Dialled) -> tuple[str, ...]:
             f"config.toml: {names.AGI_VARIABLE} names several recorders, and this one does not say where its audio goes; "
             f'write [capture] advertise = "{dialled.audio}"'
         )
-    found += await _hiding(ari)
+    found += await _of_endpoints(ari, named)
+    if not FEATURES.isdisjoint((await ari.global_variable(MARK) or "").split("#")):
+        found.append(f"extensions.conf: [globals] {MARK} gives every channel the agents' keys, customers' too; take ours out of it")
     return tuple(found)
+
+
+def _nobody_is_an_agent(marked: Mapping[str, bool], named: Sequence[str]) -> Iterable[str]:
+    """`marked`: PJSIP endpoints, and whether their settings say that they are agents'. Nothing is known of other technologies."""
+    known = {endpoint for endpoint, yes in marked.items() if yes or is_named(endpoint, named)}
+    if marked and not known and all(pattern.startswith(TECHNOLOGY) for pattern in named):
+        yield (
+            "pjsip.conf: no endpoint is an agent's, so that nothing is kept of any call; "
+            "give agents' endpoints the template privacy-agent, or name them in config.toml, [agents] endpoints"
+        )
+    if len(marked) > 1 and any(all(is_named(endpoint, (pattern,)) for endpoint in marked) for pattern in named):
+        yield "config.toml: [agents] endpoints names every PJSIP endpoint, trunks too, whose callers are no customers then; name agents"
 
 
 def _release(body: bytes) -> Iterable[str]:
@@ -104,10 +119,12 @@ def _missing_modules(body: bytes) -> Iterable[str]:
     return (f"modules.conf: {name}.so is not running ({used_by(name)}); load it" for name in MODULES if name not in running)
 
 
-async def _hiding(ari: Ari) -> list[str]:
+async def _of_endpoints(ari: Ari, named: Sequence[str]) -> list[str]:
     found, known = [], await endpoints(ari)
+    agents: dict[str, bool] = {}
     for endpoint in known[:MOST_ENDPOINTS]:
         settings = await endpoint_settings(ari, endpoint) or {}
+        agents[f"{TECHNOLOGY}{endpoint}"] = is_marked(settings)
         found += [
             f"pjsip.conf: endpoint {endpoint} has {option}=yes, so that {what}; set {option}=no"
             for option, what in HIDING.items()
@@ -116,4 +133,4 @@ async def _hiding(ari: Ari) -> list[str]:
     if len(known) > MOST_ENDPOINTS:
         options = " and ".join(f"{option}=no" for option in HIDING)
         found.append(f"pjsip.conf: only {MOST_ENDPOINTS} of {len(known)} endpoints were looked at; set {options} in all")
-    return found
+    return [*found, *_nobody_is_an_agent(agents, named)]

@@ -66,7 +66,8 @@ class Reading:
     it comes late. `holding`: channels whose phone holds. `suspects`: channels of which it cannot
     be told; they count as holding until they move or take back a hold. `pressed`: the last of its keys that each agent's channel
     pressed, so that a pause which nobody heard of is known all the same. `announced`: calls that a daemon announced, this one
-    or an earlier one: what the caller chose when nobody heard of it."""
+    or an earlier one: what the caller chose when nobody heard of it. `agents`: of each PJSIP endpoint that has a channel, whether its own
+    settings say that it is an agent's."""
 
     at: float
     channels: tuple[ae.Channel, ...]
@@ -75,6 +76,7 @@ class Reading:
     suspects: frozenset[str] = frozenset()
     pressed: Mapping[str, str] = field(default_factory=dict)
     announced: Mapping[str, Announced] = field(default_factory=dict)
+    agents: Mapping[str, bool] = field(default_factory=dict)
 
 
 class Ari:

@@ -15,13 +15,14 @@ import logging
 import secrets
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import aiohttp
 import msgspec
 
 from asterisk_privacy.asterisk import ari_events as ae
+from asterisk_privacy.asterisk.agent_marks import marked_among
 from asterisk_privacy.asterisk.ari import Ari, AriRefused, AriUnreachable, Reading
 from asterisk_privacy.asterisk.clock import StampClock, both, stamp_seconds
 from asterisk_privacy.errors import OperatorError
@@ -217,7 +218,8 @@ class Link:
     async def _enter(self) -> Reading | str:
         try:
             await self._ari.subscribe()
-            return await self._ari.read_state()
+            reading = await self._ari.read_state()
+            return replace(reading, agents=await marked_among(self._ari, [channel.name for channel in reading.channels]))
         except AriUnreachable as error:
             return str(error)
         except AriRefused as refused:

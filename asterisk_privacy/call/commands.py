@@ -40,10 +40,12 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """Conversation from `at` on: tap the customer and each of `parties`, let their frames in."""
+    """Conversation from `at` on: tap the customer and each of `parties`, let their frames in. `customers`: which of the parties are
+    customers too."""
 
     at: float
     parties: frozenset[str]
+    customers: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

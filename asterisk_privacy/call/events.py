@@ -56,12 +56,22 @@ class NoticeEnded:
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """With whom the customer is in conversation since `at`. `parties` are the channels of the others; empty means no conversation, and
-    `waiting` says of which kind. What ended, ended at `at`; what begins is believed from `learned` on (None: the same moment)."""
+    `waiting` says of which kind. What ended, ended at `at`; what begins is believed from `learned` on (None: the same moment). `customers`:
+    those of the parties who are customers too, and `ceiling` the purposes that all of them allow; None without any."""
 
     at: float
     parties: frozenset[str]
     waiting: SpanKind = SpanKind.WAIT
     learned: float | None = None
+    customers: frozenset[str] = frozenset()
+    ceiling: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """Another customer, whose voice is in what this call has kept so far, refused now or went off the record."""
+
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +142,11 @@ class Tick:
 
 
 Event = (
-    NoticeBegun | ProfileChanged | KeyChosen | NoticeEnded | Surroundings | AgentJoined | KeyPressed | Drawn | LinkLost | LinkRestored
-    | FileFailed | AudioLost | HungUp | Tick
+    NoticeBegun | ProfileChanged | KeyChosen | NoticeEnded | Surroundings | Withdrawn | AgentJoined | KeyPressed | Drawn | LinkLost
+    | LinkRestored | FileFailed | AudioLost | HungUp | Tick
 )  # fmt: skip
 EVENTS: tuple[type[Event], ...] = (
-    NoticeBegun, ProfileChanged, KeyChosen, NoticeEnded, Surroundings, AgentJoined, KeyPressed, Drawn, LinkLost, LinkRestored, FileFailed,
+    NoticeBegun, ProfileChanged, KeyChosen, NoticeEnded, Surroundings, Withdrawn, AgentJoined, KeyPressed, Drawn, LinkLost, LinkRestored,
+    FileFailed,
     AudioLost, HungUp, Tick,
 )  # fmt: skip

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from asterisk_privacy.call.conversation import Conversation
 from asterisk_privacy.call.events import Surroundings
-from asterisk_privacy.call.switchboard import Change, Switchboard
+from asterisk_privacy.call.switchboard import Change
 
 
-def surroundings(board: Switchboard, change: Change, customer: str, at: float, learned: float) -> tuple[Surroundings, ...]:
-    """For a customer in `change.touched`. The event was true at `at` and arrived at `learned`."""
-    company = board.company(customer)
-    now = Surroundings(at, company.parties, company.waiting, learned)
-    if customer in change.doubted and company.parties:
-        return Surroundings(at, frozenset(), company.waiting), now
+def surroundings(found: Conversation, change: Change, customer: str, at: float, learned: float) -> tuple[Surroundings, ...]:
+    """For a customer in `change.touched`, who is in conversation as `found`. The event was true at `at` and arrived at `learned`."""
+    now = Surroundings(at, found.parties, found.waiting, learned, found.customers, found.ceiling)
+    if customer in change.doubted and found.parties:
+        return Surroundings(at, frozenset(), found.waiting), now
     return (now,)

@@ -73,6 +73,16 @@ class Unheld:
 
 
 @dataclass(frozen=True, slots=True)
+class EndpointRead:
+    """Whether an endpoint, such as PJSIP/anna, is an agent's: its own settings say so, or the configuration names it. Until this is told
+    an endpoint is not."""
+
+    at: float
+    endpoint: str
+    agent: bool
+
+
+@dataclass(frozen=True, slots=True)
 class HoldsHidden:
     """Of this channel's holds Asterisk tells nobody. Not `certain`: whether it tells is not known yet."""
 
@@ -89,4 +99,11 @@ class HoldsTold:
     channel: str
 
 
-PbxEvent = ChannelSeen | ChannelGone | BridgeSeen | BridgeGone | Entered | Left | Held | Unheld | HoldsHidden | HoldsTold
+PbxEvent = (
+    ChannelSeen | ChannelGone | BridgeSeen | BridgeGone | Entered | Left | Held | Unheld | EndpointRead | HoldsHidden | HoldsTold
+)  # fmt: skip
+
+
+def endpoint_of(channel_name: str) -> str:
+    """`PJSIP/agent-0000002a` -> `PJSIP/agent`. Asterisk makes the name; nobody who calls has a say in it."""
+    return channel_name.rpartition("-")[0] or channel_name

@@ -7,16 +7,17 @@ from before, `Open` or `Shut` is issued. There is no pause() that a code path co
 from __future__ import annotations
 
 from dataclasses import replace
-from math import ceil, floor, inf
+from math import inf
 
 from asterisk_privacy.call import commands as cmd
 from asterisk_privacy.call import events as ev
 from asterisk_privacy.call.chronicle import Chronicle
+from asterisk_privacy.call.conversation import Standing
 from asterisk_privacy.call.marking import Marking
 from asterisk_privacy.call.situation import GATE, NEXT_LIFE, Consent, Demand, Gate, Hush, Life, Link, Situation, Talk, span_kind
 from asterisk_privacy.call.timeline import MarkKind, SpanKind
-from asterisk_privacy.call.timing import USUAL, Timing
-from asterisk_privacy.call.wishes import Wishes
+from asterisk_privacy.call.timing import USUAL, Milliseconds, Timing
+from asterisk_privacy.call.wishes import Draws, Wishes
 from asterisk_privacy.policy.consent import Choice, meaning_of
 from asterisk_privacy.policy.purpose import Profile
 
@@ -32,15 +33,14 @@ class Recorder:
         self._timing = timing
         self.wishes = Wishes(profile, drawn, objection_purpose)
         self._joining: ev.ProfileChanged | None = None  # until its notice was heard
-        self._asked = False  # for the lot
-        self._to_ask = False  # again, for an agent who came later
-        self._draws = 0  # asked for and not answered
-        self._undecided_since = began_at
+        self._draws = Draws(self.wishes, began_at)
         self._parties: frozenset[str] = frozenset()
         self._waiting = SpanKind.WAIT
         self._settled_at: float | None = None
-        self._opened_for: frozenset[str] | None = None
+        self._customers: frozenset[str] = frozenset()  # of the parties
+        self._opened_for: tuple[frozenset[str], frozenset[str]] | None = None
         self._began_at = began_at
+        self._ms = Milliseconds(began_at)
         self._clock = began_at  # the newest moment heard of; events may come out of order
         self._shut_at = -inf  # since when the gate is shut
         self._bad_news = inf  # since when this event says that there was nothing to keep
@@ -57,6 +57,14 @@ class Recorder:
     @property
     def gate(self) -> Gate:
         return GATE[self.situation]
+
+    @property
+    def standing(self) -> Standing:
+        """What it means to others that this call's customer is in a conversation with them."""
+        s = self.situation
+        silenced = s.consent is Consent.REFUSED or s.hush is not Hush.NONE
+        allows = self.wishes.told() if s.consent is Consent.HEARD and s.life is Life.LIVE else None
+        return Standing(self._began_at, allows, silenced, frozenset((*self._kept, *self.marking.kept)), tenant=self._profile.tenant)
 
     @property
     def refuse_key(self) -> str | None:
@@ -82,7 +90,9 @@ class Recorder:
             case ev.Surroundings():
                 out += self._moved(event)
             case ev.AgentJoined():
-                self._agent_joined(event.at)
+                self._draws.agent_joined(event.at, self._demand() is Demand.NONE)
+            case ev.Withdrawn():
+                out += self._withdrawn()
             case ev.KeyPressed():
                 out += self._pressed(event)
             case ev.Drawn():
@@ -92,7 +102,7 @@ class Recorder:
                 self.situation = replace(self.situation, link=Link.DOWN)
             case ev.LinkRestored():
                 # who is in conversation is unknown until the next Surroundings
-                self._parties, self._bad_news = frozenset(), event.at
+                self._parties, self._customers, self._bad_news = frozenset(), frozenset(), event.at
                 self.situation = replace(self.situation, link=Link.UP, talk=Talk.SILENT)
             case ev.FileFailed():
                 self._file_open, self._file_failed = False, True
@@ -102,13 +112,11 @@ class Recorder:
                 self._bad_news = event.at
                 if before is not Life.GRACE:
                     out += self._hung_up(event)
-            case ev.Tick():
-                pass
         self._settle()
-        self._weigh_demand()
+        self.situation = replace(self.situation, demand=self._demand())
         out = self._move_gate(event.at) + out if self.gate is Gate.SHUT else out + self._move_gate(event.at)
         out += self._file_if_wanted() + self._draw_if_due()
-        self.chronicle.turn(self._span_kind(), self._whole_ms_after(self._clock))
+        self.chronicle.turn(self._span_kind(), self._ms.after(self._clock))
         return (*out, *self._close())
 
     # ---- the announcement
@@ -141,7 +149,8 @@ class Recorder:
         self.situation = replace(self.situation, consent=Consent.HEARD)
         if self._joining is not None:
             self.wishes.join(self._joining.profile, self._joining.drawn)
-            self._joining, self._asked = None, False
+            self._joining = None
+            self._draws.again()
         self.wishes.heard = True
         out: list[cmd.Command] = [cmd.NoteConsent(event.at, cmd.ConsentKind.NOTICE_HEARD)]
         if not self.wishes.agreed:
@@ -157,9 +166,12 @@ class Recorder:
         if not event.parties or self._parties - event.parties or event.at < self._shut_at:
             # also where the gate is shut by now: it should have been shut earlier
             self._bad_news = event.at
-        if event.parties == self._parties or self.situation.life is Life.GRACE:
+        if self.situation.life is Life.GRACE:
             return []
-        self._parties = event.parties
+        self.wishes.ceiling = event.ceiling
+        if (event.parties, event.customers) == (self._parties, self._customers):
+            return []
+        self._parties, self._customers = event.parties, event.customers
         if not event.parties:
             self._settled_at = None
             self.situation = replace(self.situation, talk=Talk.SILENT)
@@ -174,31 +186,25 @@ class Recorder:
             self.situation = replace(self.situation, talk=Talk.TALKING)
 
     def _move_gate(self, at: float) -> list[cmd.Command]:
-        wanted = self._parties if self.gate is Gate.OPEN else None
+        wanted = (self._parties, self._customers) if self.gate is Gate.OPEN else None
         out: list[cmd.Command] = []
         if self._opened_for is not None and wanted != self._opened_for:
             out.append(self._shut(min(at, self._bad_news)))
-        elif wanted is None and self._bad_news < inf and self._whole_ms_before(self._bad_news) < self._shut_at:
+        elif wanted is None and self._bad_news < inf and self._ms.before(self._bad_news) < self._shut_at:
             out.append(self._shut(self._bad_news))
         if wanted is not None and wanted != self._opened_for:
             # never in the past: frames that are on their way were not let in by anybody
-            out.append(cmd.Open(self._whole_ms_after(self._clock), wanted))
+            out.append(cmd.Open(self._ms.after(self._clock), *wanted))
+        if wanted is not None:
+            self.wishes.let_in()
         self._opened_for = wanted
         return out
 
     def _shut(self, at: float) -> cmd.Command:
-        self._shut_at = self._whole_ms_before(at)
+        self._shut_at = self._ms.before(at)
         kind = self._span_kind()
         self.chronicle.no_talk_since(self._shut_at, SpanKind.LOST if kind is SpanKind.TALK else kind)
         return cmd.Shut(self._shut_at)
-
-    # the gate moves on whole milliseconds of the timeline, so that its talk spans tell exactly how much audio there is
-
-    def _whole_ms_after(self, at: float) -> float:
-        return self._began_at + ceil((at - self._began_at) * 1000 - 1e-6) / 1000
-
-    def _whole_ms_before(self, at: float) -> float:
-        return self._began_at + floor((at - self._began_at) * 1000 + 1e-6) / 1000
 
     # ---- the agent's keys
 
@@ -261,10 +267,8 @@ class Recorder:
 
     def _keep_marked(self) -> list[cmd.Command]:
         purposes = self.marking.to_keep()
-        if not purposes:
-            return []
-        self._part += 1
-        return [cmd.KeepMarked(purposes, self._part)]
+        self._part += bool(purposes)
+        return [cmd.KeepMarked(purposes, self._part)] if purposes else []
 
     # ---- the objection to a purpose (R4)
 
@@ -283,15 +287,28 @@ class Recorder:
             out += self._erase_file(why)
         return out + self.marking.object(new, could_mark, why)
 
+    # ---- another customer in it refused
+
+    def _withdrawn(self) -> list[cmd.Command]:
+        """Their voice cannot be taken out of this customer's, so all of it goes. This customer did not refuse: what is said from now on
+        may be kept."""
+        out = self._interrupted()
+        self._forget()
+        return [*out, cmd.Wipe("refused by another customer in it")]
+
+    def _interrupted(self) -> list[cmd.Command]:
+        """What was open is shut now; it may open again at once."""
+        if self._opened_for is None:
+            return []
+        self._opened_for = None
+        return [self._shut(self._clock)]
+
     def _erase_file(self, why: str) -> list[cmd.Command]:
         """The marked parts stay, and what is said from now on may still be kept for another purpose."""
-        out: list[cmd.Command] = []
-        if self._opened_for is not None:
-            out.append(self._shut(self._clock))
-            self._opened_for = None
+        out = self._interrupted()
         self._file_open = False
         self.chronicle.erased()
-        return [*out, cmd.EraseFile(self._whole_ms_after(self._clock), why)]
+        return [*out, cmd.EraseFile(self._ms.after(self._clock), why)]
 
     # ---- purposes and the file
 
@@ -307,9 +324,6 @@ class Recorder:
         self._file_open = True
         return [cmd.StartFile(new, self._part)]
 
-    def _weigh_demand(self) -> None:
-        self.situation = replace(self.situation, demand=self._demand())
-
     def _demand(self) -> Demand:
         if self._file_failed:
             return Demand.NONE
@@ -319,28 +333,19 @@ class Recorder:
 
     def _draw_if_due(self) -> list[cmd.Command]:
         """With the first conversation of each agent: from then on it is known whose call this is too."""
-        if self._asked or self.gate is Gate.SHUT or not self.wishes.undecided():
-            return []
-        self._asked, self._to_ask, self._draws = True, False, self._draws + 1
-        return [cmd.Draw(self.wishes.undecided())]
-
-    def _agent_joined(self, at: float) -> None:
-        if self._demand() is Demand.NONE:
-            self._undecided_since = at
-        self.wishes.reopen()
-        self._asked, self._to_ask = False, True
+        purposes = self._draws.due() if self.gate is Gate.OPEN else ()
+        return [cmd.Draw(purposes)] if purposes else []
 
     def _decided(self, event: ev.Drawn) -> list[cmd.Command]:
         """Until now the ring held what was said, so nothing is lost to a purpose that takes the call, and nothing left if none does."""
-        self._draws = max(0, self._draws - 1)
-        self.wishes.decide(event.taken, last=not self._draws and not self._to_ask)
+        self._draws.answered(event.taken)
         if self.situation.hush is Hush.OFF_RECORD or self._file_failed:
             return []
         if self._kept or self.wishes.standing():
             return self._want(self.wishes.standing())
-        if self._demand() is Demand.NONE and self.situation.consent is Consent.HEARD:
-            self.chronicle.no_talk_since(self._undecided_since, SpanKind.LOST)
-            return [cmd.EraseFile(self._whole_ms_after(self._clock), "no purpose took this call")]
+        if self._demand() is Demand.NONE and self.situation.consent is Consent.HEARD and self.wishes.ceiling is None:
+            self.chronicle.no_talk_since(self._draws.undecided_since, SpanKind.LOST)
+            return [cmd.EraseFile(self._ms.after(self._clock), "no purpose took this call")]
         return []
 
     def _file_if_wanted(self) -> list[cmd.Command]:
@@ -351,13 +356,14 @@ class Recorder:
         """Goes with Wipe: nothing that was said so far is there any more."""
         self._kept, self._file_open = (), False
         self.marking.forget()
+        self.wishes.forget_voices()
         self.chronicle.wiped()
 
     # ---- the end
 
     def _hung_up(self, event: ev.HungUp) -> list[cmd.Command]:
         self._hung_up_at = event.at
-        self._parties = frozenset()
+        self._parties = self._customers = frozenset()
         self.chronicle.mark(MarkKind.HANGUP, event.at)
         self.situation = replace(self.situation, talk=Talk.SILENT)
         drained = event.at + self._timing.quarantine

@@ -48,7 +48,7 @@ class Link(Enum):
 class Talk(Enum):
     TALKING = "talking"
     SETTLING = "settling"  # conversation began a moment ago; wait whether it lasts (facts 1.6, 13.3)
-    SILENT = "silent"  # hold, park, queue, ringing, consultation, alone
+    SILENT = "silent"  # hold, park, queue, ringing, consultation, alone, a stranger in it, kept in another customer's call
 
 
 class Gate(Enum):
@@ -92,6 +92,7 @@ NEXT_LIFE: Mapping[tuple[Life, type[ev.Event]], Life] = {
 _NOT_YET: Mapping[SpanKind | None, SpanKind] = {
     # what it was goes on until conversation has settled; but where talk was interrupted, those milliseconds are not in the recording
     SpanKind.TALK: SpanKind.LOST, SpanKind.LOST: SpanKind.LOST, SpanKind.HOLD: SpanKind.HOLD, SpanKind.WAIT: SpanKind.WAIT,
+    SpanKind.STRANGER: SpanKind.STRANGER, SpanKind.JOINED: SpanKind.JOINED,
 }  # fmt: skip
 
 

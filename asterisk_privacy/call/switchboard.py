@@ -1,9 +1,6 @@
-"""Who talks with whom: the state of all channels and bridges, and from it what is conversation.
+"""Who hears whom: the state of all channels and bridges, and which endpoints are agents'.
 
-Conversation is defined positively (DESIGN.md, the way of a call, 2): the customer's channel is answered and in a mixing bridge
-with at least one other answered party, and nobody among them holds. Everything else is waiting.
-
-To change what counts as hold or as a party, change `_parties_of` or `PARTY_TECHNOLOGIES` here.
+`conversation.py` says what follows from it for a call. To change what counts as a hold, change `holds` here.
 """
 
 from __future__ import annotations
@@ -14,34 +11,25 @@ from typing import assert_never
 
 from asterisk_privacy.call import pbx
 from asterisk_privacy.call.hindsight import SAME_MOMENT, Hindsight
-from asterisk_privacy.call.pbx import BridgeGone, BridgeSeen, ChannelGone, ChannelSeen, Entered, Held, Left, PbxEvent, Unheld
-from asterisk_privacy.call.timeline import SpanKind
-
-PARTY_TECHNOLOGIES = frozenset({
-    "PJSIP", "SIP", "IAX2", "DAHDI", "SCCP", "Skinny", "Unistim", "MGCP", "OOH323", "Motif", "Console", "Mobile",
-})  # fmt: skip
-"""Channel technologies behind which a person can be. What is not listed (announcers, recorders, snoops, bots) is no party, so that
-an unknown kind of channel shuts the gate rather than opens it."""
-
-SELFTEST_CUSTOMER = "Local/customer@privacy-selftest-"
-SELFTEST_AGENT = "Local/agent@privacy-selftest-"
-"""The two sides of `asterisk-privacy selftest`: in that call, and in no other, a tone behind a Local channel is a party."""
-
-
-@dataclass(frozen=True, slots=True)
-class Company:
-    """`parties`: channels of the others in conversation with a customer; empty, and then `waiting` says of which kind. `holds_hidden`:
-    it would be conversation, but somebody in it could hold without that being told."""
-
-    parties: frozenset[str]
-    waiting: SpanKind
-    holds_hidden: bool = False
+from asterisk_privacy.call.pbx import (
+    BridgeGone,
+    BridgeSeen,
+    ChannelGone,
+    ChannelSeen,
+    EndpointRead,
+    Entered,
+    Held,
+    Left,
+    PbxEvent,
+    Unheld,
+    endpoint_of,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What an event did. `touched`: channels whose company may have changed; `doubted`: those of them whose company since the event's
-    time is not known for certain."""
+    """What an event did. `touched`: channels whose conversation may have changed; `doubted`: those of them whose conversation since the
+    event's time is not known for certain."""
 
     touched: frozenset[str]
     doubted: frozenset[str]
@@ -69,7 +57,7 @@ class _Bridge:
 
 
 class Switchboard:
-    """Feed it every `PbxEvent` with `apply`; ask `company`. Events about unknown channels or bridges create what they name, unanswered
+    """Feed it every `PbxEvent` with `apply`. Events about unknown channels or bridges create what they name, unanswered
     and unmixed, so that what was missed shuts gates.
 
     Of two events about one thing the later one counts by its own time, not by its arrival. One that arrives after a newer one changes
@@ -80,9 +68,14 @@ class Switchboard:
         self._bridges: dict[str, _Bridge] = {}
         self._by_name: dict[str, str] = {}
         self._hindsight = Hindsight()
+        self._agents: set[str] = set()  # endpoints
 
     def __contains__(self, channel: str) -> bool:
         return channel in self._channels
+
+    @property
+    def channels(self) -> frozenset[str]:
+        return frozenset(self._channels)
 
     def name_of(self, channel: str) -> str | None:
         known = self._channels.get(channel)
@@ -93,7 +86,8 @@ class Switchboard:
         named = self._named_in(event)
         before = self._connected(named)
         bridges = frozenset(b for b in (self._channels[c].bridge for c in before) if b is not None)
-        doubted = self._hindsight.together_after(event.at, named)
+        # of an endpoint nothing is believed of before it was told
+        doubted = frozenset() if isinstance(event, EndpointRead) else self._hindsight.together_after(event.at, named)
         if self._take(event):
             after = self._connected(named)
             if before - after or isinstance(event, Left | ChannelGone | BridgeGone):
@@ -105,7 +99,7 @@ class Switchboard:
 
     def _take(self, event: PbxEvent) -> bool:
         """False: something newer about the same is known already, or was; nothing was changed."""
-        if not isinstance(event, BridgeSeen | BridgeGone) and self._hindsight.is_gone(event.channel):
+        if not isinstance(event, BridgeSeen | BridgeGone | EndpointRead) and self._hindsight.is_gone(event.channel):
             # the rest of a hang-up is in order; that it came in or held before it was gone is late news
             return not isinstance(event, Entered | Held)
         match event:
@@ -126,6 +120,8 @@ class Switchboard:
                 self._leave(event.bridge, event.channel, event.at)
             case Held():
                 return self._held(event)
+            case EndpointRead():
+                (self._agents.add if event.agent else self._agents.discard)(event.endpoint)
             case Unheld():
                 channel = self._channel(event.channel)
                 if not _older(event.at, max(channel.hold_at, channel.feature_at)):
@@ -139,41 +135,42 @@ class Switchboard:
                 assert_never(event)
         return True
 
-    def company(self, customer: str) -> Company:
-        """With whom `customer` is in conversation, or what kind of waiting it is."""
-        me = self._channels.get(customer)
+    # ---- what may be asked
+
+    def hearing(self, channel: str) -> frozenset[str]:
+        """Answered channels that hear this one now, through Local channels too, and itself; empty if it is not answered or in no mixing
+        bridge."""
+        me = self._channels.get(channel)
         if me is None or not me.up or me.bridge is None or not self._bridge(me.bridge).mixing:
-            return Company(frozenset(), SpanKind.WAIT)
-        everyone = self._connected({customer})
-        parties = self._parties_of(customer)
-        if parties and any(self._holds(c) for c in everyone):
-            return Company(frozenset(), SpanKind.HOLD)
-        hides = [self._channels[c].hides_holds for c in everyone if self._channels[c].hides_holds is not False]
-        if parties and hides:
-            return Company(frozenset(), SpanKind.LOST, holds_hidden=True in hides)
-        return Company(parties, SpanKind.WAIT)
+            return frozenset()
+        return frozenset(c for c in self._connected({channel}, mixing_only=True) if self._channels[c].up)
 
     def connected(self, channel: str) -> frozenset[str]:
         """All channels in one conversation, hold or parking lot with this one, itself included; empty if it is unknown."""
         return self._connected({channel})
 
-    # ---- the rules
+    def holds(self, channel: str) -> bool:
+        known = self._channels.get(channel)
+        return known is not None and (known.held or known.held_by_feature)
 
-    def _parties_of(self, customer: str) -> frozenset[str]:
-        """Answered parties in the customer's mixing bridge, looking through Local channels (their two halves are one wire)."""
-        others = [c for c in self._connected({customer}, mixing_only=True) - {customer} if self._channels[c].up]
-        if self._channels[customer].name.startswith(SELFTEST_CUSTOMER):
-            return frozenset(c for c in others if self._channels[c].name.startswith(SELFTEST_AGENT) and self._channels[c].bridge)
-        return frozenset(c for c in others if self._technology(c) in PARTY_TECHNOLOGIES)
+    def hides_holds(self, channel: str) -> bool | None:
+        """Whether Asterisk tells nobody of this channel's holds; None: not known yet."""
+        known = self._channels.get(channel)
+        return False if known is None else known.hides_holds
 
-    def _holds(self, channel: str) -> bool:
-        known = self._channels[channel]
-        return known.held or known.held_by_feature
+    def is_agents(self, channel: str) -> bool:
+        """By the name that the channel has now: who picks a call up takes the place of the phone that rang."""
+        known = self._channels.get(channel)
+        return known is not None and self.is_agent(endpoint_of(known.name))
+
+    def is_agent(self, endpoint: str) -> bool:
+        return endpoint in self._agents
+
+    def in_bridge(self, channel: str) -> bool:
+        known = self._channels.get(channel)
+        return known is not None and known.bridge is not None
 
     # ---- the state
-
-    def _technology(self, channel: str) -> str:
-        return self._channels[channel].name.partition("/")[0]
 
     def _other_half(self, channel: str) -> str | None:
         name = self._channels[channel].name
@@ -201,6 +198,8 @@ class Switchboard:
 
     def _named_in(self, event: PbxEvent) -> frozenset[str]:
         """The channels and bridges that the event is about."""
+        if isinstance(event, EndpointRead):
+            return frozenset(c for c, known in self._channels.items() if endpoint_of(known.name) == event.endpoint)
         named = set() if isinstance(event, BridgeSeen | BridgeGone) else {event.channel}
         if not isinstance(event, ChannelSeen | ChannelGone | Held | Unheld | pbx.HoldsHidden | pbx.HoldsTold):
             named.add(event.bridge)

@@ -15,6 +15,8 @@ class SpanKind(StrEnum):
     TALK = "talk"  # conversation: the only kind of which audio is kept
     HOLD = "hold"  # somebody holds
     WAIT = "wait"  # queue, park, ringing, consultation, menus: in no conversation
+    STRANGER = "stranger"  # somebody was in the conversation who refused, or was told nothing
+    JOINED = "joined"  # together with another customer, in whose call it is kept if it is kept
     PAUSE = "pause"  # the agent paused (card data)
     OFF_RECORD = "off-record"  # wiped on the agent's key
     LOST = "lost"  # would have been kept, but was not: link down, ring full, taps failed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil, floor
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,3 +17,16 @@ class Timing:
 
 
 USUAL = Timing()
+
+
+@dataclass(frozen=True, slots=True)
+class Milliseconds:
+    """Of a call's timeline. The gate moves on whole ones, so that its talk spans tell exactly how much audio there is."""
+
+    began_at: float
+
+    def after(self, at: float) -> float:
+        return self.began_at + ceil((at - self.began_at) * 1000 - 1e-6) / 1000
+
+    def before(self, at: float) -> float:
+        return self.began_at + floor((at - self.began_at) * 1000 + 1e-6) / 1000

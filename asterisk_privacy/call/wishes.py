@@ -18,6 +18,8 @@ class Wishes:
         self._undecided = _undecided_of(profile)
         self._objected: frozenset[str] = frozenset()
         self.agreed: frozenset[str] = frozenset()
+        self.ceiling: frozenset[str] | None = None  # what the other customers in the conversation allow; None: there are none
+        self._limit: frozenset[str] | None = None  # what every customer allowed whose voice is in this call's recording or ring
         self.objection = named_by_objection(profile, objection_purpose)
         self.heard = False
 
@@ -34,8 +36,23 @@ class Wishes:
         self._profile = replace(self._profile, purposes=self._profile.purposes + new)
         self.objection = named_by_objection(self._profile, self._objection_purpose)
 
+    def told(self) -> frozenset[str]:
+        """What this call's own customer allows."""
+        return frozenset(p.name for p in allowed(self._profile, self.agreed, self._objected)) if self.heard else frozenset()
+
+    def let_in(self) -> None:
+        """The voices of all who are in the conversation come in: from now on only what all of them allow can be wished for."""
+        if self.ceiling is not None:
+            self._limit = self.ceiling if self._limit is None else self._limit & self.ceiling
+
+    def forget_voices(self) -> None:
+        """Nothing is left of what came in so far."""
+        self._limit = None
+
     def _allowed(self) -> tuple[Purpose, ...]:
-        return allowed(self._profile, self.agreed, self._objected) if self.heard else ()
+        limits = [limit for limit in (self.ceiling, self._limit) if limit is not None]
+        mine = allowed(self._profile, self.agreed, self._objected) if self.heard else ()
+        return tuple(p for p in mine if all(p.name in limit for limit in limits))
 
     def flaggable(self) -> tuple[str, ...]:
         return tuple(p.name for p in self._allowed() if p.trigger is Trigger.FLAG)
@@ -69,6 +86,39 @@ class Wishes:
         new = self.objection - self._objected
         self._objected |= new
         return new
+
+
+class Draws:
+    """When the purposes that must be drawn are asked for: with the first conversation of each agent. `undecided_since`: from when on the
+    ring may hold what no purpose takes."""
+
+    def __init__(self, wishes: Wishes, began_at: float) -> None:
+        self._wishes = wishes
+        self._asked = False
+        self._to_ask = False  # again, for an agent who came later
+        self._open = 0  # asked for and not answered
+        self.undecided_since = began_at
+
+    def again(self) -> None:
+        """There are other purposes by now."""
+        self._asked = False
+
+    def agent_joined(self, at: float, nothing_wanted: bool) -> None:
+        if nothing_wanted:
+            self.undecided_since = at
+        self._wishes.reopen()
+        self._asked, self._to_ask = False, True
+
+    def due(self) -> tuple[str, ...]:
+        """To be asked for now, in conversation; none, if that was done."""
+        purposes = () if self._asked else self._wishes.undecided()
+        if purposes:
+            self._asked, self._to_ask, self._open = True, False, self._open + 1
+        return purposes
+
+    def answered(self, taken: frozenset[str]) -> None:
+        self._open = max(0, self._open - 1)
+        self._wishes.decide(taken, last=not self._open and not self._to_ask)
 
 
 def _undecided_of(profile: Profile) -> frozenset[str]:

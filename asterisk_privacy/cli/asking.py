@@ -30,7 +30,7 @@ async def asked(config: Config) -> list[str]:
             return [*found, f"ari.conf: user {access.user} may only read, so that nothing can be recorded; set read_only = no"]
         websocket = await ari.websocket()
         try:
-            return [*found, *await advice(ari, dialled(config))]
+            return [*found, *await advice(ari, dialled(config), config.agents.endpoints), *_not_kept(config)]
         finally:
             await websocket.close()
     except (AriRefused, AriUnreachable, msgspec.DecodeError) as error:
@@ -59,6 +59,22 @@ async def _taken(ari: Ari, config: Config) -> list[str]:
         f"[asterisk] app: {name} is in use on this Asterisk by another program, and each recorder needs a name of its own; "
         "stop the other, or write another app"
         for name in held
+    ]
+
+
+def _not_kept(config: Config) -> list[str]:
+    """What the daemon of this configuration has seen, if one runs."""
+    try:
+        calls = ask(config.control.socket, "status")["calls"]
+    except (OperatorError, KeyError):
+        return []
+    outsiders = calls.get("outsiders") if isinstance(calls, dict) else None
+    if not isinstance(outsiders, dict) or not outsiders:
+        return []
+    return [
+        f"{sum(outsiders.values())} calls were not kept, or not all of them, since somebody in them is neither an agent nor was told "
+        "anything: `status` names the endpoints; give agents' the template privacy-agent, or name them in [agents]; tell others by "
+        "U(privacy-outbound^PROFILE)"
     ]
 
 

@@ -98,6 +98,12 @@ def _print_nodes(nodes: dict[str, object]) -> None:
         click.echo(f"Nodes: {nodes.get('error')}")
 
 
+STRANGERS = (
+    ": they are neither agents nor were told anything. Give an agent's endpoint the template privacy-agent, or name it in \\[agents] of "
+    "config.toml; tell others by U(privacy-outbound^PROFILE)"
+)
+
+
 def rows(report: Report) -> Iterator[tuple[str, str]]:
     """Of the table: what it is about, and what is to be said, with the markup of rich."""
     ari, agi, calls, capture, ring, purge = (part(report, n) for n in ("ari", "agi", "calls", "capture", "ring", "purge"))
@@ -111,6 +117,10 @@ def rows(report: Report) -> Iterator[tuple[str, str]]:
     yield "Calls since start", f"{calls.get('begun')}  {_pairs(calls.get('outcomes'))}".rstrip()
     if calls.get("notices_failed"):
         yield "Announcements that could not be played", _bad(_pairs(calls.get("notices_failed")))
+    if calls.get("outsiders"):
+        yield "Not kept, with strangers in it", _bad(_pairs(calls.get("outsiders"))) + STRANGERS
+    if calls.get("colleagues"):
+        yield "Agents on recorded lines", escape(_pairs(calls.get("colleagues"))) + ": colleagues among themselves are not recorded"
     yield "Taps", f"{capture.get('taps')} now, {capture.get('attached')} in all, {capture.get('failed')} failed"
     if "wire" in capture:
         yield "Through the wire", _wire(capture)

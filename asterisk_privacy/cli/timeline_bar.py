@@ -16,6 +16,8 @@ LETTERS = {
     SpanKind.LOST: "!",
     SpanKind.ERASED: "e",
     SpanKind.UNKEPT: "u",
+    SpanKind.STRANGER: "s",
+    SpanKind.JOINED: "j",
 }
 NOTHING = "·"
 

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from time import monotonic
 
+from asterisk_privacy.asterisk.agent_marks import is_agents
 from asterisk_privacy.asterisk.ari import Ari
 from asterisk_privacy.asterisk.audiosocket import AudioSocketServer
 from asterisk_privacy.asterisk.fastagi import FastAgiServer
@@ -24,7 +25,9 @@ from asterisk_privacy.audio.ring import Ring, RingMemory
 from asterisk_privacy.audio.suspense import Suspense
 from asterisk_privacy.call.timing import Timing
 from asterisk_privacy.daemon.aftermath import settle_after_crash
+from asterisk_privacy.daemon.agents import Agents
 from asterisk_privacy.daemon.ari_access import ari_access
+from asterisk_privacy.daemon.call_tools import Tools
 from asterisk_privacy.daemon.callers import Callers
 from asterisk_privacy.daemon.capturing import capture_of, ring_of
 from asterisk_privacy.daemon.control import ControlServer
@@ -42,7 +45,6 @@ from asterisk_privacy.daemon.registry_place import home_of, keep_name, refuse_ol
 from asterisk_privacy.daemon.reload import Reloader
 from asterisk_privacy.daemon.remembered import Reminders
 from asterisk_privacy.daemon.report import Running
-from asterisk_privacy.daemon.runner import Tools
 from asterisk_privacy.daemon.schedule import PurgeSchedule
 from asterisk_privacy.daemon.settings import Address, Config, Unfinished
 from asterisk_privacy.daemon.sounds import wrong_sounds
@@ -87,7 +89,9 @@ async def assemble(config: Config, path: Path, stack: AsyncExitStack) -> Running
     waiters = StasisWaiters()
     snoops = SnoopCapture(ari, audio, waiters, str(config.capture.advertise or ""))
     capture = capture_of(packets, ari, snoops, partial(health.alarm, Alarm.TAP_FAILED), stack)
-    ears = Ears(ari, capture, health, dialled(config), (*plain_tcp(config), *left_behind(config)), wrong_sounds(config))
+    ears = Ears(
+        ari, capture, health, dialled(config), config.agents.endpoints, (*plain_tcp(config), *left_behind(config)), wrong_sounds(config)
+    )
     quarantine = config.capture.quarantine_ms / 1000
     link = Link(ari, ears, quarantine)
     reminders, left_there = Reminders(number_key), CallReminders(ari)
@@ -116,8 +120,10 @@ async def assemble(config: Config, path: Path, stack: AsyncExitStack) -> Running
         return Callers(ledger, number_key, to, by.registry.country_code)
 
     uploads = _uploads(config, vault, health, stack)
-    readiness = _readiness(config.store.directory, ledger, uploads)
-    supervisor = Supervisor(config, tools(config), waiters, callers(config, sealing), health, readiness, reminders, settled.calls)
+    supervisor = Supervisor(
+        config, tools(config), waiters, callers(config, sealing), health, _readiness(config.store.directory, ledger, uploads), reminders,
+        Agents(partial(is_agents, ari), config.agents.endpoints), settled.calls,
+    )  # fmt: skip
     ears.attach(supervisor)
 
     agi = FastAgiServer(supervisor.answer, took=health.tally.agi_seconds.observe, unheard=supervisor.unheard)
@@ -135,6 +141,7 @@ async def assemble(config: Config, path: Path, stack: AsyncExitStack) -> Running
         memory.limit = new.ring.max_total_mib << 20
         supervisor.follow(new, tools(new), callers(new, to))
         purging.follow(new)
+        ears.agents = new.agents.endpoints
         if new.log != service.config.log:
             set_level(new.log.level)
         service.config, service.sealing = new, to

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from asterisk_privacy.asterisk.ari import Reading
 from asterisk_privacy.call import pbx
 from asterisk_privacy.call.switchboard import Switchboard
@@ -29,14 +31,12 @@ def phone_of(endpoint: str) -> str:
     return endpoint if "/" in endpoint else f"PJSIP/{endpoint}"
 
 
-def endpoint_of(channel_name: str) -> str:
-    """`PJSIP/agent-0000002a` -> `PJSIP/agent`."""
-    return channel_name.rpartition("-")[0] or channel_name
-
-
-def board_of(reading: Reading) -> Switchboard:
+def board_of(reading: Reading, endpoints: Iterable[pbx.EndpointRead]) -> Switchboard:
+    """`endpoints`: what is known of those that have channels."""
     now = reading.at  # what the stream tells of the moments while it was being read is newer
     board = Switchboard()
+    for endpoint in endpoints:
+        board.apply(endpoint)
     for channel in reading.channels:
         board.apply(pbx.ChannelSeen(now, channel.id, channel.name, channel.up))
     for bridge in reading.bridges:

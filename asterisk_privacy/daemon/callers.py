@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
+from asterisk_privacy.call.participants import PartyRole, Person
 from asterisk_privacy.daemon.ledger import Ledger
 from asterisk_privacy.policy.purpose import Profile
 from asterisk_privacy.registry.numbers import number_hash_or_none
@@ -19,8 +21,11 @@ class Callers:
         self._sealing = sealing
         self._country_code = country_code
 
-    def begin(self, call_id: str, profile: Profile, number: str, direction: str) -> None:
-        """Writes the call's row; a tenant's number is for that tenant's keys. Hashing and sealing are done in the registry's thread."""
+    def begin(
+        self, call_id: str, profile: Profile, number: str, direction: str, known: Callable[[Person], None] = lambda _person: None
+    ) -> None:
+        """Writes the call's row; a tenant's number is for that tenant's keys. Hashing and sealing are done in the registry's thread, which
+        calls `known` with who it is, for the rows of calls that the customer comes into."""
         at = datetime.now(UTC)
 
         def write(registry: Registry) -> None:
@@ -28,6 +33,7 @@ class Callers:
             # where every line is a tenant's, that of the self-test is nobody's, and nobody asks who called it
             readers = self._sealing.of(profile.tenant) if profile.tenant or self._sealing.usual else None
             sealed = seal_text(number, readers) if number and readers else None
+            known(Person(PartyRole.CUSTOMER, None, hashed, sealed))
             registry.begin_call(call_id, profile.name, at, hashed, sealed, "out" if direction == "out" else "in", profile.tenant)
 
         self._ledger.post(write)

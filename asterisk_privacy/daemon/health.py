@@ -37,6 +37,7 @@ class Alarm(StrEnum):
     NOTICE_FAILED = "notice_failed"  # Asterisk could not play an announcement: its calls go on unannounced and unrecorded
     OUT_OF_SIGHT = "out_of_sight"  # a call is in a bridge of another ARI application, of whose holds nobody tells
     HOLDS_HIDDEN = "holds_hidden"  # a call with an endpoint of whose holds Asterisk tells nobody: not recorded
+    OUTSIDER = "outsider"  # a call is not kept since somebody is in it who is neither an agent nor was told anything
     SILENT_HOLD = "silent_hold"  # a phone holds without telling the PBX; the agent may hear a held caller (R15)
     UPLOADS_LATE = "uploads_late"  # recordings wait for the bucket for longer than [s3] waiting_minutes
     NODE_SILENT = "node_silent"  # another node of this registry has told nothing of itself for minutes
@@ -53,6 +54,17 @@ def place_of(mistake: BaseException) -> str:
     return ", called in ".join(dict.fromkeys(reversed(places))) or "an unknown place"
 
 
+MOST_ENDPOINTS = 200
+"""Of each kind, named in `status`; the rest is counted as "others"."""
+
+
+def _count(counter: Counter[str], endpoint: str) -> None:
+    """A trunk of DAHDI and the like has the number of who calls in its channels' names."""
+    technology, _, rest = endpoint.partition("/")
+    shown = endpoint if "/" not in rest else f"{technology}/{rest.partition('/')[0]}"
+    counter[shown if shown in counter or len(counter) < MOST_ENDPOINTS else "others"] += 1
+
+
 class Health:
     def __init__(self) -> None:
         self.alarms: Counter[Alarm] = Counter()
@@ -61,6 +73,8 @@ class Health:
         self.calls_taken_up = 0
         self.silent_holds: Counter[str] = Counter()
         self.notices_failed: Counter[str] = Counter()  # by profile
+        self.outsiders: Counter[str] = Counter()  # by endpoint: calls that were not kept, or not all of them
+        self.colleagues: Counter[str] = Counter()  # by endpoint: calls of agents to a recorded line
         self.tally = Tally()
         self.advice: tuple[str, ...] = ()  # on how this Asterisk is set up, as of the last connection
 
@@ -73,6 +87,19 @@ class Health:
         self.notices_failed[profile] += 1
         words = f"[profiles.{profile}] announcement: Asterisk could not play {sound}, or a sound beside it; see check-config, and its log"
         self.alarm(Alarm.NOTICE_FAILED, words)
+
+    def outsider(self, endpoint: str) -> None:
+        """`status` names the endpoint; the log does not."""
+        _count(self.outsiders, endpoint)
+        words = (
+            "somebody in a call is neither an agent nor was told anything, so that nothing is kept while they are in it: give an agent's "
+            "endpoint the template privacy-agent, or name it in [agents]; tell others by U(privacy-outbound^PROFILE)"
+        )
+        self.alarm(Alarm.OUTSIDER, words)
+
+    def colleague(self, endpoint: str) -> None:
+        _count(self.colleagues, endpoint)
+        log.info("an agent called a recorded line: colleagues are not recorded")
 
     def silent_hold(self, endpoint: str) -> None:
         """`status` names the phone; the log does not."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -64,6 +65,7 @@ class CallMedia:
         self._suspense = suspense
         self._silent_hold = silent_hold
         self._silent_holds_seen = 0
+        self._agents_in: deque[tuple[float, bool]] = deque()  # since when there is one in the conversation, or none
         self._stretch = 0
         self._tapped: dict[str, _Tapped] = {}
         self._file: RecordingFile | None = None
@@ -86,11 +88,13 @@ class CallMedia:
     def busy(self) -> bool:
         return self._quarantine.busy
 
-    def open(self, at: float, parties: frozenset[str]) -> None:
+    def open(self, at: float, parties: frozenset[str], customers: frozenset[str] = frozenset()) -> None:
+        """`customers`: those of the parties who are heard on the customer's side."""
         self._stop_taps()
         self._stretch = self._quarantine.open(at)
+        self._agents_in.append((at, parties > customers))
         for channel in (self._customer, *sorted(parties)):
-            leg = Leg.CUSTOMER if channel == self._customer else Leg.AGENT
+            leg = Leg.CUSTOMER if channel == self._customer or channel in customers else Leg.AGENT
             self._tapped[channel] = _Tapped(channel, leg, None, self._blind_seconds)
             self._attach(self._stretch, channel)
 
@@ -102,12 +106,20 @@ class CallMedia:
         """Lets out of quarantine what is certain to be conversation."""
         self._hear()
         for began, block in self._quarantine.release(proven):
-            self._keep(self._suspense.take(began, block))
+            if self._is_with_agents(began):
+                self._keep(self._suspense.take(began, block))
+            else:  # two customers: that nothing comes from an agent's phone is no hold
+                self._keep([*self._suspense.flush(), (began, block)])
         if not self._quarantine.busy:
             self._keep(self._suspense.flush())
         while self._silent_holds_seen < self._suspense.seen:
             self._silent_holds_seen += 1
             self._silent_hold()
+
+    def _is_with_agents(self, began: float) -> bool:
+        while len(self._agents_in) > 1 and self._agents_in[1][0] <= began + 1e-6:
+            self._agents_in.popleft()
+        return not self._agents_in or self._agents_in[0][1]
 
     @property
     def silent_holds(self) -> tuple[SilentHold, ...]:

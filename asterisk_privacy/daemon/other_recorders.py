@@ -14,7 +14,6 @@ class OtherRecorders:
     def __init__(self, own: str) -> None:
         self._own = own
         self._theirs: set[str] = set()
-        self._last_with: dict[str, bool] = {}  # by endpoint: whether its last conversation was in a call of theirs
 
     def __contains__(self, channel: str) -> bool:
         return channel in self._theirs
@@ -37,9 +36,3 @@ class OtherRecorders:
 
     def gone(self, channel: str) -> None:
         self._theirs.discard(channel)
-
-    def talked(self, endpoint: str, theirs: bool) -> None:
-        self._last_with[endpoint] = theirs
-
-    def had_the_last_call_of(self, endpoint: str) -> bool:
-        return self._last_with.get(endpoint, False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from time import monotonic
 from typing import Any
 
@@ -71,13 +71,22 @@ class Ears:
     """Stands between link and supervisor to do, at each connection, what needs further requests."""
 
     def __init__(
-        self, ari: Ari, capture: TendedCapture, health: Health, dialled: Dialled, warnings: Iterable[str] = (), sounds: Iterable[str] = ()
+        self,
+        ari: Ari,
+        capture: TendedCapture,
+        health: Health,
+        dialled: Dialled,
+        agents: Sequence[str],
+        warnings: Iterable[str] = (),
+        sounds: Iterable[str] = (),
     ) -> None:
-        """`warnings`: what is known before Asterisk is asked; `sounds`: what it cannot play, told once it is connected."""
+        """`agents`: [agents] endpoints. `warnings`: what is known before Asterisk is asked; `sounds`: what it cannot play, told once it is
+        connected."""
         self._ari = ari
         self._capture = capture
         self._health = health
         self._dialled = dialled
+        self.agents = agents
         self._sounds = tuple(sounds)
         self._warnings = tuple(warnings)
         for line in self._warnings:
@@ -123,7 +132,7 @@ class Ears:
         """Orphans of a daemon that died are removed; calls that the dialplan counted as missed meanwhile become an alarm."""
         try:
             swept = await self._capture.sweep(reading.channels)
-            asked = await advice(self._ari, self._dialled)
+            asked = await advice(self._ari, self._dialled, self.agents)
             self._health.advice = (*self._warnings, *asked)
             missed = int(await self._ari.global_variable(names.MISSED_VARIABLE) or "0")
         except (AriRefused, AriUnreachable, ValueError) as error:  # msgspec's are ValueErrors too

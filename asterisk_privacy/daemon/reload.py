@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 AT_RUN_TIME = frozenset(
     {
-        *("capture.blind_ms", "capture.silent_hold_seconds", "capture.music_hold_seconds"),
+        *("agents.endpoints", "capture.blind_ms", "capture.silent_hold_seconds", "capture.music_hold_seconds"),
         *("ring.max_minutes", "ring.max_total_mib", "keys.grace_seconds", "keys.objection_purpose", "registry.country_code"),
         *("registry.unkept_calls_days", "registry.evidence_days"),
         *("registry.checkpoints", "registry.checkpoint_key", "registry.checkpoint_public_key"),

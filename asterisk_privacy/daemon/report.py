@@ -89,6 +89,8 @@ def status_report(running: Running, disk: Disk) -> Report:
             "taken_up": service.health.calls_taken_up,
             "outcomes": dict(service.health.outcomes),
             "notices_failed": dict(service.health.notices_failed),
+            "outsiders": dict(service.health.outsiders),
+            "colleagues": dict(service.health.colleagues),
         },
         "draining": draining_report(running.draining),
         "ring": {"bytes": memory.used, "limit": memory.limit},

@@ -7,35 +7,30 @@ import logging
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from time import monotonic
 from typing import assert_never
 
-from asterisk_privacy.asterisk.taps import Capture
 from asterisk_privacy.asterisk.time_limits import within
-from asterisk_privacy.asterisk.tones import TonePlayer
-from asterisk_privacy.audio.ring import Ring
-from asterisk_privacy.audio.suspense import Suspense
 from asterisk_privacy.call import commands as cmd
 from asterisk_privacy.call import events as ev
-from asterisk_privacy.call.participants import Attendance, Person
+from asterisk_privacy.call.conversation import Standing
+from asterisk_privacy.call.participants import Attendance, PartyRole, Person
 from asterisk_privacy.call.recorder import Recorder
 from asterisk_privacy.call.situation import Consent, Life
 from asterisk_privacy.call.timeline import Mark, MarkKind, Span, SpanKind, with_hold
-from asterisk_privacy.call.timing import Timing
 from asterisk_privacy.daemon.aftermath import LeftCall
+from asterisk_privacy.daemon.call_tools import Around, Tools
 from asterisk_privacy.daemon.drawing import Place, draw, note_places
 from asterisk_privacy.daemon.filing import RecordingFile
-from asterisk_privacy.daemon.health import Health
-from asterisk_privacy.daemon.ledger import Ledger, wall
+from asterisk_privacy.daemon.ledger import wall
 from asterisk_privacy.daemon.logs import about
 from asterisk_privacy.daemon.media import CallMedia
 from asterisk_privacy.daemon.remembered import Memory, after, at_begin, joined
 from asterisk_privacy.daemon.taking_up import Before, retold
 from asterisk_privacy.policy.purpose import Profile, Purpose
-from asterisk_privacy.store.vault import Vault
 
 log = logging.getLogger(__name__)
 
@@ -45,26 +40,10 @@ LAST_FRAMES_SECONDS = 3.0
 """How long sealing waits for the link to prove that nothing happened in the call's last second. After that it is dropped."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """What every call's runner works with."""
-
-    capture: Capture
-    tones: TonePlayer
-    vault: Vault
-    ledger: Ledger
-    health: Health
-    new_ring: Callable[[], Ring]
-    proven: Callable[[], float]  # until when everything that happened is known
-    timing: Timing
-    blind_seconds: float
-    remember: Callable[[str, Memory | None], None]  # for the next daemon, what changed; None: nothing any more
-    objection_purpose: str = ""  # what the agent's objection key takes away; empty: all sample purposes
-    new_suspense: Callable[[], Suspense] = lambda: Suspense(0, 0)
-
-
 class CallRunner:
-    """`over` is called when the call is done with and nothing of it is left in memory. `left`: what an earlier daemon left of it."""
+    """`over` is called when the call is done with and nothing of it is left in memory. `left`: what an earlier daemon left of it. `called`:
+    the customer was called from here. `beside`: calls of the other customers in the present conversation, by channel; `voices`: of those
+    whose voice came into this call."""
 
     def __init__(
         self,
@@ -74,6 +53,8 @@ class CallRunner:
         tools: Tools,
         over: Callable[[CallRunner], None],
         left: LeftCall | None = None,
+        around: Around | None = None,
+        called: bool = False,
     ) -> None:
         self.call_id = left.row.id if left is not None else uuid.uuid4().hex
         self.channel = channel
@@ -81,6 +62,12 @@ class CallRunner:
         self.began_at = monotonic() - (max(0.0, (datetime.now(UTC) - left.row.begun_at).total_seconds()) if left is not None else 0.0)
         self._attendance = Attendance(self.began_at, left.people if left is not None else ())
         self._drawn: set[tuple[str, str]] = set()  # purpose and agent: each is asked for once
+        self.beside: dict[str, str] = {}
+        self.voices: set[str] = set()
+        number = (left.row.customer_hash, left.row.customer_sealed) if left is not None else (None, None)  # comes once it is hashed
+        self.person = Person(PartyRole.CUSTOMER, None, *number)  # as other calls write of this one's customer
+        self._called = called
+        self._around = around
         self._tools = tools
         self._over = over
         self.recorder = Recorder(profile, drawn, self.began_at, tools.timing, tools.objection_purpose)
@@ -101,6 +88,12 @@ class CallRunner:
         self._jobs: asyncio.Task[None] | None = None
         self._timers: list[asyncio.TimerHandle] = []
         self._lot: asyncio.Task[None] | None = None
+        self._stood = self.standing
+
+    @property
+    def standing(self) -> Standing:
+        """Of a call whose state is worth nothing any more nobody can say that it was not refused."""
+        return replace(self.recorder.standing, called=self._called, silenced=self.recorder.standing.silenced or self._broken)
 
     @property
     def agents(self) -> tuple[str, ...]:
@@ -115,6 +108,7 @@ class CallRunner:
         try:
             left = list(self.recorder.receive(event))
             self._remember(event, tuple(left))
+            told = tuple(left)
             while left:
                 self._carry_out(left[0])
                 del left[0]
@@ -122,6 +116,19 @@ class CallRunner:
         finally:
             if not whole:
                 self._give_up(left)
+        self._tell_others(event, told)
+
+    def _tell_others(self, event: ev.Event, commands: tuple[cmd.Command, ...]) -> None:
+        standing = self.standing
+        if self._around is None or self._retelling:
+            return
+        if standing != self._stood:
+            self._stood = standing
+            self._around.stands(self, event.at)
+        if any(isinstance(c, cmd.Wipe) for c in commands) and not isinstance(event, ev.Withdrawn):
+            self._around.withdrew(self)
+        if any(isinstance(c, cmd.NoteConsent) and c.kind is cmd.ConsentKind.OBJECTED for c in commands):
+            self._around.objected(self)
 
     def _give_up(self, left: list[cmd.Command]) -> None:
         """A mistake of ours: what this call's state is worth is unknown. Its gate stays shut; what was to be wiped is wiped."""
@@ -227,7 +234,8 @@ class CallRunner:
                 if not self._broken:
                     self._tools.health.tally.gate_openings += 1
                     log.debug("call %s: gate open, %d parties", self.call_id, len(command.parties), extra=about("gate.open", self.call_id))
-                    self.media.open(command.at, command.parties)
+                    self.voices.update(self.beside[c] for c in command.customers if c in self.beside)
+                    self.media.open(command.at, command.parties, command.customers)
             case cmd.Shut():
                 log.debug("call %s: gate shut", self.call_id, extra=about("gate.shut", self.call_id))
                 self._tools.health.tally.gate_delay.observe(max(0.0, monotonic() - command.at))
@@ -244,6 +252,7 @@ class CallRunner:
                 self.media.wipe()
                 self._erase_file(command.reason)
                 self._erase_marked(command.reason)
+                self.voices.clear()
                 self._next(partial(self._before.erase, command.reason, SpanKind.OFF_RECORD))
             case cmd.Play():
                 self._tools.tones.play(command.channel, command.tone.value)

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from time import monotonic
 
 from asterisk_privacy.audio.suspense import Suspense
-from asterisk_privacy.call.switchboard import SELFTEST_CUSTOMER
-from asterisk_privacy.daemon.runner import Tools
+from asterisk_privacy.call.conversation import SELFTEST_CUSTOMER
+from asterisk_privacy.daemon.call_tools import Tools
 from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.daemon.storage import vault_of
 from asterisk_privacy.policy.purpose import Basis, Profile, Purpose, Trigger

@@ -45,6 +45,11 @@ Endpoint = Annotated[
         examples=['"https://s3.example.org"'],
     ),
 ]
+EndpointPattern = Annotated[str, Meta(pattern=r"^[A-Za-z0-9]+/[^/].*$")]
+PATTERNS = Meta(
+    description="a list of endpoints, each with its technology, in which * stands for anything", examples=['["PJSIP/1*", "SIP/2*"]']
+)
+
 Prefix = Annotated[
     str,
     Meta(pattern="^([A-Za-z0-9_.-]+/)*$", description="names that end in /, or empty", examples=['"recordings/"']),
@@ -98,6 +103,13 @@ class How(StrEnum):
 
     SNOOP = "snoop"  # by a channel of Asterisk's own, over AudioSocket
     WIRE = "wire"  # as his packets reach this machine, which is Asterisk's
+
+
+@dataclass(frozen=True, slots=True)
+class AgentsNamed:
+    """Endpoints of agents, beside those that have the template privacy-agent: patterns such as "PJSIP/1*"."""
+
+    endpoints: Annotated[list[EndpointPattern], PATTERNS] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +260,7 @@ class Metrics:
 class Config:
     book: Book
     asterisk: Asterisk = field(default_factory=Asterisk)
+    agents: AgentsNamed = field(default_factory=AgentsNamed)
     fastagi: FastAgi = field(default_factory=FastAgi)
     capture: Capture = field(default_factory=Capture)
     ring: Ring = field(default_factory=Ring)

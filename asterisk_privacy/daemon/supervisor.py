@@ -16,19 +16,20 @@ from asterisk_privacy.asterisk.taps import StasisWaiters
 from asterisk_privacy.asterisk.time_limits import TimeLimit
 from asterisk_privacy.call import events as ev
 from asterisk_privacy.call import pbx
-from asterisk_privacy.call.news import surroundings
-from asterisk_privacy.call.participants import PartyRole, Person
 from asterisk_privacy.call.situation import Consent, Hush, Life
 from asterisk_privacy.call.switchboard import Change, Switchboard
 from asterisk_privacy.daemon.aftermath import LeftCall, end_calls
+from asterisk_privacy.daemon.agents import Agents
 from asterisk_privacy.daemon.answers import announcement, elsewhere, no_announcement, notice_path
-from asterisk_privacy.daemon.boards import GoneLately, board_of, endpoint_of, phone_of
+from asterisk_privacy.daemon.boards import GoneLately, board_of, phone_of
+from asterisk_privacy.daemon.call_tools import Tools
 from asterisk_privacy.daemon.callers import Callers
+from asterisk_privacy.daemon.conversations import Conversations
 from asterisk_privacy.daemon.health import Alarm, Health
 from asterisk_privacy.daemon.logs import about
 from asterisk_privacy.daemon.other_recorders import OtherRecorders
 from asterisk_privacy.daemon.remembered import Reminders
-from asterisk_privacy.daemon.runner import CallRunner, Tools
+from asterisk_privacy.daemon.runner import CallRunner
 from asterisk_privacy.daemon.selftest import NAME as SELFTEST
 from asterisk_privacy.daemon.selftest import SelftestLine
 from asterisk_privacy.daemon.settings import Config
@@ -58,6 +59,7 @@ class Supervisor:
         health: Health,
         ready: Callable[[], str | None],
         reminders: Reminders,
+        agents: Agents,
         left: Iterable[LeftCall] = (),
     ) -> None:
         self._config = config
@@ -68,12 +70,13 @@ class Supervisor:
         self._ready = ready
         self._reminders = reminders
         self._left = {call.row.id: call for call in left}
-        self._board = Switchboard()
         self._by_channel: dict[str, CallRunner] = {}
         self._began_with: dict[str, Book] = {}  # by channel
         self._linked = False
         self._others = OtherRecorders(config.asterisk.app)
-        self._holds_hidden: set[str] = set()  # customers of whose calls that was said
+        self._agents = agents
+        agents.tell = self.pbx_told
+        self._conversations = Conversations(self._by_channel, self._others, health)
         self._gone = GoneLately(2 * APPEAR_SECONDS)
         self.closing = False
         self.draining = False  # no new call is taken
@@ -86,6 +89,13 @@ class Supervisor:
     def follow(self, config: Config, tools: Tools, callers: Callers) -> None:
         """Calls that begin from now on; those that go on keep what they began with."""
         self._config, self._tools, self._callers = config, tools, callers
+        names = [self._board.name_of(channel) or "" for channel in self._board.channels]
+        for event in self._agents.follow(config.agents.endpoints, names):
+            self.pbx_told(event)
+
+    @property
+    def _board(self) -> Switchboard:
+        return self._conversations.board
 
     def arm_selftest(self, public_key: str, like: str) -> Profile:
         """ValueError: the key or the profile is none."""
@@ -116,12 +126,16 @@ class Supervisor:
             return self._refuse(why or "", request.parameters.get("more", "0") != "0", quiet)
         if present is not None:
             return self._moved_to(present, profile)
-        runner = CallRunner(request.channel, profile, sampled_purposes(profile, secrets.randbelow), tools, self._over)
+        if self._board.is_agents(request.channel):
+            return self._colleague(request.channel)
+        direction = request.parameters.get("direction", "in")
+        drawn = sampled_purposes(profile, secrets.randbelow)
+        runner = CallRunner(request.channel, profile, drawn, tools, self._over, around=self._conversations, called=direction == "out")
         self._enter(runner)
         self._expect(runner)
         self._health.calls_begun += 1
         self._health.tally.decisions[Decision.ANNOUNCE] += 1
-        self._callers.begin(runner.call_id, profile, request.caller, request.parameters.get("direction", "in"))
+        self._callers.begin(runner.call_id, profile, request.caller, direction, partial(setattr, runner, "person"))
         log.info("call %s begun on profile %s", runner.call_id, profile.name, extra=about("call.begun", runner.call_id, profile.name))
         return self._announce(runner, profile)
 
@@ -138,6 +152,13 @@ class Supervisor:
             return elsewhere()
         self._health.alarm(Alarm.NOT_READY, f"a call goes on unrecorded: {why}")
         self._health.tally.decisions[Decision.UNRECORDED] += 1
+        return no_announcement()
+
+    def _colleague(self, channel: str) -> Mapping[str, str]:
+        """An agent calls a recorded line: two colleagues are nothing to anybody (R14). A customer whom the agent brings onto that line by a
+        transfer has heard no notice of it, and goes on in a call of their own, if they have one."""
+        self._health.colleague(pbx.endpoint_of(self._board.name_of(channel) or ""))
+        self._health.tally.decisions[Decision.COLLEAGUE] += 1
         return no_announcement()
 
     def unheard(self, request: AgiRequest) -> None:
@@ -190,7 +211,8 @@ class Supervisor:
 
     def link_up(self, reading: Reading) -> None:
         """The whole state, read again. What was missed in between is unknown, so everything starts shut (DESIGN.md, ARI)."""
-        self._board = board_of(reading)
+        known = self._agents.read(reading.agents, [channel.name for channel in reading.channels], reading.at)
+        self._conversations.read_again(board_of(reading, known), reading.at)
         self._linked = True
         self._others.read({channel: announced.recorder for channel, announced in reading.announced.items()})
         self._take_up(reading)
@@ -213,7 +235,8 @@ class Supervisor:
             if any(line.tenant != left.row.tenant for line in known):  # a line was given to another company meanwhile
                 continue
             del self._left[memory.call_id]
-            runner = CallRunner(channel, profile, memory.drawn, self._tools, self._over, left)
+            called = left.row.direction == "out"
+            runner = CallRunner(channel, profile, memory.drawn, self._tools, self._over, left, self._conversations, called)
             self._enter(runner)
             runner.receive(ev.LinkLost(monotonic()))  # until its surroundings are told
             runner.take_up(memory, announced.consent, later)
@@ -240,7 +263,7 @@ class Supervisor:
         if runner.channel not in self._board:
             runner.receive(ev.HungUp(now))
         runner.receive(ev.LinkRestored(now))
-        self._tell_company(Change(frozenset({runner.channel}), frozenset()), now)
+        self._conversations.tell(Change(frozenset({runner.channel}), frozenset()), now)
 
     def link_down(self, why: str) -> None:
         self._linked = False
@@ -251,13 +274,7 @@ class Supervisor:
 
     def pbx_told(self, event: ae.AriEvent) -> None:
         if isinstance(event, _PBX_EVENTS):
-            change = self._board.apply(event)
-            if isinstance(event, pbx.ChannelGone):
-                self._others.gone(event.channel)
-                self._gone.note(event.channel, monotonic())
-                if event.channel in self._by_channel:
-                    self._by_channel[event.channel].receive(ev.HungUp(event.at))
-            self._tell_company(change, event.at)
+            self._follow(event)
             return
         match event:
             case ae.NoticeStage():
@@ -297,33 +314,29 @@ class Supervisor:
             self._health.notice_failed(profile.name, notice_path(profile, str(self._config.dialplan.sounds)))
         runner.receive(ev.NoticeEnded(event.at, event.heard))
 
-    def _tell_company(self, change: Change, at: float) -> None:
-        now = monotonic()
-        for channel in change.touched & self._by_channel.keys():
-            runner = self._by_channel[channel]
-            if self._board.company(channel).holds_hidden and channel not in self._holds_hidden:
-                self._holds_hidden.add(channel)
-                words = "a call is with an endpoint of whose holds Asterisk tells nobody, and is not kept; see `check-config --ask`"
-                self._health.alarm(Alarm.HOLDS_HIDDEN, words)
-            for company in surroundings(self._board, change, channel, at, now):
-                agents = frozenset(endpoint_of(self._board.name_of(party) or "") for party in company.parties)
-                for endpoint in agents:
-                    self._others.talked(endpoint, False)
-                runner.talks_with(frozenset(Person(PartyRole.AGENT, endpoint) for endpoint in agents), company.at)
-                runner.receive(company)
-        for channel in self._others.among(change.touched):
-            for party in self._board.connected(channel) - {channel}:
-                self._others.talked(endpoint_of(self._board.name_of(party) or ""), True)
+    def _follow(self, event: pbx.PbxEvent) -> None:
+        if isinstance(event, pbx.ChannelSeen) and event.name != self._board.name_of(event.channel):
+            known = self._agents.seen(event.name)
+            if known is not None and known.agent != self._board.is_agent(known.endpoint):
+                self._board.apply(known)
+        change = self._board.apply(event)
+        if isinstance(event, pbx.ChannelGone):
+            self._gone.note(event.channel, monotonic())
+            if event.channel in self._by_channel:
+                self._by_channel[event.channel].receive(ev.HungUp(event.at))
+        self._conversations.tell(change, event.at)
+        if isinstance(event, pbx.ChannelGone):
+            self._others.gone(event.channel)
 
     # ---- the agent presses
 
     def _key(self, event: ae.AgentPressed) -> None:
         cmd, _, idle = event.cmd.partition("-")  # keep-last, object-last: dialled on the idle phone
         last = idle == "last"
-        runner = self._last_call_of(event.endpoint) if last else self._call_of(event)
-        if runner is None and self._is_anothers(event, last):
+        meant = self._last_calls_of(event.endpoint) if last else self._calls_of(event)
+        if not meant and self._is_anothers(event, last):
             return
-        if runner is None:
+        if not meant:
             self._health.alarm(Alarm.UNKNOWN_CALL, "an agent's key belongs to no call that is known here")
             self._tools.tones.play(event.channel, "refused")
             return
@@ -333,30 +346,27 @@ class Supervisor:
             self._health.alarm(Alarm.UNKNOWN_KEY, "the dialplan sent a key command that does not exist; compare features_privacy.conf")
             return
         self._health.tally.keys[key.value] += 1
-        runner.receive(ev.KeyPressed(event.at, key, event.channel))
+        for number, runner in enumerate(meant):  # several customers in one conversation: the first call's recorder answers
+            runner.receive(ev.KeyPressed(event.at, key, event.channel if number == 0 else ""))
 
-    def _call_of(self, event: ae.AgentPressed) -> CallRunner | None:
+    def _calls_of(self, event: ae.AgentPressed) -> list[CallRunner]:
         """Through the bridge first: after a transfer the linkedid may be an older call's."""
-        for channel in self._board.connected(event.channel):
-            if channel in self._by_channel and channel != event.channel:
-                return self._by_channel[channel]
+        if here := self._conversations.calls_of(event.channel):
+            return here
         if self._others.among(self._board.connected(event.channel)):
-            return None
+            return []
         found = self._by_channel.get(event.linked)
-        return found if found is not None and found.channel != event.channel else None
+        return [found] if found is not None and found.channel != event.channel else []
 
     def _is_anothers(self, event: ae.AgentPressed, last: bool) -> bool:
         """The key was meant for a call of another recorder, which hears of it as we do."""
         if last:
-            return self._others.had_the_last_call_of(phone_of(event.endpoint))
+            call = self._conversations.last_calls.of(phone_of(event.endpoint))
+            return call is not None and call.theirs
         return event.linked in self._others or bool(self._others.among(self._board.connected(event.channel)))
 
-    def _last_call_of(self, endpoint: str) -> CallRunner | None:
-        name = phone_of(endpoint)
-        if self._others.had_the_last_call_of(name):
-            return None
-        mine = [r for r in self.runners if r.recorder.situation.life is Life.GRACE and name in r.agents]
-        return max(mine, key=lambda r: r.began_at, default=None)
+    def _last_calls_of(self, endpoint: str) -> list[CallRunner]:
+        return self._conversations.last_calls_of(phone_of(endpoint), self._config.keys.grace_seconds)
 
     # ---- housekeeping
 
@@ -380,7 +390,7 @@ class Supervisor:
     def _over(self, runner: CallRunner) -> None:
         self._by_channel.pop(runner.channel, None)
         self._began_with.pop(runner.channel, None)
-        self._holds_hidden.discard(runner.channel)
+        self._conversations.over(runner)
 
     def _enter(self, runner: CallRunner) -> None:
         self._by_channel[runner.channel] = runner

@@ -18,6 +18,7 @@ class Decision(StrEnum):
     COVERED = "covered"  # moved to a line whose notice this caller has heard
     UNRECORDED = "unrecorded"
     ELSEWHERE = "elsewhere"  # left to another recorder
+    COLLEAGUE = "colleague"  # an agent called a recorded line
 
 
 class RecordingOutcome(StrEnum):

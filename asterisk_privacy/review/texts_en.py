@@ -87,6 +87,8 @@ TEXTS: Final[Mapping[str, str]] = {
     "span-lost": "lost",
     "span-erased": "erased",
     "span-unkept": "not kept",
+    "span-stranger": "with somebody who refused or was not told",
+    "span-joined": "together with another caller",
     "consent": "What the caller was told and chose",
     "consent-notice-begun": "announcement begun",
     "consent-notice-heard": "announcement heard to its end",

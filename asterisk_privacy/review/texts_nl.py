@@ -87,6 +87,8 @@ TEXTS: Final[Mapping[str, str]] = {
     "span-lost": "verloren",
     "span-erased": "gewist",
     "span-unkept": "niet bewaard",
+    "span-stranger": "met iemand die weigerde of niets hoorde",
+    "span-joined": "samen met een andere beller",
     "consent": "Wat de beller hoorde en koos",
     "consent-notice-begun": "aankondiging begonnen",
     "consent-notice-heard": "aankondiging tot het einde gehoord",

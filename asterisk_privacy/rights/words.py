@@ -194,9 +194,12 @@ BASES: Final[Mapping[str, Mapping[str, str]]] = {
 }
 
 SPANS: Final[Mapping[str, Mapping[str, str]]] = {
-    "en": {"notice": "announcement", "talk": "conversation", "hold": "on hold", "wait": "waiting", "lost": "lost"},
+    "en": {"notice": "announcement", "talk": "conversation", "hold": "on hold", "wait": "waiting", "lost": "lost"}
+    | {"stranger": "with somebody who had refused or was not told", "joined": "together with another caller"},
     "nl": {"notice": "mededeling", "talk": "gesprek", "hold": "in de wacht", "wait": "wachten", "pause": "pauze"}
-    | {"off-record": "niet opgenomen op verzoek", "lost": "verloren gegaan"},
+    | {"off-record": "niet opgenomen op verzoek", "lost": "verloren gegaan"}
+    | {"stranger": "met iemand die had geweigerd of niets was verteld", "joined": "samen met een andere beller"},
     "de": {"notice": "Ansage", "talk": "Gespräch", "hold": "gehalten", "wait": "Warten", "pause": "Pause"}
-    | {"off-record": "auf Wunsch nicht aufgenommen", "lost": "verloren"},
+    | {"off-record": "auf Wunsch nicht aufgenommen", "lost": "verloren"}
+    | {"stranger": "mit jemandem, der abgelehnt hatte oder nicht informiert war", "joined": "zusammen mit einem anderen Anrufer"},
 }

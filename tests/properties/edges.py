@@ -42,7 +42,7 @@ def pieces(call: Call) -> Iterator[Piece]:
         kept.setdefault(frame.channel, []).append((frame.begin, frame.end))
     doubts = sorted([*_overtaken(call), *_unlinked(call), *_swapped_keys(call)])
     for begin, end, heard in call.truth.intervals():
-        if begin < call.truth.wiped_at:
+        if begin < max(call.truth.wiped_at, call.truth.withdrawn_at):
             continue
         for known, until in _without(_known_since(call, begin), end, doubts):
             since = _awake(call, known)

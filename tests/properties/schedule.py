@@ -26,6 +26,20 @@ STEPS = (
     "caller holds", "caller unholds", "feature", "early unhold", "consult", "move in", "pause", "resume", "resume", "off", "keep", "keep",
     "refuse", "link", "busy", "ring", "pick up", "pick up",
 )  # fmt: skip
+CROWD = (
+    "outsider",
+    "outsider",
+    "other",
+    "other",
+    "other older",
+    "other not told",
+    "other refused",
+    "other refuses",
+    "leave",
+    "leave",
+    "join",
+)
+"""Others than agents who come in: see the steps of these names."""
 GAPS = (0.04, 0.05, 0.08, 0.15, 0.3, 0.6, 1.1, 2.0)
 
 
@@ -44,6 +58,14 @@ def random_plan(seed: int) -> Plan:
     r = Random(seed)
     steps = tuple((r.choice(STEPS), r.choice(GAPS), r.randrange(8)) for _ in range(r.randrange(4, 24)))
     return Plan(steps, r.choice(("zero", "even", "wild", "wild")), seed, r.random() < 0.7)
+
+
+def crowd_plan(seed: int) -> Plan:
+    """Agents, strangers and other customers come and go."""
+    r = Random(f"crowd {seed}")
+    steps = [("join", r.choice((0.3, 1.1)), 0)]
+    steps += [(r.choice((*STEPS, *CROWD * 3)), r.choice(GAPS), r.randrange(8)) for _ in range(r.randrange(4, 24))]
+    return Plan(tuple(steps), r.choice(("zero", "even", "wild", "wild")), seed, r.random() < 0.7)
 
 
 OFFICE = (
@@ -174,6 +196,50 @@ class Call:
             self._do(lambda at: self.exchange.pick_up(ringing, at))
             self._arrived(ringing)
             self.reached["pick up"] += 1
+
+    # ---- others than agents
+
+    def _outsider(self, who: int, name: str = "outsider") -> str | None:
+        """Nobody knows who they are, and nobody told them anything."""
+        if len(self.truth.company or ()) > 2:
+            return None
+        person = self._fresh()
+        self.exchange.outsiders.add(person)
+        self.truth.strangers.add(person)
+        self._do(lambda at: self.exchange.join(person, at))
+        self._arrived(person)
+        self.reached[name] += 1
+        return person
+
+    def _other(self, who: int, older: bool = False, name: str = "other customer") -> None:
+        """Another customer, who heard the same notice before they came in."""
+        if (person := self._outsider(who, name)) is not None:
+            self.truth.strangers.discard(person)
+            self.truth.told[person] = older
+            self.world.stands(self.at - 0.002, person, allows=frozenset({"proof", "complaint"}), began_at=-1.0 if older else self.at)
+
+    def _other_older(self, who: int) -> None:
+        self._other(who, older=True, name="customer whose call is older")
+
+    def _other_not_told(self, who: int) -> None:
+        if (person := self._outsider(who, "customer of another line")) is not None:
+            self.world.stands(self.at - 0.002, person, allows=frozenset({"training"}))
+
+    def _other_refused(self, who: int) -> None:
+        if (person := self._outsider(who, "customer who refused")) is not None:
+            self.world.stands(self.at - 0.002, person, silenced=True)
+
+    def _other_refuses(self, who: int) -> None:
+        """Who was told, and may be in what is kept by now."""
+        customers = sorted(c for c in self.truth.told if c in self._everyone)
+        if customers:
+            person = customers[who % len(customers)]
+            self.world.stands(self.at, person, silenced=True, allows=None)
+            del self.truth.told[person]
+            self.truth.strangers.add(person)
+            self.truth.refusers.add(person)
+            self.truth.withdrawn_at = self.at
+            self.reached["refused later"] += 1
 
     def _join_local(self, who: int) -> None:
         self._join(who, local=True)

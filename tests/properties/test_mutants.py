@@ -13,12 +13,12 @@ from scenarios import story, world
 
 from properties.checks import faults
 from properties.mutants import MUTANTS
-from properties.schedule import Call, office_plan, random_plan
+from properties.schedule import Call, crowd_plan, office_plan, random_plan
 from properties.tables import table_faults
 
 MODULES = (
     "call.events", "call.situation", "call.hindsight", "call.switchboard", "call.recorder", "call.news", "audio.quarantine", "audio.ring",
-    "call.wishes", "call.marking", "audio.marked",
+    "call.wishes", "call.marking", "call.conversation", "audio.marked",
 )  # fmt: skip
 SEEDS = 700
 RARE = (2288, 4181, 6356, 6797, 7158)
@@ -66,7 +66,7 @@ def _red() -> bool:
         return True
     if any(faults(Call(random_plan(seed))) for seed in (*range(SEEDS), *RARE)):
         return True
-    return any(faults(Call(office_plan(seed))) for seed in range(OFFICE_SEEDS))
+    return any(faults(Call(plan(seed))) for plan in (office_plan, crowd_plan) for seed in range(OFFICE_SEEDS))
 
 
 def test_without_a_bug_all_is_green() -> None:

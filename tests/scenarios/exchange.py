@@ -21,6 +21,8 @@ class Exchange:
         self.up: dict[str, bool] = {}
         self.behind: dict[str, tuple[str, str]] = {}  # agent: his Local halves
         self.lag: float | None = None
+        self.outsiders: set[str] = {CALLER}
+        """Whose endpoints are no agents'. Everybody else's are."""
         self._bridges = self._locals = 0
         self._seen(CALLER, 0.0, True)
 
@@ -33,6 +35,8 @@ class Exchange:
 
     def _seen(self, channel: str, at: float, up: bool) -> float:
         self.up[channel] = up
+        if channel not in self.outsiders and not channel.startswith("Local/"):
+            self._tell(pbx.EndpointRead(at, pbx.endpoint_of(self._name(channel)), True))
         return self._tell(pbx.ChannelSeen(at, channel, self._name(channel), up))
 
     def _bridge(self, at: float, mixing: bool = True) -> tuple[str, float]:
@@ -59,6 +63,11 @@ class Exchange:
         if bridge not in self.where.values():
             at = self._tell(pbx.BridgeGone(at, bridge))
         return at
+
+    def marked(self, channel: str, at: float) -> float:
+        """What Asterisk knows of this endpoint has been asked: it is an agent's."""
+        self.outsiders.discard(channel)
+        return self._tell(pbx.EndpointRead(at, pbx.endpoint_of(self._name(channel)), True))
 
     def ring(self, agent: str, at: float) -> float:
         return self._seen(agent, at, False)
@@ -148,7 +157,9 @@ class Exchange:
 
     def facts(self) -> list[pbx.PbxEvent]:
         """What `GET /channels` and `/bridges` would say now; the daemon dates it as long ago."""
-        told: list[pbx.PbxEvent] = [pbx.ChannelSeen(0.0, c, self._name(c), up) for c, up in self.up.items()]
+        people = [c for c in self.up if c not in self.outsiders and not c.startswith("Local/")]
+        told: list[pbx.PbxEvent] = [pbx.EndpointRead(0.0, pbx.endpoint_of(self._name(c)), True) for c in people]
+        told += [pbx.ChannelSeen(0.0, c, self._name(c), up) for c, up in self.up.items()]
         for bridge in dict.fromkeys(self.where.values()):
             members = frozenset(c for c, b in self.where.items() if b == bridge)
             told.append(pbx.BridgeSeen(0.0, bridge, self.mixing[bridge], members))

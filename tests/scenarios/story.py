@@ -36,6 +36,14 @@ def _pressed(w: World, _x: Exchange, at: float, lag: float | None, a: list[str])
     w.tell(ev.KeyPressed(at, ev.AgentKey(KEYS[a[1]]), a[0]), lag)
 
 
+def _heard(w: World, _x: Exchange, at: float, _lag: float | None, a: list[str], **more: object) -> None:
+    w.stands(at, a[0], allows=frozenset(a[1].split(", ")), **more)
+
+
+def _objected(w: World, _x: Exchange, at: float, _lag: float | None, a: list[str]) -> None:
+    w.stands(at, a[0], without=a[1])
+
+
 STEPS: dict[str, Play] = {
     r"the call comes to the line for (\w+)": lambda w, x, at, lag, a: w.change_line(at, a[0]),
     r"the notice begins": lambda w, x, at, lag, a: w.tell(ev.NoticeBegun(at), lag),
@@ -46,6 +54,17 @@ STEPS: dict[str, Play] = {
     r"(\w+) rings": lambda w, x, at, lag, a: x.ring(a[0], at),
     r"(\w+) is in conversation": lambda w, x, at, lag, a: x.join(a[0], at),
     r"(\w+) is in conversation through a Local channel": lambda w, x, at, lag, a: x.join(a[0], at, local=True),
+    r"(\w+), an outsider, is in conversation": lambda w, x, at, lag, a: (x.outsiders.add(a[0]), x.join(a[0], at)),
+    r"(\w+) is known for an agent": lambda w, x, at, lag, a: x.marked(a[0], at),
+    r"(\w+), another customer, comes into the conversation": lambda w, x, at, lag, a: (x.outsiders.add(a[0]), x.join(a[0], at)),
+    r"(\w+), another customer, has heard the notice for ([\w, ]+)": _heard,
+    r"(\w+), called from here, has heard the notice for ([\w, ]+)": lambda w, x, at, lag, a: _heard(w, x, at, lag, a, called=True),
+    r"(\w+), of another company, has heard the notice for ([\w, ]+)": lambda w, x, at, lag, a: _heard(w, x, at, lag, a, tenant="b"),
+    r"(\w+), another customer, has not heard her notice yet": lambda w, x, at, lag, a: w.stands(at, a[0], allows=None),
+    r"the caller is known for an agent": lambda w, x, at, lag, a: x.marked(CALLER, at),
+    r"(\w+), another customer, objects to (\w+)": _objected,
+    r"(\w+), another customer, refuses": lambda w, x, at, lag, a: w.stands(at, a[0], silenced=True, allows=None),
+    r"(\w+) is in the conversation for longer than the caller": lambda w, x, at, lag, a: w.stands(at, a[0], began_at=-1.0),
     r"(\w+) leaves": lambda w, x, at, lag, a: x.leave(a[0], at),
     r"(\w+) consults (\w+)": lambda w, x, at, lag, a: x.consult(a[0], a[1], at),
     r"the caller is moved to (\w+)": lambda w, x, at, lag, a: x.move_in(a[0], at),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from math import ceil
 
 import numpy as np
@@ -18,8 +19,8 @@ from asterisk_privacy.audio.marked import Marked
 from asterisk_privacy.audio.quarantine import Quarantine
 from asterisk_privacy.audio.ring import Ring, RingMemory
 from asterisk_privacy.call import commands as cmd
+from asterisk_privacy.call import conversation, news, pbx, recorder, switchboard
 from asterisk_privacy.call import events as ev
-from asterisk_privacy.call import news, pbx, recorder, switchboard
 from asterisk_privacy.call.situation import Gate, Life
 from asterisk_privacy.policy.purpose import Profile
 from scenarios.sound import File, Frame, Tap, read, written
@@ -52,6 +53,8 @@ class World:
         )
         self.drawn = drawn
         self.board = switchboard.Switchboard()
+        self.others: dict[str, conversation.Standing] = {}  # who else has a call here, by channel
+        self.voices: set[str] = set()  # of these, whose voice may be in what is kept
         self.quarantine = Quarantine()
         self.memory = RingMemory(1 << 30)
         self.ring = Ring(3600, self.memory)
@@ -124,9 +127,7 @@ class World:
         if CALLER not in self.board:
             self.receive(ev.HungUp(self.now))
         self.receive(ev.LinkRestored(self.now))
-        change = switchboard.Change(frozenset({CALLER}), frozenset())
-        for event in news.surroundings(self.board, change, CALLER, self.now, self.now):
-            self.receive(event)
+        self._tell_surroundings(switchboard.Change(frozenset({CALLER}), frozenset()), self.now)
 
     def _pbx(self, event: pbx.PbxEvent) -> None:
         change = self.board.apply(event)
@@ -134,9 +135,33 @@ class World:
             self.receive(ev.HungUp(event.at))
         if CALLER in change.doubted:
             self.seen["doubted"] += 1
+        self._tell_surroundings(change, event.at)
+
+    def _tell_surroundings(self, change: switchboard.Change, at: float) -> None:
         if CALLER in change.touched:
-            for company in news.surroundings(self.board, change, CALLER, event.at, self.now):
-                self.receive(company)
+            found = conversation.conversation(self.board, self._standing, CALLER)
+            for event in news.surroundings(found, change, CALLER, at, self.now):
+                self.receive(event)
+
+    def _standing(self, channel: str) -> conversation.Standing | None:
+        return self.recorder.standing if channel == CALLER else self.others.get(channel)
+
+    def stands(self, at: float, who: str, without: str = "", **what: object) -> None:
+        """What another customer's call allows from `at` on, as their own recorder says at once. `without`: a purpose objected to."""
+
+        def tell() -> None:
+            before = self.others.get(who, conversation.Standing(began_at=at))
+            after = replace(before, **what)  # type: ignore[arg-type]
+            if without:
+                after = replace(after, allows=(after.allows or frozenset()) - {without})
+            self.others[who] = after
+            self._tell_surroundings(switchboard.Change(self.board.connected(who), frozenset()), at)
+            if after.silenced and not before.silenced and who in self.voices:
+                self.receive(ev.Withdrawn(self.now))
+            if without and who in self.voices:
+                self.receive(ev.KeyPressed(self.now, ev.AgentKey.OBJECT, ""))
+
+        self.do(at, tell)
 
     # ---- the daemon
 
@@ -162,8 +187,9 @@ class World:
             case cmd.Open():
                 self._untap()
                 stretch = self.quarantine.open(command.at)
+                self.voices |= command.customers
                 for channel in (CALLER, *sorted(command.parties)):
-                    self.tap(channel, stretch)
+                    self.tap(channel, stretch, Leg.CUSTOMER if channel in {CALLER, *command.customers} else Leg.AGENT)
             case cmd.Shut():
                 if command.at < self.now - 0.1:
                     self.seen["late shut"] += 1
@@ -185,6 +211,7 @@ class World:
                 self.quarantine.wipe()
                 self.ring.wipe()
                 self.marked.wipe()
+                self.voices.clear()
                 self._erase(self.file, self.marked_file)
             case cmd.WakeAt():
                 at = command.at
@@ -282,8 +309,8 @@ class World:
 
     # ---- taps
 
-    def tap(self, channel: str, stretch: int) -> None:
-        tap = Tap(channel, Leg.CUSTOMER if channel == CALLER else Leg.AGENT, stretch)
+    def tap(self, channel: str, stretch: int, leg: Leg) -> None:
+        tap = Tap(channel, leg, stretch)
         self._taps.append(tap)
         self._frame(tap, self.now + ATTACH)
 

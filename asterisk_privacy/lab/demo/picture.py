@@ -23,6 +23,8 @@ SHADES = {
     SpanKind.LOST: ("#c9c9c9", "lost"),
     SpanKind.ERASED: ("#dcb0b0", "erased on objection"),
     SpanKind.UNKEPT: ("#f4f4d8", "not marked (not kept)"),
+    SpanKind.STRANGER: ("#f0d0e0", "with somebody who was not told (nothing kept)"),
+    SpanKind.JOINED: ("#d0e8f0", "together with another caller (kept in their call)"),
 }
 MARKED = {MarkKind.KEEP: "keep key", MarkKind.PAUSE: "pause", MarkKind.RESUME: "resume", MarkKind.OFF_RECORD: "off record"}
 MARKED |= {MarkKind.FROM: "from here", MarkKind.TO: "to here", MarkKind.OBJECTED: "objection"}

@@ -19,6 +19,8 @@ SPAN_WORDS = {
     SpanKind.LOST: "conversation, but not recorded",
     SpanKind.ERASED: "conversation, erased on the customer's objection",
     SpanKind.UNKEPT: "conversation outside the marks: not kept",
+    SpanKind.STRANGER: "somebody is in it who refused or was told nothing: nothing listens",
+    SpanKind.JOINED: "together with another caller: their call has it",
 }
 MARK_WORDS = {
     MarkKind.KEEP: "the agent presses the keep key",

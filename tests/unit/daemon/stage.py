@@ -15,9 +15,10 @@ from asterisk_privacy.call import events as ev
 from asterisk_privacy.call.participants import PartyRole, Person
 from asterisk_privacy.call.recorder import Timing
 from asterisk_privacy.call.timeline import passages
+from asterisk_privacy.daemon.call_tools import Tools
 from asterisk_privacy.daemon.health import Health
 from asterisk_privacy.daemon.ledger import Ledger
-from asterisk_privacy.daemon.runner import CallRunner, Tools
+from asterisk_privacy.daemon.runner import CallRunner
 from asterisk_privacy.policy.purpose import Profile, Purpose
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import RecordingRow

@@ -19,6 +19,8 @@ from asterisk_privacy.daemon.report import Running
 from asterisk_privacy.store.identity import Identity
 
 CONFIG = """
+[agents]
+endpoints = ["PJSIP/agent*", "PJSIP/bert"]
 [asterisk]
 ari_url = "http://127.0.0.1:1"
 ari_password_file = "{folder}/ari.secret"

@@ -1,0 +1,50 @@
+"""What the runner of each call works with, and the other calls around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from asterisk_privacy.asterisk.taps import Capture
+from asterisk_privacy.asterisk.tones import TonePlayer
+from asterisk_privacy.audio.ring import Ring
+from asterisk_privacy.audio.suspense import Suspense
+from asterisk_privacy.call.timing import Timing
+from asterisk_privacy.daemon.health import Health
+from asterisk_privacy.daemon.ledger import Ledger
+from asterisk_privacy.daemon.remembered import Memory
+from asterisk_privacy.store.vault import Vault
+
+if TYPE_CHECKING:
+    from asterisk_privacy.daemon.runner import CallRunner
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What every call's runner works with."""
+
+    capture: Capture
+    tones: TonePlayer
+    vault: Vault
+    ledger: Ledger
+    health: Health
+    new_ring: Callable[[], Ring]
+    proven: Callable[[], float]  # until when everything that happened is known
+    timing: Timing
+    blind_seconds: float
+    remember: Callable[[str, Memory | None], None]  # for the next daemon, what changed; None: nothing any more
+    objection_purpose: str = ""  # what the agent's objection key takes away; empty: all sample purposes
+    new_suspense: Callable[[], Suspense] = lambda: Suspense(0, 0)
+
+
+class Around(Protocol):
+    """The other calls that this one may be in one conversation with."""
+
+    def stands(self, runner: CallRunner, at: float) -> None:
+        """What its customer allows changed at `at`."""
+
+    def withdrew(self, runner: CallRunner) -> None:
+        """Its customer refused or is off the record."""
+
+    def objected(self, runner: CallRunner) -> None: ...

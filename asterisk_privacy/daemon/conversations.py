@@ -1,0 +1,126 @@
+"""The calls of this PBX in their conversations: what each call's runner is told, and whom a key or a refusal concerns.
+
+`call/conversation.py` decides who may be kept with whom; this module only carries news between it and the runners.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from time import monotonic
+
+from asterisk_privacy.call import events as ev
+from asterisk_privacy.call.conversation import Conversation, Role, Standing, conversation, role_of
+from asterisk_privacy.call.news import surroundings
+from asterisk_privacy.call.participants import PartyRole, Person
+from asterisk_privacy.call.pbx import endpoint_of
+from asterisk_privacy.call.situation import Consent, Life
+from asterisk_privacy.call.switchboard import Change, Switchboard
+from asterisk_privacy.daemon.health import Alarm, Health
+from asterisk_privacy.daemon.last_calls import LastCalls
+from asterisk_privacy.daemon.other_recorders import OtherRecorders
+from asterisk_privacy.daemon.runner import CallRunner
+
+log = logging.getLogger(__name__)
+
+PATIENCE_SECONDS = 2.0
+"""For so long somebody may be unknown, or on the way to a notice, before it is told that the call is not kept for them."""
+
+
+class Conversations:
+    """`runners`: by the customer's channel."""
+
+    def __init__(self, runners: Mapping[str, CallRunner], others: OtherRecorders, health: Health) -> None:
+        self.board = Switchboard()
+        self.last_calls = LastCalls(others)
+        self._runners = runners
+        self._others = others
+        self._health = health
+        self._told_of: set[tuple[str, str]] = set()  # call and stranger
+        self._holds_hidden: set[str] = set()  # customers of whose calls that was said
+
+    def standing(self, channel: str) -> Standing | None:
+        runner = self._runners.get(channel)
+        return None if runner is None else runner.standing
+
+    # ---- what changes
+
+    def read_again(self, board: Switchboard, at: float) -> None:
+        self.board = board
+        self.last_calls.read_again(board, board.channels, at)
+
+    def tell(self, change: Change, at: float) -> None:
+        """The runners of `change.touched` what it means to them. It was true at `at`."""
+        now = monotonic()
+        for channel in change.touched & self._runners.keys():
+            runner = self._runners[channel]
+            found = conversation(self.board, self.standing, channel)
+            if found.holds_hidden and channel not in self._holds_hidden:
+                self._holds_hidden.add(channel)
+                words = "a call is with an endpoint of whose holds Asterisk tells nobody, and is not kept; see `check-config --ask`"
+                self._health.alarm(Alarm.HOLDS_HIDDEN, words)
+            if found.strangers:
+                asyncio.get_running_loop().call_later(PATIENCE_SECONDS, self._still_strangers, runner)
+            runner.beside = {c: self._runners[c].call_id for c in found.customers}
+            for event in surroundings(found, change, channel, at, now):
+                runner.talks_with(self._people(event), event.at)
+                runner.receive(event)
+        self.last_calls.follow(self.board, change.touched, at)
+
+    def _people(self, event: ev.Surroundings) -> frozenset[Person]:
+        agents = (endpoint_of(self.board.name_of(c) or "") for c in event.parties - event.customers)
+        others = (self._runners[c].person for c in event.customers if c in self._runners)
+        return frozenset((*(Person(PartyRole.AGENT, endpoint) for endpoint in agents), *others))
+
+    def stands(self, runner: CallRunner, at: float) -> None:
+        """What this call's customer allows changed at `at`: that concerns the calls of all who hear them."""
+        self.tell(Change(self.board.connected(runner.channel) - {runner.channel}, frozenset()), at)
+
+    def withdrew(self, runner: CallRunner) -> None:
+        """This call's customer refused, or is off the record: their voice goes out of others' recordings too."""
+        for other in self._with_the_voice_of(runner):
+            other.receive(ev.Withdrawn(monotonic()))
+
+    def objected(self, runner: CallRunner) -> None:
+        for other in self._with_the_voice_of(runner):
+            other.receive(ev.KeyPressed(monotonic(), ev.AgentKey.OBJECT, ""))
+
+    def _with_the_voice_of(self, runner: CallRunner) -> list[CallRunner]:
+        return [other for other in self._runners.values() if other is not runner and runner.call_id in other.voices]
+
+    # ---- who is meant
+
+    def calls_of(self, channel: str) -> list[CallRunner]:
+        """Those in one conversation with this channel, the one that is being recorded first."""
+        found = (self._runners[c] for c in self.board.connected(channel) - {channel} if c in self._runners)
+        return sorted(found, key=lambda runner: (runner.began_at, runner.channel))
+
+    def last_calls_of(self, endpoint: str, grace: float) -> list[CallRunner]:
+        """Of the call that this agent left last, if that was no more than `grace` seconds ago."""
+        last = self.last_calls.of(endpoint)
+        if last is None or last.theirs or monotonic() > last.left_at + grace:
+            return []
+        found = (self._runners[c] for c in last.customers if c in self._runners)
+        return sorted(found, key=lambda runner: (runner.began_at, runner.channel))
+
+    # ---- who is not kept, and why
+
+    def _still_strangers(self, runner: CallRunner) -> None:
+        """Told once for each stranger: `status` names the endpoint, the log does not. Who has a call, here or of another recorder, is being
+        told or has refused: that is as it should be."""
+        situation = runner.recorder.situation
+        if self._runners.get(runner.channel) is not runner or situation.consent is not Consent.HEARD or situation.life is not Life.LIVE:
+            return
+        for channel in self._now(runner).strangers:
+            outsider = role_of(self.board, self.standing, channel, runner.channel) is Role.OUTSIDER
+            if outsider and channel not in self._runners and channel not in self._others and (runner.call_id, channel) not in self._told_of:
+                self._told_of.add((runner.call_id, channel))
+                self._health.outsider(endpoint_of(self.board.name_of(channel) or ""))
+
+    def _now(self, runner: CallRunner) -> Conversation:
+        return conversation(self.board, self.standing, runner.channel)
+
+    def over(self, runner: CallRunner) -> None:
+        self._holds_hidden.discard(runner.channel)
+        self._told_of = {told for told in self._told_of if told[0] != runner.call_id}
