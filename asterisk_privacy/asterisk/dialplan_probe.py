@@ -27,7 +27,8 @@ async def missing_contexts(ari: Ari) -> tuple[str, ...]:
 
 async def _exists(ari: Ari, probe: str, context: str) -> bool:
     try:
-        body = await ari.request("GET", f"channels/{probe}/variable", {"variable": f"DIALPLAN_EXISTS({context},s,1)"})
+        question = f"DIALPLAN_EXISTS({context},{names.NOT_AT_S.get(context, 's')},1)"
+        body = await ari.request("GET", f"channels/{probe}/variable", {"variable": question})
     except AriRefused:
         return True
     return msgspec.json.decode(body, type=dict[str, str]).get("value") != "0"

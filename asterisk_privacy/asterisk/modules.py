@@ -36,6 +36,9 @@ SELFTEST: Mapping[str, tuple[str, ...]] = {
 }
 """What its test call needs besides."""
 
+ROOMS: Mapping[str, tuple[str, ...]] = {"app_confbridge": ("ConfBridge", "CONFBRIDGE()")}
+"""What the keys in a conference need, where there are conferences."""
+
 ARI = (
     "res_ari", "res_ari_applications", "res_ari_asterisk", "res_ari_bridges", "res_ari_channels", "res_ari_endpoints", "res_ari_events",
     "res_ari_playbacks", "res_http_websocket", "res_stasis", "res_stasis_playback", "res_stasis_snoop",

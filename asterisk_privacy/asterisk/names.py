@@ -16,9 +16,11 @@ CONTEXTS = (
     "privacy-start", "privacy-outbound", "privacy-outbound-ask", "privacy-clear", "privacy-notice", "privacy-ask", "privacy-ask-one",
     "privacy-tap",
     "privacy-key-keep", "privacy-key-pause", "privacy-key-resume", "privacy-key-off", "privacy-key-from", "privacy-key-to",
-    "privacy-key-object",
+    "privacy-key-object", "privacy-key-room",
 )  # fmt: skip
-"""Every context of the include that has an extension s. One that is missing tells of an older include."""
+"""Every context of the include. One that is missing tells of an older include."""
+NOT_AT_S = {"privacy-key-room": "keep"}
+"""An extension of those that have no s."""
 
 AGI_VARIABLE, AUDIOSOCKET_VARIABLE = "PRIVACY_AGI", "PRIVACY_AUDIOSOCKET"
 """Global variables of where the dialplan asks and where audio goes; without them the addresses below."""

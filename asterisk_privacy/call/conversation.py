@@ -27,6 +27,7 @@ NOBODY = frozenset({"Local", "Snoop", "Announcer", "Recorder", "CBAnn", "CBRec",
 
 SELFTEST_CUSTOMER = "Local/customer@privacy-selftest-"
 SELFTEST_AGENT = "Local/agent@privacy-selftest-"
+SELFTEST_ROOM = "Local/room@privacy-selftest-"
 """The two sides of `asterisk-privacy selftest`: in that call, and in no other, a tone behind a Local channel is a party."""
 
 

@@ -16,6 +16,7 @@ from asterisk_privacy.asterisk.taps import StasisWaiters
 from asterisk_privacy.asterisk.time_limits import TimeLimit
 from asterisk_privacy.call import events as ev
 from asterisk_privacy.call import pbx
+from asterisk_privacy.call.conversation import SELFTEST_ROOM
 from asterisk_privacy.call.situation import Consent, Hush, Life
 from asterisk_privacy.call.switchboard import Change, Switchboard
 from asterisk_privacy.daemon.aftermath import LeftCall, end_calls
@@ -335,6 +336,8 @@ class Supervisor:
         last = idle == "last"
         meant = self._last_calls_of(event.endpoint) if last else self._calls_of(event)
         if not meant and self._is_anothers(event, last):
+            return
+        if not meant and (self._board.name_of(event.channel) or "").startswith(SELFTEST_ROOM):
             return
         if not meant:
             self._health.alarm(Alarm.UNKNOWN_CALL, "an agent's key belongs to no call that is known here")

@@ -58,10 +58,15 @@ async def look_at_ari(steps: Steps, ari: Ari, access: AriAccess) -> None:
             steps.fine("release", f"{version}; {OLDEST_TEXT} or later is needed")
 
 
+async def running_modules(channels: Channels) -> set[str]:
+    """Raises AriRefused or AriUnreachable."""
+    body = await channels.ari.request("GET", "asterisk/modules")
+    return {m.name.removesuffix(".so") for m in msgspec.json.decode(body, type=list[_Module]) if m.status == "Running"}
+
+
 async def look_at_asterisk(steps: Steps, channels: Channels) -> None:
     """Modules and dialplan. Raises AriRefused or AriUnreachable."""
-    body = await channels.ari.request("GET", "asterisk/modules")
-    running = {m.name.removesuffix(".so") for m in msgspec.json.decode(body, type=list[_Module]) if m.status == "Running"}
+    running = await running_modules(channels)
     missing = [name for name in NEEDED if name not in running]
     if missing:
         steps.wrong("modules", f"not running: {', '.join(missing)}; try asterisk -rx 'module load {missing[0]}.so', and see modules.conf")

@@ -12,7 +12,7 @@ from asterisk_privacy.daemon.storage import vault_of
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import RecordingRow, State
-from asterisk_privacy.selftest import before, verdict
+from asterisk_privacy.selftest import before, room, verdict
 from asterisk_privacy.selftest.call import TestCall
 from asterisk_privacy.selftest.side import Channels
 from asterisk_privacy.selftest.steps import Steps
@@ -35,6 +35,7 @@ async def selftest(config: Config, steps: Steps, actor: str, like: str = "", kee
                 await before.look_at_asterisk(steps, channels)
                 if all(steps.good(name) for name in BEFORE_A_CALL if name != "modules"):
                     await _call(config, steps, channels, actor, like, keep_digits)
+                    await room.try_it(steps, channels, keep_digits)
             except (AriRefused, AriUnreachable) as error:
                 steps.cannot(_next(steps), f"Asterisk did not do what it was asked to ({error}); its own log says why")
     steps.close()
@@ -96,6 +97,6 @@ def _next(steps: Steps) -> str:
     """The step that was being tried."""
     return next(
         name
-        for name in (*BEFORE_A_CALL, "agi", "announcement", "talk", "key", "sealed", "heard", "hold", "deleted")
+        for name in (*BEFORE_A_CALL, "agi", "announcement", "talk", "key", "sealed", "heard", "hold", "deleted", "room")
         if name not in steps.done
     )

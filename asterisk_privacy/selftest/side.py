@@ -88,6 +88,24 @@ class Channels:
         await self.ari.request("POST", "channels", where)
         return near, far
 
+    async def room(self) -> tuple[str, str]:
+        """Who is alone in the test's conference: the half behind which we are, and the half that is in it."""
+        near, far = (f"{APP}-{uuid.uuid4().hex}" for _ in range(2))
+        self._made |= {near, far}
+        where = {"endpoint": f"Local/room@{CONTEXT}/n", "app": APP, "channelId": near, "otherChannelId": far}
+        await self.ari.request("POST", "channels", where)
+        await self.hear(far)
+        return near, far
+
+    async def in_application(self, channel: str, application: str, seconds: float) -> bool:
+        """Whether the dialplan brings it there."""
+        deadline = asyncio.get_running_loop().time() + seconds
+        while await self.ari.application(channel) != application:
+            if asyncio.get_running_loop().time() > deadline:
+                return False
+            await asyncio.sleep(0.1)
+        return True
+
     async def entered(self, channel: str, seconds: float) -> bool:
         """Whether it came under our hand."""
         return await self.wait_for(lambda e: e["type"] == "StasisStart" and e["channel"]["id"] == channel, seconds) is not None

@@ -29,6 +29,7 @@ STEPS = {
     "heard": "both voices are in it",
     "hold": "nothing of the hold is in it",
     "deleted": "the recording is deleted, with evidence",
+    "room": "the agent's keys work in a conference",
 }
 
 

@@ -21,6 +21,7 @@ _ANSWER_SECONDS = 30
 _RELOADS = {  # what a file's name has in it -> what makes Asterisk read it again
     "extensions": "dialplan reload",
     "features": "module reload features",
+    "confbridge": "module reload app_confbridge.so",
     "http": "module reload http",
     "ari": "module reload res_ari.so",
     "pjsip": "module reload res_pjsip.so",

@@ -21,6 +21,7 @@ FREEPBX_FILES = {
     "features.conf": "features_applicationmap_custom.conf",
     "ari.conf": "ari_additional_custom.conf",
     "http.conf": "http_custom.conf",
+    "confbridge.conf": "confbridge_custom.conf",
 }
 
 

@@ -89,6 +89,24 @@ def features(wanted: Wanted, kind: Kind, shipped: Mapping[str, bytes]) -> None:
         wanted.warnings.append("features.conf: a part of it is made by a program (#exec), so that clashes of keys in it are not seen here")
 
 
+def rooms(wanted: Wanted, kind: Kind, shipped: Mapping[str, bytes]) -> None:
+    """The agents' keys in a conference. Where there is no confbridge.conf nobody confers."""
+    conf, lines = wanted.conf("confbridge.conf"), shipped["confbridge_privacy.conf"]
+    if not conf.exists:
+        return
+    if path := drop_in(conf, "confbridge.conf"):
+        wanted.own(path, lines)
+        return
+    if not wanted.included(conf, "confbridge_privacy.conf"):
+        try:
+            file = administrators_file(wanted, kind, "confbridge.conf", conf)
+        except OperatorError as cannot:  # calls need no conference
+            wanted.warnings.append(str(cannot))
+            return
+        wanted.block(file, "#tryinclude confbridge_privacy.conf\n")
+    wanted.own(f"{wanted.directory}/confbridge_privacy.conf", lines)
+
+
 def phones(wanted: Wanted, kind: Kind, shipped: Mapping[str, bytes]) -> None:
     """The template must stand before the endpoints that use it. Where endpoints are generated they cannot use one."""
     conf = wanted.conf("pjsip.conf")
@@ -114,6 +132,14 @@ def phones(wanted: Wanted, kind: Kind, shipped: Mapping[str, bytes]) -> None:
         )
     else:
         wanted.todo.append(f"Give each agent's endpoint these settings, in the way that this PBX has for it: {'; '.join(settings)}")
+    menu = next(line for line in settings if "CONFBRIDGE(" in line)
+    in_rooms = {setting.section for setting in conf.settings if "privacy-agent-menu" in setting.value}
+    for setting in conf.settings:
+        if setting.key == "set_var" and "privacykeep" in setting.value and setting.section not in in_rooms:
+            wanted.warnings.append(
+                f"{setting.path}, line {setting.line}: [{setting.section}] has the agents' keys in calls but not in conferences; "
+                f"add: {menu}"
+            )
 
 
 def ari(wanted: Wanted, kind: Kind, shipped: Mapping[str, bytes], access: Access) -> None:

@@ -11,7 +11,7 @@ from asterisk_privacy.setup.pieces import Access
 from asterisk_privacy.setup.plan import SECRET_MODE, Change, begin, changes
 from asterisk_privacy.setup.tree import Tree
 
-FILES = ("extensions_privacy.conf", "features_privacy.conf", "pjsip_privacy.conf", "ari_privacy.conf")
+FILES = ("extensions_privacy.conf", "features_privacy.conf", "confbridge_privacy.conf", "pjsip_privacy.conf", "ari_privacy.conf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ def plan(
     kind = kind_of(wanted)
     pieces.dialplan(wanted, kind, shipped)
     pieces.features(wanted, kind, shipped)
+    pieces.rooms(wanted, kind, shipped)
     pieces.phones(wanted, kind, shipped)
     pieces.ari(wanted, kind, shipped, access)
     pieces.http(wanted, kind, access)

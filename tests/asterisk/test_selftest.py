@@ -62,7 +62,7 @@ def changed(file: Path, old: str, new: str, site: Site, reload: str) -> Iterator
 
 def test_all_is_well_and_nothing_is_left(site: Site) -> None:
     steps = run(site, code=0)
-    assert len(steps) == 14 and {step["result"] for step in steps.values()} == {"fine"}
+    assert len(steps) == 15 and {step["result"] for step in steps.values()} == {"fine"}
     wait_until_quiet(site)
     (row,) = site.recordings()
     assert row.state is State.PURGED and row.evidence and [p.name for p in row.purposes] == ["selftest"]
@@ -101,6 +101,21 @@ def test_keys_that_are_not_included(site: Site) -> None:
         steps = run(site, code=1)
     assert set(wrong(steps)) == {"key"} and "features.conf" in wrong(steps)["key"]
     assert {"talk"} <= tried(steps) and "sealed" not in tried(steps)
+
+
+def test_keys_in_a_conference_that_are_not_included(site: Site) -> None:
+    file = site.pbx.workdir / "etc/confbridge.conf"
+    with changed(file, "#tryinclude confbridge_privacy.conf", "", site, "module reload app_confbridge.so"):
+        steps = run(site, code=1)
+    assert set(wrong(steps)) == {"room"} and "confbridge.conf" in wrong(steps)["room"]
+
+
+def test_without_conferences_there_is_nothing_to_try(site: Site) -> None:
+    site.pbx.cli("module unload app_confbridge.so")
+    try:
+        assert run(site, code=0)["room"]["told"].startswith("there are none")
+    finally:
+        site.pbx.cli("module load app_confbridge.so")
 
 
 def test_another_password(site: Site) -> None:

@@ -45,7 +45,7 @@ def test_each_application_and_function_of_the_dialplan_has_its_module() -> None:
 
 def test_those_of_the_selftest_too() -> None:
     theirs = set().union(*(used(text) for context, text in contexts(SHIPPED[0]) if context.startswith("privacy-selftest")))
-    listed = {name for names in (*modules.DIALPLAN.values(), *modules.SELFTEST.values()) for name in names}
+    listed = {name for names in (*modules.DIALPLAN.values(), *modules.SELFTEST.values(), *modules.ROOMS.values()) for name in names}
     assert theirs - BUILT_IN <= listed
     assert {name for names in modules.SELFTEST.values() for name in names} <= theirs
 

@@ -216,6 +216,22 @@ def test_digits_changed_by_hand_stay(tmp_path: Path) -> None:
     assert "=> *7," in file.read_text() and "was changed by hand" in result.output
 
 
+def test_agents_without_keys_in_conferences_are_named(tmp_path: Path) -> None:
+    agents = "[old](!)\nset_var = DYNAMIC_FEATURES=privacykeep#privacyoff\n[new](!)\nset_var = DYNAMIC_FEATURES=privacykeep\n"
+    put(tmp_path, {**PLAIN, "pjsip.conf": agents + "set_var = CONFBRIDGE(menu,template)=privacy-agent-menu\n"})
+    (warning,) = [line for line in planned(tmp_path).warnings if "conferences" in line]
+    assert warning.startswith("/etc/asterisk/pjsip.conf, line 2: [old] ")
+    assert warning.endswith("add: set_var = CONFBRIDGE(menu,template)=privacy-agent-menu")
+
+
+def test_the_menu_of_the_keys_comes_where_there_are_conferences(tmp_path: Path) -> None:
+    assert not [change for change in planned(plain(tmp_path)).changes if "confbridge" in change.path]
+    put(tmp_path, {"confbridge.conf": "[default_user]\ntype=user\n"})
+    changed = {change.path: change.after or b"" for change in planned(tmp_path).changes if "confbridge" in change.path}
+    assert b"[privacy-agent-menu]" in changed["/etc/asterisk/confbridge_privacy.conf"]
+    assert b"#tryinclude confbridge_privacy.conf" in changed["/etc/asterisk/confbridge.conf"]
+
+
 def test_options_that_hide_holds_or_voices_are_named(tmp_path: Path) -> None:
     template = "[phone](!)\nsuppress_moh_on_sendonly = yes\n[fine](phone)\ntype=endpoint\ndirect_media = no\n"
     put(tmp_path, {**PLAIN, "pjsip.conf": "#include phones.conf\n", "phones.conf": template + "[trunk]\ndirect_media=true\n"})
