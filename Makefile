@@ -97,11 +97,12 @@ install:  ## the program, its libraries, manual and unit below PREFIX (/usr/loca
 deb:  ## dist/asterisk-privacy_*.deb for this Debian, looked at by lintian (apt install debhelper lintian python3-venv)
 	@packaging/make_deb.sh
 
-test-deb: deb  ## that package installed, upgraded, removed and purged in a Debian of its own (apt install mmdebstrap; as root)
-	@packaging/try_deb.sh
+SUITES ?= bookworm trixie
+test-deb:  ## built, installed, upgraded, removed and purged in Debians of their own, 12 and 13 (apt install mmdebstrap; as root; SUITES=)
+	@for suite in $(SUITES); do packaging/build_in.sh $$suite && packaging/try_deb.sh $$suite || exit 1; done
 
-test-systemd: deb venv lab  ## and under a real systemd, with calls: ready, reload, restart, stop, watchdog, credentials (apt install mmdebstrap; as root)
-	@$(BIN)/python packaging/try_systemd.py
+test-systemd: venv lab  ## and under a real systemd, with calls: ready, reload, restart, upgrade, watchdog, credentials, removed (the same)
+	@for suite in $(SUITES); do packaging/build_in.sh $$suite && $(BIN)/python packaging/try_systemd.py $$suite || exit 1; done
 
 sounds:  ## speak dialplan/sounds/*/*.txt anew (needs espeak-ng and sox)
 	@command -v espeak-ng >/dev/null && command -v sox >/dev/null || { echo "make: apt install espeak-ng sox"; exit 1; }

@@ -31,6 +31,7 @@ pip --python "$DESTDIR$lib/bin/python" install --quiet --no-compile --no-deps "$
 find "$DESTDIR$lib/bin" -mindepth 1 ! -name 'python*' -delete
 find "$DESTDIR$lib" -name __pycache__ -type d -prune -exec rm -rf {} +
 rm -rf "$DESTDIR$lib/share" "$DESTDIR$lib/lib64" "$DESTDIR$lib/include"
+rm -f "$DESTDIR$lib/.gitignore"
 sed -i '/^command = /d' "$DESTDIR$lib/pyvenv.cfg"
 find "$DESTDIR$lib" \( -name direct_url.json -o -name RECORD -o -name INSTALLER \) -delete
 

@@ -1,45 +1,60 @@
 #!/bin/bash
-# Installs, upgrades, removes and purges the newest dist/*.deb in a Debian of its own, and looks at what each step leaves. Needs root and mmdebstrap.
-# ROOTFS=file.tar keeps that Debian for the next time.
+# try_deb.sh SUITE: installs, upgrades, removes and purges the packages of dist/SUITE in a Debian of its own, and looks at what each step leaves.
+# Needs root and mmdebstrap.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-package=$(ls -t dist/asterisk-privacy_*.deb | head -1)
-command -v mmdebstrap >/dev/null || { echo "try_deb: apt install mmdebstrap" >&2; exit 1; }
-[ "$(id -u)" = 0 ] || { echo "try_deb: run this as root" >&2; exit 1; }
-release=$(. /etc/os-release && echo "$VERSION_CODENAME")
+. packaging/own_debian.sh
+suite=$1
+package=$(ls -t "dist/$suite"/asterisk-privacy_*.deb | head -1)
 
 root=$(mktemp -d)
-trap 'umount "$root/proc" 2>/dev/null; rm -rf "$root"' EXIT
-chmod 0755 "$root"
-echo "== a Debian of its own ($release)"
-if [ -n "${ROOTFS:-}" ] && [ -e "$ROOTFS" ]; then
-    tar -x -C "$root" -f "$ROOTFS"
-else
-    mmdebstrap --quiet --variant=apt --include=python3,systemd,libstdc++6,man-db,bash-completion "$release" "$root" >/dev/null
-    [ -z "${ROOTFS:-}" ] || tar -c -C "$root" -f "$ROOTFS" .
-fi
+trap 'umount "$root/proc" 2>/dev/null || true; rm -rf "$root"' EXIT
+echo "== $suite: a Debian of its own"
+a_debian "$suite" try "$root"
 mount -t proc proc "$root/proc"
 cp "$package" "$root/tmp/package.deb"
-for extra in postgres s3; do cp "$(ls -t dist/asterisk-privacy-"$extra"_*.deb | head -1)" "$root/tmp/asterisk-privacy-$extra.deb"; done
+for extra in postgres s3; do cp "$(ls -t dist/"$suite"/asterisk-privacy-"$extra"_*.deb | head -1)" "$root/tmp/asterisk-privacy-$extra.deb"; done
 # the same with a higher version, for the upgrade
 mkdir "$root/tmp/again" && dpkg-deb -R "$package" "$root/tmp/again"
 sed -i 's/^Version: .*/&+again/' "$root/tmp/again/DEBIAN/control"
 dpkg-deb --root-owner-group -Zgzip -z1 -b "$root/tmp/again" "$root/tmp/again.deb" >/dev/null
+# and with a lower one that had the configuration as a conffile, as the first packages did
+sed -i 's/^Version: .*/Version: 0.0.9/' "$root/tmp/again/DEBIAN/control"
+mkdir -p "$root/tmp/again/etc/asterisk-privacy"
+{ cat "$root/tmp/again/usr/share/asterisk-privacy/examples/config.toml"; echo "# as it came then"; } > "$root/tmp/again/etc/asterisk-privacy/config.toml"
+echo /etc/asterisk-privacy/config.toml > "$root/tmp/again/DEBIAN/conffiles"
+dpkg-deb --root-owner-group -Zgzip -z1 -b "$root/tmp/again" "$root/tmp/first.deb" >/dev/null
 rm -rf "$root/tmp/again"
 
-inside() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@"; }
+# nobody there to answer a question
+inside() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive "$@" </dev/null; }
 say() { echo "   $*"; }
 must() { "${@:2}" >/dev/null 2>&1 || { echo "try_deb: $1" >&2; exit 1; }; say "ok: $1"; }
 must_not() { ! "${@:2}" >/dev/null 2>&1 || { echo "try_deb: not so: $1" >&2; exit 1; }; say "ok: $1"; }
 
+echo "== upgrade of a package whose configuration was a conffile"
+inside dpkg -i /tmp/first.deb >/dev/null
+echo "# mine" >> "$root/etc/asterisk-privacy/config.toml"
+before=$(sha256sum "$root/etc/asterisk-privacy/config.toml")
+must "dpkg asks nothing" inside dpkg -i /tmp/package.deb
+must "and what I wrote is there" test "$before" = "$(sha256sum "$root/etc/asterisk-privacy/config.toml")"
+must "nor the next time" inside dpkg -i /tmp/again.deb
+must "and it is there" test "$before" = "$(sha256sum "$root/etc/asterisk-privacy/config.toml")"
+inside dpkg -P asterisk-privacy >/dev/null
+must_not "purged, it is gone" test -e "$root/etc/asterisk-privacy/config.toml"
+
 echo "== install"
 inside dpkg -i /tmp/package.deb | tail -3
 must "the command runs" inside asterisk-privacy --version
-must "its own user runs it, and not the libraries of others" inside su -s /bin/sh asterisk-privacy -c 'cd / && asterisk-privacy check-config'
+must "its own user runs it, and not the libraries of others" inside su -s /bin/sh asterisk-privacy -c 'cd / && asterisk-privacy check-config --file-only'
+told=$(inside asterisk-privacy check-config 2>&1 || true)
+must "it says that keys are missing" grep -q "recipients.txt: cannot read" <<< "$told"
+must_not "and finds the sounds that came along" grep -q "announcement:.*is missing\|tones" <<< "$told"
 must "configuration and recordings are not for everybody" inside sh -c '[ "$(stat -c "%a %U %G" /etc/asterisk-privacy/config.toml)" = "640 root asterisk-privacy" ] && [ "$(stat -c %U /var/lib/asterisk-privacy)" = asterisk-privacy ]'
 must "nobody else can read the recordings" inside sh -c 'case $(stat -c %a /var/lib/asterisk-privacy/recordings) in *0) ;; *) exit 1;; esac'
 must_not "the unit is not enabled" inside systemctl is-enabled asterisk-privacy
-must "the units are right" inside systemd-analyze verify /lib/systemd/system/asterisk-privacy.service /lib/systemd/system/asterisk-privacy-review.service
+must "the units are right" inside systemd-analyze verify /usr/lib/systemd/system/asterisk-privacy.service /usr/lib/systemd/system/asterisk-privacy-review.service
+must_not "dpkg knows no conffile of it" grep -rqs asterisk-privacy/config.toml "$root/var/lib/dpkg/info/asterisk-privacy.conffiles"
 must "what the manual names is there" inside ls /usr/share/asterisk-privacy/monitoring/alerts.yml /usr/share/asterisk-privacy/examples/wire.conf
 must "there is a manual page" inside man -w asterisk-privacy
 must "bash completes commands" inside bash -c '. /usr/share/bash-completion/completions/asterisk-privacy; COMP_WORDS=(asterisk-privacy record); COMP_CWORD=1; _asterisk_privacy_completion asterisk-privacy; [ "${COMPREPLY[0]}" = recordings ]'
@@ -48,6 +63,9 @@ for name in extensions features ari http pjsip; do echo "[general]" > "$root/etc
 must "setup finds what was shipped" inside asterisk-privacy setup --yes
 must "and takes it out again" inside asterisk-privacy setup --undo --yes
 must "keys are made" inside asterisk-privacy keys generate-number-key /etc/asterisk-privacy/number.key
+must "as root it is judged for the recorder's user, who cannot read it yet" grep -q "number.key: cannot be read" <<< "$(inside asterisk-privacy check-config 2>&1 || true)"
+inside systemd-tmpfiles --create asterisk-privacy.conf
+must_not "once it is his, he can" grep -q "number.key: cannot be read" <<< "$(inside asterisk-privacy check-config 2>&1 || true)"
 
 echo "== libraries for several PBXs"
 compiled() { find "$root/usr/lib/asterisk-privacy" -name '*.pyc' | wc -l; }
@@ -91,4 +109,5 @@ inside dpkg -P asterisk-privacy | tee "$root/tmp/purged" | tail -3
 must "it says what stays" grep -q "stay in /var/lib/asterisk-privacy" "$root/tmp/purged"
 must "the recordings are there, and the keys" test -s "$root/var/lib/asterisk-privacy/recordings/x.flac.age" -a -s "$root/etc/asterisk-privacy/number.key"
 must_not "the configuration is gone" test -e "$root/etc/asterisk-privacy/config.toml"
-echo "== $package: installed, upgraded, removed, purged"
+must_not "nor an empty file of ours" test -e "$root/etc/asterisk-privacy/config.toml.dpkg-dist"
+echo "== $suite: $package: installed, upgraded, removed, purged"

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The newest dist/*.deb under a real systemd: a Debian of its own, booted in namespaces, whose recorder works for a lab's
-Asterisk beside it. make test-systemd, as root; needs mmdebstrap. ROOTFS=file.tar keeps that Debian for the next time.
+"""try_systemd.py SUITE: the package of dist/SUITE under a real systemd: a Debian of its own, booted in namespaces, whose recorder works for
+a lab's Asterisk beside it. make test-systemd, as root; needs mmdebstrap.
 
 It shows what tests of the daemon alone cannot: that the hardening of the units leaves what is needed, and that systemd understands
 ready, reload, watchdog, stop and failure as they are meant."""
@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -29,10 +30,9 @@ from asterisk_privacy.lab.unpack import Install, Shown, locate
 from asterisk_privacy.store.identity import Identity
 from asterisk_privacy.store.vault import open_recording
 
-PACKAGES = "python3,systemd,systemd-sysv,dbus,libstdc++6"
 _DIALPLAN_LINES = """
 [from-outside](+)
-exten => 901,1,Gosub(privacy-start,s,1(flag))
+exten => 901,1,GosubIf($[${DIALPLAN_EXISTS(privacy-start,s,1)}]?privacy-start,s,1(flag))
  same => n,Dial(PJSIP/agent,30,tkK)
  same => n,Hangup()
 """
@@ -237,24 +237,51 @@ def review_page(guest: Guest, port: int, identity: Path) -> None:
     must("it stops", guest("systemctl", "stop", unit).returncode == 0 and guest.unit(unit, "Result") == "success")
 
 
-def a_debian(root: Path) -> None:
-    kept = Path(os.environ["ROOTFS"]) if os.environ.get("ROOTFS") else None
-    if kept is not None and kept.exists():
-        subprocess.run(["tar", "-x", "-C", root, "-f", kept], check=True)
-        return
-    release = next(
-        line.partition("=")[2] for line in Path("/etc/os-release").read_text().splitlines() if line.startswith("VERSION_CODENAME")
-    )
-    subprocess.run(["mmdebstrap", "--quiet", "--variant=apt", f"--include={PACKAGES}", release, root], check=True)
-    if kept is not None:
-        subprocess.run(["tar", "-c", "-C", root, "-f", kept, "."], check=True)
+def a_debian(suite: str, root: Path) -> None:
+    script = f'. packaging/own_debian.sh && a_debian {suite} try "$0"'
+    subprocess.run(["bash", "-ec", script, root], check=True)
 
 
-def tried(package: Path, install: Install, work: Path) -> None:
+def with_a_higher_version(package: Path, work: Path) -> Path:
+    again, folder = work / "again.deb", work / "again"
+    subprocess.run(["dpkg-deb", "-R", package, folder], check=True)
+    control = folder / "DEBIAN/control"
+    control.write_text(re.sub(r"^Version: .*$", r"\g<0>+again", control.read_text(), flags=re.MULTILINE))
+    subprocess.run(["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "-b", folder, again], check=True, stdout=subprocess.DEVNULL)
+    shutil.rmtree(folder)
+    return again
+
+
+def upgraded_and_removed(guest: Guest, package: Path, work: Path) -> None:
+    """What ran runs again after an upgrade, what was stopped stays stopped, and nothing records once the package is gone."""
+    recorder, page = "asterisk-privacy", "asterisk-privacy-review"
+    shutil.copy(with_a_higher_version(package, work), guest.root / "root/again.deb")
+    shutil.copy(package, guest.root / "root/first.deb")
+    must("both run", all(guest("systemctl", "start", unit).returncode == 0 for unit in (recorder, page)))
+    before = {unit: guest.unit(unit, "MainPID") for unit in (recorder, page)}
+    done = guest("dpkg", "-i", "/root/again.deb")
+    must("the upgrade goes through", done.returncode == 0, done.stderr)
+    for unit in (recorder, page):
+        until(f"{unit} runs again", lambda unit=unit: guest.unit(unit, "ActiveState") == "active")  # type: ignore[misc]
+        must("as another process", guest.unit(unit, "MainPID") not in {"0", before[unit]})
+    guest("systemctl", "stop", page)
+    guest("dpkg", "-i", "--force-downgrade", "/root/first.deb")
+    until("upgraded again, the recorder runs", lambda: guest.unit(recorder, "ActiveState") == "active")
+    must("and the page that was stopped is stopped", guest.unit(page, "ActiveState") == "inactive")
+    guest("systemctl", "start", page)
+    pid = guest.unit(recorder, "MainPID")
+    removed = guest("dpkg", "-r", recorder)
+    must("it is removed", removed.returncode == 0, removed.stderr)
+    must("and neither runs", not any(guest.unit(unit, "ActiveState") == "active" for unit in (recorder, page)))
+    must("nor does its process", guest("test", "-e", f"/proc/{pid}").returncode != 0)
+    must("it was stopped in order", "Stopped" in guest("journalctl", "-u", recorder, "-n", "5", "--no-pager").stdout)
+
+
+def tried(suite: str, package: Path, install: Install, work: Path) -> None:
     root = work / "root"
     root.mkdir(mode=0o755)
     sys.stdout.write("== a Debian of its own\n")
-    a_debian(root)
+    a_debian(suite, root)
     sounds, phone, review = work / "sounds", free_port(), free_port()
     shutil.copytree(DIALPLAN / "sounds", sounds)
     (sounds / "en/short.wav").write_bytes((DIALPLAN / "sounds/en/refused.wav").read_bytes())
@@ -283,6 +310,8 @@ def tried(package: Path, install: Install, work: Path) -> None:
                 question()
             sys.stdout.write("== the review page\n")
             review_page(guest, review, secret)
+            sys.stdout.write("== upgraded and removed while they run\n")
+            upgraded_and_removed(guest, package, work)
         except OperatorError:
             sys.stdout.write(guest("journalctl", "-u", "asterisk-privacy*", "--no-pager", "-n", "40").stdout)
             raise
@@ -291,17 +320,20 @@ def tried(package: Path, install: Install, work: Path) -> None:
 
 
 def main() -> int:
-    packages = sorted(Path("dist").glob("asterisk-privacy_*.deb"), key=lambda p: p.stat().st_mtime)
+    suite = sys.argv[1]
+    packages = sorted(Path("dist", suite).glob("asterisk-privacy_*.deb"), key=lambda p: p.stat().st_mtime)
     try:
         if os.geteuid() != 0 or shutil.which("mmdebstrap") is None or not packages:
-            raise OperatorError("this needs root, mmdebstrap (apt install mmdebstrap) and a package in dist/ (make deb)")
+            raise OperatorError(
+                f"this needs root, mmdebstrap (apt install mmdebstrap) and a package in dist/{suite} (packaging/build_in.sh)"
+            )
         with TemporaryDirectory(prefix="ap-systemd-") as folder:
             Path(folder).chmod(0o755)
-            tried(packages[-1], locate(Shown()), Path(folder))
+            tried(suite, packages[-1], locate(Shown()), Path(folder))
     except OperatorError as error:
         sys.stderr.write(f"try_systemd: {error}\n")
         return 1
-    sys.stdout.write(f"== {packages[-1].name} under systemd: as meant\n")
+    sys.stdout.write(f"== {suite}: {packages[-1].name} under systemd: as meant\n")
     return 0
 
 
