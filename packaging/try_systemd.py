@@ -120,7 +120,7 @@ class Recorder:
 
     def reloads(self) -> None:
         until("its call is over", lambda: self.calls() == 0)
-        with self.a_call("reload", 14.0, Talk(3.0), Key("*1")):
+        with self.a_call("reload", 40.0, Talk(3.0), Key("*1")):
             until("a call is there", lambda: self.calls() == 1)
             good = self.config.read_text() + "\n[ring]\nmax_minutes = 60\n"
             self.config.write_text(good)
@@ -128,7 +128,8 @@ class Recorder:
             must("reload in mid-call", reloaded.returncode == 0, reloaded.stderr)
             self.config.write_text(good + "\n[nonsense]\n")
             must("reload of a wrong configuration fails", self.systemctl("reload").returncode != 0)
-            must("and what was read before still holds", self.told("ActiveState") == "active" and self.calls() == 1)
+            holds = (self.told("ActiveState"), self.calls())
+            must("and what was read before still holds", holds == ("active", 1), holds)
             self.config.write_text(good)
         until("what the agent kept is sealed", lambda: len(self.sealed()) == 1)
         self.both_voices_in(self.sealed()[0])

@@ -103,7 +103,7 @@ def rooms(wanted: Wanted, kind: Kind, shipped: Mapping[str, bytes]) -> None:
         except OperatorError as cannot:  # calls need no conference
             wanted.warnings.append(str(cannot))
             return
-        wanted.block(file, "#tryinclude confbridge_privacy.conf\n")
+        wanted.block(file, "#tryinclude confbridge_privacy.conf\n", Where.TOP)  # before menus that are made of ours
     wanted.own(f"{wanted.directory}/confbridge_privacy.conf", lines)
 
 

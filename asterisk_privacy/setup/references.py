@@ -1,7 +1,8 @@
 """Lines of others that name something of ours, and what becomes of them once ours is gone.
 
-Tried on 22.10.1: Gosub(), Goto(), Dial's G() and a menu of ConfBridge() that is missing hang the caller up; an endpoint whose template is
-missing makes Asterisk refuse all of pjsip.conf. Dial's U(), b() and B(), Queue's gosub, a key's Gosub and `include =>` only log an error.
+Tried on 22.10.1: Gosub(), Goto(), Dial's G() and a menu of ConfBridge() that is missing hang the caller up. An endpoint whose template is
+missing makes Asterisk refuse all of pjsip.conf, and a menu that is made of a missing one all of confbridge.conf. Dial's U(), b() and B(),
+Queue's gosub, a key's Gosub, CONFBRIDGE(menu,template) and `include =>` only log an error.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ TEXTS = ("extensions.ael", "extensions.lua")
 
 _COMMENTS = {"extensions.ael": re.compile(r"//.*"), "extensions.lua": re.compile(r"--.*")}
 _LOG_ONLY = re.compile(r"(?:(?<!gosu)(?<!Gosu)(?<!GoSu)(?<!GOSU)[UbB]\(|^include\s*=>?\s*)$")
+_CONFERENCE = re.compile(r"\bConfBridge\((?:[^,]*,){3}", re.IGNORECASE)  # its fourth argument is a menu
 _SWITCH = re.compile(r"[le]?switch\s*=>?\s*Realtime", re.IGNORECASE)
 _SHOWN_CONTEXT = re.compile(r"^\[ Context '(.*)' created by ")
 _SHOWN_LINE = re.compile(r"^\s.*?\s\d+\. (.+?)\s+\[([^\[\]:]+)(?::(\d+))?\]$")
@@ -35,6 +37,7 @@ class Names:
 
     contexts: tuple[str, ...]
     templates: tuple[str, ...]
+    menus: tuple[str, ...]
     features: tuple[str, ...]
 
 
@@ -57,7 +60,8 @@ def names_in(shipped: Mapping[str, bytes]) -> Names:
         return tuple(dict.fromkeys(head.decode() for head in heads.get(name, ())))
 
     keys = re.findall(rb"^(\w+)\s*=>", shipped.get("features_privacy.conf", b""), re.MULTILINE)
-    return Names(sections("extensions_privacy.conf"), sections("pjsip_privacy.conf"), tuple(key.decode() for key in keys))
+    menus = sections("confbridge_privacy.conf")
+    return Names(sections("extensions_privacy.conf"), sections("pjsip_privacy.conf"), menus, tuple(key.decode() for key in keys))
 
 
 def confs(tree: Tree, directory: str) -> dict[str, Conf]:
@@ -73,7 +77,7 @@ def references(tree: Tree, directory: str, names: Names, shown: str = "", *, all
     for name, conf in read.items():
         sections = {section.lower() for section in conf.sections}
         for line in conf.lines:
-            ours = (section_of(line.text) or line.section) in (*names.contexts, *names.templates)
+            ours = (section_of(line.text) or line.section) in (*names.contexts, *names.templates, *names.menus)
             if not ours:  # in a file of ours that stays, or was written by hand
                 _look(found, name, line, names, () if all_gone else sections)
     for name in TEXTS:
@@ -91,14 +95,15 @@ def _look(found: dict[tuple[str, int], Reference], name: str, line: Line, names:
     """`name`: of the file that Asterisk asks for; the line may stand in one that is included."""
     if "privacy" not in line.text.lower():
         return
-    gone = [one for one in (names.templates if name.startswith("pjsip") else names.contexts) if one.lower() not in there]
-    named = [one for one in gone if _places(one, line.text)]
+    wanted = names.templates if name.startswith("pjsip") else names.menus if name.startswith("confbridge") else names.contexts
+    named = [one for one in wanted if one.lower() not in there and _places(one, line.text)]
     if not named and not _mentioned(line.text, names):
         return
-    if name.startswith("pjsip"):
-        needed = [one for one in named if line.text.startswith("[")]
-    elif name.startswith("extensions"):
+    if name.startswith("extensions"):
         needed = [one for one in named if _breaks(one, line.text)]
+        needed += [one for one in names.menus if _places(one, line.text) and _CONFERENCE.search(line.text)]
+    elif name.startswith(("pjsip", "confbridge")):
+        needed = [one for one in named if line.text.startswith("[")]
     else:
         needed = []
     found.setdefault((line.path, line.number), Reference(line.path, line.number, line.text, needed[0] if needed else ""))
@@ -116,7 +121,9 @@ def _breaks(name: str, text: str) -> bool:
 
 def _mentioned(text: str, names: Names) -> bool:
     """Names that do nothing once ours is gone: features, our variables, contexts that a queue or a key calls."""
-    return re.search(r"\bPRIVACY_[A-Z]", text) is not None or any(_places(one, text) for one in (*names.features, *names.contexts))
+    return re.search(r"\bPRIVACY_[A-Z]", text) is not None or any(
+        _places(one, text) for one in (*names.features, *names.contexts, *names.menus)
+    )
 
 
 def _shown(text: str, names: Names) -> Iterable[Line]:

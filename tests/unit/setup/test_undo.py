@@ -215,6 +215,23 @@ def test_a_file_that_an_include_still_names_is_not_deleted(tmp_path: Path, inclu
     assert ours(tmp_path) == []
 
 
+def test_a_menu_that_is_still_named_stays_without_its_keys(tmp_path: Path) -> None:
+    """ConfBridge() with a menu that is missing hangs up; a menu that is made of a missing one has all of confbridge.conf refused."""
+    put(plain(tmp_path), {"confbridge.conf": "[general]\n[mine](privacy-agent-menu)\n*2 = toggle_mute\n"})
+    run(tmp_path, "--yes")
+    sections = read_conf(Tree(tmp_path), ETC, "confbridge.conf").sections
+    assert sections.index("privacy-agent-menu") < sections.index("mine")
+    add(tmp_path, "extensions.conf", "exten => 300,1,ConfBridge(room,,,privacy-agent-menu)\n")
+    found = undo(tmp_path)
+    needs = {one["path"]: one["needs"] for one in found["references"]}  # type: ignore[attr-defined]
+    assert needs == dict.fromkeys((f"{ETC}/confbridge.conf", f"{ETC}/extensions.conf"), "privacy-agent-menu")
+    menu = (tmp_path / "etc/asterisk/confbridge_privacy.conf").read_text()
+    assert "[privacy-agent-menu]\ntype = menu\n" in menu and "dialplan_exec" not in menu
+    put(tmp_path, {"extensions.conf": PLAIN["extensions.conf"], "confbridge.conf": "[general]\n"})
+    undo(tmp_path)
+    assert ours(tmp_path) == []
+
+
 def test_a_program_may_still_include_it(tmp_path: Path) -> None:
     """What #exec writes is not known: the entry contexts stay, and do nothing."""
     wazo(tmp_path)
