@@ -59,6 +59,7 @@ async def at_work(install: Install, work: Path, extra_pjsip: str = "", codec: st
         policy,
         contacts={"agent": port},
         sounds=sounds,
+        settings={"agents.endpoints": '["PJSIP/bare"]'},  # it has no agents' template by which it would be known
         extra_dialplan=PLAIN,
         extra_pjsip=extra_pjsip.format(port=port),
         capture="wire",
