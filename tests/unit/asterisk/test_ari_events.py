@@ -136,6 +136,17 @@ def test_an_announcement_that_was_not_heard() -> None:
         assert not event.heard
 
 
+@pytest.mark.parametrize("played", ["SUCCESS", "FAILED", "", None])
+def test_whether_the_sounds_could_be_played(played: str | None) -> None:
+    """None: an include that does not tell."""
+    message = sample("ChannelUserevent-PrivacyNotice-end")
+    if played is not None:
+        message["userevent"]["Played"] = played
+    (event,) = parsed(json.dumps(message))
+    assert isinstance(event, ae.NoticeStage)
+    assert event.played == played
+
+
 def test_unknown_type() -> None:
     assert parsed('{"type": "ChannelTeleported"}') == (ae.Unknown("ChannelTeleported"),)
 
