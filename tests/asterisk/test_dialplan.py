@@ -163,12 +163,14 @@ async def test_a_refusal_is_heard_at_every_moment(line: Line) -> None:
     """In the notice, at its seams and after it; each at a moment of its own, all at once."""
     line.answer("3", "1", "2")
     moments = [round(1000 * (NOTICE_SECONDS + 1.2) * n / 23) for n in range(24)]
-    for ms in moments:
-        await line.dial("line", caller=f"at-{ms}-3")
-    await line.ari.until(lambda: line.ari.names().count("AdminH") == len(moments), "the end of all calls", 20)
-    chosen = {t.fields["Consent"] for t in line.ari.told if t.name == "Passed"}
-    assert chosen - {"none"} == {"refused"}, chosen  # none: on a busy machine some get no answer in time, and are not announced
-    assert line.ari.names().count("begin") == line.ari.names().count("key 3") > len(moments) / 2
+    await line.ari.post("asterisk/variable", variable="PRIVACY_AGI_SECONDS", value="8")  # a busy machine answers so many late
+    try:
+        for ms in moments:
+            await line.dial("line", caller=f"at-{ms}-3")
+        await line.ari.until(lambda: line.ari.names().count("AdminH") == len(moments), "the end of all calls", 20)
+    finally:
+        await line.ari.post("asterisk/variable", variable="PRIVACY_AGI_SECONDS", value="1.5")
+    assert [t.fields["Consent"] for t in line.ari.told if t.name == "Passed"] == ["refused"] * len(moments)
 
 
 @pytest.mark.parametrize("source", [Tone(700), Nothing()], ids=["talks", "sends nothing between its keys"])
