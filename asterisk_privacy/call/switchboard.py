@@ -149,6 +149,18 @@ class Switchboard:
         """All channels in one conversation, hold or parking lot with this one, itself included; empty if it is unknown."""
         return self._connected({channel})
 
+    def behind(self, local: str) -> frozenset[str]:
+        """Channels behind the other half of this half of a Local channel, answered or not: in the other half's bridge, or further on."""
+        half = self._other_half(local) if local in self._channels else None
+        if half is None:
+            return frozenset()
+        seen, queue = {local, half}, [half]
+        while queue:
+            fresh = self._near(queue.pop(), mixing_only=False) - seen
+            seen |= fresh
+            queue += fresh
+        return frozenset(seen - {local, half})
+
     def holds(self, channel: str) -> bool:
         known = self._channels.get(channel)
         return known is not None and (known.held or known.held_by_feature)
@@ -183,18 +195,21 @@ class Switchboard:
         seen = {c for c in channels if c in self._channels}
         queue = list(seen)
         while queue:
-            current = queue.pop()
-            known = self._channels[current]
-            near: set[str] = set()
-            if known.bridge is not None and (self._bridge(known.bridge).mixing or not mixing_only):
-                near |= self._bridge(known.bridge).members
-            half = self._other_half(current)
-            if half is not None:
-                near.add(half)
-            fresh = {c for c in near - seen if c in self._channels}
+            fresh = self._near(queue.pop(), mixing_only) - seen
             seen |= fresh
             queue += fresh
         return frozenset(seen)
+
+    def _near(self, channel: str, mixing_only: bool) -> set[str]:
+        """In one bridge with this channel, and the other half of it."""
+        known = self._channels[channel]
+        near: set[str] = set()
+        if known.bridge is not None and (self._bridge(known.bridge).mixing or not mixing_only):
+            near |= self._bridge(known.bridge).members
+        half = self._other_half(channel)
+        if half is not None:
+            near.add(half)
+        return {c for c in near if c in self._channels}
 
     def _named_in(self, event: PbxEvent) -> frozenset[str]:
         """The channels and bridges that the event is about."""

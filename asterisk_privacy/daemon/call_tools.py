@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -36,6 +37,27 @@ class Tools:
     remember: Callable[[str, Memory | None], None]  # for the next daemon, what changed; None: nothing any more
     objection_purpose: str = ""  # what the agent's objection key takes away; empty: all sample purposes
     new_suspense: Callable[[], Suspense] = lambda: Suspense(0, 0)
+
+
+class Jobs:
+    """What one call wants of disk and registry: one after the other."""
+
+    def __init__(self) -> None:
+        self._last: asyncio.Task[None] | None = None
+
+    def next(self, job: Callable[[], Awaitable[None]]) -> None:
+        before = self._last
+
+        async def run() -> None:
+            if before is not None:
+                await asyncio.wait([before])
+            await job()
+
+        self._last = asyncio.create_task(run())
+
+    async def finished(self) -> None:
+        while self._last is not None and not self._last.done():
+            await asyncio.wait([self._last])
 
 
 class Around(Protocol):

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from time import monotonic
 
 from asterisk_privacy.call import events as ev
-from asterisk_privacy.call.conversation import Conversation, Role, Standing, conversation, role_of
+from asterisk_privacy.call.conversation import Role, Standing, conversation, role_of
 from asterisk_privacy.call.news import surroundings
 from asterisk_privacy.call.participants import PartyRole, Person
 from asterisk_privacy.call.pbx import endpoint_of
@@ -75,7 +75,8 @@ class Conversations:
 
     def stands(self, runner: CallRunner, at: float) -> None:
         """What this call's customer allows changed at `at`: that concerns the calls of all who hear them."""
-        self.tell(Change(self.board.connected(runner.channel) - {runner.channel}, frozenset()), at)
+        if runner.customer is not None:
+            self.tell(Change(self.board.connected(runner.customer) - {runner.customer}, frozenset()), at)
 
     def withdrew(self, runner: CallRunner) -> None:
         """This call's customer refused, or is off the record: their voice goes out of others' recordings too."""
@@ -94,7 +95,7 @@ class Conversations:
     def calls_of(self, channel: str) -> list[CallRunner]:
         """Those in one conversation with this channel, the one that is being recorded first."""
         found = (self._runners[c] for c in self.board.connected(channel) - {channel} if c in self._runners)
-        return sorted(found, key=lambda runner: (runner.began_at, runner.channel))
+        return sorted(found, key=_age)
 
     def last_calls_of(self, endpoint: str, grace: float) -> list[CallRunner]:
         """Of the call that this agent left last, if that was no more than `grace` seconds ago."""
@@ -102,25 +103,29 @@ class Conversations:
         if last is None or last.theirs or monotonic() > last.left_at + grace:
             return []
         found = (self._runners[c] for c in last.customers if c in self._runners)
-        return sorted(found, key=lambda runner: (runner.began_at, runner.channel))
+        return sorted(found, key=_age)
 
     # ---- who is not kept, and why
 
     def _still_strangers(self, runner: CallRunner) -> None:
         """Told once for each stranger: `status` names the endpoint, the log does not. Who has a call, here or of another recorder, is being
         told or has refused: that is as it should be."""
-        situation = runner.recorder.situation
-        if self._runners.get(runner.channel) is not runner or situation.consent is not Consent.HEARD or situation.life is not Life.LIVE:
+        situation, customer = runner.recorder.situation, runner.customer
+        if customer is None or self._runners.get(customer) is not runner:
             return
-        for channel in self._now(runner).strangers:
-            outsider = role_of(self.board, self.standing, channel, runner.channel) is Role.OUTSIDER
+        if situation.consent is not Consent.HEARD or situation.life is not Life.LIVE:
+            return
+        for channel in conversation(self.board, self.standing, customer).strangers:
+            outsider = role_of(self.board, self.standing, channel, customer) is Role.OUTSIDER
             if outsider and channel not in self._runners and channel not in self._others and (runner.call_id, channel) not in self._told_of:
                 self._told_of.add((runner.call_id, channel))
                 self._health.outsider(endpoint_of(self.board.name_of(channel) or ""))
 
-    def _now(self, runner: CallRunner) -> Conversation:
-        return conversation(self.board, self.standing, runner.channel)
-
     def over(self, runner: CallRunner) -> None:
         self._holds_hidden.discard(runner.channel)
         self._told_of = {told for told in self._told_of if told[0] != runner.call_id}
+
+
+def _age(runner: CallRunner) -> tuple[float, str]:
+    """As `call/conversation.py` says whose call has the recording."""
+    return runner.began_at, runner.customer or runner.channel

@@ -37,6 +37,8 @@ class Alarm(StrEnum):
     NOTICE_FAILED = "notice_failed"  # Asterisk could not play an announcement: its calls go on unannounced and unrecorded
     OUT_OF_SIGHT = "out_of_sight"  # a call is in a bridge of another ARI application, of whose holds nobody tells
     HOLDS_HIDDEN = "holds_hidden"  # a call with an endpoint of whose holds Asterisk tells nobody: not recorded
+    NOBODY_BEHIND = "nobody_behind"  # a notice was played on a Local channel behind which not just one caller was
+    KEPT_NOTHING = "kept_nothing"  # a call was to be kept, was over, and nothing of it had come in
     OUTSIDER = "outsider"  # a call is not kept since somebody is in it who is neither an agent nor was told anything
     SILENT_HOLD = "silent_hold"  # a phone holds without telling the PBX; the agent may hear a held caller (R15)
     UPLOADS_LATE = "uploads_late"  # recordings wait for the bucket for longer than [s3] waiting_minutes

@@ -88,6 +88,10 @@ class CallMedia:
     def busy(self) -> bool:
         return self._quarantine.busy
 
+    def is_of(self, customer: str) -> None:
+        """Whose microphone is the customer's; before it is opened."""
+        self._customer = customer
+
     def open(self, at: float, parties: frozenset[str], customers: frozenset[str] = frozenset()) -> None:
         """`customers`: those of the parties who are heard on the customer's side."""
         self._stop_taps()

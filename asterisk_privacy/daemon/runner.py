@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -22,9 +22,10 @@ from asterisk_privacy.call.recorder import Recorder
 from asterisk_privacy.call.situation import Consent, Life
 from asterisk_privacy.call.timeline import Mark, MarkKind, Span, SpanKind, with_hold
 from asterisk_privacy.daemon.aftermath import LeftCall
-from asterisk_privacy.daemon.call_tools import Around, Tools
+from asterisk_privacy.daemon.call_tools import Around, Jobs, Tools
 from asterisk_privacy.daemon.drawing import Place, draw, note_places
 from asterisk_privacy.daemon.filing import RecordingFile
+from asterisk_privacy.daemon.health import Alarm
 from asterisk_privacy.daemon.ledger import wall
 from asterisk_privacy.daemon.logs import about
 from asterisk_privacy.daemon.media import CallMedia
@@ -42,8 +43,9 @@ LAST_FRAMES_SECONDS = 3.0
 
 class CallRunner:
     """`over` is called when the call is done with and nothing of it is left in memory. `left`: what an earlier daemon left of it. `called`:
-    the customer was called from here. `beside`: calls of the other customers in the present conversation, by channel; `voices`: of those
-    whose voice came into this call."""
+    the customer was called from here. `channel` is the one on which its notice was played, `customer` that of the person who heard it:
+    another one where that is half of a Local channel, and none until they are found. `beside`: calls of the other customers in the present
+    conversation, by channel; `voices`: of those whose voice came into this call."""
 
     def __init__(
         self,
@@ -58,6 +60,7 @@ class CallRunner:
     ) -> None:
         self.call_id = left.row.id if left is not None else uuid.uuid4().hex
         self.channel = channel
+        self.customer: str | None = None
         self.profile = profile
         self.began_at = monotonic() - (max(0.0, (datetime.now(UTC) - left.row.begun_at).total_seconds()) if left is not None else 0.0)
         self._attendance = Attendance(self.began_at, left.people if left is not None else ())
@@ -85,7 +88,7 @@ class CallRunner:
         self._file: RecordingFile | None = None
         self._marked_file: RecordingFile | None = None
         self._places: tuple[Place, ...] = ()  # of quotas
-        self._jobs: asyncio.Task[None] | None = None
+        self._jobs = Jobs()
         self._timers: list[asyncio.TimerHandle] = []
         self._lot: asyncio.Task[None] | None = None
         self._stood = self.standing
@@ -138,6 +141,10 @@ class CallRunner:
             if isinstance(command, cmd.Wipe | cmd.EraseFile | cmd.EraseMarked | cmd.Finish):
                 self._carry_out(command)
 
+    def is_of(self, customer: str) -> None:
+        self.customer = customer
+        self.media.is_of(customer)
+
     def covers(self, profile: Profile) -> bool:
         """Whether the caller need not hear this line's notice: what it says was heard already, or refused for the whole call."""
         announced = {p.name for p in self.profile.purposes}
@@ -185,7 +192,7 @@ class CallRunner:
         if memory != self.memory:
             self.memory = memory
             self._reminded = True
-            self._tools.remember(self.channel, memory)
+            self._tools.remember(self.customer or self.channel, memory)
         told = any(isinstance(c, cmd.Open | cmd.Shut | cmd.StartFile | cmd.Wipe) for c in commands)
         if told or isinstance(event, ev.AgentJoined):
             self._tell()
@@ -225,8 +232,7 @@ class CallRunner:
 
     async def finished(self) -> None:
         """Waits until files and rows are as the commands so far want them."""
-        while self._jobs is not None and not self._jobs.done():
-            await asyncio.wait([self._jobs])
+        await self._jobs.finished()
 
     def _carry_out(self, command: cmd.Command) -> None:
         match command:
@@ -247,19 +253,19 @@ class CallRunner:
                     self._file.add_purposes(self._purposes(command.purposes), datetime.now(UTC))
                 self._before.add_purposes(self._purposes(command.purposes), datetime.now(UTC))
             case cmd.Seal():
-                self._next(partial(self._seal, self._file))
+                self._jobs.next(partial(self._seal, self._file))
             case cmd.Wipe():
                 self.media.wipe()
                 self._erase_file(command.reason)
                 self._erase_marked(command.reason)
                 self.voices.clear()
-                self._next(partial(self._before.erase, command.reason, SpanKind.OFF_RECORD))
+                self._jobs.next(partial(self._before.erase, command.reason, SpanKind.OFF_RECORD))
             case cmd.Play():
                 self._tools.tones.play(command.channel, command.tone.value)
             case cmd.WakeAt():
                 self._timers.append(asyncio.get_running_loop().call_later(max(0.0, command.at - monotonic()), self._wake, command.at))
             case cmd.Finish():
-                self._next(partial(self._finish, command))
+                self._jobs.next(partial(self._finish, command))
             case _:
                 self._carry_out_partly(command)
 
@@ -269,7 +275,7 @@ class CallRunner:
             case cmd.EraseFile():
                 self.media.forget_file(command.at)
                 self._erase_file(command.reason)
-                self._next(partial(self._before.erase, command.reason, SpanKind.ERASED))
+                self._jobs.next(partial(self._before.erase, command.reason, SpanKind.ERASED))
                 self._places = ()  # who holds them now stays
             case cmd.EraseMarked():
                 self.media.marked.wipe()
@@ -287,7 +293,7 @@ class CallRunner:
                 self.media.marked.to_here(command.at)
             case cmd.KeepMarked():
                 self._marked_file = self._new_file()
-                self._next(partial(self._keep_marked, self._marked_file, command))
+                self._jobs.next(partial(self._keep_marked, self._marked_file, command))
             case cmd.Draw():
                 self._lot = asyncio.create_task(self._draw(self._purposes(command.purposes)))
             case cmd.NoteConsent() if self._retelling and command.kind in self._before.consent_known:
@@ -323,26 +329,17 @@ class CallRunner:
         self._failed = True  # the recorder hears nothing after its end, and sealing comes after that
         self.receive(ev.FileFailed(monotonic()))
 
-    def _next(self, job: Callable[[], Awaitable[None]]) -> None:
-        """Jobs of one call run one after the other."""
-        before = self._jobs
-
-        async def run() -> None:
-            if before is not None:
-                await asyncio.wait([before])
-            await job()
-
-        self._jobs = asyncio.create_task(run())
+    def _erase(self, file: RecordingFile | None, reason: str) -> None:
+        if file is not None:
+            self._jobs.next(partial(file.erase, reason))
 
     def _erase_file(self, reason: str) -> None:
         file, self._file = self._file, None
-        if file is not None:
-            self._next(partial(file.erase, reason))
+        self._erase(file, reason)
 
     def _erase_marked(self, reason: str) -> None:
         file, self._marked_file = self._marked_file, None
-        if file is not None:
-            self._next(partial(file.erase, reason))
+        self._erase(file, reason)
 
     async def _keep_marked(self, file: RecordingFile, command: cmd.KeepMarked) -> None:
         await self._all_released()
@@ -383,6 +380,8 @@ class CallRunner:
         people, outcome = self._attendance.told(), self._before.outcome(command.outcome)
         if self._failed and outcome is cmd.Outcome.KEPT:
             outcome = cmd.Outcome.FAILED
+        if command.outcome is cmd.Outcome.KEPT and not self.media.kept_seconds:
+            self._tools.health.alarm(Alarm.KEPT_NOTHING, f"call {self.call_id} was to be kept, and nothing of it was heard")
         spans, marks = self._story(command.spans, command.marks)
         if self._leaving:
             marks = tuple(m for m in marks if m.kind is not MarkKind.HANGUP)
@@ -395,6 +394,6 @@ class CallRunner:
                 lambda registry: registry.end_call(self.call_id, datetime.now(UTC), outcome.value, people, spans, marks)
             )
             if self._reminded:
-                self._tools.remember(self.channel, None)
+                self._tools.remember(self.customer or self.channel, None)
             log.info("call %s over: %s", self.call_id, outcome.value, extra=about("call.over", self.call_id, self.profile.name))
         self._over(self)

@@ -17,17 +17,18 @@ from asterisk_privacy.asterisk.time_limits import TimeLimit
 from asterisk_privacy.call import events as ev
 from asterisk_privacy.call import pbx
 from asterisk_privacy.call.conversation import SELFTEST_ROOM
-from asterisk_privacy.call.situation import Consent, Hush, Life
+from asterisk_privacy.call.situation import Hush, Life
 from asterisk_privacy.call.switchboard import Change, Switchboard
 from asterisk_privacy.daemon.aftermath import LeftCall, end_calls
 from asterisk_privacy.daemon.agents import Agents
-from asterisk_privacy.daemon.answers import announcement, elsewhere, no_announcement, notice_path
+from asterisk_privacy.daemon.answers import announcement, elsewhere, no_announcement
 from asterisk_privacy.daemon.boards import GoneLately, board_of, phone_of
 from asterisk_privacy.daemon.call_tools import Tools
 from asterisk_privacy.daemon.callers import Callers
 from asterisk_privacy.daemon.conversations import Conversations
 from asterisk_privacy.daemon.health import Alarm, Health
 from asterisk_privacy.daemon.logs import about
+from asterisk_privacy.daemon.notices import Notices
 from asterisk_privacy.daemon.other_recorders import OtherRecorders
 from asterisk_privacy.daemon.remembered import Reminders
 from asterisk_privacy.daemon.runner import CallRunner
@@ -77,7 +78,9 @@ class Supervisor:
         self._others = OtherRecorders(config.asterisk.app)
         self._agents = agents
         agents.tell = self.pbx_told
-        self._conversations = Conversations(self._by_channel, self._others, health)
+        self._customers: dict[str, CallRunner] = {}
+        self._conversations = Conversations(self._customers, self._others, health)
+        self._notices = Notices(self._conversations, self._by_channel, self._customers, health, lambda: str(self._config.dialplan.sounds))
         self._gone = GoneLately(2 * APPEAR_SECONDS)
         self.closing = False
         self.draining = False  # no new call is taken
@@ -109,9 +112,10 @@ class Supervisor:
         wanted = request.parameters.get("profile", "")
         now = self._config.book.profiles
         test = self.selftest.take(wanted, self._board.name_of(request.channel))
-        profile = self._began_with.get(request.channel, self._config.book).profiles.get(wanted) or now.get(wanted)
+        present = self._customers.get(request.channel) or self._by_channel.get(request.channel)
+        began_with = self._began_with.get(present.channel if present is not None else "", self._config.book)
+        profile = began_with.profiles.get(wanted) or now.get(wanted)
         profile, tools = (test.profile, test.tools) if test is not None else (profile, self._tools)
-        present = self._by_channel.get(request.channel)
         if present is None and request.channel in self._others:  # it did not wait for us
             self._health.tally.decisions[Decision.ELSEWHERE] += 1
             return elsewhere()
@@ -126,7 +130,7 @@ class Supervisor:
             quiet = self.draining or self.closing or wanted == SELFTEST  # nothing is amiss if another takes it
             return self._refuse(why or "", request.parameters.get("more", "0") != "0", quiet)
         if present is not None:
-            return self._moved_to(present, profile)
+            return self._moved_to(present, profile, request.channel)
         if self._board.is_agents(request.channel):
             return self._colleague(request.channel)
         direction = request.parameters.get("direction", "in")
@@ -138,10 +142,11 @@ class Supervisor:
         self._health.tally.decisions[Decision.ANNOUNCE] += 1
         self._callers.begin(runner.call_id, profile, request.caller, direction, partial(setattr, runner, "person"))
         log.info("call %s begun on profile %s", runner.call_id, profile.name, extra=about("call.begun", runner.call_id, profile.name))
-        return self._announce(runner, profile)
+        return self._announce(runner, profile, request.channel)
 
-    def _announce(self, runner: CallRunner, profile: Profile) -> Mapping[str, str]:
-        state = self._reminders.write(runner.channel, runner.memory)
+    def _announce(self, runner: CallRunner, profile: Profile, channel: str) -> Mapping[str, str]:
+        """`channel`: on which the notice plays, and which remembers the call."""
+        state = self._reminders.write(channel, runner.memory)
         return announcement(profile, runner.call_id, str(self._config.dialplan.sounds), state, self._config.asterisk.app)
 
     def _refuse(self, why: str, more: bool, quiet: bool) -> Mapping[str, str]:
@@ -188,7 +193,7 @@ class Supervisor:
             self._health.alarm(Alarm.GHOST_CALL, words)
         runner.receive(ev.HungUp(monotonic()))
 
-    def _moved_to(self, runner: CallRunner, profile: Profile) -> Mapping[str, str]:
+    def _moved_to(self, runner: CallRunner, profile: Profile, channel: str) -> Mapping[str, str]:
         """One call stays one recording (R17); what the first notice did not tell is told by a second one (R5)."""
         if runner.profile.tenant != profile.tenant:
             return self._left_company(runner)
@@ -198,7 +203,7 @@ class Supervisor:
         self._health.tally.decisions[Decision.ANNOUNCE] += 1
         runner.change_profile(profile, sampled_purposes(profile, secrets.randbelow))
         log.info("call %s moved to profile %s", runner.call_id, profile.name, extra=about("call.moved", runner.call_id, profile.name))
-        return self._announce(runner, profile)
+        return self._announce(runner, profile, channel)
 
     def _left_company(self, runner: CallRunner) -> Mapping[str, str]:
         """To the company that recorded it the call is over: what is said on another's line is not for its ears. Nor can that one have it,
@@ -220,7 +225,7 @@ class Supervisor:
         for channel, word in reading.pressed.items():
             asyncio.get_running_loop().call_soon(self._pressed_unheard, channel, word)
         for runner in self.runners:  # each by itself: a mistake in one call must not leave the others in the dark
-            announced = reading.announced.get(runner.channel)
+            announced = reading.announced.get(runner.customer or runner.channel)
             asyncio.get_running_loop().call_soon(self._link_restored, runner, announced.consent if announced is not None else "none")
 
     def _take_up(self, reading: Reading) -> None:
@@ -250,10 +255,10 @@ class Supervisor:
 
     def _pressed_unheard(self, channel: str, word: str) -> None:
         """A key that may have been pressed while the link was down. What shuts is obeyed late; a resume has to be pressed again."""
-        runner = next((self._by_channel[c] for c in sorted(self._board.connected(channel)) if c in self._by_channel and c != channel), None)
         wanted = {"pause": Hush.PAUSED, "off": Hush.OFF_RECORD}.get(word)
-        if runner is not None and wanted is not None and runner.recorder.situation.hush not in (wanted, Hush.OFF_RECORD):
-            runner.receive(ev.KeyPressed(monotonic(), ev.AgentKey(word), channel))
+        for number, runner in enumerate(self._conversations.calls_of(channel)):
+            if wanted is not None and runner.recorder.situation.hush not in (wanted, Hush.OFF_RECORD):
+                runner.receive(ev.KeyPressed(monotonic(), ev.AgentKey(word), channel if number == 0 else ""))
 
     def _link_restored(self, runner: CallRunner, consent: str) -> None:
         now = monotonic()
@@ -261,10 +266,10 @@ class Supervisor:
             runner.receive(ev.HungUp(now))
         for event in unheard(runner.recorder.situation, consent, runner.recorder.refuse_key, now):
             runner.receive(event)
-        if runner.channel not in self._board:
+        if (runner.customer or runner.channel) not in self._board:
             runner.receive(ev.HungUp(now))
         runner.receive(ev.LinkRestored(now))
-        self._conversations.tell(Change(frozenset({runner.channel}), frozenset()), now)
+        self._conversations.tell(Change(frozenset({runner.customer or runner.channel}), frozenset()), now)
 
     def link_down(self, why: str) -> None:
         self._linked = False
@@ -279,20 +284,18 @@ class Supervisor:
             return
         match event:
             case ae.NoticeStage():
-                runner = self._by_channel.get(event.channel)
-                if runner is not None and event.call == runner.call_id:
-                    self._notice(event, runner)
+                runner = self._notices.stage(event)
+                if runner is not None and runner.customer is not None:
+                    self._conversations.tell(Change(frozenset({runner.customer}), frozenset()), event.at)
             case ae.NoticeKey():
-                runner = self._by_channel.get(event.channel)
-                if runner is not None and event.call == runner.call_id:
-                    runner.receive(ev.KeyChosen(event.at, event.key))
+                self._notices.key(event)
             case ae.AgentPressed():
                 self._key(event)
             case ae.Unavailable():
                 self._health.alarm(Alarm.MISSED_CALLS, f"a call went on unrecorded: the dialplan got no answer ({event.why})")
             case ae.StasisStarted():
                 self._waiters.started(event.channel)
-            case ae.OutOfSight() if event.channel in self._by_channel:
+            case ae.OutOfSight() if event.channel in self._customers:
                 words = "a call is in another ARI application's bridge, whose holds Asterisk tells nobody: what is said there is not kept"
                 self._health.alarm(Alarm.OUT_OF_SIGHT, words)
             case ae.Taken():
@@ -304,17 +307,6 @@ class Supervisor:
             case _:
                 pass
 
-    def _notice(self, event: ae.NoticeStage, runner: CallRunner) -> None:
-        """A sound that Asterisk cannot play is told by nothing else: its calls just go on, unannounced."""
-        if event.stage == "begin":
-            runner.receive(ev.NoticeBegun(event.at))
-            return
-        silent = not event.heard and runner.recorder.situation.consent is not Consent.REFUSED
-        if event.played == "FAILED" or (event.played is None and silent):
-            profile = runner.announcing
-            self._health.notice_failed(profile.name, notice_path(profile, str(self._config.dialplan.sounds)))
-        runner.receive(ev.NoticeEnded(event.at, event.heard))
-
     def _follow(self, event: pbx.PbxEvent) -> None:
         if isinstance(event, pbx.ChannelSeen) and event.name != self._board.name_of(event.channel):
             known = self._agents.seen(event.name)
@@ -323,8 +315,10 @@ class Supervisor:
         change = self._board.apply(event)
         if isinstance(event, pbx.ChannelGone):
             self._gone.note(event.channel, monotonic())
-            if event.channel in self._by_channel:
-                self._by_channel[event.channel].receive(ev.HungUp(event.at))
+            runner = self._customers.get(event.channel) or self._by_channel.get(event.channel)
+            if runner is not None and runner.customer in (None, event.channel):  # half of a Local channel may go, the call goes on
+                runner.receive(ev.HungUp(event.at))
+        self._notices.follow(change.touched, event.at)
         self._conversations.tell(change, event.at)
         if isinstance(event, pbx.ChannelGone):
             self._others.gone(event.channel)
@@ -358,7 +352,7 @@ class Supervisor:
             return here
         if self._others.among(self._board.connected(event.channel)):
             return []
-        found = self._by_channel.get(event.linked)
+        found = self._customers.get(event.linked)
         return [found] if found is not None and found.channel != event.channel else []
 
     def _is_anothers(self, event: ae.AgentPressed, last: bool) -> bool:
@@ -391,10 +385,14 @@ class Supervisor:
             await runner.finished()
 
     def _over(self, runner: CallRunner) -> None:
-        self._by_channel.pop(runner.channel, None)
+        for runners in (self._by_channel, self._customers):
+            for channel in {c for c in (runner.channel, runner.customer) if c is not None and runners.get(c) is runner}:
+                del runners[channel]
         self._began_with.pop(runner.channel, None)
+        self._notices.over(runner)
         self._conversations.over(runner)
 
     def _enter(self, runner: CallRunner) -> None:
         self._by_channel[runner.channel] = runner
+        self._notices.begin(runner)
         self._began_with[runner.channel] = self._config.book

@@ -25,7 +25,7 @@ MUTANTS: tuple[tuple[str, str, str, str], ...] = (
     ("shut when it is told, not when it was", CALL + "recorder", "        self._shut_at = self._ms.before(at)", "        self._shut_at = self._ms.before(self._clock)"),
     ("only the last stretch is shut", AUDIO + "quarantine", "for stretch in self._stretches:\n            stretch.ended = at", "for stretch in tuple(self._stretches)[-1:]:\n            stretch.ended = at"),
     ("no second shut", CALL + "recorder", "elif wanted is None and self._bad_news < inf and", "elif False and"),
-    ("Local halves are not followed", CALL + "switchboard", "            if half is not None:", "            if half is not None and False:"),
+    ("Local halves are not followed", CALL + "switchboard", "        if half is not None:\n", "        if half is not None and False:\n"),
     ("who is in a bridge that ends left it at its end", CALL + "switchboard", "                known.bridge = None\n                known.held_by_feature", "                known.bridge, known.moved_at = None, event.at\n                known.held_by_feature"),
     ("a bridge that is gone comes back with late news", CALL + "switchboard", " or self._hindsight.is_gone(event.bridge):", ":"),
     ("a parking lot mixes", CALL + "switchboard", "bridge.mixing = event.mixing", "bridge.mixing = True"),

@@ -1,0 +1,188 @@
+"""Notices as the dialplan tells of them, and whose call it is once a notice was heard.
+
+On a channel of the customer's own that is plain. On half of a Local channel it is whoever is behind the other half (`call/behind.py`).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from asterisk_privacy.asterisk.ari_events import NoticeKey, NoticeStage
+from asterisk_privacy.call import events as ev
+from asterisk_privacy.call.behind import Listeners, is_local
+from asterisk_privacy.call.conversation import NOBODY, SELFTEST_CUSTOMER
+from asterisk_privacy.call.pbx import endpoint_of
+from asterisk_privacy.call.situation import Consent
+from asterisk_privacy.call.switchboard import Switchboard
+from asterisk_privacy.daemon.answers import notice_path
+from asterisk_privacy.daemon.conversations import Conversations
+from asterisk_privacy.daemon.health import Alarm, Health
+from asterisk_privacy.daemon.logs import about
+from asterisk_privacy.daemon.runner import CallRunner
+from asterisk_privacy.policy.consent import Choice, meaning_of
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    runner: CallRunner
+    listeners: Listeners = field(default_factory=Listeners)
+
+
+class Notices:
+    """`runners`: by the channel on which the call was announced first. `customers`: by the customer's own, to which those are added whose
+    customer is found."""
+
+    def __init__(
+        self,
+        conversations: Conversations,
+        runners: Mapping[str, CallRunner],
+        customers: dict[str, CallRunner],
+        health: Health,
+        sounds: Callable[[], str],
+    ) -> None:
+        self._conversations = conversations
+        self._sounds = sounds
+        self._runners = runners
+        self._customers = customers
+        self._health = health
+        self._waiting: dict[str, _Waiting] = {}  # by the channel on which the notice plays
+
+    @property
+    def _board(self) -> Switchboard:
+        return self._conversations.board
+
+    def begin(self, runner: CallRunner) -> None:
+        """A call was announced on the runner's channel. A real one is the customer's own."""
+        name = self._board.name_of(runner.channel)
+        if name is not None and (not is_local(name) or name.startswith(SELFTEST_CUSTOMER)):
+            self._is_whose(runner, runner.channel)
+        else:
+            self._waiting[runner.channel] = _Waiting(runner)
+
+    def follow(self, channels: frozenset[str], at: float) -> None:
+        """The conversations of these may have changed."""
+        for channel in channels & self._waiting.keys():
+            waiting = self._waiting[channel]
+            name = self._board.name_of(channel)
+            if name is not None and not is_local(name):  # it was asked for before its news came
+                self._is_whose(waiting.runner, channel)
+            else:
+                waiting.listeners.present(self._people(channel), at)
+
+    def stage(self, event: NoticeStage) -> CallRunner | None:
+        """The notice begins or is over. Returns whose call was told of it."""
+        runner = self._announced_on(event.channel, event.call)
+        if runner is None:
+            return None
+        if event.stage == "begin":
+            if event.channel in self._waiting:
+                self._waiting[event.channel].listeners.begun(event.at)
+                self._waiting[event.channel].listeners.present(self._people(event.channel), event.at)
+            runner.receive(ev.NoticeBegun(event.at))
+        else:
+            self._tell_if_it_failed(event, runner)
+            runner.receive(ev.NoticeEnded(event.at, self._heard(event.channel, event.at, event.heard)))
+        return runner
+
+    def _tell_if_it_failed(self, event: NoticeStage, runner: CallRunner) -> None:
+        """A sound that Asterisk cannot play is told by nothing else: its calls just go on, unannounced."""
+        silent = not event.heard and runner.recorder.situation.consent is not Consent.REFUSED
+        if event.played == "FAILED" or (event.played is None and silent):
+            profile = runner.announcing
+            self._health.notice_failed(profile.name, notice_path(profile, self._sounds()))
+
+    def key(self, event: NoticeKey) -> None:
+        runner = self._announced_on(event.channel, event.call)
+        if runner is not None:
+            self._refused(event.channel, event.at, event.key)
+            runner.receive(ev.KeyChosen(event.at, event.key))
+
+    def _announced_on(self, channel: str, call: str) -> CallRunner | None:
+        """The runner of the call whose notice plays there: on the channel that it began with, or on the customer's own after that."""
+        runner = self._customers.get(channel) or self._runners.get(channel)
+        return runner if runner is not None and runner.call_id == call else None
+
+    def _refused(self, channel: str, at: float, key: str) -> None:
+        """A refusal counts for everybody who may have pressed the key, and for all of their call."""
+        waiting = self._waiting.get(channel)
+        if waiting is None or meaning_of(waiting.runner.profile, key).choice is not Choice.REFUSE:
+            return
+        for person in self._people(channel):
+            own = self._customers.get(person)
+            if own is None:
+                self._is_whose(waiting.runner, person)
+            else:
+                refuse = own.recorder.refuse_key
+                own.receive(ev.KeyChosen(at, refuse) if refuse is not None else ev.KeyPressed(at, ev.AgentKey.OFF_RECORD, ""))
+
+    def _heard(self, channel: str, at: float, heard: bool) -> bool:
+        """Whether somebody heard it whose call this is. `heard`: it was played to its end."""
+        waiting = self._waiting.get(channel)
+        if waiting is None:
+            return heard
+        if not heard:
+            return False
+        runner, listeners = waiting.runner, waiting.listeners.heard_it
+        if self._board.name_of(channel) is None:  # no news of it yet, so that it is nobody's conversation either
+            self._is_whose(runner, channel)
+            return True
+        if len(listeners) != 1:
+            self._nobody(runner, channel, len(listeners))
+            return False
+        (person,) = listeners
+        own = self._customers.get(person)
+        if own is None:
+            self._is_whose(runner, person)
+            log.info(
+                "call %s: who heard its notice was found behind a Local channel", runner.call_id, extra=about("call.found", runner.call_id)
+            )
+            return True
+        self._goes_on_in(own, runner, at)
+        return False
+
+    def over(self, runner: CallRunner) -> None:
+        self._waiting.pop(runner.channel, None)
+
+    def _is_whose(self, runner: CallRunner, customer: str) -> None:
+        self._waiting.pop(runner.channel, None)
+        runner.is_of(customer)
+        self._customers[customer] = runner
+
+    def _goes_on_in(self, own: CallRunner, runner: CallRunner, at: float) -> None:
+        """The customer has a call already, which came to this line: one call stays one recording (R17)."""
+        self._waiting.pop(runner.channel, None)
+        if own.profile.tenant != runner.profile.tenant:
+            own.receive(ev.HungUp(at))
+            self._health.alarm(Alarm.NOT_READY, f"call {own.call_id} came to a line of another tenant, and goes on unrecorded")
+        elif not own.covers(runner.profile):
+            _hears(own, runner, at)
+        runner.receive(ev.HungUp(at))
+
+    def _nobody(self, runner: CallRunner, channel: str, listeners: int) -> None:
+        board = self._board
+        colleagues = [c for c in board.behind(channel) if board.is_agents(c)]
+        if colleagues and not listeners:
+            self._health.colleague(endpoint_of(board.name_of(colleagues[0]) or ""))
+            return
+        words = f"call {runner.call_id} goes on unrecorded: {listeners} callers are behind the Local channel on which its notice was played"
+        self._health.alarm(Alarm.NOBODY_BEHIND, words)
+
+    def _people(self, channel: str) -> frozenset[str]:
+        """Behind the other half, but for agents."""
+        board = self._board
+        people = (c for c in board.behind(channel) if (board.name_of(c) or "").partition("/")[0] not in NOBODY)
+        return frozenset(c for c in people if not board.is_agents(c))
+
+
+def _hears(own: CallRunner, other: CallRunner, at: float) -> None:
+    """The customer of `own` heard the notice of `other` to its end, and chose what is known there."""
+    agreed = other.recorder.wishes.agreed
+    own.change_profile(other.profile, other.memory.drawn)
+    own.receive(ev.NoticeBegun(at))
+    for key in dict.fromkeys(p.agree_key for p in other.profile.purposes if p.agree_key is not None and p.name in agreed):
+        own.receive(ev.KeyChosen(at, key))
+    own.receive(ev.NoticeEnded(at, True))

@@ -1,0 +1,172 @@
+"""Whose call it is once a notice was heard on half of a Local channel: a whole daemon, and an Asterisk that is made up."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from time import monotonic
+
+import pytest
+from whole_daemon import POLICY, installed, linked, whole_daemon
+
+from asterisk_privacy.asterisk import ari_events as ae
+from asterisk_privacy.asterisk.fastagi import AgiRequest
+from asterisk_privacy.call import pbx
+from asterisk_privacy.call.situation import Consent, Life
+from asterisk_privacy.daemon.health import Alarm
+from asterisk_privacy.daemon.report import Running
+from asterisk_privacy.daemon.runner import CallRunner
+
+DESK = """
+[profiles.desk]
+title = "Desk"
+language = "nl"
+announcement = "notice-optout"
+purposes = ["complaint"]
+refuse_key = "3"
+"""
+
+
+@pytest.fixture
+async def running(tmp_path: Path) -> AsyncIterator[Running]:
+    async with whole_daemon(installed(tmp_path, POLICY + DESK)) as made:
+        linked(made)
+        yield made
+
+
+class Group:
+    """A line in a dialplan behind Local/x: `two` runs it. `who` is with `one`."""
+
+    def __init__(self, running: Running, profile: str = "sales") -> None:
+        self.running = running
+        self.tell = running.service.supervisor.pbx_told
+        for channel, half in (("one", 1), ("two", 2)):
+            self.tell(pbx.ChannelSeen(monotonic(), channel, f"Local/s@group-0001;{half}", True))
+        self.tell(pbx.BridgeSeen(monotonic(), "front", True))
+        self.tell(pbx.Entered(monotonic(), "front", "one"))
+        self.plan = self.asks("two", profile)
+
+    def asks(self, channel: str, profile: str) -> dict[str, str]:
+        return dict(self.running.service.supervisor.answer(AgiRequest(channel, "start", {"profile": profile}, "")))
+
+    def joins(self, channel: str, name: str, bridge: str = "front") -> None:
+        self.tell(pbx.ChannelSeen(monotonic(), channel, name, True))
+        self.tell(pbx.BridgeSeen(monotonic(), bridge, True))
+        self.tell(pbx.Entered(monotonic(), bridge, channel))
+
+    def notice(self, stage: str, channel: str = "two", plan: dict[str, str] | None = None) -> None:
+        self.tell(ae.NoticeStage(monotonic(), channel, (plan or self.plan)["PRIVACY_CALL"], stage, stage == "end"))
+
+    def answered_by_anna(self) -> None:
+        self.joins("two", "Local/s@group-0001;2", "back")
+        self.joins("anna", "PJSIP/agent1-0009", "back")
+
+    @property
+    def runner(self) -> CallRunner:
+        return next(r for r in self.running.service.supervisor.runners if r.call_id == self.plan["PRIVACY_CALL"])
+
+
+def alarms(running: Running) -> dict[Alarm, int]:
+    return dict(running.service.health.alarms)
+
+
+async def test_the_customer_behind_it_is_found_and_the_call_outlives_the_local_channel(running: Running) -> None:
+    group = Group(running)
+    group.notice("begin")
+    group.joins("cora", "PJSIP/trunk-0001")
+    group.notice("end")
+    runner = group.runner
+    assert runner.customer == "cora" and runner.recorder.situation.consent is Consent.HEARD
+    group.answered_by_anna()
+    assert runner.agents == ("PJSIP/agent1",) and alarms(running) == {}
+    group.tell(pbx.Entered(monotonic(), "front", "anna"))
+    for half in ("one", "two"):
+        group.tell(pbx.ChannelGone(monotonic(), half))
+    assert runner.recorder.situation.life is Life.LIVE
+    group.tell(pbx.ChannelGone(monotonic(), "cora"))
+    assert runner.recorder.situation.life is Life.GRACE
+
+
+async def test_nobody_heard_it(running: Running) -> None:
+    group = Group(running)
+    group.notice("begin")
+    group.notice("end")
+    group.joins("cora", "PJSIP/trunk-0001")
+    assert group.runner.customer is None and group.runner.recorder.situation.consent is Consent.UNASKED
+    assert alarms(running) == {Alarm.NOBODY_BEHIND: 1}
+
+
+async def test_of_two_who_heard_it_nobody_can_say_whose_it_is(running: Running) -> None:
+    group = Group(running)
+    group.notice("begin")
+    group.joins("cora", "PJSIP/trunk-0001")
+    group.joins("bea", "PJSIP/trunk-0002")
+    group.notice("end")
+    assert group.runner.customer is None and alarms(running) == {Alarm.NOBODY_BEHIND: 1}
+
+
+async def test_only_a_colleague_heard_it(running: Running) -> None:
+    group = Group(running)
+    group.joins("anna", "PJSIP/agent1-0009")
+    group.notice("begin")
+    group.notice("end")
+    group.tell(pbx.ChannelGone(monotonic(), "anna"))
+    group.joins("cora", "PJSIP/trunk-0001")
+    assert group.runner.customer is None and alarms(running) == {}
+    assert running.service.health.colleagues == {"PJSIP/agent1": 1}
+
+
+async def test_a_customer_with_a_call_goes_on_in_it(running: Running) -> None:
+    group = Group(running, "sales")
+    own = group.asks("cora", "desk")
+    group.tell(pbx.ChannelSeen(monotonic(), "cora", "PJSIP/trunk-0001", True))
+    for stage in ("begin", "end"):
+        group.notice(stage, "cora", own)
+    group.notice("begin")
+    group.joins("cora", "PJSIP/trunk-0001")
+    group.notice("end")
+    theirs = next(r for r in running.service.supervisor.runners if r.call_id == own["PRIVACY_CALL"])
+    assert [p.name for p in theirs.profile.purposes] == ["complaint", "training"] and theirs.recorder.situation.life is Life.LIVE
+    assert group.runner.recorder.situation.life is not Life.LIVE
+
+
+async def test_a_refusal_behind_it_is_one_of_the_customers_call(running: Running) -> None:
+    group = Group(running, "sales")
+    own = group.asks("cora", "desk")
+    group.tell(pbx.ChannelSeen(monotonic(), "cora", "PJSIP/trunk-0001", True))
+    for stage in ("begin", "end"):
+        group.notice(stage, "cora", own)
+    group.notice("begin")
+    group.joins("cora", "PJSIP/trunk-0001")
+    group.tell(ae.NoticeKey(monotonic(), "two", group.plan["PRIVACY_CALL"], "3"))
+    theirs = next(r for r in running.service.supervisor.runners if r.call_id == own["PRIVACY_CALL"])
+    assert theirs.recorder.situation.consent is group.runner.recorder.situation.consent is Consent.REFUSED
+
+
+async def test_who_refused_behind_it_is_not_asked_again(running: Running) -> None:
+    group = Group(running, "sales")
+    group.notice("begin")
+    group.joins("cora", "PJSIP/trunk-0001")
+    group.tell(ae.NoticeKey(monotonic(), "two", group.plan["PRIVACY_CALL"], "3"))
+    assert group.runner.customer == "cora"
+    assert group.asks("cora", "desk") == {"PRIVACY_PLAN": "none"}
+
+
+async def test_the_customer_comes_to_another_line_on_their_own_channel(running: Running) -> None:
+    group = Group(running, "desk")
+    group.notice("begin")
+    group.joins("cora", "PJSIP/trunk-0001")
+    group.notice("end")
+    again = group.asks("cora", "sales")
+    assert again["PRIVACY_CALL"] == group.plan["PRIVACY_CALL"] and again["PRIVACY_PLAN"] == "announce"
+    for stage in ("begin", "end"):
+        group.notice(stage, "cora", again)
+    assert [p.name for p in group.runner.profile.purposes] == ["complaint", "training"]
+
+
+async def test_a_question_that_overtakes_the_news_of_its_channel(running: Running) -> None:
+    asked = running.service.supervisor
+    plan = dict(asked.answer(AgiRequest("cora", "start", {"profile": "sales"}, "")))
+    asked.pbx_told(pbx.ChannelSeen(monotonic(), "cora", "PJSIP/trunk-0001", True))
+    (runner,) = asked.runners
+    assert runner.customer == "cora" and plan["PRIVACY_CALL"] == runner.call_id
