@@ -120,7 +120,7 @@ class Recorder:
 
     def reloads(self) -> None:
         until("its call is over", lambda: self.calls() == 0)
-        with self.a_call("reload", 40.0, Talk(3.0), Key("*1")):
+        with self.a_call("reload", 90.0, Talk(3.0), Key("*1")):
             until("a call is there", lambda: self.calls() == 1)
             good = self.config.read_text() + "\n[ring]\nmax_minutes = 60\n"
             self.config.write_text(good)

@@ -90,8 +90,9 @@ async def assemble(config: Config, path: Path, stack: AsyncExitStack) -> Running
     snoops = SnoopCapture(ari, audio, waiters, str(config.capture.advertise or ""))
     capture = capture_of(packets, ari, snoops, partial(health.alarm, Alarm.TAP_FAILED), stack)
     ears = Ears(
-        ari, capture, health, dialled(config), config.agents.endpoints, (*plain_tcp(config), *left_behind(config)), wrong_sounds(config)
-    )
+        ari, capture, health, dialled(config), config.agents.endpoints,
+        (*plain_tcp(config), *left_behind(config)), wrong_sounds(config, in_unit=True),
+    )  # fmt: skip
     quarantine = config.capture.quarantine_ms / 1000
     link = Link(ari, ears, quarantine)
     reminders, left_there = Reminders(number_key), CallReminders(ari)

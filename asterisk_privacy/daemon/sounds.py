@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import wave
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,21 +27,27 @@ def elsewhere(config: Config) -> bool:
     return not is_loopback(urlsplit(config.asterisk.ari_url).hostname or "")
 
 
-def wrong_sounds(config: Config, asterisk: AsteriskUser | None = None) -> Iterator[str]:
-    """One line each. What lies on another machine is not looked at; without `asterisk` it is not asked whether Asterisk may read."""
+def wrong_sounds(config: Config, asterisk: AsteriskUser | None = None, *, in_unit: bool = False) -> Iterator[str]:
+    """One line each. What lies on another machine is not looked at; without `asterisk` it is not asked whether Asterisk may read.
+    `in_unit`: systemd may hide /tmp and /home from this process, so that a directory that is not seen may be there."""
     if elsewhere(config):
         return
-    told = set()
+    sounds, told = config.dialplan.sounds, set()
     for profile in config.book.profiles.values():
-        for sound in _of_a_line(profile, str(config.dialplan.sounds)):
+        top = Path(profile.announcement).parent if profile.announcement.startswith("/") else sounds
+        if in_unit and not os.path.isdir(top):
+            continue
+        for sound in _of_a_line(profile, str(sounds)):
             why = _why_not(sound, asterisk)
             if why and sound not in told:
                 told.add(sound)
                 yield f"[profiles.{profile.name}] announcement: {sound}{why}; without it no call of this line is announced or recorded"
-    tones = {tone.value: why for tone in Tone if (why := _why_not(config.dialplan.sounds / "tones" / tone.value, asterisk))}
+    if in_unit and not os.path.isdir(sounds):
+        return
+    tones = {tone.value: why for tone in Tone if (why := _why_not(sounds / "tones" / tone.value, asterisk))}
     for name, why in [*tones.items()][:1]:
         names = ", ".join(tones)
-        yield f"[dialplan] sounds: {config.dialplan.sounds}/tones/{name}{why}; agents do not hear what their key did (tones: {names})"
+        yield f"[dialplan] sounds: {sounds}/tones/{name}{why}; agents do not hear what their key did (tones: {names})"
 
 
 def _of_a_line(profile: Profile, sounds: str) -> Iterator[Path]:

@@ -58,6 +58,13 @@ async def test_it_is_seen_by_line(tmp_path: Path) -> None:
 
 
 async def test_the_start_tells_it_already(tmp_path: Path) -> None:
-    path = installed(tmp_path, more=f'[dialplan]\nsounds = "{tmp_path}/none"\n')
+    path = installed(tmp_path, more=f'[dialplan]\nsounds = "{tmp_path}"\n')
     async with whole_daemon(path) as running:
         assert any("notice-optout is missing" in line for line in running.service.health.advice)
+
+
+async def test_what_systemd_hides_from_it_is_not_missing(tmp_path: Path) -> None:
+    """PrivateTmp= and ProtectHome=: Asterisk sees those directories, the recorder does not."""
+    path = installed(tmp_path, more=f'[dialplan]\nsounds = "{tmp_path}/hidden"\n')
+    async with whole_daemon(path) as running:
+        assert running.service.health.advice == ()
