@@ -9,8 +9,9 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 /usr/bin/pyt
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# in memory where there is a /dev/shm: these tests fsync a lot
-FAST = TMPDIR=$$(test -w /dev/shm && echo /dev/shm || echo /tmp) $(BIN)/python -m pytest -q -m 'not asterisk' --dist worksteal
+# in memory where there is a /dev/shm: these tests fsync a lot. In a folder of this run's own: other runs close theirs to other users.
+FAST = own=$$(mktemp -d "$$(test -w /dev/shm && echo /dev/shm || echo /tmp)/ap.XXXXXX"); trap 'rm -rf "$$own"' EXIT; \
+	TMPDIR=$$own $(BIN)/python -m pytest -q -m 'not asterisk' --dist worksteal --basetemp="$$own/t"
 
 .DEFAULT_GOAL := help
 .PHONY: help venv lab demo lint unit core test-browser screenshots test-asterisk matrix fuzz test bench bench-long soak install deb test-deb test-systemd sounds clean

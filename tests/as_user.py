@@ -11,10 +11,10 @@ STRANGER = 64_003
 
 
 def let_pass(folder: Path) -> None:
-    """Others may walk through to `folder`; pytest's own directories are 0700."""
-    while folder != Path("/") and not folder.stat().st_mode & 0o001:
-        folder.chmod(0o711)
-        folder = folder.parent
+    """Others may walk through to `folder`; pytest's own directories are 0700, and each new run makes the outermost so again."""
+    for walked in (folder, *folder.parents):
+        if not walked.stat().st_mode & 0o001:
+            walked.chmod(0o711)
 
 
 def as_user(user: int, group: int, work: Callable[[], object]) -> None:

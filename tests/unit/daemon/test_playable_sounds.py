@@ -8,6 +8,7 @@ import wave
 from pathlib import Path
 
 import pytest
+from as_user import let_pass
 from whole_daemon import POLICY, installed
 
 from asterisk_privacy.daemon.config import load
@@ -101,8 +102,7 @@ def test_an_absolute_path(tmp_path: Path, sounds: Path) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="as another user than the one that looks")
 def test_one_that_asterisks_user_cannot_read(tmp_path: Path, sounds: Path) -> None:
     config = configured(tmp_path, sounds)
-    for folder in (sounds, *sounds.parents[:3]):
-        folder.chmod(0o755)
+    let_pass(tmp_path)
     readable = told(config, NOBODY)
     (sounds / "nl/notice-optout.wav").chmod(0o640)
     more = [line for line in told(config, NOBODY) if line not in readable]
