@@ -15,3 +15,10 @@ class ConfigError(OperatorError):
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
         super().__init__("; ".join(self.problems))
+
+
+class NotAsRecorded(OperatorError):
+    """What lies in a recording's place is not what was recorded.
+
+    Changed, swapped, forged, or wrongly restored. Nobody hears it, and nothing copies it.
+    """

@@ -13,6 +13,7 @@ import soundfile
 from asterisk_privacy.cli.common import actor, config_option, configured, json_option, operator_errors, print_json
 from asterisk_privacy.cli.listener import facts_now, viewer_of
 from asterisk_privacy.daemon.config import Config
+from asterisk_privacy.daemon.proving import proving
 from asterisk_privacy.daemon.storage import shelf_of
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.registry import Registry
@@ -65,7 +66,8 @@ def export(recording_id: str, identity: Path, output: Path, purpose: str, reason
             raise OperatorError(f"{output}: exists already and is not overwritten; name another file")
         registry.audit(actor(), "recording.export", recording_id, {**detail, "format": FORMATS[output.suffix.lower()]})
         try:
-            samples, rate = open_recording(sealed, identities, allow_truncated=row is not None and row.truncated)
+            with proving(registry, recording_id, "export") as content:
+                samples, rate = open_recording(sealed, content, identities)
             _write(output, _encoded(samples, rate, FORMATS[output.suffix.lower()]))
         except OperatorError as error:
             registry.audit(actor(), "recording.export-failed", recording_id, {"why": type(error).__name__})

@@ -13,10 +13,12 @@ from asterisk_privacy.call.timeline import Passage
 from asterisk_privacy.cli.common import actor, config_option, configured, local, operator_errors
 from asterisk_privacy.cli.listener import facts_now, viewer_of
 from asterisk_privacy.cli.review_screen import Screen
+from asterisk_privacy.content import Content
+from asterisk_privacy.daemon.proving import proving
 from asterisk_privacy.daemon.review_settings import Role
 from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.daemon.storage import shelf_of
-from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.errors import NotAsRecorded, OperatorError
 from asterisk_privacy.policy.retention import Milestone
 from asterisk_privacy.registry.clock import utc_now
 from asterisk_privacy.registry.parts import audio_of
@@ -40,6 +42,7 @@ from asterisk_privacy.review.terminal import Keyboard, Speaker, play
 from asterisk_privacy.review.texts_en import TEXTS
 from asterisk_privacy.review.transport import Playing
 from asterisk_privacy.store.identity import Identity
+from asterisk_privacy.store.opening import open_recording
 from asterisk_privacy.store.sealed_audio import open_sealed
 
 VIA = "terminal"
@@ -145,7 +148,9 @@ def _listen(
     keys = Identity.load_all(identity) if identity is not None else identities(settings, os.environ)
     _note(registry, row.id, "recording.listen", purpose=purpose, reason=reason, **told_of(facts, purpose))
     try:
-        heard = _play(settings, row, keys, audio_of(row, registry.recordings(call_id=row.call_id)))
+        passages = audio_of(row, registry.recordings(call_id=row.call_id))
+        with proving(registry, row.id, VIA) as content:
+            heard = _play(settings, row, content, keys, passages)
     except OperatorError as error:
         _note(registry, row.id, "recording.listen-failed", why=type(error).__name__)
         raise
@@ -178,12 +183,16 @@ def _asked_purpose(viewer: Viewer, facts: Facts) -> str:
     return str(click.prompt("For which purpose", type=click.Choice((*own, *further)), default=own[0] if own else None))
 
 
-def _play(settings: Config, row: RecordingRow, keys: Sequence[Identity], where: Sequence[Passage]) -> Playing:
+def _play(settings: Config, row: RecordingRow, content: Content, keys: Sequence[Identity], where: Sequence[Passage]) -> Playing:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core would hold the key and the audio
-    flac = open_sealed(shelf_of(settings).source(row.id), keys, allow_truncated=row.truncated)
+    source = shelf_of(settings).source(row.id)
+    flac = open_sealed(source, content, keys)
     try:
         with Speaker(flac.rate) as speaker, Keyboard() as keyboard, Screen(row.spans, flac.frames, flac.rate, where=where) as screen:
             return play(flac, speaker, keyboard, screen.show)
+    except NotAsRecorded:  # or it moved: it was brought to the bucket while it sounded
+        open_recording(source, content, keys)
+        raise OperatorError(f"recording {row.id}: was brought elsewhere while it was played; play it again") from None
     finally:
         flac.close()
 

@@ -168,7 +168,7 @@ def export(
         wish = Wish(side, mask_other, language or settings.office.language, utc_now(), settings.office)
         with _audited(registry, rows, detail), deliver_to(output) as delivery:
             known = [told(registry, settings, row, identities, who.as_subject(), wish.language, wish.at) for row in rows]
-            bundle.write(known, flac_of(shelf_of(settings), identities), wish, delivery)
+            bundle.write(known, flac_of(registry, shelf_of(settings), identities), wish, delivery)
     if as_json:
         print_json({"output": str(output), "recordings": [row.id for row in rows]})
     else:

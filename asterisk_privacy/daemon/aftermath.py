@@ -55,7 +55,7 @@ def settle_after_crash(registry: Registry, vault: Vault, keep: bool) -> Settled:
         written = vault.written_at(recording_id)
         kept = vault.settle(recording_id, (keep and recording_id in writing) or recording_id in died_while_sealing)
         if kept is not None:
-            registry.seal_recording(recording_id, now, kept.size, kept.sha256, 0, kept.truncated)
+            registry.seal_recording(recording_id, now, kept.size, kept.sha256, 0, kept.truncated, pieces=kept.content.pieces)
             if kept.truncated and written is not None:
                 torn[writing[recording_id]] = written
             sealed += 1

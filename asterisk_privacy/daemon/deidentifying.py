@@ -6,22 +6,20 @@ before the old one is shredded.
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
-from pathlib import Path
 
 import numpy as np
 
 from asterisk_privacy.audio.deidentify import How, deidentified
+from asterisk_privacy.daemon.proving import proving
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import RecordingRow, State
-from asterisk_privacy.store.faults import StoreFault, fault
+from asterisk_privacy.store.faults import StoreFault
 from asterisk_privacy.store.identity import Identity
-from asterisk_privacy.store.shelf import Source, opened
 from asterisk_privacy.store.vault import Vault, open_recording
 
 
@@ -29,12 +27,12 @@ def deidentify(registry: Registry, vault: Vault, row: RecordingRow, how: How, id
     """The caller holds `only_one`. OperatorError: wrong key, a legal hold, a file that is not the row's; then all is as it was."""
     settle_version(registry, vault, row.id)
     vault.refuse_if_locked(row.id)
-    was = _digest(vault.source(row.id))
-    samples, rate = open_recording(vault.source(row.id), identities, allow_truncated=row.truncated)
+    with proving(registry, row.id, "de-identification") as content:
+        samples, rate = open_recording(vault.source(row.id), content, identities)
     chance = np.random.default_rng(secrets.randbits(256))  # kept nowhere: whoever has the file cannot draw the same again
     new = vault.seal_version(row.id, deidentified(samples, rate, how, chance), rate, row.tenant)
     try:
-        registry.deidentify(row.id, now, how.value, was, new.size, new.sha256, new.sealed_to)
+        registry.deidentify(row.id, now, how.value, content.sha256, new.size, new.sha256, new.sealed_to, new.content.pieces)
     except OperatorError:
         vault.discard_version(row.id)
         raise
@@ -70,14 +68,3 @@ def settle_versions(registry: Registry, vault: Vault) -> None:
     """The caller holds `only_one`: else one that is being made would be taken for what a crash left."""
     for recording_id in vault.versions():
         settle_version(registry, vault, recording_id)
-
-
-def _digest(source: Source | Path) -> str:
-    try:
-        with opened(source) as file:
-            digest = hashlib.sha256()
-            while piece := file.read(1 << 20):
-                digest.update(piece)
-            return digest.hexdigest()
-    except OSError as error:
-        raise fault(source, "read the recording", error) from error

@@ -208,7 +208,14 @@ class RecordingFile:
         self._health.tally.sealed_seconds += duration_ms / 1000
         self._ledger.post(
             lambda registry: registry.seal_recording(
-                self.recording_id, datetime.now(UTC), sealed.size, sealed.sha256, duration_ms, sealed.truncated, sealed.sealed_to
+                self.recording_id,
+                datetime.now(UTC),
+                sealed.size,
+                sealed.sha256,
+                duration_ms,
+                sealed.truncated,
+                sealed.sealed_to,
+                sealed.content.pieces,
             )
         )
 

@@ -125,7 +125,7 @@ class Carrier:
                 row.recording_id, f"{row.recording_id}: its file is not what its row says (SHA-256); it was changed, and stays there"
             )
         if bring and self._objects is not None:
-            self._objects.bring(row.recording_id, path)
+            self._objects.bring(row.recording_id, path, digest)
         return None
 
     def _rows(self) -> Iterator[_Row]:

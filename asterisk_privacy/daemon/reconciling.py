@@ -130,7 +130,7 @@ class Reconciler:
         kept = self._vault.settle(recording_id, keep)
         if kept is None:
             return self._erase_row(recording_id, now)
-        self._registry.seal_recording(recording_id, now, kept.size, kept.sha256, 0, kept.truncated)
+        self._registry.seal_recording(recording_id, now, kept.size, kept.sha256, 0, kept.truncated, pieces=kept.content.pieces)
         return f"{recording_id}: sealed as far as it was written"
 
     def _erase_row(self, recording_id: str, now: datetime) -> str:

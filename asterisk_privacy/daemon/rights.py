@@ -12,6 +12,7 @@ import soundfile
 from asterisk_privacy.call.commands import ConsentKind
 from asterisk_privacy.call.participants import Person, same_endpoint
 from asterisk_privacy.call.timeline import overlap
+from asterisk_privacy.daemon.proving import proving
 from asterisk_privacy.daemon.purging import Rules, to_item
 from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.errors import OperatorError
@@ -189,11 +190,12 @@ def _title(purpose: KeptPurpose, settings: Config, language: str) -> str:
     return known.title_in(language) if known is not None and known.title == purpose.title else purpose.title
 
 
-def flac_of(shelf: Shelf, identities: Sequence[Identity]) -> Callable[[Told, Change], bytes]:
+def flac_of(registry: Registry, shelf: Shelf, identities: Sequence[Identity]) -> Callable[[Told, Change], bytes]:
     """Decrypts and encodes in memory."""
 
     def make(one: Told, change: Change) -> bytes:
-        samples, rate = open_recording(shelf.source(one.recording_id), identities, allow_truncated=one.truncated)
+        with proving(registry, one.recording_id, "copy for the person") as content:
+            samples, rate = open_recording(shelf.source(one.recording_id), content, identities)
         memory = io.BytesIO()
         soundfile.write(memory, change(samples, rate), rate, format="FLAC", subtype="PCM_16")
         return memory.getvalue()

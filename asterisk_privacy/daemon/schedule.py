@@ -11,7 +11,8 @@ from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-from asterisk_privacy.daemon import vouching
+from asterisk_privacy.daemon import contents_watch, vouching
+from asterisk_privacy.daemon.contents_watch import ContentsWatch
 from asterisk_privacy.daemon.health import Alarm, Health
 from asterisk_privacy.daemon.night import Night, run_night
 from asterisk_privacy.daemon.registry_place import home_of
@@ -49,6 +50,8 @@ class PurgeSchedule:
         self._waits_since: datetime | None = None  # for another node's purger
         self.requests = RequestWatch(lambda: Registry.open(home_of(config), actor="recorder", answer_seconds=60.0), health)
 
+        self.contents = ContentsWatch(lambda: Registry.open(home_of(config), actor="recorder", answer_seconds=60.0), health)
+
     @property
     def last(self) -> datetime | None:
         return self.last_run.at if self.last_run is not None else None
@@ -66,6 +69,7 @@ class PurgeSchedule:
         self.last_run = last
         await self.remind()  # here and not as a job at once: a stop right after the start would cut it off
         self._scheduler.add_job(self.remind, IntervalTrigger(minutes=EVERY_MINUTES), id="requests")
+        self._scheduler.add_job(self.look_at_contents, IntervalTrigger(seconds=contents_watch.EVERY_SECONDS), id="contents")
         self._scheduler.start()
 
     def follow(self, config: Config) -> None:
@@ -116,6 +120,13 @@ class PurgeSchedule:
         except OperatorError as error:
             self._health.alarm(Alarm.REGISTRY_FAILED, str(error))
 
+    async def look_at_contents(self) -> None:
+        now = datetime.now(UTC)
+        try:
+            self.contents.note(await asyncio.to_thread(self.contents.read, now), now)
+        except OperatorError as error:
+            self._health.alarm(Alarm.REGISTRY_FAILED, str(error))
+
     def _last_run(self) -> PurgeRow | None:
         with Registry.open(home_of(self._config), actor="purger") as registry:
             return registry.last_purge()
@@ -123,6 +134,8 @@ class PurgeSchedule:
     def _purge(self) -> Night:
         with Registry.open(home_of(self._config), actor="purger") as registry:
             try:
-                return run_night(registry, self._vault, self._config, datetime.now(UTC), dry_run=False, once_for_all=True)
+                night = run_night(registry, self._vault, self._config, datetime.now(UTC), dry_run=False, once_for_all=True)
+                contents_watch.nightly(registry, self._vault, self._health)
+                return night
             finally:
                 vouching.nightly(registry, self._config.registry, self._health)

@@ -20,7 +20,7 @@ from asterisk_privacy.daemon.health import Alarm, Health
 from asterisk_privacy.daemon.logs import about
 from asterisk_privacy.daemon.registry_place import bucket_address
 from asterisk_privacy.daemon.settings import S3
-from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.errors import NotAsRecorded, OperatorError
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import State
 from asterisk_privacy.store.faults import BucketAway, StoreFault
@@ -61,6 +61,7 @@ class Uploads:
         self._address = bucket_address(settings) or ""
         self._sweep_at = 0.0
         self._swept_to = ""
+        self._met: set[str] = set()  # files that are not what was recorded
         self._thread = threading.Thread(target=self._run, name="uploads", daemon=True)
         self.waiting = Waiting()
         self.looked_at = 0.0  # monotonic: when the last whole look at the queue began
@@ -126,6 +127,10 @@ class Uploads:
                         self._say_where(registry, one.recording_id, digest)
                     else:
                         others.add(one.recording_id)
+                except NotAsRecorded as error:
+                    self.failures += 1
+                    first = first or str(error)
+                    self._note_met(registry, one.recording_id, error)
                 except StoreFault as fault:
                     self.failures += 1
                     first = first or str(fault)
@@ -147,6 +152,12 @@ class Uploads:
             return _may_go(registry, recording_id, digest)
 
         return sent[0] if self._vault.hand_over(recording_id, may) else None
+
+    def _note_met(self, registry: Registry, recording_id: str, error: NotAsRecorded) -> None:
+        """Once in the life of this daemon: the file is met again with every look at the queue."""
+        if recording_id not in self._met:
+            registry.contents.note_met(recording_id, "upload", str(error))
+            self._met.add(recording_id)
 
     def _say_where(self, registry: Registry, recording_id: str, digest: str) -> None:
         self._sweep_at, was = 0.0, self._sweep_at  # where the registry goes away now
@@ -182,13 +193,13 @@ class Uploads:
 
 
 def _may_go(registry: Registry, recording_id: str, digest: str) -> bool:
-    """Only what its row calls sealed; StoreFault for a file that is not the one of which the row tells: an older one, put back from a
+    """Only what its row calls sealed; NotAsRecorded for a file that is not the one of which the row tells: an older one, put back from a
     backup, must not take the place of what the bucket has."""
     row = registry.recording(recording_id)
     if row is None or row.state is not State.SEALED:
         return False
     if row.sha256 != digest:
-        raise StoreFault(
+        raise NotAsRecorded(
             f"recording {recording_id}: its file here is not the one that its row tells of (SHA-256); it is not uploaded, look at it"
         )
     return True

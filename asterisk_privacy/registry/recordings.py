@@ -13,7 +13,7 @@ from peewee import Database
 from asterisk_privacy.call.commands import Outcome
 from asterisk_privacy.policy.purpose import Purpose
 from asterisk_privacy.policy.retention import Milestone, criterion_to_mapping
-from asterisk_privacy.registry import audit, consequences, copies
+from asterisk_privacy.registry import audit, consequences, contents, copies
 from asterisk_privacy.registry.calls import forget_customer_if_unneeded
 from asterisk_privacy.registry.clock import to_ms
 from asterisk_privacy.registry.engine import Engine, sql
@@ -53,11 +53,13 @@ def seal(
     duration_ms: int,
     truncated: bool,
     sealed_to: str | None = None,
+    pieces: bytes | None = None,
 ) -> None:
     with engine.change_own() as db:
         fields = {"sealed_at": to_ms(at), "size": size, "sha256": sha256, "duration_ms": duration_ms, "truncated": truncated}
-        fields |= {"sealed_to": sealed_to}
+        fields |= {"sealed_to": sealed_to, "pieces": pieces}
         detail = {"sha256": sha256, "size": str(size), "duration_ms": str(duration_ms), "truncated": str(truncated).lower()}
+        detail |= {} if pieces is None else {"pieces": contents.told(pieces)}
         move(engine, db, recording_id, State.SEALED, at, "", "recording.seal", detail, fields)
 
 
@@ -68,7 +70,17 @@ def erase(engine: Engine, recording_id: str, at: datetime, reason: str) -> None:
         _leave_no_words(engine, db, recording_id)
 
 
-def deidentify(engine: Engine, recording_id: str, at: datetime, how: str, was: str, size: int, sha256: str, sealed_to: str | None) -> None:
+def deidentify(
+    engine: Engine,
+    recording_id: str,
+    at: datetime,
+    how: str,
+    was: str,
+    size: int,
+    sha256: str,
+    sealed_to: str | None,
+    pieces: bytes | None = None,
+) -> None:
     """The row takes the hash of the new version (`was`: of the old one), and the caller is forgotten unless he is heard in another
     recording of the call. Protected under a legal hold: what is evidence is not changed."""
     with engine.change() as db:
@@ -83,8 +95,9 @@ def deidentify(engine: Engine, recording_id: str, at: datetime, how: str, was: s
         call_id, known, old_size = sql(db, "SELECT call_id, sha256, size FROM recordings WHERE id = ?", (recording_id,)).fetchone()
         if known != was:
             raise WrongState(f"recording {recording_id}: the file is not the one of which the row tells; see: asterisk-privacy reconcile")
-        values = (size, sha256, sealed_to, how, engine.node, recording_id)  # it is on our disk now, and goes to the bucket again
-        sql(db, "UPDATE recordings SET size = ?, sha256 = ?, sealed_to = ?, deidentified = ?, node = ?, place = NULL WHERE id = ?", values)
+        values = (size, sha256, pieces, sealed_to, how, engine.node, recording_id)  # on our disk now, and goes to the bucket again
+        columns = "size = ?, sha256 = ?, pieces = ?, sealed_to = ?, deidentified = ?, node = ?, place = NULL"
+        sql(db, f"UPDATE recordings SET {columns} WHERE id = ?", values)
         detail = {
             "how": how,
             **({} if engine.node is None else {"node": engine.node}),
@@ -92,6 +105,7 @@ def deidentify(engine: Engine, recording_id: str, at: datetime, how: str, was: s
             "size_before": str(old_size),
             "sha256": sha256,
             "size": str(size),
+            **({} if pieces is None else {"pieces": contents.told(pieces)}),
         }
         audit.append(engine, db, "recording.deidentify", recording_id, {"at": at.isoformat(), **detail})
         forget_customer_if_unneeded(engine, db, call_id)
@@ -140,9 +154,10 @@ def _in_a_case(db: Database, recording_id: str) -> bool:
 
 
 def _mark_purged(engine: Engine, db: Database, recording_id: str, at: datetime, reason: str, evidence: str) -> None:
+    contents.note_destroyed(engine, db, recording_id, json.loads(evidence).get("sha256_before"))
     evidence = copies.told_in(evidence, copies.of(engine, db, recording_id), engine.node)
     detail = {"reason": reason, "evidence": evidence}
-    move(engine, db, recording_id, State.PURGED, at, reason, "recording.purged", detail, {"evidence": evidence})
+    move(engine, db, recording_id, State.PURGED, at, reason, "recording.purged", detail, {"evidence": evidence, "pieces": None})
     _leave_no_words(engine, db, recording_id)
 
 

@@ -39,6 +39,7 @@ from asterisk_privacy.registry.address import Server
 from asterisk_privacy.registry.case_rows import CaseRow, HoldRow
 from asterisk_privacy.registry.checkpoint import Checkpoint
 from asterisk_privacy.registry.clock import utc_now
+from asterisk_privacy.registry.contents import Contents
 from asterisk_privacy.registry.engine import Engine
 from asterisk_privacy.registry.migrate import migrate
 from asterisk_privacy.registry.nodes import Nodes
@@ -98,6 +99,11 @@ class Registry(PersonsRights):
     def nodes(self) -> Nodes:
         """Who shares this registry, and where the recordings of each are."""
         return Nodes(self._engine)
+
+    @property
+    def contents(self) -> Contents:
+        """What each sealed recording is known by."""
+        return Contents(self._engine)
 
     @property
     def tenants(self) -> Tenants:
@@ -188,14 +194,32 @@ class Registry(PersonsRights):
         recordings.begin(self._engine, recording_id, call_id, at, purposes, part, marked)
 
     def seal_recording(
-        self, recording_id: str, at: datetime, size: int, sha256: str, duration_ms: int, truncated: bool, sealed_to: str | None = None
+        self,
+        recording_id: str,
+        at: datetime,
+        size: int,
+        sha256: str,
+        duration_ms: int,
+        truncated: bool,
+        sealed_to: str | None = None,
+        pieces: bytes | None = None,
     ) -> None:
-        """`sealed_to`: fingerprints of the keys that open it, with a space between; None: not known."""
-        recordings.seal(self._engine, recording_id, at, size, sha256, duration_ms, truncated, sealed_to)
+        """`sealed_to`: fingerprints of the keys that open it, with a space between; None: not known. `pieces`: see content.py."""
+        recordings.seal(self._engine, recording_id, at, size, sha256, duration_ms, truncated, sealed_to, pieces)
 
-    def deidentify(self, recording_id: str, at: datetime, how: str, was: str, size: int, sha256: str, sealed_to: str | None) -> None:
+    def deidentify(
+        self,
+        recording_id: str,
+        at: datetime,
+        how: str,
+        was: str,
+        size: int,
+        sha256: str,
+        sealed_to: str | None,
+        pieces: bytes | None = None,
+    ) -> None:
         """A version without a person in it takes the place of the file: `was` is the hash of that, `sha256` of the new one."""
-        recordings.deidentify(self._engine, recording_id, at, how, was, size, sha256, sealed_to)
+        recordings.deidentify(self._engine, recording_id, at, how, was, size, sha256, sealed_to, pieces)
 
     def add_purpose(self, recording_id: str, purpose: Purpose, at: datetime) -> None:
         recordings.add_purpose(self._engine, recording_id, purpose, at)

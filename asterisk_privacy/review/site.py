@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
+from asterisk_privacy.content import Content
 from asterisk_privacy.daemon.purging import Rules
 from asterisk_privacy.daemon.registry_place import home_of
 from asterisk_privacy.daemon.review_settings import ReviewRoles
@@ -29,6 +31,7 @@ from asterisk_privacy.review.sessions import Session, Sessions
 from asterisk_privacy.store.identity import Identity
 
 T = TypeVar("T")
+MEASURED = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ class Site:
         self.lockout = Lockout(clock)
         self.secret = secrets.token_bytes(32)  # for the form of sign-in, before there is a session
         self.secure = review.behind_proxy
+        self.measured: OrderedDict[str, Content] = OrderedDict()  # by SHA-256: of recordings that were hashed whole
         self.guessing = 0  # passwords that are being looked at, or wait for it
         self._guessers = ThreadPoolExecutor(2, thread_name_prefix="password")  # argon2 takes 64 MiB each
         self._registry = registry
@@ -107,6 +111,12 @@ class Site:
     def _as(self, actor: str, work: Callable[[Registry], T]) -> T:
         with self._registry.acting(actor):
             return work(self._registry)
+
+    def remember(self, content: Content) -> None:
+        """Of the latest MEASURED; a thousand hours are 3 MB."""
+        self.measured[content.sha256] = content
+        while len(self.measured) > MEASURED:
+            self.measured.popitem(last=False)
 
     def facts(self, row: RecordingRow) -> Facts:
         return facts_of(row, self.config, self.rules, self.now())

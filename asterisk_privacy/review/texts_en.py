@@ -173,6 +173,8 @@ TEXTS: Final[Mapping[str, str]] = {
     "attempt is in the audit trail.",
     "no-file": "The file of this recording cannot be read: it was deleted, or this page may not read it. The attempt is in "
     "the audit trail.",
+    "not-as-recorded": "This is not what was recorded: its file was changed or swapped, or wrongly restored. It is not played. Tell the "
+    "administrator, who finds out with: asterisk-privacy reconcile",
     # refusals
     "refusal-unknown": "There is no such recording, or it is not for you.",
     "refusal-own": "Nobody reviews his own calls.",

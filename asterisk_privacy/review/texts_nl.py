@@ -175,6 +175,8 @@ TEXTS: Final[Mapping[str, str]] = {
     "beschadigd. De poging staat in het logboek.",
     "no-file": "Het bestand van deze opname kan niet worden gelezen: het is verwijderd, of deze pagina mag het niet lezen. De "
     "poging staat in het logboek.",
+    "not-as-recorded": "Dit is niet wat er is opgenomen: het bestand is gewijzigd, verwisseld of verkeerd teruggezet. Het wordt niet "
+    "afgespeeld. Meld het de beheerder, die het uitzoekt met: asterisk-privacy reconcile",
     # refusals
     "refusal-unknown": "Deze opname bestaat niet, of is niet voor u.",
     "refusal-own": "Niemand beoordeelt zijn eigen gesprekken.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from asterisk_privacy.asterisk.ari import AriAccess, AriRefused, AriUnreachable
+from asterisk_privacy.daemon.proving import proving
 from asterisk_privacy.daemon.registry_place import home_of
 from asterisk_privacy.daemon.rights import Asked, erase
 from asterisk_privacy.daemon.settings import Config
@@ -53,20 +54,21 @@ async def _call(config: Config, steps: Steps, channels: Channels, actor: str, li
         try:
             await call.play(config.control.socket, identity.public, like)
             if steps.good("key"):
-                await _listen(steps, call, vault, identity)
+                await _listen(steps, call, registry, vault, identity)
         finally:
             row = await call.sealed() if call.call_id is not None and find(call.call_id) is not None else None
             if row is not None:
                 _delete(steps, registry, vault, row)
 
 
-async def _listen(steps: Steps, call: TestCall, vault: Vault, identity: Identity) -> None:
+async def _listen(steps: Steps, call: TestCall, registry: Registry, vault: Vault, identity: Identity) -> None:
     row = await call.sealed()
     if row is None:
         steps.wrong("sealed", "the recording was begun and not sealed; why: journalctl -u asterisk-privacy")
         return
     try:
-        samples, _rate = open_recording(vault.source(row.id), [identity])
+        with proving(registry, row.id, "selftest") as content:
+            samples, _rate = open_recording(vault.source(row.id), content, [identity])
     except OperatorError as error:
         steps.wrong("sealed", str(error))
         return

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 
 from botocore.exceptions import ClientError
 
+from asterisk_privacy.errors import NotAsRecorded
 from asterisk_privacy.store import layout
 from asterisk_privacy.store.bucket import Bucket
 from asterisk_privacy.store.faults import Locked, StoreFault
@@ -80,11 +81,13 @@ class Objects:
                 last = found[2]
                 yield last
 
-    def bring(self, recording_id: str, path: Path) -> None:
-        """There is exactly one version afterwards, and what was read back of it is what `path` holds; or StoreFault, and then nothing
-        counts. What a crash left of an upload before is taken over if it is whole, and else removed."""
+    def bring(self, recording_id: str, path: Path, digest: str) -> None:
+        """There is exactly one version afterwards, and what was read back of it has this SHA-256 (hex), as `path` has; or StoreFault, and
+        then nothing counts. What a crash left of an upload before is taken over if it is whole, and else removed. NotAsRecorded: the
+        file has become another one since somebody looked."""
         with open(path, "rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            if hashlib.file_digest(file, "sha256").hexdigest() != digest:
+                raise NotAsRecorded(f"{path}: has changed since its SHA-256 was looked at; it is not brought to the bucket")
             size = file.tell()
             there = self.versions(recording_id)
             key = self.key(recording_id)

@@ -8,18 +8,20 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import numpy as np
 import soundfile as sf
 
-from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.content import Content
+from asterisk_privacy.errors import NotAsRecorded, OperatorError
 from asterisk_privacy.store.age import AgeReader
-from asterisk_privacy.store.faults import AgeError, fault
+from asterisk_privacy.store.faults import AgeError
 from asterisk_privacy.store.flac import Stereo, with_length
 from asterisk_privacy.store.identity import Identity
+from asterisk_privacy.store.pieces import Proven
 from asterisk_privacy.store.seekable import Seekable
-from asterisk_privacy.store.shelf import Source, opened
+from asterisk_privacy.store.shelf import Source, read_proven
 
 HEAD = 42  # bytes until behind STREAMINFO
 TAIL = 256 << 10  # holds many FLAC frames: one has at most 16.5 KiB
@@ -28,11 +30,16 @@ WAV_HEAD = 44
 
 
 class SealedFlac(Seekable):
-    """Read-only, seekable. AgeError from the start for a file that these keys do not open, and on reading for one that has changed."""
+    """Read-only, seekable. Each piece of `file` is compared with `content` before it is decrypted.
 
-    def __init__(self, file: BinaryIO, identities: Sequence[Identity], allow_truncated: bool = False) -> None:
+    NotAsRecorded or AgeError from the start for another file or one that these keys do not open, and on reading for one that has changed.
+    """
+
+    def __init__(self, file: BinaryIO, content: Content, identities: Sequence[Identity]) -> None:
         super().__init__()
-        self._reader = AgeReader(file, identities, allow_truncated)
+        proven = Proven(file, content)
+        self.content = proven.content  # with its pieces, also where its row had none
+        self._reader = AgeReader(cast(BinaryIO, proven), identities, content.truncated)
         whole = self._reader.seek(0, os.SEEK_END)
         start = min(whole, max(HEAD, whole - TAIL))
         try:
@@ -76,7 +83,8 @@ class SealedFlac(Seekable):
         return head + self._plain(start + len(head), count - len(head))
 
     def blocks(self, first: int = 0) -> Iterator[Stereo]:
-        """Samples int16 (n, 2) from frame `first` on, customer left and agents right. AgeError when they cannot be had any more."""
+        """Samples int16 (n, 2) from frame `first` on, customer left and agents right. AgeError when they cannot be had any more,
+        NotAsRecorded when they are not what was recorded."""
         if not self.frames:
             return
         self.seek(0)
@@ -86,7 +94,11 @@ class SealedFlac(Seekable):
                 while len(block := sound.read(BLOCK, dtype="int16", always_2d=True)) and self._fault is None:
                     yield block
         except sf.SoundFileError as error:
+            if isinstance(self._fault, NotAsRecorded):
+                raise self._fault from error
             raise AgeError(f"cannot be decoded: {self._fault or error}") from error
+        if isinstance(self._fault, NotAsRecorded):
+            raise self._fault
         if self._fault is not None:
             raise AgeError(f"cannot be read any more: {self._fault}") from self._fault
 
@@ -128,25 +140,15 @@ class SealedWav:
         return b"RIFF" + sizes[0] + b"WAVEfmt " + sizes[1] + form + b"data" + sizes[2]
 
 
-def open_sealed(source: Source | Path, identities: Sequence[Identity], allow_truncated: bool = False) -> SealedFlac:
-    """AgeError or StoreFault names the place. Close it."""
-    try:
-        file = opened(source)  # the recording closes it
-        try:
-            return _Owned(file, identities, allow_truncated)
-        except BaseException:
-            file.close()
-            raise
-    except AgeError as error:
-        raise AgeError(f"{source}: {error}") from error
-    except OSError as error:
-        raise fault(source, "read the recording", error) from error
+def open_sealed(source: Source | Path, content: Content, identities: Sequence[Identity]) -> SealedFlac:
+    """`content`: what its row says that it is. NotAsRecorded, AgeError or StoreFault names the place. Close it."""
+    return read_proven(source, lambda file: _Owned(file, content, identities))
 
 
 class _Owned(SealedFlac):
-    def __init__(self, file: BinaryIO, identities: Sequence[Identity], allow_truncated: bool) -> None:
+    def __init__(self, file: BinaryIO, content: Content, identities: Sequence[Identity]) -> None:
         self._owned = file  # first: what could not be opened is closed all the same, by Python
-        super().__init__(file, identities, allow_truncated)
+        super().__init__(file, content, identities)
 
     def close(self) -> None:
         self._owned.close()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from asterisk_privacy.store import layout
 from asterisk_privacy.store.age_header import parse
 from asterisk_privacy.store.faults import AgeError, StoreFault, fault
+from asterisk_privacy.store.pieces import measured
 from asterisk_privacy.store.shred import is_written, shred
 from asterisk_privacy.store.writer import Sealed
 
@@ -53,9 +54,7 @@ def _cut(path: Path) -> bool:
 def _report(directory: Path, sealed: Path) -> Sealed:
     with open(sealed, "rb") as file:
         start = parse(file.read(layout.HEADER_MAX)).length + layout.NONCE
-        file.seek(0)
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        size = file.seek(0, os.SEEK_END)
+        found = measured(file)
     # A finished file ends with a short chunk, but for one in 65,536; one that was cut has whole chunks only.
-    truncated = (size - start) % layout.SEALED_CHUNK == 0
-    return Sealed(str(sealed.relative_to(directory)), size, digest, frames=0, truncated=truncated)
+    truncated = (found.size - start) % layout.SEALED_CHUNK == 0
+    return Sealed(str(sealed.relative_to(directory)), replace(found, truncated=truncated), frames=0)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol, TypeVar
 
+from asterisk_privacy.errors import NotAsRecorded
 from asterisk_privacy.store import layout
+from asterisk_privacy.store.faults import AgeError, StoreFault, fault
 
 if TYPE_CHECKING:
     from asterisk_privacy.store.objects import Objects
+
+T = TypeVar("T")
 
 
 class Source(Protocol):
@@ -62,6 +67,42 @@ class BucketShelf:
 
     def source(self, recording_id: str) -> Either:
         return Either(self._here.source(recording_id), self._objects.source(recording_id))
+
+
+def read_proven(source: Source | Path, read: Callable[[BinaryIO], T]) -> T:
+    """What `read` makes of the open file. It must close it, unless it raises. NotAsRecorded, AgeError or StoreFault names the place.
+
+    What is not as recorded is looked at twice: a file that was just brought to the bucket, or replaced, is another one then.
+    """
+    try:
+        try:
+            return _read(source, read)
+        except NotAsRecorded:
+            return _read(source, read)
+    except NotAsRecorded as error:
+        if _about_to_be_replaced(source):
+            words = "a version without the customer is about to take its place; try again, or: asterisk-privacy reconcile --settle"
+            raise StoreFault(f"{source}: {words}") from error
+        way_out = "it is not heard or copied. Was it restored from a backup? see: asterisk-privacy reconcile"
+        raise NotAsRecorded(f"{source}: {error}; {way_out}") from error
+    except AgeError as error:
+        raise AgeError(f"{source}: {error}") from error
+    except OSError as error:
+        raise fault(source, "read the recording", error) from error
+
+
+def _read(source: Source | Path, read: Callable[[BinaryIO], T]) -> T:
+    file = opened(source)
+    try:
+        return read(file)
+    except BaseException:
+        file.close()
+        raise
+
+
+def _about_to_be_replaced(source: Source | Path) -> bool:
+    here = source if isinstance(source, Path) else getattr(source, "here", None)
+    return here is not None and here.with_name(here.name.removesuffix(layout.SEALED) + layout.NEXT).exists()
 
 
 def opened(source: Source | Path) -> BinaryIO:

@@ -52,11 +52,14 @@ class ShredEvidence:
 
 
 def shred(directory: Path, recording_id: str) -> ShredEvidence:
-    """Sealed, unfinished, or begun to be shredded before: gone when this returns. StoreFault if the disk refuses or it is being written."""
+    """Sealed, unfinished, or begun to be shredded before: gone when this returns. StoreFault if the disk refuses or it is being written.
+
+    The evidence is of the sealed file, if there was one: that goes first.
+    """
     try:
         evidence = ShredEvidence(found=False)
         for step in steps(directory, recording_id):
-            if isinstance(step, ShredEvidence):
+            if isinstance(step, ShredEvidence) and not evidence.found:
                 evidence = step
     except OSError as error:
         raise fault(directory / layout.SHRED, f"shred {recording_id}", error) from error

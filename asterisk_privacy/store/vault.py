@@ -13,15 +13,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asterisk_privacy.content import Content
 from asterisk_privacy.store import layout, version
 from asterisk_privacy.store.faults import fault
 from asterisk_privacy.store.flac import Stereo
 from asterisk_privacy.store.layout import new_recording_id
 from asterisk_privacy.store.opening import open_recording
+from asterisk_privacy.store.pieces import measured
 from asterisk_privacy.store.recipients import Recipients
 from asterisk_privacy.store.sealing import Sealing
 from asterisk_privacy.store.settle import settle
-from asterisk_privacy.store.shelf import Either, Source
+from asterisk_privacy.store.shelf import Either, Source, opened
 from asterisk_privacy.store.shred import ShredEvidence, is_written, shred, shred_one, waiting
 from asterisk_privacy.store.writer import Sealed, Writer
 
@@ -145,6 +147,15 @@ class Vault:
         """Of those on this machine's disk."""
         return layout.ids(self._directory, layout.SEALED)
 
+    def measure(self, recording_id: str, truncated: bool = False) -> Content:
+        """What lies in its place now, here or in the bucket, without a key. StoreFault."""
+        source = self.source(recording_id)
+        try:
+            with opened(source) as file:
+                return measured(file, truncated)
+        except OSError as error:
+            raise fault(source, "read the recording", error) from error
+
     def sealed_at(self, recording_id: str) -> datetime | None:
         """When its file on this machine was finished; None if it has none here."""
         return _modified(self.path(recording_id))
@@ -187,9 +198,12 @@ class Vault:
         path = self.path(recording_id)
         with self._handing_over():
             try:
-                if not path.exists() or not may(_digest(path)):
+                if not path.exists():
                     return False
-                self._objects.bring(recording_id, path)
+                digest = _digest(path)
+                if not may(digest):
+                    return False
+                self._objects.bring(recording_id, path, digest)
             except OSError as error:
                 raise fault(path, "read it for its upload", error) from error
             shred_one(self._directory, path)

@@ -10,31 +10,42 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from asterisk_privacy.content import Content
 from asterisk_privacy.store import layout
 from asterisk_privacy.store.age import AgeWriter
 from asterisk_privacy.store.faults import StoreFault, fault
 from asterisk_privacy.store.flac import BLOCK, Encoder, Stereo
+from asterisk_privacy.store.pieces import Measure
 from asterisk_privacy.store.recipients import Recipients
 from asterisk_privacy.store.shred import ShredEvidence, shred
 
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """A finished file: path below the recordings directory, bytes, SHA-256 of those bytes (hex), sample frames (0: not known), and the
-    fingerprints of the keys to which it is sealed (None: not known)."""
+    """A finished file: path below the recordings directory, what its bytes are, sample frames (0: not known), and the fingerprints of
+    the keys to which it is sealed (None: not known)."""
 
     name: str
-    size: int
-    sha256: str
+    content: Content
     frames: int
-    truncated: bool
     sealed_to: str | None = None
+
+    @property
+    def size(self) -> int:
+        return self.content.size
+
+    @property
+    def sha256(self) -> str:
+        return self.content.sha256
+
+    @property
+    def truncated(self) -> bool:
+        return self.content.truncated
 
 
 class Writer:
@@ -90,7 +101,7 @@ class Writer:
         self._disk.check_open(self._path)
         self._guard("seal the recording", self._seal)
         name = str(self._target.relative_to(self._directory))
-        return Sealed(name, self._disk.size, self._disk.sha256.hexdigest(), self._frames, truncated=False, sealed_to=self._sealed_to)
+        return Sealed(name, self._disk.measure.content(), self._frames, self._sealed_to)
 
     def abandon(self) -> ShredEvidence:
         """Shred what was written (refusal, erasure). Works in every state, also after `seal`, a fault, or twice."""
@@ -98,12 +109,12 @@ class Writer:
         return shred(self._directory, self._id)
 
     def _write(self, samples: Stereo) -> None:
-        before = self._disk.size
+        before = self._disk.measure.size
         for at in range(0, len(samples), BLOCK):
             block = samples[at : at + BLOCK]
             self._age.write(self._encoder.feed(block))
             self._frames += len(block)
-        if self._disk.size != before:
+        if self._disk.measure.size != before:
             self._disk.sync()
 
     def _seal(self) -> None:
@@ -133,22 +144,20 @@ class Writer:
 
 class _Disk:
     """The file: unbuffered, 0600 (0640 where its folder is shared), locked while it is open so that nobody settles or shreds it; knows
-    its size and SHA-256."""
+    what was written to it."""
 
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         if layout.shared(path.parent):
             os.fchmod(self._descriptor, 0o640)
         fcntl.flock(self._descriptor, fcntl.LOCK_EX)  # ends with the process, however it dies
-        self.size = 0
-        self.sha256 = hashlib.sha256()
+        self.measure = Measure()
 
     def write(self, data: bytes, /) -> None:
         rest = memoryview(data)
         while rest:
             written = os.write(self._descriptor, rest)
-            self.sha256.update(rest[:written])
-            self.size += written
+            self.measure.update(rest[:written])
             rest = rest[written:]
 
     def sync(self) -> None:

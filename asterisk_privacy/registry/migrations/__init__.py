@@ -23,6 +23,7 @@ from asterisk_privacy.registry.migrations import (
     m0013_tenants_list,
     m0014_rows_expired,
     m0015_participants,
+    m0016_pieces,
 )
 
 STEPS: Sequence[Sequence[str]] = (
@@ -40,6 +41,7 @@ STEPS: Sequence[Sequence[str]] = (
     m0013_tenants_list.STATEMENTS,
     m0014_rows_expired.STATEMENTS,
     m0015_participants.STATEMENTS,
+    m0016_pieces.STATEMENTS,
 )
 
 GUARDS = ("audit_insert", "audit_update", "audit_delete", "audit_head_insert", "audit_head_update", "audit_head_delete")

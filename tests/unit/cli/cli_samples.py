@@ -18,6 +18,7 @@ from asterisk_privacy.call.timeline import Mark, MarkKind, Span, SpanKind
 from asterisk_privacy.policy.purpose import Basis, Purpose, Trigger
 from asterisk_privacy.policy.retention import Criterion, Days, UntilCaseClosed
 from asterisk_privacy.registry.registry import Registry
+from asterisk_privacy.store.flac import Stereo
 from asterisk_privacy.store.identity import Identity
 from asterisk_privacy.store.recipients import Recipients
 from asterisk_privacy.store.vault import Vault
@@ -33,6 +34,7 @@ path = "{folder}/registry.sqlite"
 [purger]
 brake_at_least = 3
 """
+SECOND = np.stack([np.arange(8000), np.zeros(8000)], axis=1).astype(np.int16)
 SPANS = (
     Span(SpanKind.NOTICE, 0, 4000),
     Span(SpanKind.TALK, 4000, 40_000),
@@ -51,18 +53,23 @@ class Place:
         self.vault = Vault(folder / "recordings", Recipients.load(folder / "recipients.txt"))
         self.registry = Registry.open(folder / "registry.sqlite")
 
-    def record(self, age_days: float, criterion: Criterion = COMPLAINT) -> str:
-        """A sealed recording of one second: a ramp on the customer's side, silence on the agents'."""
+    def record(
+        self, age_days: float, criterion: Criterion = COMPLAINT, samples: Stereo = SECOND, call: str | None = None, part: int = 1
+    ) -> str:
+        """A sealed recording of one second: a ramp on the customer's side, silence on the agents'. `call`: of that earlier one."""
         recording_id = secrets.token_hex(16)
         at = NOW - timedelta(days=age_days)
         purpose = Purpose("complaint", "handling your complaint", Basis.LEGITIMATE_INTEREST, "because", Trigger.FLAG, criterion)
-        self.registry.begin_call(recording_id, "sales", at, "hash", b"x", "in")
-        self.registry.begin_recording(recording_id, recording_id, at, [purpose], 1)
+        if call is None:
+            self.registry.begin_call(recording_id, "sales", at, "hash", b"x", "in")
+        self.registry.begin_recording(recording_id, call or recording_id, at, [purpose], part)
         writer = self.vault.create(recording_id)
-        writer.write(np.stack([np.arange(8000), np.zeros(8000)], axis=1).astype(np.int16))
+        writer.write(samples)
         sealed = writer.seal()
-        self.registry.seal_recording(recording_id, at, sealed.size, sealed.sha256, 1000, sealed.truncated)
-        self.registry.end_call(recording_id, at, "kept", [Participant.agent("PJSIP/anna")], SPANS, [Mark(MarkKind.KEEP, 30_000)])
+        pieces = sealed.content.pieces
+        self.registry.seal_recording(recording_id, at, sealed.size, sealed.sha256, 1000, sealed.truncated, pieces=pieces)
+        if call is None:
+            self.registry.end_call(recording_id, at, "kept", [Participant.agent("PJSIP/anna")], SPANS, [Mark(MarkKind.KEEP, 30_000)])
         return recording_id
 
     def run(self, command: click.Command, *arguments: str) -> Result:

@@ -154,7 +154,7 @@ class ManualSite:
         writer = vault.create(recording)
         writer.write(np.zeros((8000, 2), np.int16))
         sealed = writer.seal()
-        registry.seal_recording(recording, at, sealed.size, sealed.sha256, 1000, sealed.truncated)
+        registry.seal_recording(recording, at, sealed.size, sealed.sha256, 1000, sealed.truncated, pieces=sealed.content.pieces)
         registry.end_call(
             recording, at, "kept", [Participant.agent("PJSIP/anna")], (Span(SpanKind.TALK, 0, 1000),), [Mark(MarkKind.KEEP, 500)]
         )

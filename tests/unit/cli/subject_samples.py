@@ -48,7 +48,7 @@ class House(Place):
         writer = self.vault.create(recording_id)
         writer.write(np.stack([np.arange(8000), -np.arange(8000)], axis=1).astype(np.int16))
         done = writer.seal()
-        self.registry.seal_recording(recording_id, at, done.size, done.sha256, 1000, done.truncated)
+        self.registry.seal_recording(recording_id, at, done.size, done.sha256, 1000, done.truncated, pieces=done.content.pieces)
         self.registry.end_call(recording_id, at, "kept", people or [Participant.agent(agent)], SPANS, [Mark(MarkKind.KEEP, 30_000)])
         return recording_id
 

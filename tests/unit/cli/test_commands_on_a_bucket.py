@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from as_it_lies import open_recording
 from bucket_samples import use_bucket
 from cli_samples import NOW, Days, Place
 from s3_server import READER, Road, S3Server
@@ -34,7 +35,6 @@ from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import State
 from asterisk_privacy.store.bucket import Bucket
 from asterisk_privacy.store.objects import Objects
-from asterisk_privacy.store.opening import open_recording
 
 __all__ = [  # run here once more, with the fixtures below
     "test_at_a_later_date_needs_a_word_to_delete",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from as_it_lies import open_recording
 from cli_samples import NOW, Place
 
 from asterisk_privacy.audio.deidentify import How
@@ -21,7 +22,6 @@ from asterisk_privacy.policy.retention import UntilReviewed
 from asterisk_privacy.store import version
 from asterisk_privacy.store.flac import Stereo
 from asterisk_privacy.store.identity import Identity
-from asterisk_privacy.store.vault import open_recording
 
 UNTIL = (NOW + timedelta(days=20)).date().isoformat()
 RULE = UntilReviewed(35)
@@ -42,15 +42,8 @@ def heard(place: Place, recording: str) -> Stereo:
 
 def voices(place: Place, part: int = 1, call: str | None = None) -> str:
     """Both sides noisy; the second part of a call when `call` is given."""
-    recording = place.record(1, RULE)
     loud = np.random.default_rng(part).integers(-8000, 8000, (16_000, 2)).astype(np.int16)
-    place.vault.shred(recording)
-    writer = place.vault.create(recording)
-    writer.write(loud)
-    sealed = writer.seal()
-    sql = "UPDATE recordings SET size = ?, sha256 = ?, call_id = coalesce(?, call_id) WHERE id = ?"
-    place.registry._engine.db.execute_sql(sql, (sealed.size, sealed.sha256, call, recording))
-    return recording
+    return place.record(1, RULE, loud, call, part)
 
 
 def lesson(place: Place, recording: str, how: str, code: int = 0, key: str = "identity.txt") -> dict[str, str]:
@@ -120,7 +113,7 @@ def test_what_cannot_be_done_changes_nothing(place: Place) -> None:
 def test_a_file_that_is_not_the_rows_is_not_taken_for_it(place: Place) -> None:
     recording, other = voices(place), voices(place, 2)
     place.vault.path(recording).write_bytes(place.vault.path(other).read_bytes())
-    assert "not the one of which the row tells" in lesson(place, recording, "customer-removed", 3)["error"]
+    assert "is not what was recorded" in lesson(place, recording, "customer-removed", 3)["error"]
     assert place.vault.versions() == []
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import psycopg
 import pytest
+from as_it_lies import open_recording, sha256_of
 from cli_samples import NOW
 from click.testing import CliRunner
 from migrate_samples import Moving, in_use
@@ -32,7 +33,6 @@ from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import State
 from asterisk_privacy.store.bucket import Bucket
 from asterisk_privacy.store.objects import Objects
-from asterisk_privacy.store.opening import open_recording
 
 CHECK = ("--reason", "request", "--identity-check", "called back")
 
@@ -116,7 +116,7 @@ def test_what_is_not_in_the_bucket_as_its_row_says_is_not_removed(place: Moving,
 
 def test_a_wrong_file_is_not_brought_and_one_in_the_bucket_already_counts(place: Moving, s3: S3Server, bucket: Bucket) -> None:
     changed, there = place.ids[:2]
-    Objects(bucket).bring(there, place.vault.path(there))
+    Objects(bucket).bring(there, place.vault.path(there), sha256_of(place.vault.path(there)))
     place.vault.path(there).unlink()
     place.vault.path(changed).write_bytes(place.vault.path(changed).read_bytes()[:-1] + b"?")
     told = place.moved(code=1)
@@ -139,9 +139,9 @@ def die_after(count: int, call: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def noting(brought: list[str], call: Callable[..., None]) -> Callable[..., None]:
-    def wrapped(objects: Objects, recording_id: str, path: Path) -> None:
+    def wrapped(objects: Objects, recording_id: str, path: Path, digest: str) -> None:
         brought.append(recording_id)
-        call(objects, recording_id, path)
+        call(objects, recording_id, path, digest)
 
     return wrapped
 
@@ -216,7 +216,7 @@ def test_killed_while_the_old_goes_it_goes_on_with_the_evidence(place: Moving, m
 def test_what_the_old_place_deleted_between_two_attempts_is_deleted_in_the_bucket(place: Moving, s3: S3Server, bucket: Bucket) -> None:
     """The first attempt had brought it; then the old daemon ran for another night."""
     for one in place.ids:
-        Objects(bucket).bring(one, place.vault.path(one))
+        Objects(bucket).bring(one, place.vault.path(one), sha256_of(place.vault.path(one)))
     gone, new = place.ids[3], None
     new_config = place.config.read_text()
     place.config.write_text(place.old_config)

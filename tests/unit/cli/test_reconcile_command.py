@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from as_it_lies import open_recording
 from cli_samples import NOW, Days, Place
 
 from asterisk_privacy.cli.reconcile import reconcile
@@ -18,7 +19,7 @@ from asterisk_privacy.registry.clock import utc_now
 from asterisk_privacy.store import layout, shred
 from asterisk_privacy.store.identity import Identity
 from asterisk_privacy.store.recipients import Recipients
-from asterisk_privacy.store.vault import Vault, open_recording
+from asterisk_privacy.store.vault import Vault
 
 LONG_AGO = NOW - timedelta(hours=1)
 PURPOSE = Purpose("complaint", "t", Basis.CONTRACT, "r", Trigger.FLAG, Days(30))

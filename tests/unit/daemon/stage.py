@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
+from as_it_lies import open_recording
 
 from asterisk_privacy.audio.frames import FRAME_SAMPLES
 from asterisk_privacy.audio.ring import Ring, RingMemory
@@ -24,7 +25,7 @@ from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import RecordingRow
 from asterisk_privacy.store.identity import Identity
 from asterisk_privacy.store.recipients import Recipients
-from asterisk_privacy.store.vault import Vault, open_recording
+from asterisk_privacy.store.vault import Vault
 
 TIMING = Timing(settle=0.0, quarantine=0.2, grace=5.0)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from as_it_lies import open_recording
 
 from asterisk_privacy.call.participants import Participant
 from asterisk_privacy.call.timeline import Mark, MarkKind, Span, SpanKind
@@ -21,7 +22,7 @@ from asterisk_privacy.registry.rows import State
 from asterisk_privacy.store import shred
 from asterisk_privacy.store.identity import Identity
 from asterisk_privacy.store.recipients import Recipients
-from asterisk_privacy.store.vault import Vault, new_recording_id, open_recording
+from asterisk_privacy.store.vault import Vault, new_recording_id
 
 PROOF = Purpose("proof", "proof", Basis.CONTRACT, "why", Trigger.ALWAYS, Days(30))
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from as_it_lies import open_recording
 
 from asterisk_privacy.audio.ring import BYTES_PER_SECOND, Ring, RingMemory
 from asterisk_privacy.daemon.filing import RecordingFile
@@ -19,7 +20,7 @@ from asterisk_privacy.policy.retention import Days
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.store.identity import Identity
 from asterisk_privacy.store.recipients import Recipients
-from asterisk_privacy.store.vault import Vault, open_recording
+from asterisk_privacy.store.vault import Vault
 
 MINUTES = 30
 COMPLAINT = Purpose("complaint", "complaints", Basis.LEGITIMATE_INTEREST, "why", Trigger.FLAG, Days(30))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from as_it_lies import sha256_of
 from click.testing import CliRunner, Result
 from s3_server import S3Server, configured
 from upload_house import House
@@ -87,12 +88,12 @@ def test_what_it_left_is_settled_as_far_as_anybody_knows(gone: House, folder: Pa
         gone.record(state=state) for state in (State.SEALED,) * 4 + (State.WRITING, State.PURGING)
     )
     for each in (unsaid, half):
-        gone.objects.bring(each, gone.vault.path(each))
+        gone.objects.bring(each, gone.vault.path(each), sha256_of(gone.vault.path(each)))
     gone.vault.path(half).write_bytes(b"x")
     gone.objects.remove(half)
-    gone.objects.bring(half, gone.vault.path(half))  # not what the row tells of
+    gone.objects.bring(half, gone.vault.path(half), sha256_of(gone.vault.path(half)))  # not what the row tells of
     gone.registry.nodes.brought(brought, str(row_of(gone, brought).sha256), str(gone.uploads._address))
-    gone.objects.bring(brought, gone.vault.path(brought))
+    gone.objects.bring(brought, gone.vault.path(brought), sha256_of(gone.vault.path(brought)))
     shown = retire(folder, "--yes", "--json")
     assert shown.exit_code == 1, "something is left on its disk"
     told = json.loads(shown.stdout)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from as_it_lies import open_recording
 
 from asterisk_privacy.audio.suspense import Suspense
 from asterisk_privacy.daemon.config import parse
@@ -16,7 +17,7 @@ from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.policy.purpose import Trigger
 from asterisk_privacy.store.identity import Identity
 from asterisk_privacy.store.recipients import Recipients
-from asterisk_privacy.store.vault import Vault, open_recording
+from asterisk_privacy.store.vault import Vault
 
 MINE = "Local/customer@privacy-selftest-00000007;1"
 CONFIG = """

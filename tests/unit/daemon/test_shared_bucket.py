@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import psycopg
 import pytest
+from as_it_lies import sha256_of
 from s3_server import S3Server, configured
 from upload_house import AT, IDENTITY, PURPOSE, House
 from whole_daemon import installed
@@ -120,7 +121,7 @@ def test_what_a_crash_left_unsaid_is_found_at_the_start(nodes: tuple[Node, Node]
     one, two = nodes
     brought, replaced, lost, waits = (two.record(data=os.urandom(100)) for _ in range(4))
     for each in (brought, replaced):
-        two.objects.bring(each, two.vault.path(each))
+        two.objects.bring(each, two.vault.path(each), sha256_of(two.vault.path(each)))
     two.vault.path(brought).unlink()
     two.vault.path(lost).unlink()
     two.vault.path(replaced).rename(two.vault.path(replaced).with_name(f"{replaced}.next"))  # about to take its place

@@ -7,6 +7,7 @@ from time import monotonic
 
 import psycopg
 import pytest
+from as_it_lies import open_recording
 from stage import Stage
 from test_config import MINIMAL, mistake, mistakes
 from whole_daemon import Somebody, installed, linked, whole_daemon
@@ -25,7 +26,7 @@ from asterisk_privacy.store.identity import Identity
 from asterisk_privacy.store.recipients import Recipients
 from asterisk_privacy.store.seal_text import open_text
 from asterisk_privacy.store.sealing import Sealing
-from asterisk_privacy.store.vault import Vault, open_recording
+from asterisk_privacy.store.vault import Vault
 
 URL = '[registry]\nurl = "postgresql://privacy@db/privacy"\n'
 ALWAYS = Purpose("proof", "proof", Basis.CONTRACT, "an order", Trigger.ALWAYS, Days(9))

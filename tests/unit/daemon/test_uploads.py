@@ -51,6 +51,8 @@ def test_a_file_from_a_backup_does_not_take_the_place_of_what_is_there(house: Ho
     house.vault.path(other).write_bytes(b"sealed " * 1000)  # the same as there
     assert house.uploads.look() > LOOK_SECONDS
     assert "is not the one that its row tells of" in str(house.uploads.error) and house.s3.all_versions(house.name) == before
+    house.uploads.look()
+    assert [(it.recording_id, it.where) for it in house.registry.contents.met_since(AT)] == [(one, "upload")], "told once"
     assert house.here() == [house.vault.path(one).name] and house.uploads.waiting.count == 1
 
 
@@ -189,11 +191,11 @@ def test_a_deletion_waits_for_an_upload_of_the_same_store(house: House, monkeypa
     one = house.record()
     bring, deletion = Objects.bring, threading.Thread(target=lambda: house.vault.shred(one))
 
-    def slow(self: Objects, recording_id: str, path: Path) -> None:
+    def slow(self: Objects, recording_id: str, path: Path, digest: str) -> None:
         deletion.start()
         deletion.join(0.3)
         assert deletion.is_alive() and path.exists(), "it came between an upload and its check"
-        bring(self, recording_id, path)
+        bring(self, recording_id, path, digest)
 
     monkeypatch.setattr(Objects, "bring", slow)
     house.uploads.look()

@@ -285,7 +285,8 @@ class ReviewSite:
         writer.write(samples)
         sealed = writer.seal()
         length = len(samples) * 1000 // RATE
-        self.registry.seal_recording(recording_id, at, sealed.size, sealed.sha256, length, sealed.truncated)
+        pieces = sealed.content.pieces
+        self.registry.seal_recording(recording_id, at, sealed.size, sealed.sha256, length, sealed.truncated, pieces=pieces)
         agents = [Participant.agent(name + self.evil) for name in names]
         self.registry.end_call(recording_id, at + timedelta(milliseconds=spans[-1].end_ms), "kept", agents, spans, marks)
         return recording_id

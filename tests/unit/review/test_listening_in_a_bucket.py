@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 from review_browser import Browser
-from review_site import ReviewSite
+from review_site import NOW, ReviewSite, sound
 from s3_server import READER, Road, S3Server, configured
 from test_listening import (
     test_deleted_while_it_plays,
@@ -19,6 +20,7 @@ from test_listening import (
     test_what_comes_between_token_and_audio_counts,
     trail,
 )
+from test_not_as_recorded import LONG, met
 from test_review_play import SHORT, Terminal, test_what_sounds_is_the_recording_and_then_the_outcome_is_asked
 
 from asterisk_privacy.store.layout import SEALED
@@ -87,3 +89,63 @@ async def test_a_bucket_that_is_away_is_told_and_in_the_trail(tmp_path: Path, s3
             assert [one[1] for one in trail(site, "sample")] == ["", "-failed"]
             road.open = True
             assert (await rita.get(audio)).status == 200
+
+
+def operators(s3: S3Server, site: ReviewSite, one: str, other: str) -> None:
+    """Two objects swapped by who runs the bucket: with their metadata, as its newest versions."""
+    name, objects = site.vault._objects._name, site.vault._objects
+    found = {}
+    for id_ in (one, other):
+        answer = s3.owner.get_object(Bucket=name, Key=objects.key(id_))
+        found[id_] = (b"".join(answer["Body"].iter_chunks()), answer["Metadata"])
+    for id_, of in ((one, other), (other, one)):
+        s3.owner.put_object(Bucket=name, Key=objects.key(id_), Body=found[of][0], Metadata=found[of][1])
+
+
+async def test_what_the_buckets_operator_swaps_is_not_heard(site: ReviewSite, s3: S3Server) -> None:
+    async with Browser(site) as rita:
+        await rita.sign_in("rita")
+        audio = await rita.listen("noise")
+        assert (await rita.get(audio)).status == 200
+        operators(s3, site, site.ids["sample"], site.ids["noise"])
+        for path in (audio, f"{audio}&as=wav", audio.replace("/audio?", "/timeline.json?")):
+            answer = await rita.get(path, Range="bytes=0-99")
+            assert answer.status == 410 and "not what was recorded" in answer.text
+        assert await rita.listen("sample") == ""
+    assert set(met(site)) == {site.ids["sample"], site.ids["noise"]}
+
+
+async def test_swapped_under_a_listener_it_ends(site: ReviewSite, s3: S3Server) -> None:
+    """The part that is fetched next is another recording's: the connection ends with what was recorded."""
+    long = site.record("long", ["training"], samples=LONG)
+    assert site.vault.hand_over(long, lambda _: True)
+    async with Browser(site) as rita:
+        await rita.sign_in("rita")
+        audio = await rita.listen("long")
+        whole = (await rita.get(audio)).body
+        async with rita._client.get(site.url + audio) as response:
+            got = await response.content.readexactly(100_000)
+            operators(s3, site, long, site.ids["noise"])
+            with pytest.raises(aiohttp.ClientError):
+                while piece := await response.content.read(100_000):
+                    got += piece
+        assert len(got) < len(whole) and whole.startswith(got)
+    assert met(site) == [long]
+
+
+async def test_an_older_version_on_top_is_not_heard(site: ReviewSite, s3: S3Server) -> None:
+    """The recording from before the customer was taken out of it, put back by who runs the bucket."""
+    one, name, objects = site.ids["noise"], site.vault._objects._name, site.vault._objects
+    old = b"".join(s3.owner.get_object(Bucket=name, Key=objects.key(one))["Body"].iter_chunks())
+    row = site.registry.recording(one)
+    assert row is not None
+    new = site.vault.seal_version(one, sound(), 8000)
+    site.registry.deidentify(one, NOW, "customer-removed", row.sha256, new.size, new.sha256, None, new.content.pieces)
+    site.vault.place_version(one)
+    assert site.vault.hand_over(one, lambda digest: digest == new.sha256)
+    async with Browser(site) as rita:
+        await rita.sign_in("rita")
+        assert (await rita.get(await rita.listen("noise"))).status == 200
+        s3.owner.put_object(Bucket=name, Key=objects.key(one), Body=old)
+        assert await rita.listen("noise") == ""
+    assert met(site) == [one]

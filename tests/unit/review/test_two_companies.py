@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import soundfile
+from as_it_lies import open_recording
 from click.testing import CliRunner, Result
 from registry_users import LATER, Users, users
 from review_browser import Browser
@@ -21,7 +22,6 @@ from asterisk_privacy.daemon.config import load
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.rows import State
 from asterisk_privacy.review.serve import serve
-from asterisk_privacy.store.vault import open_recording
 
 __all__ = ["users"]
 PAGES = ("/", "/cases", "/requests", "/holds", "/overdue", "/register", "/register?document=announcement", "/audit")

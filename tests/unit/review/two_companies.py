@@ -106,7 +106,7 @@ class TwoCompanies:
         writer = self.vault.create(recording_id, tenant=company)
         writer.write(np.full((8000, 2), 1000 + COMPANIES.index(company), dtype=np.int16))
         done = writer.seal()
-        self.registry.seal_recording(recording_id, at, done.size, done.sha256, 1000, False, done.sealed_to)
+        self.registry.seal_recording(recording_id, at, done.size, done.sha256, 1000, False, done.sealed_to, done.content.pieces)
         self.registry.end_call(recording_id, at, "kept", [Participant.agent("PJSIP/bert")], SPANS, ())
         return recording_id
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import botocore.auth
 import pytest
+from as_it_lies import sha256_of
 from s3_server import OWNER, READER, RECORDER, WRITER, S3Server
 
 from asterisk_privacy.errors import OperatorError
@@ -143,7 +144,7 @@ def test_a_recorder_needs_no_more_than_it_says(s3: S3Server, tmp_path: Path) -> 
     path = tmp_path / "f"
     path.write_bytes(b"x" * 1000)
     objects = Objects(s3.bucket("versioned", RECORDER))
-    objects.bring(ID, path)
+    objects.bring(ID, path, sha256_of(path))
     assert objects.remove(ID).count == 1
 
 

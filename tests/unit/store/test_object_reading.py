@@ -9,16 +9,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from as_it_lies import content_of, open_recording, open_sealed, sha256_of
 from s3_server import Road, S3Server
 
 from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.store import sealed_audio
 from asterisk_privacy.store.faults import AgeError, StoreFault
 from asterisk_privacy.store.identity import Identity
 from asterisk_privacy.store.object_reading import BLOCK, KEPT
 from asterisk_privacy.store.objects import Objects
-from asterisk_privacy.store.opening import open_recording
 from asterisk_privacy.store.recipients import Recipients
-from asterisk_privacy.store.sealed_audio import SealedWav, open_sealed
+from asterisk_privacy.store.sealed_audio import SealedWav
 from asterisk_privacy.store.shelf import BucketShelf
 from asterisk_privacy.store.vault import Vault
 
@@ -32,7 +33,7 @@ def test_any_stretch_is_what_a_file_gives(s3: S3Server, tmp_path: Path, size: in
     path = tmp_path / "f"
     path.write_bytes(os.urandom(size))
     objects = Objects(s3.bucket())
-    objects.bring(ID, path)
+    objects.bring(ID, path, sha256_of(path))
     dice = random.Random(size)
     with objects.source(ID).open() as there, open(path, "rb") as here:
         assert there.seek(0, os.SEEK_END) == here.seek(0, os.SEEK_END)
@@ -69,7 +70,7 @@ def test_a_player_that_seeks_does_not_fetch_all(
     shelf, samples, objects = long
     size = objects.versions(ID)[0].size
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
-    flac = open_sealed(shelf.source(ID), [identity])
+    flac = sealed_audio.open_sealed(shelf.source(ID), content_of(objects.source(ID)), [identity])
     assert flac.frames == len(samples) and road.brought < 3 * BLOCK
     at = 60 * 8000 + 123
     got = SealedWav(flac).read_at(44 + 4 * at, 4 * 8000)

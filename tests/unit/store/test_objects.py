@@ -8,8 +8,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from as_it_lies import sha256_of
 from s3_server import OWNER, READER, Road, S3Server
 
+from asterisk_privacy.errors import NotAsRecorded
 from asterisk_privacy.store import objects as objects_module
 from asterisk_privacy.store.bucket import Bucket
 from asterisk_privacy.store.faults import BucketAway, Locked, StoreFault
@@ -50,7 +52,7 @@ def test_brought_once_and_gone_with_every_version(s3: S3Server, sealed: Path, ki
     objects, name = Objects(bucket), bucket.place.bucket
     past = with_a_past(s3, bucket, kind)
     assert len(s3.all_versions(name)) == past and objects.has(ID)
-    objects.bring(ID, sealed)
+    objects.bring(ID, sealed, sha256_of(sealed))
     assert len(s3.all_versions(name)) == 1, "what was there before is none of this recording's"
     with objects.source(ID).open() as file:
         assert file.read(10) == sealed.read_bytes()[:10]
@@ -66,9 +68,17 @@ def test_brought_once_and_gone_with_every_version(s3: S3Server, sealed: Path, ki
 
 def test_evidence_knows_what_it_was(s3: S3Server, sealed: Path) -> None:
     objects = Objects(s3.bucket("versioned"))
-    objects.bring(ID, sealed)
+    objects.bring(ID, sealed, sha256_of(sealed))
     removed = objects.remove(ID)
     assert (removed.count, removed.size, removed.sha256) == (1, 700_000, hashlib.sha256(sealed.read_bytes()).hexdigest())
+
+
+def test_a_file_that_has_changed_since_it_was_looked_at_is_not_brought(s3: S3Server, sealed: Path) -> None:
+    objects, looked_at = Objects(s3.bucket("versioned")), sha256_of(sealed)
+    sealed.write_bytes(os.urandom(700_000))
+    with pytest.raises(NotAsRecorded, match="has changed since"):
+        objects.bring(ID, sealed, looked_at)
+    assert objects.versions(ID) == []
 
 
 def test_a_long_one_goes_in_parts(s3: S3Server, sealed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,7 +86,7 @@ def test_a_long_one_goes_in_parts(s3: S3Server, sealed: Path, monkeypatch: pytes
     sealed.write_bytes(os.urandom((10 << 20) + 1))
     bucket = s3.bucket("versioned")
     objects = Objects(bucket)
-    objects.bring(ID, sealed)
+    objects.bring(ID, sealed, sha256_of(sealed))
     assert s3.owner.head_object(Bucket=bucket.place.bucket, Key=objects.key(ID))["ETag"].endswith('-3"')  # three parts
     with objects.source(ID).open() as file:
         file.seek(-5, os.SEEK_END)
@@ -92,12 +102,12 @@ def test_cut_off_in_mid_upload_it_is_there_exactly_once_in_the_end(
     name = bucket.place.bucket
     road.cut_after = 7 << 20
     with pytest.raises(BucketAway):
-        Objects(s3.reached(name, url=road.url)).bring(ID, sealed)
+        Objects(s3.reached(name, url=road.url)).bring(ID, sealed, sha256_of(sealed))
     assert s3.uploads(name) == 1 and s3.all_versions(name) == []
-    Objects(bucket).bring(ID, sealed)
+    Objects(bucket).bring(ID, sealed, sha256_of(sealed))
     assert s3.uploads(name) == 0 and len(s3.all_versions(name)) == 1
     version = s3.all_versions(name)
-    Objects(bucket).bring(ID, sealed)  # the machine died after the upload, and before it knew
+    Objects(bucket).bring(ID, sealed, sha256_of(sealed))  # the machine died after the upload, and before it knew
     assert s3.all_versions(name) == version
 
 
@@ -124,7 +134,7 @@ def test_no_deletion_is_claimed_while_a_lock_stands_on_any_version(s3: S3Server,
         objects.remove(ID)
     assert "\n" not in str(told.value) and s3.all_versions(name) == [(objects.key(ID), locked)], "the version without a lock is gone"
     with pytest.raises(Locked):
-        objects.bring(ID, sealed)
+        objects.bring(ID, sealed, sha256_of(sealed))
     if lock == "legal hold":
         s3.owner.put_object_legal_hold(Bucket=name, Key=objects.key(ID), VersionId=locked, LegalHold={"Status": "OFF"})
         objects.refuse_if_locked(ID)
@@ -167,7 +177,7 @@ def test_what_comes_back_changed_does_not_count(s3: S3Server, sealed: Path, monk
     sealed.with_name("other").write_bytes(b"x" * 700_000)
     monkeypatch.setattr(Objects, "_put", other_bytes)
     with pytest.raises(StoreFault, match="other bytes"):
-        objects.bring(ID, sealed)
+        objects.bring(ID, sealed, sha256_of(sealed))
     assert s3.all_versions(bucket.place.bucket) == []
 
 
@@ -175,8 +185,8 @@ def test_who_may_not_write_or_delete_is_told_what_is_missing(s3: S3Server, seale
     bucket = s3.bucket()
     reader = Objects(s3.reached(bucket.place.bucket, READER))
     with pytest.raises(StoreFault, match=r"cannot write recordings/01/.*: this access key may not; grant it s3:PutObject"):
-        reader.bring(ID, sealed)
-    Objects(bucket).bring(ID, sealed)
+        reader.bring(ID, sealed, sha256_of(sealed))
+    Objects(bucket).bring(ID, sealed, sha256_of(sealed))
     with pytest.raises(StoreFault, match=r"grant it s3:DeleteObjectVersion"):
         reader.remove(ID)
     assert Objects(bucket).has(ID)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from as_it_lies import open_recording
 
 from asterisk_privacy.store import age_header
 from asterisk_privacy.store.faults import AgeError, StoreFault
@@ -17,7 +18,7 @@ from asterisk_privacy.store.flac import decode
 from asterisk_privacy.store.identity import Identity
 from asterisk_privacy.store.layout import SEALED_CHUNK
 from asterisk_privacy.store.recipients import Recipients
-from asterisk_privacy.store.vault import Vault, open_recording
+from asterisk_privacy.store.vault import Vault
 
 ID = "0123456789abcdef0123456789abcdef"
 Talk = Callable[[float], np.ndarray]

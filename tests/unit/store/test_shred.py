@@ -8,11 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from as_it_lies import open_recording
 
 from asterisk_privacy.store.faults import AgeError, StoreFault
 from asterisk_privacy.store.identity import Identity
 from asterisk_privacy.store.shred import ShredEvidence, steps
-from asterisk_privacy.store.vault import Vault, open_recording
+from asterisk_privacy.store.vault import Vault
 
 ID = "0123456789abcdef0123456789abcdef"
 ORDER = ["move", "label", "burn", "empty", "unlink"]

@@ -13,13 +13,14 @@ from pathlib import Path
 import numpy as np
 import pyrage
 import pytest
+from as_it_lies import open_recording
 
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.store.faults import AgeError, BadRecordingId, StoreFault, StoreFull
 from asterisk_privacy.store.flac import decode
 from asterisk_privacy.store.identity import Identity
 from asterisk_privacy.store.recipients import Recipients
-from asterisk_privacy.store.vault import Vault, new_recording_id, open_recording
+from asterisk_privacy.store.vault import Vault, new_recording_id
 
 ID = "0123456789abcdef0123456789abcdef"
 Talk = Callable[[float], np.ndarray]

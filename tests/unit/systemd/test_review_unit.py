@@ -8,13 +8,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from as_it_lies import open_recording
 from as_user import as_user, let_pass
 from test_units import MOST_EXPOSED, SERVICE, SYSTEMD, _lines, settings
 
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.store.identity import Identity
 from asterisk_privacy.store.layout import new_recording_id
-from asterisk_privacy.store.opening import open_recording
 from asterisk_privacy.store.recipients import Recipients
 from asterisk_privacy.store.vault import Vault
 
