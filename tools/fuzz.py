@@ -18,7 +18,8 @@ with atheris.instrument_imports(include=["asterisk_privacy", "tomllib", "msgspec
     from asterisk_privacy.asterisk import ari_events, audiosocket, fastagi
     from asterisk_privacy.asterisk.clock import stamp_seconds
     from asterisk_privacy.asterisk.wire import rtp
-    from asterisk_privacy.asterisk.wire.stream import Stream, Unfit
+    from asterisk_privacy.asterisk.wire.rtp import Unfit
+    from asterisk_privacy.asterisk.wire.stream import Stream
     from asterisk_privacy.audio.frames import FRAME_BYTES
     from asterisk_privacy.daemon import config
     from asterisk_privacy.errors import ConfigError

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from math import inf
 from typing import Protocol
 
 from asterisk_privacy.asterisk import names
@@ -36,6 +37,11 @@ class Tap(Protocol):
     @property
     def may_be_deaf(self) -> bool:
         """Whether silence may be its own fault, which another tap would not have (facts 11)."""
+        ...
+
+    @property
+    def told_until(self) -> float:
+        """Audio of after this moment may still be told, though it has arrived: its tap waits for an answer. inf: nothing waits."""
         ...
 
     def hear(self) -> None: ...
@@ -198,6 +204,7 @@ class SnoopCapture:
 
 class _SnoopTap:
     may_be_deaf = True
+    told_until = inf
 
     def __init__(self, capture: SnoopCapture, tap: uuid.UUID) -> None:
         self._capture = capture

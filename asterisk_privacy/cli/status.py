@@ -160,9 +160,10 @@ def rows(report: Report) -> Iterator[tuple[str, str]]:
 def _wire(capture: dict[str, object]) -> str:
     """`wire` taps are there now; `unfit` ones were, or were to be, and became snoops."""
     lost = _bad(f"{capture.get('wire_lost')} packets lost: voices are missing") if capture.get("wire_lost") else "no packet lost"
-    return (
-        f"{capture.get('wire')} of them now, {capture.get('wire_heard')} in all, {capture.get('wire_unfit')} put on a snoop instead, {lost}"
-    )
+    begin = "wire_unfit_"
+    reasons = {name.removeprefix(begin).replace("_", "-"): count for name, count in capture.items() if name.startswith(begin)}
+    unfit = f"{capture.get('wire_unfit')} put on a snoop instead" + (f" ({_pairs(reasons)})" if reasons else "")
+    return f"{capture.get('wire')} of them now, {capture.get('wire_heard')} in all, {unfit}, {lost}"
 
 
 def _uploads(uploads: dict[str, object]) -> str:

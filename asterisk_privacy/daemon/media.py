@@ -109,7 +109,8 @@ class CallMedia:
     def release(self, proven: float) -> None:
         """Lets out of quarantine what is certain to be conversation."""
         self._hear()
-        for began, block in self._quarantine.release(proven):
+        told = min((t.tap.told_until for t in self._tapped.values() if t.tap is not None), default=proven)
+        for began, block in self._quarantine.release(min(proven, told)):
             if self._is_with_agents(began):
                 self._keep(self._suspense.take(began, block))
             else:  # two customers: that nothing comes from an agent's phone is no hold

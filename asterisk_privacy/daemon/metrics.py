@@ -14,6 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from asterisk_privacy import __version__
+from asterisk_privacy.asterisk.wire.place import Why
 from asterisk_privacy.audio.frames import FRAME_SECONDS
 from asterisk_privacy.call.commands import ConsentKind, Outcome
 from asterisk_privacy.call.events import AgentKey
@@ -112,6 +113,10 @@ def _audio(running: Running) -> Iterator[Metric]:
     yield gauge("wire_taps", 'Of the taps: those on the wire; with how = "snoop" none.', wire.get("wire", 0))
     yield counter("wire_heard", "Taps that were put on the wire.", wire.get("wire_heard", 0))
     yield counter("wire_unfit", "Taps that became a snoop, since the wire does not do for their channel.", wire.get("wire_unfit", 0))
+    family = CounterMetricFamily(PREFIX + "wire_unfit_reasons", "Why they became a snoop.", labels=["reason"])
+    for reason in (why.name.lower() for why in Why):
+        family.add_metric([reason], wire.get(f"wire_unfit_{reason}", 0))
+    yield family
     yield counter("wire_lost", "Packets that came faster than they were read; voices are missing.", wire.get("wire_lost", 0))
     yield gauge("audiosocket_peers", "Audio connections from Asterisk.", running.audio.connected)
     yield counter("audiosocket_uninvited", "Peers that nobody expected, shut out.", running.audio.uninvited)

@@ -6,12 +6,14 @@ import asyncio
 import itertools
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from enum import Enum, auto
 from typing import Any, Final
 
 from asterisk_privacy.lab.codecs import Codec
 from asterisk_privacy.lab.rtp import Media, Source
 from asterisk_privacy.lab.sip import EVENT_PAYLOAD, Dialog, Direction, Message, Sdp, SipError, parameter, response, uri
+from asterisk_privacy.lab.srtp import Srtp, inline, key_of, new_key
 from asterisk_privacy.lab.wire import T1, T2, Address, Wire
 
 _GLARE: Final = 0.3  # both sides re-INVITEd at once (491): try again after this
@@ -30,7 +32,15 @@ class Leg:
     """State changes call `changed`. Made by Phone; use its methods where they suffice."""
 
     def __init__(
-        self, wire: Wire, server: Address, contact: str, codec: Codec, source: Source, first_sequence: int, changed: Callable[[], None]
+        self,
+        wire: Wire,
+        server: Address,
+        contact: str,
+        codec: Codec,
+        source: Source,
+        first_sequence: int,
+        changed: Callable[[], None],
+        packet_frames: int = 1,
     ) -> None:
         self.state = State.CALLING
         self.incoming = False
@@ -45,6 +55,7 @@ class Leg:
         self.notifies: list[Message] = []
         self.number = next(_numbers)
         self.media = Media(codec, source, first_sequence, ssrc=0x5EED0000 + self.number)
+        self.media.packet_frames = packet_frames
         self.invite: Message | None = None
         self.dialog: Dialog | None = None
         self._wire = wire
@@ -54,6 +65,7 @@ class Leg:
         self._direction = Direction.SENDRECV
         self._address = "127.0.0.1"
         self._version = 0
+        self._key = b""  # of SRTP
         self._acks: dict[int, Message] = {}
         self._acked = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -145,6 +157,11 @@ class Leg:
         """The same, with a=sendrecv."""
         self._address, self._direction = "127.0.0.1", Direction.SENDRECV
         return await self._reinvite(offer=False)
+
+    async def encipher(self) -> float:
+        """Re-INVITE to SRTP, and speak it from the answer on. Returns when it left, after it was accepted."""
+        self._key = new_key()
+        return await self._reinvite()
 
     async def _reinvite(self, offer: bool = True) -> float:
         while True:
@@ -271,7 +288,7 @@ class Leg:
     def _sdp(self) -> Sdp:
         self._version += 1
         codec = (self.media.codec.payload_type, self.media.codec.name + self.media.codec.channels)
-        return Sdp(self._address, self.media.port, (codec,), self._direction, EVENT_PAYLOAD, self.number, self._version)
+        return self._described(Sdp(self._address, self.media.port, (codec,), self._direction, EVENT_PAYLOAD, self.number, self._version))
 
     def _agreed(self, offer: Sdp) -> Sdp:
         """Our answer: the offer's payload types, and not more than both want to send."""
@@ -284,7 +301,10 @@ class Leg:
             direction = self._direction
         else:
             direction = theirs if theirs is self._direction else Direction.INACTIVE
-        return Sdp(self._address, self.media.port, (codec,), direction, offer.event_payload, self.number, self._version)
+        return self._described(Sdp(self._address, self.media.port, (codec,), direction, offer.event_payload, self.number, self._version))
+
+    def _described(self, sdp: Sdp) -> Sdp:
+        return replace(sdp, crypto=inline(self._key) if self._key else "", packet_ms=20 * self.media.packet_frames)
 
     def _listen_to(self, sdp: Sdp) -> None:
         """Take over what the other side's SDP says about address, payload types and who may send."""
@@ -295,6 +315,8 @@ class Leg:
             raise SipError(f"the other side does not speak {name}: {sdp.codecs}")
         self.media.payload_type = mine[0]
         self.media.event_payload = sdp.event_payload
+        if self._key and sdp.crypto:
+            self.media.srtp = Srtp(self._key), Srtp(key_of(sdp.crypto))
         self.media.muted = not (self._direction.sends and sdp.direction.answered().sends)
         if sdp.address != "0.0.0.0":
             self.media.start((sdp.address, sdp.port))

@@ -37,7 +37,7 @@ class Phone:
     """`port` 0 takes any free one. Without `answer_after` an incoming call rings until `answer()`.
 
     `first_sequence` is the RTP sequence number of a call's first packet; by default one that follows from the name, so that runs repeat.
-    `number` is sent as P-Asserted-Identity (Asterisk: trust_id_inbound=yes).
+    `number` is sent as P-Asserted-Identity (Asterisk: trust_id_inbound=yes). `packet_frames`: frames of 20 ms in a packet.
     """
 
     def __init__(
@@ -51,6 +51,7 @@ class Phone:
         answer_after: float | None = None,
         first_sequence: int | None = None,
         number: str = "",
+        packet_frames: int = 1,
     ) -> None:
         self.name = name
         self.answer_after = answer_after
@@ -60,6 +61,7 @@ class Phone:
         self._source: Source = source if source is not None else Silence()
         self._codec = CODECS[codec]
         self._number = number
+        self._packet_frames = packet_frames
         self._server = (HOST, server_port)
         self._waiting: list[asyncio.Future[None]] = []
         self._wire = Wire(HOST, port, self._received, self._repeated)
@@ -229,7 +231,8 @@ class Phone:
 
     def _new(self) -> Leg:
         first = self.first_sequence if self.first_sequence is not None else zlib.crc32(self.name.encode()) & 0x7FFF
-        leg = Leg(self._wire, self._server, f"<sip:{self.name}@{HOST}:{self.port}>", self._codec, self._source, first, self._changed)
+        contact = f"<sip:{self.name}@{HOST}:{self.port}>"
+        leg = Leg(self._wire, self._server, contact, self._codec, self._source, first, self._changed, self._packet_frames)
         self.legs.append(leg)
         return leg
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from asterisk_privacy.audio.ulaw import Pcm
 from asterisk_privacy.lab.codecs import Codec
+from asterisk_privacy.lab.srtp import Srtp, SrtpError
 from asterisk_privacy.lab.timecode import TimeCode
 from asterisk_privacy.lab.tones import FRAME, Voice
 
@@ -117,6 +118,11 @@ class Media:
         """Packets with a payload type that was not agreed, by type: not decoded."""
         self.muted = False
         """Set while the SDP forbids sending: frames are counted and logged as "held", not sent."""
+        self.packet_frames = 1
+        """So many frames of 20 ms leave in one packet."""
+        self.srtp: tuple[Srtp, Srtp] | None = None
+        """What is sent from now on is enciphered by the first, what comes by the second."""
+        self._gathered: list[tuple[int, str, bytes]] = []
         self._source = source
         self._sequence = first_sequence & 0xFFFF
         self._ssrc = ssrc
@@ -223,6 +229,12 @@ class Media:
             return
         if len(data) < _HEADER.size or data[0] >> 6 != 2 or 192 <= data[1] <= 223:  # RTCP
             return
+        if self.srtp is not None:
+            try:
+                data = self.srtp[1].unprotect(data)
+            except SrtpError:
+                self.foreign[data[1] & 0x7F] = self.foreign.get(data[1] & 0x7F, 0) + 1
+                return
         _, kind, sequence, timestamp, ssrc = _HEADER.unpack_from(data)
         payload_type, body = kind & 0x7F, data[_HEADER.size :]
         samples, key = np.zeros(0, np.int16), ""
@@ -239,13 +251,19 @@ class Media:
         with self._lock:
             n = self._frame
             data, what = self._next(n)
+            frames = [(n, what)]
+            if data is None and what == "gathered":
+                frames = []
+            elif self._gathered:
+                frames = [(number, label if data is not None else "lost") for number, label, _ in self._gathered] + frames
+                self._gathered.clear()
             if data is not None and self._remote is not None:
                 self._socket.settimeout(0)
                 try:
-                    self._socket.sendto(data, self._remote)
+                    self._socket.sendto(self.srtp[0].protect(data) if self.srtp is not None else data, self._remote)
                 except (BlockingIOError, ConnectionRefusedError):
-                    what = "lost"
-            self.sent.append(Sent(n, time.monotonic(), what))
+                    frames = [(number, "lost") for number, _ in frames]
+            self.sent += [Sent(number, time.monotonic(), label) for number, label in frames]
             self._timestamp = (self._timestamp + self.codec.clock) & 0xFFFFFFFF
             self._frame = n + 1
 
@@ -269,6 +287,11 @@ class Media:
             return None, what
         else:
             body = self._coder.encode(samples)
+            if len(self._gathered) < self.packet_frames - 1:
+                self._gathered.append((n, what, body))
+                return None, "gathered"
+            timestamp = (timestamp - self.codec.clock * len(self._gathered)) & 0xFFFFFFFF
+            body = b"".join([*(earlier for _, _, earlier in self._gathered), body])
         header = _HEADER.pack(0x80, marker | payload_type, self._sequence, timestamp, self._ssrc)
         self._sequence = (self._sequence + 1) & 0xFFFF
         if self._lose > 0:

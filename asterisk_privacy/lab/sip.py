@@ -122,7 +122,10 @@ _DIRECTIONS: Final = frozenset(direction.value for direction in Direction)
 
 @dataclass(frozen=True, slots=True)
 class Sdp:
-    """One audio stream. `codecs` are (payload type, name as in rtpmap) in order of preference, telephone-event left out."""
+    """One audio stream.
+
+    `codecs` are (payload type, name as in rtpmap) in order of preference, telephone-event left out. `crypto`: the value of a=crypto.
+    """
 
     address: str
     port: int
@@ -131,10 +134,12 @@ class Sdp:
     event_payload: int | None = None
     session: int = 1
     version: int = 1
+    crypto: str = ""
+    packet_ms: int = 20
 
     @classmethod
     def parse(cls, text: str) -> Sdp:
-        address, port, payloads, direction = "", 0, list[int](), Direction.SENDRECV
+        address, port, payloads, direction, crypto = "", 0, list[int](), Direction.SENDRECV, ""
         maps = {0: "PCMU/8000", 8: "PCMA/8000", 9: "G722/8000"}
         for line in text.splitlines():
             kind, _, value = line.partition("=")
@@ -146,6 +151,8 @@ class Sdp:
             elif kind == "a" and value.startswith("rtpmap:"):
                 number, _, name = value.removeprefix("rtpmap:").partition(" ")
                 maps[int(number)] = name
+            elif kind == "a" and value.startswith("crypto:") and not crypto:
+                crypto = value.removeprefix("crypto:")
             elif kind == "a" and value in _DIRECTIONS:
                 direction = Direction(value)
         if not payloads:
@@ -153,7 +160,7 @@ class Sdp:
         named = [(p, maps[p]) for p in payloads if p in maps]
         events = [p for p, name in named if name.lower().startswith("telephone-event")]
         codecs = tuple((p, name) for p, name in named if not name.lower().startswith("telephone-event"))
-        return cls(address, port, codecs, direction, events[0] if events else None)
+        return cls(address, port, codecs, direction, events[0] if events else None, crypto=crypto)
 
     def render(self) -> str:
         payloads = [p for p, _ in self.codecs] + ([self.event_payload] if self.event_payload is not None else [])
@@ -163,12 +170,13 @@ class Sdp:
             "s=lab",
             f"c=IN IP4 {self.address}",
             "t=0 0",
-            f"m=audio {self.port} RTP/AVP {' '.join(map(str, payloads))}",
+            f"m=audio {self.port} RTP/{'SAVP' if self.crypto else 'AVP'} {' '.join(map(str, payloads))}",
+            *([f"a=crypto:{self.crypto}"] if self.crypto else []),
             *(f"a=rtpmap:{p} {name}" for p, name in self.codecs),
         ]
         if self.event_payload is not None:
             lines += [f"a=rtpmap:{self.event_payload} telephone-event/8000", f"a=fmtp:{self.event_payload} 0-16"]
-        return "\r\n".join([*lines, "a=ptime:20", f"a={self.direction}", ""])
+        return "\r\n".join([*lines, f"a=ptime:{self.packet_ms}", f"a={self.direction}", ""])
 
     @property
     def holds(self) -> bool:

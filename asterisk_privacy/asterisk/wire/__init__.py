@@ -5,6 +5,8 @@ packets.py   the kernel's ring of packets, each with the moment at which it came
 right.py     laying down the right to listen to more
 rtp.py       a packet's header
 stream.py    packets -> frames of 20 ms (pure)
+fit.py       whether they go on as before (pure)
 place.py     where a channel's packets arrive
-capture.py   one tap for each party; a snoop where the wire does not do
+tap.py       one party's; a snoop where the wire does not do
+capture.py   all taps, the ring between them
 """

@@ -19,12 +19,12 @@ from asterisk_privacy.asterisk.kernel_clock import KernelClock
 from asterisk_privacy.asterisk.wire import filter as wire_filter
 from asterisk_privacy.errors import OperatorError
 
-Deliver = Callable[[int, bytes, bytes, float], None]
-"""Called with (UDP port of ours; the sender's IPv4 address, ours, and the sender's port, as they stand in a packet: 10 bytes; the UDP
-payload; when it came, on the monotonic clock)."""
+Deliver = Callable[[int, bytes, bytes | None, float], None]
+"""Called with (UDP port of ours; the sender's IPv4 address and port, as they stand in a packet: 6 bytes; the UDP payload, None if it is too
+long for the ring; when it came, on the monotonic clock)."""
 
-FRAME: Final = 512
-"""Bytes of a packet with the kernel's words about it: room for 40 ms of G.711, and then some."""
+FRAME: Final = 1024
+"""Bytes of a packet with the kernel's words about it: room for 110 ms of G.711."""
 FRAMES: Final = 16384
 _BLOCK: Final = 1 << 18
 _ETH_P_IP: Final = 0x0800
@@ -36,13 +36,12 @@ _STATUS: Final = struct.Struct("@I")
 _STATISTICS: Final = struct.Struct("@II")
 _IP_BYTES: Final = 20
 _NO_OPTIONS: Final = 0x45  # IPv4, and a header of 20 bytes
-_ADDRESSES: Final = slice(12, 22)
-_IP_AND_UDP: Final = struct.Struct(">22xHH2x")  # our port, and how long the datagram is
+_IP_AND_UDP: Final = struct.Struct(">12x4s4x2sHH2x")  # the sender's address and port, our port, and how long the datagram is
 _BLANK: Final = bytes(FRAME)
 
 
 class PacketRing:
-    """`lost`: packets for which there was no room; `too_long`: those that did not fit into a frame; `most_ports`: that `only` takes."""
+    """`lost`: packets for which there was no room; `most_ports`: that `only` takes; `read_at`: when it was last read."""
 
     def __init__(self) -> None:
         """OperatorError where this process may not."""
@@ -65,7 +64,6 @@ class PacketRing:
         self._at = 0
         self._clock = KernelClock()
         self.lost = 0
-        self.too_long = 0
 
     def _opened(self) -> mmap.mmap:
         self._socket.setsockopt(_SOL_PACKET, _PACKET_VERSION, _TPACKET_V2)
@@ -97,6 +95,10 @@ class PacketRing:
         self._ring.close()
         self._socket.close()
 
+    @property
+    def read_at(self) -> float:
+        return self._clock.now
+
     def only(self, ports: Collection[int]) -> None:
         """From now on packets for these UDP ports come, and no others. What came before is still read."""
         wire_filter.only(self._socket, ports)
@@ -116,19 +118,12 @@ class PacketRing:
             ring[begin : begin + stored] = _BLANK[:stored]
             _STATUS.pack_into(ring, at, 0)
             at = self._at = at + FRAME if at + FRAME < FRAME * FRAMES else 0
-            if length > stored:
-                self.too_long += 1
-                continue
             if data[0] != _NO_OPTIONS:
                 data = data[:_IP_BYTES] + data[4 * (data[0] & 0x0F) :]
             if len(data) >= _IP_AND_UDP.size:
-                port, length = _IP_AND_UDP.unpack_from(data)
-                deliver(
-                    port,
-                    data[_ADDRESSES],
-                    data[_IP_AND_UDP.size : _IP_BYTES + length],
-                    self._clock.came(seconds, nanoseconds),
-                )
+                address, sender_port, port, whole = _IP_AND_UDP.unpack_from(data)
+                payload = data[_IP_AND_UDP.size : _IP_BYTES + whole] if length <= stored else None
+                deliver(port, address + sender_port, payload, self._clock.came(seconds, nanoseconds))
         if losing:
             self.lost += _STATISTICS.unpack(self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, _STATISTICS.size))[1]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 from asterisk_privacy.asterisk.ari import Ari
@@ -16,19 +17,44 @@ _ROOMS: Final = frozenset({"confbridge", "meetme", "page"})
 """Applications in which Asterisk mutes who waits for others or presses a key. A snoop is silent then; the packets are not."""
 
 
+class Why(StrEnum):
+    """Why a party is heard through a snoop and not on the wire, in words. The first six are Asterisk's answers."""
+
+    NOT_PJSIP = "not a PJSIP channel with RTP"
+    ENCIPHERED = "its RTP is enciphered"
+    DIRECT = "its RTP does not come through Asterisk"
+    CODEC = "its codec is not G.711"
+    NO_IPV4 = "its RTP has no IPv4 address"
+    ROOM = "it is in a room, where Asterisk may mute it"
+    NO_ANSWER = "Asterisk did not say where its RTP comes to"
+    QUIET = "nothing is heard of it on this machine"
+    ELSEWHERE = "its RTP comes from another address than Asterisk knows"
+    PAYLOAD = "its RTP has a payload type that is not G.711"
+    TOO_LONG = "its packets are too long"
+    UNCLEAR = "its packets do not fit their timestamps"
+    UNSTEADY = "its RTP changes its source or the length of its packets again and again"
+    KNOWN = "the wire did not do for this channel before"
+    FULL = "as many parties are heard on the wire as can be"
+    PORT_TAKEN = "Asterisk gave its port to another channel"
+    KERNEL = "the kernel refused the ports to listen to"
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
-    """`port`: Asterisk's; `addresses`: the phone's address, Asterisk's, and the phone's port, as they stand in a packet: 10 bytes."""
+    """`port`: Asterisk's; `sender`: the phone's address and port, as they stand in a packet: 6 bytes.
+
+    Which of this machine's addresses the phone sends to is nobody's choice but the phone's: Asterisk listens on all of them.
+    """
 
     port: int
-    addresses: bytes
+    sender: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
-    """Its voice is not heard on the wire of this machine, or not in clear; why, in words."""
+    """Its voice is not heard on the wire of this machine, or not in clear."""
 
-    why: str
+    why: Why
 
 
 async def ask(ari: Ari, channel: str) -> Place | Elsewhere:
@@ -37,7 +63,7 @@ async def ask(ari: Ari, channel: str) -> Place | Elsewhere:
     if isinstance(where, Place):
         application = await ari.application(channel)
         if application is None or application.lower() in _ROOMS:
-            return Elsewhere("it is in a room, where Asterisk may mute it")
+            return Elsewhere(Why.ROOM)
     return where
 
 
@@ -45,18 +71,18 @@ def understood(answer: str) -> Place | Elsewhere:
     """`answer`: local address, the phone's, the phone's if they speak directly, whether it is enciphered, codecs as in "(ulaw|alaw)"."""
     words = answer.split()
     if len(words) != 5:
-        return Elsewhere("not a PJSIP channel with RTP")
+        return Elsewhere(Why.NOT_PJSIP)
     here, there, direct, secure, codecs = words
     if secure != "0":
-        return Elsewhere("its RTP is enciphered")
+        return Elsewhere(Why.ENCIPHERED)
     if _split(direct) is not None:
-        return Elsewhere("its RTP does not come through Asterisk")
+        return Elsewhere(Why.DIRECT)
     if not set(codecs.strip("()").split("|")) <= {"ulaw", "alaw"}:
-        return Elsewhere("its codec is not G.711")
+        return Elsewhere(Why.CODEC)
     local, remote = _split(here), _split(there)
     if local is None or remote is None:
-        return Elsewhere("its RTP has no IPv4 address")
-    return Place(local[1], remote[0] + local[0] + remote[1].to_bytes(2, "big"))
+        return Elsewhere(Why.NO_IPV4)
+    return Place(local[1], remote[0] + remote[1].to_bytes(2, "big"))
 
 
 def _split(address: str) -> tuple[bytes, int] | None:

@@ -14,6 +14,11 @@ EVENT_BYTES: Final = 4
 
 _FIXED: Final = struct.Struct(">BBHII")
 _WORD: Final = struct.Struct(">HH")
+_HALF: Final = 1 << 31
+
+
+class Unfit(Exception):
+    """This stream has sound that is not read here; in words."""
 
 
 class Packet(NamedTuple):
@@ -42,3 +47,18 @@ def parse(data: bytes, arrived: float) -> Packet | None:
     if end < begin:
         return None
     return Packet(arrived, kind, sequence, timestamp, source, data[begin:end])
+
+
+def is_sound(packet: Packet) -> bool:
+    """Of G.711. Raises Unfit for sound of another kind."""
+    kind = packet.kind
+    if kind in (PCMU, PCMA):
+        return bool(packet.payload)
+    if kind == COMFORT_NOISE or (kind >= FIRST_DYNAMIC and len(packet.payload) == EVENT_BYTES):
+        return False  # silence, or a key
+    raise Unfit(f"RTP payload type {kind} is not G.711")
+
+
+def apart(timestamp: int, origin: int) -> int:
+    """Of 32 bits that go round, as a number with a sign."""
+    return ((timestamp - origin + _HALF) & 0xFFFFFFFF) - _HALF

@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from asterisk_privacy.asterisk.wire.rtp import COMFORT_NOISE, EVENT_BYTES, FIRST_DYNAMIC, PCMA, PCMU, Packet
+from asterisk_privacy.asterisk.wire.rtp import PCMA, PCMU, Packet, apart, is_sound
 from asterisk_privacy.audio import alaw, ulaw
 from asterisk_privacy.audio.frames import FRAME_SAMPLES, RATE
 from asterisk_privacy.audio.quarantine import Times
@@ -22,11 +22,6 @@ from asterisk_privacy.audio.quarantine import Times
 _LAWS: Final = {PCMU: ulaw.decode, PCMA: alaw.decode}
 _REMEMBERED: Final = 5  # readings, of half a second, over which the least late packet sets the clock
 _LONGEST_GAP: Final = RATE  # samples; beyond that (in either direction) the phone began anew, or was quiet
-_HALF: Final = 1 << 31
-
-
-class Unfit(Exception):
-    """This stream has sound that is not read here; in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +47,11 @@ class Stream:
 
     def take(self, packets: Sequence[Packet]) -> Iterator[Run]:
         """Those of one reading, in the order in which they came. Raises Unfit for a payload that is no G.711."""
-        run = self._in_step(packets) if packets and packets[0].kind in _LAWS else None
+        run = self.in_step(packets)
         if run is not None:
             yield run
             return
-        sound = [p for p in packets if _is_sound(p)]
+        sound = [p for p in packets if is_sound(p)]
         sequences = [p.sequence for p in sound]
         if any((after - before) & 0xFFFF != 1 for before, after in pairwise(sequences)):
             sound = _sorted(sound)
@@ -68,18 +63,18 @@ class Stream:
 
     def _begun_anew(self, first: Packet) -> int:
         """The timestamp from which `first` goes on: after a jump, its own."""
-        ahead = _apart(first.timestamp, self._next)
+        ahead = apart(first.timestamp, self._next)
         if first.source != self._source or abs(ahead) > _LONGEST_GAP:
             self._source, self._next, self._position = first.source, first.timestamp, 0
             self._rest = self._rest[:0]
             self._begins.clear()
         return self._next
 
-    def _in_step(self, packets: Sequence[Packet]) -> Run | None:
-        """The usual case, four times cheaper: whole frames that follow each other. None: it is not that."""
-        kind, source, at = packets[0].kind, self._source, self._next
-        if len(self._rest):
+    def in_step(self, packets: Sequence[Packet]) -> Run | None:
+        """The usual case, four times cheaper: whole frames that follow each other and what was taken before. None: it is not that."""
+        if not packets or packets[0].kind not in _LAWS or len(self._rest):
             return None
+        kind, source, at = packets[0].kind, self._source, self._next
         for packet in packets:
             if packet.timestamp != at or len(packet.payload) != FRAME_SAMPLES or packet.kind != kind or packet.source != source:
                 return None
@@ -93,16 +88,16 @@ class Stream:
         return Run(min(self._begins) + self._position / RATE, samples.tobytes(), here_by)
 
     def _joined(self, packets: Sequence[Packet], at: int) -> Iterator[Run]:
-        end = max(_apart(p.timestamp, at) + len(p.payload) for p in packets)
+        end = max(apart(p.timestamp, at) + len(p.payload) for p in packets)
         if end <= 0:
             return  # all of it came too late
         samples = np.zeros(end, np.int16)
         by = np.zeros(end // FRAME_SAMPLES + 2)  # of the frames that these samples touch
         held = len(self._rest)
         covered = 0
-        self._begins.append(min(p.arrived - (self._position + _apart(p.timestamp, at) + len(p.payload)) / RATE for p in packets))
+        self._begins.append(min(p.arrived - (self._position + apart(p.timestamp, at) + len(p.payload)) / RATE for p in packets))
         for packet in packets:
-            begin = _apart(packet.timestamp, at)
+            begin = apart(packet.timestamp, at)
             decoded = _LAWS[packet.kind](np.frombuffer(packet.payload, np.uint8))
             if begin < 0:
                 begin, decoded = 0, decoded[-begin:]
@@ -125,20 +120,6 @@ class Stream:
             yield Run(complete_at, samples[: whole * FRAME_SAMPLES].tobytes(), here_by)
 
 
-def _is_sound(packet: Packet) -> bool:
-    kind = packet.kind
-    if kind in _LAWS:
-        return bool(packet.payload)
-    if kind == COMFORT_NOISE or (kind >= FIRST_DYNAMIC and len(packet.payload) == EVENT_BYTES):
-        return False  # silence, or a key
-    raise Unfit(f"RTP payload type {kind} is not G.711")
-
-
-def _apart(timestamp: int, origin: int) -> int:
-    """Of 32 bits that go round, as a number with a sign."""
-    return ((timestamp - origin + _HALF) & 0xFFFFFFFF) - _HALF
-
-
 def _sorted(packets: Sequence[Packet]) -> list[Packet]:
     """Each source's packets by what they say of their place, once each; the sources in the order in which they came."""
     sources = list(dict.fromkeys(p.source for p in packets))
@@ -146,7 +127,7 @@ def _sorted(packets: Sequence[Packet]) -> list[Packet]:
     for source in sources:
         own = {p.sequence: p for p in packets if p.source == source}
         origin = next(iter(own.values())).timestamp
-        result += sorted(own.values(), key=lambda p: _apart(p.timestamp, origin))
+        result += sorted(own.values(), key=lambda p: apart(p.timestamp, origin))
     return result
 
 
@@ -154,7 +135,7 @@ def _together(packets: Sequence[Packet], at: int) -> int:
     """How many of them, from the first on, follow each other without a long gap."""
     source, before = packets[0].source, at
     for count, packet in enumerate(packets):
-        if packet.source != source or abs(_apart(packet.timestamp, before)) > _LONGEST_GAP:
+        if packet.source != source or abs(apart(packet.timestamp, before)) > _LONGEST_GAP:
             return max(1, count)
         before = packet.timestamp
     return len(packets)

@@ -84,17 +84,17 @@ class Ears:
 
     def __init__(self, ring: PacketRing) -> None:
         self.ring = ring
-        self.told: list[tuple[int, bytes, bytes, float]] = []
+        self.told: list[tuple[int, bytes, bytes | None, float]] = []
 
-    def __call__(self, port: int, addresses: bytes, payload: bytes, arrived: float) -> None:
-        self.told.append((port, addresses, payload, arrived))
+    def __call__(self, port: int, sender: bytes, payload: bytes | None, arrived: float) -> None:
+        self.told.append((port, sender, payload, arrived))
 
     @property
     def ports(self) -> list[int]:
         return [one[0] for one in self.told]
 
     @property
-    def payloads(self) -> list[bytes]:
+    def payloads(self) -> list[bytes | None]:
         return [one[2] for one in self.told]
 
     def read(self, count: int) -> None:

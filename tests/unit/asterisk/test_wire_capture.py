@@ -10,7 +10,7 @@ import pytest
 from wire_call import Phone, Sink, World, sound_of, until
 
 from asterisk_privacy.asterisk.taps import Tap
-from asterisk_privacy.asterisk.wire.capture import MARGIN_SECONDS
+from asterisk_privacy.asterisk.wire.tap import MARGIN_SECONDS
 
 
 async def test_what_a_party_says_reaches_the_sink(world: World, anna: Phone, bert: Phone) -> None:

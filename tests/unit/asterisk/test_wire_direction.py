@@ -49,7 +49,7 @@ def test_a_phone_in_the_network_is_heard_once(lan: Lan, listening: Ears) -> None
         lan.receive(packet(b"voice"))
         assert asterisk.recv(100) == b"voice"
         assert heard(listening, lan) == [b"voice"]
-    assert listening.told[0][1] == socket.inet_aton(PHONE) + socket.inet_aton(Lan.ADDRESS) + (4000).to_bytes(2, "big")
+    assert listening.told[0][1] == socket.inet_aton(PHONE) + (4000).to_bytes(2, "big")
 
 
 def test_what_this_machine_sends_is_not(lan: Lan, listening: Ears) -> None:

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from wire_call import Phone, Sink, World, sound_of, until
 
-from asterisk_privacy.asterisk.wire import capture as wire_capture
+from asterisk_privacy.asterisk.wire import tap as wire_tap
 
 
 async def test_from_elsewhere_nothing_is_told_until_asterisk_says_so(
@@ -15,7 +15,7 @@ async def test_from_elsewhere_nothing_is_told_until_asterisk_says_so(
 ) -> None:
     """The phone moves to another port (or is behind NAT, so that Asterisk comes to know it by its packets), and somebody else sends to
     Asterisk's port too. What it said while Asterisk was asked is told then, and never what the other says."""
-    monkeypatch.setattr(wire_capture, "ASK_AGAIN_SECONDS", 0.02)
+    monkeypatch.setattr(wire_tap, "ASK_AGAIN_SECONDS", 0.02)
     world.pbx.places = {"anna": anna.where}
     tap = world.tap("anna", sink := Sink())
     await world.settled()
@@ -52,7 +52,7 @@ async def test_what_came_from_elsewhere_is_forgotten_with_the_port(
 ) -> None:
     """She is given another port, and hers to somebody who waits: he is heard for as long as that is not known, and it is told nowhere. Not
     even where Asterisk names his address as hers in the end, as of a trunk that has one for all its calls."""
-    monkeypatch.setattr(wire_capture, "ASK_AGAIN_SECONDS", 0.02)
+    monkeypatch.setattr(wire_tap, "ASK_AGAIN_SECONDS", 0.02)
     world.pbx.places = {"anna": anna.where}
     tap = world.tap("anna", sink := Sink())
     await world.settled()

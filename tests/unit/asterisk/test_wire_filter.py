@@ -98,7 +98,7 @@ def test_the_port_is_found_behind_ip_options(ears: Ears, options: bytes) -> None
         send_raw(ip_packet(5002, b"private", options=options), ip_packet(5000, b"mine", options=options))
         ears.read(1)
     assert (ears.told[0][0], ears.told[0][2]) == (5000, b"mine")
-    assert ears.told[0][1] == understood(f"{LOCAL}:5000 {LOCAL}:4000 (null) 0 (ulaw)").addresses  # type: ignore[union-attr]
+    assert ears.told[0][1] == understood(f"{LOCAL}:5000 {LOCAL}:4000 (null) 0 (ulaw)").sender  # type: ignore[union-attr]
     assert len(ears.told) == 1
 
 

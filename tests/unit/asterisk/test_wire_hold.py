@@ -6,12 +6,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asterisk_privacy.asterisk.wire.capture import MARGIN_SECONDS
 from asterisk_privacy.asterisk.wire.rtp import PCMU, Packet
 from asterisk_privacy.asterisk.wire.stream import Stream
+from asterisk_privacy.asterisk.wire.tap import MARGIN_SECONDS
 from asterisk_privacy.audio import ulaw
 from asterisk_privacy.audio.frames import FRAME_SAMPLES, RATE, Leg
 from asterisk_privacy.audio.quarantine import Block, Quarantine
@@ -86,6 +86,7 @@ lines = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(line=lines, hold=st.floats(0.1, 1.6), late=st.floats(0.0, QUARANTINE))
 def test_nothing_that_came_after_a_hold_is_kept_whenever_it_is_told(line: Line, hold: float, late: float) -> None:
     values, _ = kept(line, hold, hold + late, QUARANTINE)
@@ -93,6 +94,7 @@ def test_nothing_that_came_after_a_hold_is_kept_whenever_it_is_told(line: Line, 
     assert all(came[value] <= BEGAN + hold - MARGIN_SECONDS + 1e-6 for value in values.values() if value)
 
 
+@settings(deadline=None)
 @given(samples=st.sampled_from([160, 240, 320]), delay=st.floats(0.0, 0.1), hold=st.floats(0.3, 1.6), late=st.floats(0.0, QUARANTINE))
 def test_on_a_quiet_line_all_that_came_before_it_is_kept(samples: int, delay: float, hold: float, late: float) -> None:
     """In its place: as long after it was said as a packet takes."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asterisk_privacy.asterisk.wire.rtp import PCMA, PCMU, Packet
@@ -71,6 +71,7 @@ def right(sent: list[Sent]) -> tuple[Pcm, list[int]]:
     return np.concatenate(sound), owner
 
 
+@settings(deadline=None)
 @given(
     sent=spoken,
     every=st.sampled_from([0.021, 0.05, 0.2, 0.5]),
@@ -136,6 +137,7 @@ wild = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(wild, max_size=12), max_size=12))
 def test_no_phone_can_confuse_it(taken: list[list[Packet]]) -> None:
     """Any numbers in the headers: frames are whole, never fall, and never seem to be later than they came."""

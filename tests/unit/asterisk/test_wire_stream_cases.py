@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from asterisk_privacy.asterisk.wire.rtp import COMFORT_NOISE, PCMA, PCMU, Packet
-from asterisk_privacy.asterisk.wire.stream import Run, Stream, Unfit
+from asterisk_privacy.asterisk.wire.rtp import COMFORT_NOISE, PCMA, PCMU, Packet, Unfit
+from asterisk_privacy.asterisk.wire.stream import Run, Stream
 from asterisk_privacy.audio import alaw, ulaw
 from asterisk_privacy.audio.frames import FRAME_BYTES, FRAME_SAMPLES
 

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from math import inf
 
 import numpy as np
 from own_net import LOCAL, udp
@@ -30,8 +31,11 @@ class Phone:
     def __init__(self, code: int, asterisk_port: int) -> None:
         self.code = code
         self.asterisk_port = asterisk_port
+        self.source = 1000 + code
+        self.to = LOCAL  # which of Asterisk's addresses
         self._socket = udp()
         self._number = 0
+        self._timestamp = 0
 
     def __enter__(self) -> Phone:
         return self
@@ -48,12 +52,15 @@ class Phone:
         self._socket.close()
         self._socket = udp()
 
-    def say(self, packets: int = 1, *, kind: int = PCMU, code: int | None = None) -> None:
+    def say(self, packets: int = 1, *, kind: int = PCMU, code: int | None = None, samples: int = FRAME_SAMPLES) -> None:
         for _ in range(packets):
-            self._number += 1
-            payload = bytes([code or self.code]) * FRAME_SAMPLES
-            packet = rtp_bytes(payload, self._number, FRAME_SAMPLES * self._number, 1000 + self.code, kind)
-            self._socket.sendto(packet, (LOCAL, self.asterisk_port))
+            self.send(bytes([code or self.code]) * samples, samples, kind)
+
+    def send(self, payload: bytes, step: int = FRAME_SAMPLES, kind: int = PCMU) -> None:
+        """`step`: by how much its clock goes on after it."""
+        self._number += 1
+        self._socket.sendto(rtp_bytes(payload, self._number, self._timestamp, self.source, kind), (self.to, self.asterisk_port))
+        self._timestamp += step
 
 
 class Pbx:
@@ -80,6 +87,7 @@ class Pbx:
 
 class Snoop:
     may_be_deaf = True
+    told_until = inf
 
     def __init__(self, channel: str, ended: Callable[[], None]) -> None:
         self.channel = channel
@@ -121,7 +129,12 @@ class Ring(PacketRing):
         self.ports: set[int] = set()
         self.seen: list[bytes] = []
         self.refuses: OSError | None = None
+        self.ahead = 0.0  # of the clock by which silence is judged
         super().__init__()
+
+    @property
+    def read_at(self) -> float:
+        return super().read_at + self.ahead
 
     def only(self, ports: Collection[int]) -> None:
         if self.refuses is not None:
@@ -130,9 +143,9 @@ class Ring(PacketRing):
         super().only(ports)
 
     def read(self, deliver: Deliver) -> None:
-        def note(port: int, addresses: bytes, payload: bytes, arrived: float) -> None:
-            self.seen.append(payload)
-            deliver(port, addresses, payload, arrived)
+        def note(port: int, sender: bytes, payload: bytes | None, arrived: float) -> None:
+            self.seen.append(payload or b"")
+            deliver(port, sender, payload, arrived)
 
         super().read(note)
 
@@ -173,7 +186,7 @@ class World:
 
 
 async def until(done: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 30
     while not done():
         assert time.monotonic() < end, what
         await asyncio.sleep(0.005)

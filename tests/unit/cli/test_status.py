@@ -78,6 +78,8 @@ def test_the_wire_has_a_row_where_there_is_one() -> None:
     wire = {"wire": 3, "wire_heard": 7, "wire_unfit": 2, "wire_lost": 0}
     found = dict(rows({**FINE, "capture": {**taps, **wire}}))
     assert found["Through the wire"] == "3 of them now, 7 in all, 2 put on a snoop instead, no packet lost"
+    told = dict(rows({**FINE, "capture": {**taps, **wire, "wire_unfit_enciphered": 1, "wire_unfit_too_long": 1}}))
+    assert "2 put on a snoop instead (enciphered 1, too-long 1), no packet" in told["Through the wire"]
     lossy = dict(rows({**FINE, "capture": {**taps, **wire, "wire_lost": 5}}))
     assert lossy["Through the wire"].endswith("[red]5 packets lost: voices are missing[/red]")
 

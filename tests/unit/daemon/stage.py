@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from math import inf
 from pathlib import Path
 from types import MappingProxyType
 
@@ -34,6 +35,7 @@ class Tap:
     """Both microphones; each frame carries its number."""
 
     may_be_deaf = True
+    told_until = inf
 
     def __init__(self, taps: list[Tap], sink: Callable[[float, bytes], None]) -> None:
         self.sink = sink

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from math import inf
 
 import numpy as np
 
@@ -27,6 +28,7 @@ class Line:
         self.unread = b""
         self.at = 0.0
         self.stopped = False
+        self.told_until = inf
         self._sink = sink
 
     def arrives(self, at: float, frames: bytes) -> None:
@@ -105,3 +107,23 @@ async def test_zeros_of_one_read_count_each() -> None:
         while len(lines.made["anna"]) < 2:
             await asyncio.sleep(0.005)
     assert lines.made["anna"][0].stopped and len(lines.made["caller"]) == 1
+
+
+def test_audio_waits_for_a_tap_that_waits_for_an_answer() -> None:
+    """What its phone said meanwhile finds its place when the answer has come; and the other side stays beside it."""
+    lines = Lines()
+    media = media_of(lines, Health())
+    media.open(0.0, frozenset({"anna"}))
+    caller, anna = lines.made["caller"][0], lines.made["anna"][0]
+    caller.arrives(0.2, 10 * SPOKEN)
+    anna.arrives(2.0, 100 * SPOKEN)
+    caller.told_until = 0.2
+    media.release(9.0)
+    assert media.kept_seconds <= 0.2
+    caller.told_until = inf
+    caller.arrives(2.0, 90 * SPOKEN)
+    media.release(2.1)
+    media.shut(2.0)
+    media.release(9.0)
+    audio = held(media)
+    assert np.count_nonzero(audio[:, 0]) == np.count_nonzero(audio[:, 1]) == 100 * FRAME_SAMPLES

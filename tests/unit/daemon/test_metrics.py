@@ -81,7 +81,7 @@ class _OnTheWire:
     attached, failed = 9, 0
 
     def report(self) -> dict[str, int]:
-        return {"wire": 3, "wire_heard": 7, "wire_unfit": 2, "wire_lost": 5}
+        return {"wire": 3, "wire_heard": 7, "wire_unfit": 2, "wire_unfit_enciphered": 2, "wire_lost": 5}
 
 
 async def test_what_the_wire_did_is_told(tmp_path: Path) -> None:
@@ -92,6 +92,8 @@ async def test_what_the_wire_did_is_told(tmp_path: Path) -> None:
     names = ("wire_taps", "wire_heard_total", "wire_unfit_total", "wire_lost_total")
     assert [total(before, name) for name in names] == [0, 0, 0, 0]
     assert [total(found, name) for name in names] == [3, 7, 2, 5]
+    reasons = [total(found, "wire_unfit_reasons_total", reason=reason) for reason in ("enciphered", "too_long")]
+    assert reasons == [2, 0]
 
 
 async def test_a_call_without_the_link_is_told_to_go_on_and_counted(tmp_path: Path) -> None:
