@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import shutil
 from collections.abc import Awaitable, Callable
@@ -53,6 +52,7 @@ from asterisk_privacy.daemon.supervisor import Supervisor
 from asterisk_privacy.daemon.tenants import refuse_part, sealing_of
 from asterisk_privacy.daemon.uploads import Uploads
 from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.locks import note, take
 from asterisk_privacy.registry.address import Server
 from asterisk_privacy.registry.numbers import load_key
 from asterisk_privacy.registry.registry import Registry
@@ -216,10 +216,9 @@ def _one_daemon_only(path: Path, setting: str, stack: AsyncExitStack) -> None:
     except OSError as error:
         raise OperatorError(f"{path.parent}: {error.strerror}; make it a directory that this user owns ({setting})") from error
     stack.callback(os.close, lock)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise OperatorError(f"another asterisk-privacy runs already ({path} is held): stop it first") from None
+    take(lock, path, f"another asterisk-privacy runs already ({path} is held): stop it first")
+    os.ftruncate(lock, 0)
+    os.write(lock, f"{note()}\n".encode())
 
 
 def _own_registry(config: Config, stack: AsyncExitStack) -> Registry:

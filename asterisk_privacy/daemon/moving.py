@@ -6,7 +6,6 @@ old place is what it was. Meanwhile nobody writes in the old registry, and no da
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -21,6 +20,7 @@ from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.daemon.storage import objects_of
 from asterisk_privacy.daemon.tenants import sealing_of
 from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.locks import take
 from asterisk_privacy.registry import moved, moving
 from asterisk_privacy.registry.address import Server
 from asterisk_privacy.registry.checkpoint import read_file
@@ -169,10 +169,7 @@ def source_of(old: Old, actor: str) -> Iterator[RegistryFile]:
     with ExitStack() as stack:
         lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         stack.callback(os.close, lock)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise OperatorError(f"registry {path}: a daemon runs on it, or another move; stop it first") from None
+        take(lock, path.with_name(path.name + ".lock"), f"registry {path}: a daemon runs on it, or another move; stop it first")
         source = RegistryFile(path, actor, utc_now, BUSY_SECONDS)
         source.connect(create=False)
         stack.callback(source.close)

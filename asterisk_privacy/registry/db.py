@@ -7,7 +7,6 @@ database thread. A lock keeps two threads from mixing their transactions. Other 
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import sqlite3
 import stat
@@ -21,9 +20,12 @@ from typing import Any
 from peewee import IntegrityError, PeeweeException, SqliteDatabase
 
 from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.locks import Held, locked
 from asterisk_privacy.registry import file_copies
 from asterisk_privacy.registry.engine import Engine, sql
+from asterisk_privacy.registry.file_holder import holder
 from asterisk_privacy.registry.migrations import GUARDS, STEPS
+from asterisk_privacy.registry.passing import Passing
 
 __all__ = ["RegistryFile", "sql"]
 
@@ -113,17 +115,13 @@ class RegistryFile(Engine):
     def only_one(self) -> Iterator[None]:
         """The daemon's purger or a command's, not both: each would take the other's half-done deletions for the leftovers of a crash.
 
-        The lock is on the registry's directory: no lock file is left behind, or made by root for the daemon to fail on.
+        The lock is on the registry's directory. Passing: somebody has it, and the nightly run comes again ten minutes later.
         """
-        descriptor = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise OperatorError(f"purge of {self.path}: another one is running; wait for it, then try again") from None
-            yield
-        finally:
-            os.close(descriptor)
+            with locked(self.path.parent, f"purge of {self.path}: another one is running"):
+                yield
+        except Held as error:
+            raise Passing(str(error)) from error
 
     def tables(self) -> set[str]:
         return {name for (name,) in sql(self.db, "SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()}
@@ -154,7 +152,7 @@ class RegistryFile(Engine):
     def _in_words(self, error: Exception) -> str:
         text = str(error)
         if "locked" in text or "busy" in text:
-            return f"another process kept it locked for more than {self.busy_seconds:g} s; see who holds it open, then try again"
+            return f"{holder(self.path)} kept it locked for more than {self.busy_seconds:g} s; wait for it, or end it, then try again"
         if "readonly" in text or "read-only" in text or "unable to open" in text:
             files = ", ".join(self.path.name + end for end in _SIDECARS)
             return f"cannot be written ({text}); the directory and {files} must belong to the user that runs this"

@@ -21,12 +21,15 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from asterisk_privacy.locks import NOTE, Held, locked
 from asterisk_privacy.store import layout
 from asterisk_privacy.store.faults import StoreFault, fault
 
 _LABEL = re.compile(r"[0-9a-f]+\.(\d+)\.([0-9a-f]{64})")
 _BURN = layout.HEADER_MAX + layout.NONCE
 _FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW
+LOCK_SECONDS = 30.0
+"""How long one deletion waits for others of the same store; each takes a fraction of a second."""
 OBJECTS = "objects_and_versions_removed"
 
 
@@ -72,7 +75,7 @@ def steps(directory: Path, recording_id: str) -> Iterator[str | ShredEvidence]:
     suffixes = (layout.SEALED, layout.WRITING, layout.NEXT, layout.NEXT_WRITING)
     sources = [layout.place(directory, recording_id, suffix) for suffix in suffixes]
     layout.make_folder(folder)
-    with _only_one(folder):
+    with _only_one(folder, recording_id):
         yield from _destroy(folder, recording_id)
         for source in sources:
             if source.exists():
@@ -100,7 +103,7 @@ def shred_one(directory: Path, path: Path) -> None:
 def waiting(directory: Path) -> list[str]:
     """Ids whose shredding was cut off by a crash."""
     try:
-        return sorted({name.split(".")[0] for name in os.listdir(directory / layout.SHRED)})
+        return sorted({name.split(".")[0] for name in os.listdir(directory / layout.SHRED) if name != NOTE})
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -176,11 +179,10 @@ def is_written(path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _only_one(folder: Path) -> Iterator[None]:
-    """The daemon and a command may purge at the same time: one after the other."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def _only_one(folder: Path, recording_id: str) -> Iterator[None]:
+    """The daemon and a command may purge at the same time: one after the other. StoreFault after LOCK_SECONDS."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+        with locked(folder, f"{folder}: cannot shred {recording_id}", LOCK_SECONDS):
+            yield
+    except Held as error:
+        raise StoreFault(str(error)) from error

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import heapq
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asterisk_privacy.content import Content
+from asterisk_privacy.locks import Held, locked
 from asterisk_privacy.store import layout, version
-from asterisk_privacy.store.faults import fault
+from asterisk_privacy.store.faults import StoreFault, fault
 from asterisk_privacy.store.flac import Stereo
 from asterisk_privacy.store.layout import new_recording_id
 from asterisk_privacy.store.opening import open_recording
@@ -31,6 +30,9 @@ if TYPE_CHECKING:
     from asterisk_privacy.store.objects import Objects
 
 __all__ = ["Queued", "Sealed", "ShredEvidence", "Vault", "Writer", "new_recording_id", "open_recording"]
+
+LOCK_SECONDS = 300.0
+"""How long an upload or a deletion waits for the other: a long recording takes a while to its bucket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,13 +214,12 @@ class Vault:
     @contextlib.contextmanager
     def _handing_over(self) -> Iterator[None]:
         """One at a time: a deletion that came between an upload and its check would leave an object of a recording that is gone. The lock
-        is on the directory, so that no file is left behind; calls do not wait for it."""
-        descriptor = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        is on the directory, so that no file is left behind; calls do not wait for it. StoreFault after LOCK_SECONDS."""
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
+            with locked(self._directory, f"{self._directory}: cannot bring or delete", LOCK_SECONDS):
+                yield
+        except Held as error:
+            raise StoreFault(str(error)) from error
 
     def path(self, recording_id: str) -> Path:
         """Where its file is on this machine, or would be."""

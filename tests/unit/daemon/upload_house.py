@@ -14,6 +14,7 @@ from asterisk_privacy.daemon.health import Health
 from asterisk_privacy.daemon.registry_place import bucket_address
 from asterisk_privacy.daemon.settings import S3
 from asterisk_privacy.daemon.uploads import Uploads
+from asterisk_privacy.locks import NOTE
 from asterisk_privacy.policy.purpose import Basis, Purpose, Trigger
 from asterisk_privacy.policy.retention import Days
 from asterisk_privacy.registry.address import Server
@@ -58,7 +59,7 @@ class House:
         return recording_id
 
     def here(self) -> list[str]:
-        return [path.name for path in (self.vault.path("0" * 32).parents[1]).rglob("*") if path.is_file()]
+        return [path.name for path in (self.vault.path("0" * 32).parents[1]).rglob("*") if path.is_file() and path.name != NOTE]
 
     def there(self) -> list[str]:
         return [key for key, _ in self.s3.all_versions(self.name)]

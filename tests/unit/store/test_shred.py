@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from as_it_lies import open_recording
 
+from asterisk_privacy.locks import NOTE
 from asterisk_privacy.store.faults import AgeError, StoreFault
 from asterisk_privacy.store.identity import Identity
 from asterisk_privacy.store.shred import ShredEvidence, steps
@@ -41,7 +42,7 @@ def evidence(data: bytes) -> ShredEvidence:
 
 
 def left(directory: Path) -> list[Path]:
-    return [path for path in directory.rglob("*") if path.is_file()]
+    return [path for path in directory.rglob("*") if path.is_file() and path.name != NOTE]
 
 
 def test_gone_with_evidence_and_twice_is_no_error(vault: Vault, directory: Path, recorded: bytes) -> None:
