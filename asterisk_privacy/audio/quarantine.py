@@ -109,26 +109,29 @@ class Quarantine:
         for stretch in self._stretches:
             stretch.ended = at if stretch.ended is None else min(stretch.ended, at)
 
-    def push(self, stretch: int, leg: Leg, tap: str, complete_at: float, samples: bytes, here_by: Times | None = None) -> None:
+    def push(self, stretch: int, leg: Leg, tap: str, complete_at: float, samples: bytes, here_by: Times | None = None) -> int:
         """Takes frames of `FRAME_BYTES` bytes that were read at once, the last of them complete at `complete_at` at the latest, and each
         before it 20 ms before the next: never earlier than the truth, so that a frame which seems to precede a hold does. Where a source
-        knows better when each was here, it says so by `here_by`. What belongs to no open stretch is dropped here."""
+        knows better when each was here, it says so by `here_by`. What belongs to no open stretch is dropped here.
+
+        Returns by how many frames the line was corrected: so much silence stands in front of these, or so many of them were dropped."""
         count = max(1, len(samples) // FRAME_BYTES)
         target = self._stretches[-1] if self._stretches else None
         if target is None or target.number != stretch or len(samples) != count * FRAME_BYTES:
             self.dropped += count
-            return
+            return 0
         line = target.lines.setdefault((leg, tap), _Line())
         # a frame is complete 20 ms after its first sample; what began before the stretch is none of it
         arrived_slot = floor((complete_at - target.began) / FRAME_SECONDS + 1e-6) - count
         early = min(count, max(0, -arrived_slot))
         self.dropped += early
         if early == count:
-            return
+            return 0
         arrived_slot += early
         slot = arrived_slot if line.next_slot is None else line.next_slot
-        over = 0
+        over = behind = 0
         if arrived_slot - slot > BEHIND_SLOTS:
+            behind = arrived_slot - slot
             slot = arrived_slot
             self.corrected += 1
         elif slot - arrived_slot > AHEAD_SLOTS:
@@ -137,11 +140,12 @@ class Quarantine:
             self.dropped += over
         skipped = early + over
         if skipped == count:
-            return
+            return over
         line.next_slot = slot + count - skipped
         whole = np.frombuffer(samples, dtype="<i2").reshape(count, FRAME_SAMPLES)
         times = complete_at - FRAME_SECONDS * np.arange(count, dtype=np.float64)[::-1] if here_by is None else here_by
         line.waiting.append(_Frames(slot, times[skipped:], whole[skipped:]))
+        return behind + over
 
     def release(self, proven: float) -> list[tuple[float, Block]]:
         """All audio of which it is now certain that it was conversation: complete before `proven`, until which every event is known.

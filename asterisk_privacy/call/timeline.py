@@ -35,6 +35,7 @@ class MarkKind(StrEnum):
     REFUSED = "refused"
     AGREED = "agreed"
     HANGUP = "hangup"
+    MISSING = "missing"  # a party's voice is not here for a moment, though it was talk
 
 
 @dataclass(frozen=True, slots=True)

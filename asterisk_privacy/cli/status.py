@@ -122,11 +122,7 @@ def rows(report: Report) -> Iterator[tuple[str, str]]:
     if calls.get("colleagues"):
         yield "Agents on recorded lines", escape(_pairs(calls.get("colleagues"))) + ": colleagues among themselves are not recorded"
     yield "Taps", f"{capture.get('taps')} now, {capture.get('attached')} in all, {capture.get('failed')} failed"
-    if "wire" in capture:
-        yield "Through the wire", _wire(capture)
-    hidden = capture.get("silent_holds")
-    if hidden:
-        yield "Holds that only a phone knew of", escape(_pairs(hidden))
+    yield from _heard(capture)
     yield "Memory of rings", f"{_size(ring.get('bytes'))} of {_size(ring.get('limit'))}"
     overdue = number(report, "purge", "overdue")
     late = _bad(f"{overdue} overdue") if overdue else "none overdue"
@@ -155,6 +151,15 @@ def rows(report: Report) -> Iterator[tuple[str, str]]:
     advice = report.get("advice")
     for line in advice if isinstance(advice, list) else ():
         yield "[red]Warning[/red]", escape(str(line))
+
+
+def _heard(capture: dict[str, object]) -> Iterator[tuple[str, str]]:
+    if "wire" in capture:
+        yield "Through the wire", _wire(capture)
+    if capture.get("missing_seconds"):
+        yield "Talk missing", _bad(f"{capture.get('missing_seconds')} s of single voices: this machine has more to do than it can")
+    if capture.get("silent_holds"):
+        yield "Holds that only a phone knew of", escape(_pairs(capture.get("silent_holds")))
 
 
 def _wire(capture: dict[str, object]) -> str:

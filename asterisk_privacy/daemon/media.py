@@ -25,6 +25,8 @@ CURE_SECONDS = 0.04
 NEWS_SECONDS = 0.25
 """In which the reason why a tap ended (hang-up, hold, move) has normally arrived."""
 LONGEST_PATIENCE_SECONDS = 30.0
+MISSING_APART_SECONDS = 5.0
+"""Moments at which a voice is missing are told once in so long a time."""
 
 
 @dataclass(slots=True)
@@ -70,6 +72,8 @@ class CallMedia:
         self._tapped: dict[str, _Tapped] = {}
         self._file: RecordingFile | None = None
         self.kept_seconds = 0.0
+        self.missing: list[float] = []  # moments at which a party's talk was lost on its way to us
+        self.missing_seconds = 0.0
 
     @property
     def taps(self) -> int:
@@ -208,9 +212,11 @@ class CallMedia:
         self._attach(stretch, channel)
 
     def _frames(self, stretch: int, tapped: _Tapped, complete_at: float, samples: bytes, here_by: Times | None = None) -> None:
-        self._quarantine.push(stretch, tapped.leg, tapped.channel, complete_at, samples, here_by)
+        corrected = self._quarantine.push(stretch, tapped.leg, tapped.channel, complete_at, samples, here_by)
         if tapped.tap is None or not tapped.tap.may_be_deaf:
             return
+        if corrected:  # a snoop sends 50 frames a second; on the wire a phone may pause
+            self._misses(complete_at - len(samples) // FRAME_BYTES * FRAME_SECONDS, corrected * FRAME_SECONDS)
         silent = _silent_at_the_end(samples)
         if silent * FRAME_BYTES < len(samples):
             tapped.zeros, tapped.patience = 0, self._blind_seconds
@@ -221,6 +227,12 @@ class CallMedia:
             tapped.patience = min(2 * tapped.patience, LONGEST_PATIENCE_SECONDS)
             self._health.alarms[Alarm.TAP_BLIND] += 1
             self._attach_later(stretch, tapped.channel, CURE_SECONDS)
+
+    def _misses(self, at: float, seconds: float) -> None:
+        self.missing_seconds += seconds
+        if not self.missing or at - self.missing[-1] > MISSING_APART_SECONDS:
+            self.missing.append(at)
+            log.info("a voice is late or missing for a moment: this machine has more to do than it can")
 
 
 def _silent_at_the_end(samples: bytes) -> int:

@@ -104,6 +104,8 @@ def _audio(running: Running) -> Iterator[Metric]:
     yield counter("frames_kept", "Frames of 20 ms that left quarantine, both voices together.", round(kept / FRAME_SECONDS))
     dropped = tally.dropped_frames + sum(r.media.dropped_frames for r in runners)
     yield counter("frames_dropped", "Frames of 20 ms of one voice that lay outside of conversation.", dropped)
+    missing = tally.missing_seconds + sum(r.media.missing_seconds for r in runners)
+    yield counter("missing_seconds", "Talk of one voice that was lost between Asterisk and the recorder: too busy a machine.", missing)
     yield gauge("ring_bytes", "Memory of calls that nobody has saved yet.", running.memory.used)
     yield gauge("ring_limit_bytes", "Most of it.", running.memory.limit)
     yield gauge("taps", "Taps on microphones.", sum(r.media.taps for r in runners))

@@ -207,7 +207,8 @@ class CallRunner:
         """The whole call's, with what an earlier daemon told and what the recorder was not told: holds that only a phone knew of."""
         for hold in self.media.silent_holds:
             spans = with_hold(spans, round((hold.since - self.began_at) * 1000), round((hold.until - self.began_at) * 1000))
-        return self._before.story(spans, marks)
+        missing = [Mark(MarkKind.MISSING, max(0, round((at - self.began_at) * 1000))) for at in self.media.missing]
+        return self._before.story(spans, tuple(sorted((*marks, *missing), key=lambda mark: mark.at_ms)))
 
     def _silent_hold(self) -> None:
         self._tools.health.silent_hold(self._attendance.last_agent or "unknown")
@@ -377,6 +378,7 @@ class CallRunner:
         self.media.wipe()
         self._tools.health.tally.kept_seconds += self.media.kept_seconds
         self._tools.health.tally.dropped_frames += self.media.dropped_frames
+        self._tools.health.tally.missing_seconds += self.media.missing_seconds
         people, outcome = self._attendance.told(), self._before.outcome(command.outcome)
         if self._failed and outcome is cmd.Outcome.KEPT:
             outcome = cmd.Outcome.FAILED

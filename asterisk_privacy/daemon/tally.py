@@ -54,6 +54,7 @@ class Tally:
         self.span_seconds: dict[SpanKind, float] = dict.fromkeys(SpanKind, 0.0)
         self.kept_seconds = 0.0  # of calls that are over; those that go on are asked when somebody looks
         self.dropped_frames = 0
+        self.missing_seconds = 0.0
         self.recordings: Counter[tuple[str, RecordingOutcome]] = Counter()  # by purpose: a recording counts for each of its purposes
         self.sealed_bytes = 0
         self.sealed_seconds = 0.0

@@ -42,6 +42,7 @@ EN: Final[Mapping[str, str]] = {
     "mark-refused": "refused",
     "mark-agreed": "agreed",
     "mark-hangup": "hang-up",
+    "mark-missing": "a voice is missing here",
 }
 
 NL: Final[Mapping[str, str]] = {
@@ -81,4 +82,5 @@ NL: Final[Mapping[str, str]] = {
     "mark-refused": "geweigerd",
     "mark-agreed": "toegestemd",
     "mark-hangup": "opgehangen",
+    "mark-missing": "hier ontbreekt een stem",
 }

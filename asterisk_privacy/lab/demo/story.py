@@ -33,6 +33,7 @@ MARK_WORDS = {
     MarkKind.REFUSED: "the caller presses the refuse key: final for this call, all wiped",
     MarkKind.AGREED: "the caller presses the agree key",
     MarkKind.HANGUP: "hang-up",
+    MarkKind.MISSING: "a voice is missing for a moment: this machine was too busy",
 }
 
 

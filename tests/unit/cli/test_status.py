@@ -84,6 +84,11 @@ def test_the_wire_has_a_row_where_there_is_one() -> None:
     assert lossy["Through the wire"].endswith("[red]5 packets lost: voices are missing[/red]")
 
 
+def test_talk_that_is_missing_has_a_row_where_some_is() -> None:
+    assert "Talk missing" not in dict(rows({**FINE, "capture": {"missing_seconds": 0.0}}))
+    assert dict(rows({**FINE, "capture": {"missing_seconds": 0.48}}))["Talk missing"].startswith("[red]0.48 s of single voices")
+
+
 # ---- the command
 
 

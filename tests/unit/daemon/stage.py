@@ -73,9 +73,10 @@ class Stage:
     async def call(
         self, purposes: tuple[Purpose, ...], keys: dict[int, str], drawn: frozenset[str] = frozenset(), stop_at: int | None = None,
         tenant: str | None = None, passed_on: Mapping[int, str] = MappingProxyType({}), agent: str = "anna",
+        never_came: range = range(0),
     ) -> CallRunner:  # fmt: skip
         """Three seconds of talk; `keys` are pressed after so many frames of 20 ms. `stop_at`: leave it there, in mid-call. `passed_on`: at
-        which frames another agent takes the call over, and who."""
+        which frames another agent takes the call over, and who. `never_came`: frames that Asterisk did not send."""
         tools = Tools(
             self, self, self.vault, self.ledger, self.health, lambda: Ring(600, self.memory), lambda: self.now, TIMING, 60.0,  # type: ignore[arg-type]
             remember=lambda _channel, _memory: None,
@@ -95,7 +96,7 @@ class Stage:
                 await _talk(runner, passed_on[n], at)
             if n in keys:
                 runner.receive(ev.KeyPressed(at, ev.AgentKey(keys[n]), "anna"))
-            for tap in tuple(self.taps):
+            for tap in tuple(self.taps) if n not in never_came else ():
                 tap.sink(at + 0.02, np.full(FRAME_SAMPLES, 100 + 100 * n, dtype="<i2").tobytes())
             self.now = at - 0.2
             runner.media.release(self.now)

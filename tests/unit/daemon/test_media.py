@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from math import inf
+from pathlib import Path
 
 import numpy as np
+from stage import Stage
 
 from asterisk_privacy.asterisk.audiosocket import FrameSink
 from asterisk_privacy.audio.frames import FRAME_BYTES, FRAME_SAMPLES, FRAME_SECONDS
 from asterisk_privacy.audio.ring import Ring, RingMemory
 from asterisk_privacy.audio.suspense import Suspense
+from asterisk_privacy.call.timeline import MarkKind
 from asterisk_privacy.daemon.filing import RecordingFile
 from asterisk_privacy.daemon.health import Alarm, Health
 from asterisk_privacy.daemon.media import CallMedia
+from asterisk_privacy.policy.purpose import Basis, Purpose, Trigger
+from asterisk_privacy.policy.retention import Days
 
 SPOKEN = np.full(FRAME_SAMPLES, 1000, dtype="<i2").tobytes()
 
@@ -88,6 +93,29 @@ def test_what_arrived_is_read_before_audio_is_released_and_when_it_ends() -> Non
     media.shut(0.3)  # told late: what was complete by then is kept, the rest not
     media.release(9.0)
     assert np.count_nonzero(held(media)[:, 0]) == 15 * FRAME_SAMPLES
+
+
+def test_talk_that_did_not_come_is_told_with_its_moment() -> None:
+    """A snoop sends 50 frames a second, whatever happens. Moments that lie close together are one."""
+    lines = Lines()
+    media = media_of(lines, Health())
+    media.open(0.0, frozenset({"anna"}))
+    for at, frames in ((0.2, 10), (0.5, 10), (1.0, 10), (8.0, 1)):
+        lines.made["caller"][0].arrives(at, frames * SPOKEN)
+        media.release(0.0)
+    assert [round(at, 6) for at in media.missing] == [0.3, 7.98]
+    assert round(media.missing_seconds, 6) == 7.38
+
+
+async def test_the_story_of_the_call_says_where_a_voice_is_missing(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    runner = await stage.call((Purpose("order", "o", Basis.CONTRACT, "r", Trigger.ALWAYS, Days(30)),), {}, never_came=range(50, 60))
+    [row] = stage.registry.recordings()
+    stage.ledger.close()
+    [missing] = [mark.at_ms for mark in row.marks if mark.kind is MarkKind.MISSING]
+    assert 1000 <= missing - 200 <= 1220  # told with the first frame after it
+    assert row.marks == tuple(sorted(row.marks, key=lambda mark: mark.at_ms))
+    assert stage.health.tally.missing_seconds == runner.media.missing_seconds > 0.19
 
 
 async def test_zeros_of_one_read_count_each() -> None:

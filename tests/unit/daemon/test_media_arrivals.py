@@ -39,6 +39,18 @@ def test_each_frame_counts_as_come_when_its_tap_says() -> None:
     assert np.count_nonzero(held(media)[:, 0]) == 5 * FRAME_SAMPLES
 
 
+def test_a_pause_of_a_tap_that_tells_pauses_is_not_told_as_missing() -> None:
+    lines = WireLines()
+    media = media_of(lines, Health())
+    media.open(0.0, frozenset({"anna"}))
+    (line,) = lines.made["caller"]
+    line.here_by = (0.2, 1.0)  # type: ignore[attr-defined]
+    for at in (0.2, 1.0):
+        line.arrives(at, SPOKEN)
+        media.release(0.0)
+    assert (media.missing, media.missing_seconds) == ([], 0.0)
+
+
 def test_silence_of_a_tap_that_cannot_be_deaf_is_silence() -> None:
     """A muted phone is left in peace: no new tap, no alarm."""
     lines, health = WireLines(), Health()

@@ -11,7 +11,7 @@ from whole_daemon import Somebody, installed, linked, whole_daemon
 
 from asterisk_privacy.daemon.health import Alarm
 from asterisk_privacy.daemon.metrics import histogram
-from asterisk_privacy.daemon.report import Running
+from asterisk_privacy.daemon.report import Disk, Running, status_report
 from asterisk_privacy.daemon.tally import Buckets
 
 Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -94,6 +94,20 @@ async def test_what_the_wire_did_is_told(tmp_path: Path) -> None:
     assert [total(found, name) for name in names] == [3, 7, 2, 5]
     reasons = [total(found, "wire_unfit_reasons_total", reason=reason) for reason in ("enciphered", "too_long")]
     assert reasons == [2, 0]
+
+
+async def test_what_is_missing_of_voices_is_told_while_calls_go_on_and_after(tmp_path: Path) -> None:
+    async with whole_daemon(installed(tmp_path)) as running:
+        linked(running)
+        person = Somebody(running)
+        person.talks()
+        [runner] = running.service.supervisor.runners
+        runner.media.missing_seconds = 0.4
+        during = series(await scrape(running))
+        running.service.health.tally.missing_seconds = 1.5
+        after = series(await scrape(running))
+        assert status_report(running, Disk(1, 1))["capture"]["missing_seconds"] == 1.9  # type: ignore[index]
+    assert (total(during, "missing_seconds_total"), total(after, "missing_seconds_total")) == (0.4, 1.9)
 
 
 async def test_a_call_without_the_link_is_told_to_go_on_and_counted(tmp_path: Path) -> None:
