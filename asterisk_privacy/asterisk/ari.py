@@ -230,8 +230,8 @@ class Ari:
         }
 
     async def _state(self, channel: str) -> str | None:
-        first = await self.variable(channel, names.STATE_VARIABLE)
-        return first and (await self.global_variable(names.later_state(channel)) or first)
+        """The global one may stand alone: the notice was played on half of a Local channel, and heard on this one."""
+        return await self.global_variable(names.later_state(channel)) or await self.variable(channel, names.STATE_VARIABLE)
 
     async def _is_told_to_hold(self, channel: str) -> bool:
         """CHANNEL(onhold): its peer holds. 0 for everybody in a ConfBridge, whoever holds (seen on 22.10.1)."""

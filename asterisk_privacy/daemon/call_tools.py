@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from asterisk_privacy.asterisk.taps import Capture
@@ -12,6 +13,7 @@ from asterisk_privacy.asterisk.tones import TonePlayer
 from asterisk_privacy.audio.ring import Ring
 from asterisk_privacy.audio.suspense import Suspense
 from asterisk_privacy.call.timing import Timing
+from asterisk_privacy.daemon.filing import RecordingFile
 from asterisk_privacy.daemon.health import Health
 from asterisk_privacy.daemon.ledger import Ledger
 from asterisk_privacy.daemon.remembered import Memory
@@ -54,6 +56,10 @@ class Jobs:
             await job()
 
         self._last = asyncio.create_task(run())
+
+    def erase(self, file: RecordingFile | None, reason: str) -> None:
+        if file is not None:
+            self.next(partial(file.erase, reason))
 
     async def finished(self) -> None:
         while self._last is not None and not self._last.done():

@@ -38,6 +38,7 @@ class Conversations:
         self._others = others
         self._health = health
         self._told_of: set[tuple[str, str]] = set()  # call and stranger
+        self.finished: list[CallRunner] = []  # with voices of others in them that go on
         self._holds_hidden: set[str] = set()  # customers of whose calls that was said
 
     def standing(self, channel: str) -> Standing | None:
@@ -82,6 +83,10 @@ class Conversations:
         """This call's customer refused, or is off the record: their voice goes out of others' recordings too."""
         for other in self._with_the_voice_of(runner):
             other.receive(ev.Withdrawn(monotonic()))
+        for other in self.finished:
+            if runner.call_id in other.voices:
+                other.voices = frozenset()
+                other.wipe("refused by another customer in it")
 
     def objected(self, runner: CallRunner) -> None:
         for other in self._with_the_voice_of(runner):
@@ -122,6 +127,9 @@ class Conversations:
                 self._health.outsider(endpoint_of(self.board.name_of(channel) or ""))
 
     def over(self, runner: CallRunner) -> None:
+        """What it kept still answers for the voices of calls that go on."""
+        living = {r.call_id for r in self._runners.values() if r is not runner}
+        self.finished = [r for r in (*self.finished, runner) if r.voices & living]
         self._holds_hidden.discard(runner.channel)
         self._told_of = {told for told in self._told_of if told[0] != runner.call_id}
 

@@ -19,7 +19,7 @@ from cryptography.fernet import Fernet, InvalidToken
 
 from asterisk_privacy.call import commands as cmd
 from asterisk_privacy.call import events as ev
-from asterisk_privacy.call.situation import Hush
+from asterisk_privacy.call.situation import Consent, Hush
 from asterisk_privacy.policy.purpose import Profile
 
 PADDED_BYTES = 512
@@ -30,7 +30,9 @@ PADDED_BYTES = 512
 class Memory:
     """`profiles`: names, in the order in which they were announced. `lots`: for each sample purpose that was decided, whether it took
     the call. `flagged`: the agent wants it kept. `objected`: the agent marked the customer's objection. `agreed`: the purposes agreed to
-    by key, for a call with several profiles."""
+    by key, for a call with several profiles. `voices`: calls of other customers whose voice may be in this one's, whether it is kept or
+    not. `consent`: as PRIVACY_CONSENT has it, where that is on another channel than the customer's own (the notice was played on half of a
+    Local channel)."""
 
     call_id: str
     profiles: tuple[str, ...]
@@ -40,6 +42,8 @@ class Memory:
     agreed: frozenset[str] = frozenset()
     hush: Hush = Hush.NONE
     answers: int = 0  # to draws; so that each is written down, whatever it says
+    voices: frozenset[str] = frozenset()
+    consent: str = ""
 
     @property
     def drawn(self) -> frozenset[str]:
@@ -54,6 +58,23 @@ def joined(memory: Memory, profile: Profile, drawn: frozenset[str]) -> Memory:
     """The notice of another line was heard too."""
     new = at_begin(memory.call_id, profile, drawn)
     return replace(memory, profiles=(*memory.profiles, profile.name), lots={**new.lots, **memory.lots})
+
+
+def consent_words(consent: Consent, profile: Profile, agreed: frozenset[str]) -> str:
+    """As PRIVACY_CONSENT has it."""
+    keys = "".join(dict.fromkeys(p.agree_key or "" for p in profile.purposes if p.name in agreed))
+    word = {Consent.UNASKED: "none", Consent.REFUSED: "refused"}.get(consent)
+    return word or (f"agreed:{keys}" if keys else "notice")
+
+
+def voices_after(voices: frozenset[str], commands: Iterable[cmd.Command], beside: Mapping[str, str]) -> frozenset[str]:
+    """Calls of the customers whose voice is in what is kept of this one. `beside`: those in the present conversation, by channel."""
+    for command in commands:
+        if isinstance(command, cmd.Open):
+            voices |= {beside[c] for c in command.customers if c in beside}
+        elif isinstance(command, cmd.Wipe):
+            voices = frozenset()
+    return voices
 
 
 def after(memory: Memory, event: ev.Event, commands: Iterable[cmd.Command], hush: Hush, agreed: frozenset[str] = frozenset()) -> Memory:
@@ -86,6 +107,8 @@ class _Plain(msgspec.Struct, forbid_unknown_fields=True):
     objected: bool
     agreed: list[str]
     hush: str
+    voices: list[str] = []
+    consent: str = ""
 
 
 class Reminders:
@@ -105,6 +128,8 @@ class Reminders:
             memory.objected,
             sorted(memory.agreed),
             memory.hush.value,
+            sorted(memory.voices),
+            memory.consent,
         )
         text = msgspec.json.encode(plain)
         return self._fernet.encrypt(text.ljust(-(-len(text) // PADDED_BYTES) * PADDED_BYTES)).decode()
@@ -118,4 +143,5 @@ class Reminders:
             return None
         if plain.channel != channel or not plain.profiles:
             return None
-        return Memory(plain.call, tuple(plain.profiles), plain.lots, plain.flagged, plain.objected, frozenset(plain.agreed), hush)
+        memory = Memory(plain.call, tuple(plain.profiles), plain.lots, plain.flagged, plain.objected, frozenset(plain.agreed), hush)
+        return replace(memory, voices=frozenset(plain.voices), consent=plain.consent)

@@ -29,7 +29,7 @@ from asterisk_privacy.daemon.health import Alarm
 from asterisk_privacy.daemon.ledger import wall
 from asterisk_privacy.daemon.logs import about
 from asterisk_privacy.daemon.media import CallMedia
-from asterisk_privacy.daemon.remembered import Memory, after, at_begin, joined
+from asterisk_privacy.daemon.remembered import Memory, after, at_begin, consent_words, joined, voices_after
 from asterisk_privacy.daemon.taking_up import Before, retold
 from asterisk_privacy.policy.purpose import Profile, Purpose
 
@@ -66,7 +66,7 @@ class CallRunner:
         self._attendance = Attendance(self.began_at, left.people if left is not None else ())
         self._drawn: set[tuple[str, str]] = set()  # purpose and agent: each is asked for once
         self.beside: dict[str, str] = {}
-        self.voices: set[str] = set()
+        self.voices: frozenset[str] = frozenset()
         number = (left.row.customer_hash, left.row.customer_sealed) if left is not None else (None, None)  # comes once it is hashed
         self.person = Person(PartyRole.CUSTOMER, None, *number)  # as other calls write of this one's customer
         self._called = called
@@ -180,7 +180,7 @@ class CallRunner:
         for event in retold(first, memory, consent, now, later):
             self.receive(event)
         self._retelling = False
-        self.memory = memory
+        self.memory, self.voices = memory, memory.voices
         self._drawn = {(purpose, agent) for purpose in memory.lots for agent in self.agents}
 
     def _remember(self, event: ev.Event, commands: tuple[cmd.Command, ...]) -> None:
@@ -188,13 +188,16 @@ class CallRunner:
             self._joined()
         if self._retelling:
             return
+        self.voices = voices_after(self.voices, commands, self.beside)
         memory = after(self.memory, event, commands, self.recorder.situation.hush, self.recorder.wishes.agreed)
+        chosen = consent_words(self.recorder.situation.consent, self.profile, self.recorder.wishes.agreed)
+        elsewhere = self.memory.consent or self.customer not in (None, self.channel)
+        memory = replace(memory, voices=self.memory.voices.union(self.beside.values()), consent=chosen if elsewhere else "")
         if memory != self.memory:
             self.memory = memory
             self._reminded = True
             self._tools.remember(self.customer or self.channel, memory)
-        told = any(isinstance(c, cmd.Open | cmd.Shut | cmd.StartFile | cmd.Wipe) for c in commands)
-        if told or isinstance(event, ev.AgentJoined):
+        if isinstance(event, ev.AgentJoined) or any(isinstance(c, cmd.Open | cmd.Shut | cmd.StartFile | cmd.Wipe) for c in commands):
             self._tell()
 
     def _tell(self) -> None:
@@ -241,7 +244,6 @@ class CallRunner:
                 if not self._broken:
                     self._tools.health.tally.gate_openings += 1
                     log.debug("call %s: gate open, %d parties", self.call_id, len(command.parties), extra=about("gate.open", self.call_id))
-                    self.voices.update(self.beside[c] for c in command.customers if c in self.beside)
                     self.media.open(command.at, command.parties, command.customers)
             case cmd.Shut():
                 log.debug("call %s: gate shut", self.call_id, extra=about("gate.shut", self.call_id))
@@ -256,11 +258,7 @@ class CallRunner:
             case cmd.Seal():
                 self._jobs.next(partial(self._seal, self._file))
             case cmd.Wipe():
-                self.media.wipe()
-                self._erase_file(command.reason)
-                self._erase_marked(command.reason)
-                self.voices.clear()
-                self._jobs.next(partial(self._before.erase, command.reason, SpanKind.OFF_RECORD))
+                self.wipe(command.reason)
             case cmd.Play():
                 self._tools.tones.play(command.channel, command.tone.value)
             case cmd.WakeAt():
@@ -269,6 +267,13 @@ class CallRunner:
                 self._jobs.next(partial(self._finish, command))
             case _:
                 self._carry_out_partly(command)
+
+    def wipe(self, reason: str) -> None:
+        """Nothing of the call stays, also if it is over."""
+        self.media.wipe()
+        self._erase_file(reason)
+        self._erase_marked(reason)
+        self._jobs.next(partial(self._before.erase, reason, SpanKind.OFF_RECORD))
 
     def _carry_out_partly(self, command: Partial) -> None:
         """What concerns some purposes only."""
@@ -330,17 +335,13 @@ class CallRunner:
         self._failed = True  # the recorder hears nothing after its end, and sealing comes after that
         self.receive(ev.FileFailed(monotonic()))
 
-    def _erase(self, file: RecordingFile | None, reason: str) -> None:
-        if file is not None:
-            self._jobs.next(partial(file.erase, reason))
-
     def _erase_file(self, reason: str) -> None:
         file, self._file = self._file, None
-        self._erase(file, reason)
+        self._jobs.erase(file, reason)
 
     def _erase_marked(self, reason: str) -> None:
         file, self._marked_file = self._marked_file, None
-        self._erase(file, reason)
+        self._jobs.erase(file, reason)
 
     async def _keep_marked(self, file: RecordingFile, command: cmd.KeepMarked) -> None:
         await self._all_released()

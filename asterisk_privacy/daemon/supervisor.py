@@ -245,7 +245,7 @@ class Supervisor:
             runner = CallRunner(channel, profile, memory.drawn, self._tools, self._over, left, self._conversations, called)
             self._enter(runner)
             runner.receive(ev.LinkLost(monotonic()))  # until its surroundings are told
-            runner.take_up(memory, announced.consent, later)
+            runner.take_up(memory, memory.consent if announced.consent == "none" else announced.consent, later)
             self._health.calls_taken_up += 1
             log.info("call %s taken up again", runner.call_id, extra=about("call.taken-up", runner.call_id, profile.name))
         if self._left:
@@ -381,7 +381,7 @@ class Supervisor:
         runners = self.runners
         for runner in runners:
             runner.close()
-        for runner in runners:
+        for runner in (*runners, *self._conversations.finished):
             await runner.finished()
 
     def _over(self, runner: CallRunner) -> None:

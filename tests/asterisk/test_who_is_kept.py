@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -190,6 +192,29 @@ async def test_who_refuses_later_goes_out_of_the_others_recording(install: Insta
     audio = at.site.listen(left.id)
     assert frames_of("bea", audio) == 0 and seconds(audio, 0)["customer"] > 0.3
     assert len(list((at.site.state / "recordings").rglob("*.age"))) == 1
+
+
+async def test_who_refuses_after_a_restart_goes_out_of_the_others_recording(install: Install, tmp_path: Path) -> None:
+    """As above, but the daemon dies between: whose voices are in the first customer's recording is known to the next one."""
+    async with place(install, tmp_path) as at:
+        await at.enters("customer", "room")
+        await at.enters("bea", "room")
+        await at.agent.dial("room")
+        await at.customer.talk(2.0)
+        os.kill(at.site.daemon_pid, signal.SIGKILL)
+        at.site.stop_daemon()
+        await asyncio.to_thread(at.site.start_daemon)
+        await at.customer.talk(1.5)
+        assert at.site.status()["calls"]["taken_up"] == 2
+        at.site.pbx.cli(f"channel redirect {at.channel_of('bea')} from-outside,again,1")
+        await at.bea.talk(0.4)
+        await at.bea.press("3")
+        await at.customer.talk(3.5)
+        await at.over(2)
+    assert [c.outcome for c in at.site.calls()] == ["kept", "refused"]
+    left = [row for row in at.site.recordings() if row.state is State.SEALED]
+    assert left and all(frames_of("bea", at.site.listen(row.id)) == 0 for row in left)
+    assert len(list((at.site.state / "recordings").rglob("*.age"))) == len(left)
 
 
 async def test_somebody_outside_is_not_kept_and_that_is_told(install: Install, tmp_path: Path) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 
 from asterisk_privacy.asterisk.fastagi import MAX_LINE
 from asterisk_privacy.call import commands as cmd
 from asterisk_privacy.call import events as ev
-from asterisk_privacy.call.situation import Hush
-from asterisk_privacy.daemon.remembered import Memory, Reminders, after, at_begin
+from asterisk_privacy.call.situation import Consent, Hush
+from asterisk_privacy.daemon.remembered import Memory, Reminders, after, at_begin, consent_words, voices_after
 from asterisk_privacy.policy.purpose import Basis, Profile, Purpose, Trigger
 from asterisk_privacy.policy.retention import Days
 
@@ -19,6 +20,7 @@ ONE, OTHER = Reminders(bytes(32)), Reminders(bytes(31) + b"1")
 
 def test_what_was_written_is_read_by_the_next_daemon() -> None:
     memory = Memory("c" * 32, ("sales", "complaints"), {"training": True}, flagged=True, objected=True, hush=Hush.PAUSED)
+    memory = replace(memory, voices=frozenset({"d" * 32, "e" * 32}), consent="agreed:1")
     assert Reminders(bytes(32)).read("1.1", ONE.write("1.1", memory)) == memory
 
 
@@ -52,3 +54,19 @@ def test_what_the_agent_did_is_remembered_and_what_was_wiped_is_not() -> None:
     assert kept.flagged and not memory.flagged
     off = after(kept, ev.KeyPressed(2.0, ev.AgentKey.OFF_RECORD, "a"), [cmd.Wipe("off the record")], Hush.OFF_RECORD)
     assert not off.flagged and off.hush is Hush.OFF_RECORD
+
+
+def test_whose_voices_are_in_a_call_until_they_are_wiped() -> None:
+    beside = {"bea": "b" * 32, "carl": "c" * 32}
+    both = cmd.Open(1.0, frozenset({"anna", "bea"}), frozenset({"bea"}))
+    assert voices_after(frozenset(), [both], beside) == {"b" * 32}
+    assert voices_after(frozenset({"c" * 32}), [both], beside) == {"b" * 32, "c" * 32}
+    assert voices_after(frozenset({"c" * 32}), [cmd.Wipe("off the record"), both], beside) == {"b" * 32}
+    assert voices_after(frozenset({"c" * 32}), [cmd.Shut(1.0)], beside) == {"c" * 32}
+
+
+def test_consent_in_the_words_of_the_dialplan() -> None:
+    quality = replace(TRAINING, name="quality", agree_key="1")
+    profile = replace(PROFILE, purposes=(TRAINING, quality))
+    told = [consent_words(consent, profile, frozenset({"quality"})) for consent in (Consent.UNASKED, Consent.REFUSED, Consent.HEARD)]
+    assert told == ["none", "refused", "agreed:1"] and consent_words(Consent.HEARD, profile, frozenset()) == "notice"

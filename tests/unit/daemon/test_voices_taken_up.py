@@ -1,0 +1,219 @@
+"""What a restart must not forget: whose voices are in a recording, and consent that was given on half of a Local channel."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+from time import monotonic
+
+import pytest
+from whole_daemon import POLICY, installed, whole_daemon
+
+from asterisk_privacy.asterisk import ari_events as ae
+from asterisk_privacy.asterisk.ari import Announced, Reading
+from asterisk_privacy.asterisk.fastagi import AgiRequest
+from asterisk_privacy.call import pbx
+from asterisk_privacy.call.situation import Consent, Life
+from asterisk_privacy.daemon.remembered import Reminders
+from asterisk_privacy.daemon.report import Running
+from asterisk_privacy.daemon.runner import CallRunner
+from asterisk_privacy.registry.registry import Registry
+from asterisk_privacy.registry.rows import RecordingRow, State
+
+ALWAYS = """
+[purposes.proof]
+title = "proving what was agreed"
+basis = "legitimate-interest"
+reasoning = "Orders are placed by telephone."
+trigger = "always"
+retention = { until = "days", latest_days = 30 }
+[profiles.asked]
+title = "Orders"
+language = "nl"
+announcement = "notice-optout"
+purposes = ["proof"]
+refuse_key = "3"
+[purposes.rare]
+title = "training our staff"
+basis = "legitimate-interest"
+reasoning = "Practice on real calls."
+trigger = "sample"
+one_in = 1000000
+retention = { until = "reviewed", latest_days = 35 }
+[profiles.chance]
+title = "Chance"
+language = "nl"
+announcement = "notice-optout"
+purposes = ["rare"]
+refuse_key = "3"
+"""
+NAMES = {
+    "cora": "PJSIP/trunk-0001",
+    "bea": "PJSIP/trunk-0002",
+    "anna": "PJSIP/agent1-0009",
+    "front": "Local/s@x-1;1",
+    "line": "Local/s@x-1;2",
+}
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    return installed(tmp_path, POLICY + ALWAYS, "[keys]\ngrace_seconds = 1\n")
+
+
+class Pbx:
+    """What Asterisk holds while daemons come and go: channels, bridges, and what each channel remembers."""
+
+    def __init__(self, config: Path) -> None:
+        self.config = config
+        self.reminders = Reminders(bytes.fromhex((config.parent / "number.key").read_text()))
+        self.bridges: dict[str, set[str]] = {}
+        self.announced: dict[str, Announced] = {}
+        self.running: Running
+
+    @asynccontextmanager
+    async def daemon(self) -> AsyncIterator[Running]:
+        """It reads what there is, and leaves behind what it remembered just before it ends."""
+        async with whole_daemon(self.config) as self.running:
+            inside = {channel for members in self.bridges.values() for channel in members}
+            channels = tuple(ae.Channel(c, NAMES[c], "Up") for c in inside)
+            bridges = tuple(ae.Bridge(name, "mixing", channels=sorted(members)) for name, members in self.bridges.items())
+            self.running.service.supervisor.link_up(Reading(monotonic(), channels, bridges, frozenset(), announced=self.announced))
+            await asyncio.sleep(0)
+            yield self.running
+            memories = {r.customer or r.channel: r.memory for r in self.running.service.supervisor.runners}
+            said = {channel: self.announced.get(channel, Announced("", "none")).consent for channel in memories}
+            self.announced = {c: Announced(self.reminders.write(c, memory), said[c]) for c, memory in memories.items()}
+
+    def tell(self, event: ae.AriEvent) -> None:
+        self.running.service.supervisor.pbx_told(event)
+
+    def joins(self, channel: str, bridge: str) -> None:
+        self.tell(pbx.ChannelSeen(monotonic(), channel, NAMES[channel], True))
+        self.tell(pbx.BridgeSeen(monotonic(), bridge, True))
+        self.tell(pbx.Entered(monotonic(), bridge, channel))
+        self.bridges.setdefault(bridge, set()).add(channel)
+
+    def leaves(self, channel: str, bridge: str) -> None:
+        self.tell(pbx.Left(monotonic(), bridge, channel))
+        self.tell(pbx.ChannelGone(monotonic(), channel))
+        self.bridges[bridge].discard(channel)
+
+    def asks(self, channel: str, profile: str = "asked") -> str:
+        self.tell(pbx.ChannelSeen(monotonic(), channel, NAMES[channel], True))
+        return self.running.service.supervisor.answer(AgiRequest(channel, "start", {"profile": profile}, ""))["PRIVACY_CALL"]
+
+    def notice(self, channel: str, call: str, *stages: str) -> None:
+        for stage in stages:
+            self.tell(ae.NoticeStage(monotonic(), channel, call, stage, stage == "end"))
+
+    def announced_to(self, channel: str, profile: str = "asked") -> str:
+        call = self.asks(channel, profile)
+        self.notice(channel, call, "begin", "end")
+        self.announced[channel] = Announced("", "notice")
+        return call
+
+    def call_of(self, channel: str) -> CallRunner:
+        (found,) = [r for r in self.running.service.supervisor.runners if channel in (r.customer, r.channel)]
+        return found
+
+    def rows(self) -> list[RecordingRow]:
+        with closing(Registry.open(self.config.parent / "registry.sqlite")) as registry:
+            return registry.recordings()
+
+
+@pytest.fixture
+def asterisk(tmp_path: Path) -> Pbx:
+    return Pbx(installed(tmp_path, POLICY + ALWAYS, "[keys]\ngrace_seconds = 1\n"))
+
+
+async def heard_behind_a_local_channel(asterisk: Pbx) -> str:
+    call = asterisk.asks("line")
+    asterisk.joins("front", "outer")
+    asterisk.notice("line", call, "begin")
+    asterisk.joins("cora", "outer")
+    asterisk.notice("line", call, "end")
+    asterisk.joins("line", "inner")
+    asterisk.joins("anna", "inner")
+    return call
+
+
+async def test_consent_behind_a_local_channel_outlives_two_daemons(asterisk: Pbx) -> None:
+    async with asterisk.daemon():
+        call = await heard_behind_a_local_channel(asterisk)
+        assert asterisk.call_of("cora").memory.consent == "notice"
+    assert list(asterisk.announced) == ["cora"]
+    for _ in range(2):
+        async with asterisk.daemon():
+            runner = asterisk.call_of("cora")
+            assert runner.call_id == call and runner.recorder.situation.consent is Consent.HEARD
+            await asyncio.sleep(0.02)  # its link is restored
+            assert runner.recorder.situation.life is Life.LIVE
+
+
+async def test_a_refusal_behind_a_local_channel_outlives_two_daemons(asterisk: Pbx) -> None:
+    async with asterisk.daemon():
+        call = asterisk.asks("line")
+        asterisk.joins("front", "outer")
+        asterisk.notice("line", call, "begin")
+        asterisk.joins("cora", "outer")
+        asterisk.tell(ae.NoticeKey(monotonic(), "line", call, "3"))
+    for _ in range(2):
+        async with asterisk.daemon():
+            assert asterisk.call_of("cora").recorder.situation.consent is Consent.REFUSED
+
+
+async def test_what_the_customer_chose_while_no_daemon_lived_counts_before_what_was_remembered(asterisk: Pbx) -> None:
+    async with asterisk.daemon():
+        await heard_behind_a_local_channel(asterisk)
+    asterisk.announced["cora"] = Announced(asterisk.announced["cora"].state, "refused")  # at another line, on their own channel
+    async with asterisk.daemon():
+        assert asterisk.call_of("cora").recorder.situation.consent is Consent.REFUSED
+
+
+async def two_customers(asterisk: Pbx, profile: str = "asked") -> None:
+    for customer in ("cora", "bea"):
+        asterisk.announced_to(customer, profile)
+    for one in ("cora", "anna", "bea"):
+        asterisk.joins(one, "room")
+    await asyncio.sleep(0.5)  # the gate opens once the surroundings have stood still for a moment
+
+
+async def test_whose_voice_is_in_it_is_known_to_the_next_daemon(asterisk: Pbx) -> None:
+    async with asterisk.daemon():
+        await two_customers(asterisk)
+        first, bea = asterisk.call_of("cora"), asterisk.call_of("bea").call_id
+        assert first.voices == {bea}
+    async with asterisk.daemon():
+        await asyncio.sleep(0.05)
+        first = asterisk.call_of("cora")
+        assert first.voices == first.memory.voices == {bea}
+        asterisk.tell(ae.NoticeKey(monotonic(), "bea", bea, "3"))
+        assert first.voices == frozenset()
+        await first.finished()
+    assert {row.state for row in asterisk.rows()} <= {State.ERASED, State.PURGED}
+
+
+async def test_a_call_that_is_over_answers_for_the_voices_in_it(asterisk: Pbx) -> None:
+    """Cora hangs up, her recording is sealed, and Bea, whose voice is in it, refuses on the next line."""
+    async with asterisk.daemon():
+        await two_customers(asterisk)
+        bea = asterisk.call_of("bea").call_id
+        asterisk.leaves("cora", "room")
+        async with asyncio.timeout(30):  # grace, and the proof of the last second, which no Asterisk gives here
+            while len(asterisk.running.service.supervisor.runners) > 1:
+                await asyncio.sleep(0.05)
+        before = asterisk.rows()
+        asterisk.tell(ae.NoticeKey(monotonic(), "bea", bea, "3"))
+    rows = asterisk.rows()
+    assert len(rows) == len(before) and {row.state for row in rows} <= {State.ERASED, State.PURGED}, rows
+
+
+async def test_that_it_is_remembered_does_not_tell_whether_the_call_is_kept(asterisk: Pbx) -> None:
+    """Chance did not take it: what its channel remembers changes all the same."""
+    async with asterisk.daemon():
+        await two_customers(asterisk, "chance")
+        first = asterisk.call_of("cora")
+        assert first.memory.voices == {asterisk.call_of("bea").call_id} and asterisk.rows() == []
