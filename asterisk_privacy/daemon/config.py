@@ -32,7 +32,9 @@ from asterisk_privacy.daemon.settings import (
     Unfinished,
 )
 from asterisk_privacy.errors import ConfigError
-from asterisk_privacy.policy.book import LANGUAGES, LATEST_DAYS_MAX, Book, Problem, place_of, problems
+from asterisk_privacy.policy.book import LANGUAGES, Book, problems
+from asterisk_privacy.policy.criterion import LATEST_DAYS_MAX
+from asterisk_privacy.policy.problem import Problem, place_of
 from asterisk_privacy.policy.purpose import Basis, Compatible, Period, Profile, Purpose, Quota, Trigger
 from asterisk_privacy.policy.retention import CRITERIA, AnyOf, Criterion, Days
 from asterisk_privacy.policy.row_life import RowLife

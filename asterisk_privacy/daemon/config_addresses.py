@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from asterisk_privacy.daemon.reach import is_loopback
 from asterisk_privacy.daemon.settings import Address, Config, How
-from asterisk_privacy.policy.book import Problem
+from asterisk_privacy.policy.problem import Problem
 
 EVERYWHERE = ("0.0.0.0", "::")
 LONGEST_ADVERTISED = 76  # `to-` and this are the name of an extension, of which Asterisk keeps 79 characters

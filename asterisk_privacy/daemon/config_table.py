@@ -23,7 +23,7 @@ import msgspec
 from msgspec import Meta
 
 from asterisk_privacy.daemon.settings import Address
-from asterisk_privacy.policy.book import Problem, place_of
+from asterisk_privacy.policy.problem import Problem, place_of
 
 T = TypeVar("T")
 Place = tuple[str, ...]

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from asterisk_privacy.daemon.settings import S3, Config, RegistrySettings
 from asterisk_privacy.errors import OperatorError
-from asterisk_privacy.policy.book import Problem
+from asterisk_privacy.policy.problem import Problem
 from asterisk_privacy.registry.address import SCHEMES, Server, has_password
 from asterisk_privacy.registry.engine import Empty
 from asterisk_privacy.registry.registry import Registry

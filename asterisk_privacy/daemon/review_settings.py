@@ -10,7 +10,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from asterisk_privacy.policy.book import Book, Problem
+from asterisk_privacy.policy.book import Book
+from asterisk_privacy.policy.problem import Problem
 from asterisk_privacy.policy.purpose import Trigger
 
 ROLES = Meta(description="a table of roles, each with its purposes", examples=['{ reviewer = { purposes = ["training"] } }'])

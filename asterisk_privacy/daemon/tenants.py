@@ -14,8 +14,9 @@ from asterisk_privacy.daemon.config_table import Findings, read_table
 from asterisk_privacy.daemon.registry_place import home_of
 from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.errors import OperatorError
-from asterisk_privacy.policy.book import Book, Problem
+from asterisk_privacy.policy.book import Book
 from asterisk_privacy.policy.phrases import Office
+from asterisk_privacy.policy.problem import Problem
 from asterisk_privacy.policy.tenant import Tenant
 from asterisk_privacy.registry.address import Server
 from asterisk_privacy.registry.engine import Empty

@@ -8,21 +8,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from asterisk_privacy.policy.further import why_no_source, why_no_target
+from asterisk_privacy.policy.problem import Problem, place_of
 from asterisk_privacy.policy.purpose import Basis, Compatible, Period, Profile, Purpose, Trigger
-from asterisk_privacy.policy.retention import (
-    AnyOf,
-    Criterion,
-    UntilCaseClosed,
-    UntilCourtFinal,
-    UntilDiscussed,
-    UntilEvaluation,
-    UntilReviewed,
-)
 from asterisk_privacy.policy.row_life import RowLife
 from asterisk_privacy.policy.tenant import Tenant
 
 LANGUAGES = ("nl", "en", "de")
-LATEST_DAYS_MAX = 3650  # ten years; whoever needs more has a case or a legal hold, not a rule
 DAYS_OF = {Period.DAY: 1, Period.WEEK: 7, Period.MONTH: 31, Period.QUARTER: 92}
 KEYS = "0123456789*#"  # what a telephone has
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")  # names travel through the dialplan as arguments and channel variables
@@ -51,20 +42,6 @@ class Book:
         announced = {purpose.name for profile in profiles.values() for purpose in profile.purposes}
         purposes = {name: purpose for name, purpose in self.purposes.items() if name in announced}
         return Book(profiles, purposes, self.rows, {tenant: self.tenants[tenant]})
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One mistake: where ('purposes.complaint.retention'), what is wrong, and what to write instead."""
-
-    place: str
-    what: str
-    remedy: str
-
-
-def place_of(*parts: str) -> str:
-    """Parts joined by dots, those that TOML would want in quotes quoted."""
-    return ".".join(part if re.fullmatch(r"[A-Za-z0-9_-]+", part) else ascii(part) for part in parts)
 
 
 def problems(book: Book) -> list[Problem]:
@@ -128,7 +105,7 @@ def _purpose(place: str, purpose: Purpose) -> Iterator[Problem]:
         )
     yield from _choice(place, purpose)
     yield from _sampling(place, purpose)
-    yield from _retention(f"{place}.retention", purpose.retention)
+    yield from purpose.retention.problems(f"{place}.retention")
 
 
 def _choice(place: str, purpose: Purpose) -> Iterator[Problem]:
@@ -209,60 +186,6 @@ def _target(place: str, purpose: Purpose, one: Compatible, known: Mapping[str, P
     elif len(one.because) > LONGEST_BECAUSE:
         what = f"{len(one.because)} characters are too many to stand in the audit trail at each listen"
         yield Problem(place, what, f"write {LONGEST_BECAUSE} at most, and the rest in your own file")
-
-
-def _retention(place: str, retention: Criterion) -> Iterator[Problem]:
-    latest = retention.latest_days
-    if latest < 1:
-        yield Problem(f"{place}.latest_days", f"{latest} days keeps nothing", "write 1 or more instead, or remove the purpose")
-    elif latest > LATEST_DAYS_MAX:
-        yield Problem(
-            f"{place}.latest_days",
-            f"{latest} days is more than ten years",
-            f"write {LATEST_DAYS_MAX} or less instead, and use a case or a legal hold for the recording that must stay longer",
-        )
-    if isinstance(retention, AnyOf):
-        yield from _parts(place, retention)
-    if isinstance(retention, UntilReviewed | UntilEvaluation | UntilDiscussed | UntilCaseClosed | UntilCourtFinal):
-        if retention.plus_days < 0:
-            yield Problem(f"{place}.plus_days", f"{retention.plus_days} days would end before the event", "write 0 or more instead")
-        elif retention.plus_days >= latest > 0:
-            yield Problem(
-                f"{place}.plus_days", f"the latest date ({latest} days) always comes first", f"write less than {latest}, or a later date"
-            )
-    if isinstance(retention, UntilReviewed | UntilEvaluation):
-        yield from _lesson(f"{place}.lesson_days", retention.lesson_days, latest)
-    if isinstance(retention, UntilCaseClosed | UntilCourtFinal):
-        yield from _link_within(f"{place}.link_within_days", retention.link_within_days, latest)
-    if isinstance(retention, UntilCourtFinal) and retention.appeal_days < 1:
-        yield Problem(f"{place}.appeal_days", f"nobody can appeal within {retention.appeal_days} days", "write 1 or more instead")
-
-
-def _parts(place: str, several: AnyOf) -> Iterator[Problem]:
-    if len(several.parts) < 2:
-        yield Problem(f"{place}.until", "one criterion is no choice", "write at least two, or one without a list")
-    for number, part in enumerate(several.parts, 1):
-        yield from _retention(f"{place}.until.{number}", part)
-        if part.latest_days > several.latest_days > 0:
-            what = f"{part.latest_days} days run past the latest date of the whole ({several.latest_days} days)"
-            remedy = f"write {several.latest_days} or less, or leave it out"
-            yield Problem(f"{place}.until.{number}.latest_days", what, remedy)
-
-
-def _lesson(place: str, lesson_days: int, latest: int) -> Iterator[Problem]:
-    if lesson_days > LATEST_DAYS_MAX:
-        yield Problem(place, f"{lesson_days} days is more than ten years", f"write {LATEST_DAYS_MAX} or less instead")
-    elif lesson_days != 0 and lesson_days <= latest:
-        what = f"{lesson_days} days is not longer than the latest date ({latest} days), which a lesson may use anyway"
-        yield Problem(place, what, f"leave it out, or write more than {latest}")
-
-
-def _link_within(place: str, days: int, latest: int) -> Iterator[Problem]:
-    if days < 1:
-        yield Problem(place, f"nobody can open a case within {days} days", "write 1 or more instead")
-    elif days > latest > 0:
-        what = f"the time to open a case ({days} days) runs past the latest date ({latest} days)"
-        yield Problem(place, what, f"write {latest} or less, or a later date")
 
 
 def _profile(place: str, profile: Profile, known: Mapping[str, Purpose]) -> Iterator[Problem]:

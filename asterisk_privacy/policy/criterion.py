@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 
-from asterisk_privacy.policy.facts import Facts, to_utc
+from asterisk_privacy.policy.facts import Facts, Milestone, to_utc
+from asterisk_privacy.policy.problem import Problem
 from asterisk_privacy.policy.words import Clause, say
+
+LATEST_DAYS_MAX = 3650  # ten years; whoever needs more has a case or a legal hold, not a rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +54,20 @@ class Criterion(ABC):
     def rule(self) -> Clause:
         """The rule itself, without its latest date."""
 
+    @abstractmethod
+    def events(self) -> frozenset[Milestone]:
+        """What must be noted for it to end before its latest date; empty where age alone ends it."""
+
     def by_age_alone(self) -> bool:
         """Whether no event ends it sooner than the age of the recording does. A lesson may still keep it longer."""
-        return False
+        return not self.events()
+
+    def problems(self, place: str) -> Iterator[Problem]:
+        """Every setting that keeps nothing, for ever, or what nobody can mean. `place` is where it stands in the configuration."""
+        yield from _latest_days(f"{place}.latest_days", self.latest_days)
+        for setting in (field.name for field in fields(self) if field.type == "int" and field.name != "latest_days"):
+            check = CHECKS.get(setting, _any_days)
+            yield from check(f"{place}.{setting}", getattr(self, setting), self.latest_days)
 
     def lesson_time(self) -> int | None:
         """Days after the call that the policy gives to lessons; None where lessons are no matter of this purpose."""
@@ -93,3 +108,60 @@ class Criterion(ABC):
         if ends_at <= now:
             return Verdict(True, ends_at, outlook.why, language)
         return Verdict(False, ends_at, (outlook.tail, outlook.meanwhile, ends_at), language)
+
+
+def _latest_days(place: str, latest: int) -> Iterator[Problem]:
+    if latest < 1:
+        yield Problem(place, f"{latest} days keeps nothing", "write 1 or more instead, or remove the purpose")
+    elif latest > LATEST_DAYS_MAX:
+        yield Problem(
+            place,
+            f"{latest} days is more than ten years",
+            f"write {LATEST_DAYS_MAX} or less instead, and use a case or a legal hold for the recording that must stay longer",
+        )
+
+
+def _any_days(place: str, days: int, latest: int) -> Iterator[Problem]:
+    if days < 0:
+        yield Problem(place, f"{days} days are less than none", "write 0 or more instead")
+    elif days > LATEST_DAYS_MAX:
+        yield Problem(place, f"{days} days is more than ten years", f"write {LATEST_DAYS_MAX} or less instead")
+
+
+def _plus_days(place: str, days: int, latest: int) -> Iterator[Problem]:
+    if days < 0:
+        yield Problem(place, f"{days} days would end before the event", "write 0 or more instead")
+    elif days >= latest > 0:
+        yield Problem(place, f"the latest date ({latest} days) always comes first", f"write less than {latest}, or a later date")
+
+
+def _lesson_days(place: str, days: int, latest: int) -> Iterator[Problem]:
+    if days > LATEST_DAYS_MAX:
+        yield Problem(place, f"{days} days is more than ten years", f"write {LATEST_DAYS_MAX} or less instead")
+    elif days != 0 and days <= latest:
+        what = f"{days} days is not longer than the latest date ({latest} days), which a lesson may use anyway"
+        yield Problem(place, what, f"leave it out, or write more than {latest}")
+
+
+def _link_within_days(place: str, days: int, latest: int) -> Iterator[Problem]:
+    if days < 1:
+        yield Problem(place, f"nobody can open a case within {days} days", "write 1 or more instead")
+    elif days > latest > 0:
+        what = f"the time to open a case ({days} days) runs past the latest date ({latest} days)"
+        yield Problem(place, what, f"write {latest} or less, or a later date")
+
+
+def _appeal_days(place: str, days: int, latest: int) -> Iterator[Problem]:
+    if days < 1:
+        yield Problem(place, f"nobody can appeal within {days} days", "write 1 or more instead")
+    else:
+        yield from _any_days(place, days, latest)
+
+
+CHECKS: Mapping[str, Callable[[str, int, int], Iterator[Problem]]] = {
+    "plus_days": _plus_days,
+    "lesson_days": _lesson_days,
+    "link_within_days": _link_within_days,
+    "appeal_days": _appeal_days,
+}
+"""Of settings with a meaning of their own. They get the place, the value, and `latest_days`. Any other setting gets `_any_days`."""

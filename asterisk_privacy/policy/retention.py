@@ -1,7 +1,8 @@
 """When a purpose is done with a recording: criteria that end it by event, each with a latest date.
 
 GDPR art. 5(1)(e) (storage limitation) and art. 13(2)(a): a period, *or the criteria that determine it*.
-A criterion only looks at `Facts`; to add one, subclass `Criterion`, name it in `CRITERIA`, write one test.
+A criterion only looks at `Facts`. To add one: subclass `Criterion`, name it in `CRITERIA`, add its clauses to `policy/words.py`, write
+one test. Its settings are whole numbers of days; `Criterion.problems` refuses absurd ones, also of a setting that is new.
 
 Days are 24 hours of UTC, so months, leap years and summer time change nothing.
 """
@@ -9,13 +10,14 @@ Days are 24 hours of UTC, so months, leap years and summer time change nothing.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from asterisk_privacy.policy.criterion import Criterion, Outlook, Verdict
 from asterisk_privacy.policy.evaluations import next_turn
 from asterisk_privacy.policy.facts import CourtCase, Facts, Milestone
+from asterisk_privacy.policy.problem import Problem
 from asterisk_privacy.policy.words import Clause
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
 ]
 
 DAY = timedelta(days=1)
+NO_EVENTS: frozenset[Milestone] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +51,8 @@ class Days(Criterion):
         end = facts.recorded_at + timedelta(days=self.latest_days)
         return Outlook(end, ("days", self.latest_days), ("kept-days", self.latest_days))
 
-    def by_age_alone(self) -> bool:
-        return True
+    def events(self) -> frozenset[Milestone]:
+        return NO_EVENTS
 
     def rule(self) -> Clause:
         return ("days", self.latest_days)
@@ -67,6 +70,9 @@ class UntilReviewed(Criterion):
         if reviewed is None:
             return Outlook(None, (), ("kept-until", self._review()))
         return _outlook_after(facts, reviewed, self.plus_days, "was-reviewed", "its-review")
+
+    def events(self) -> frozenset[Milestone]:
+        return frozenset({Milestone.REVIEWED})
 
     def rule(self) -> Clause:
         return _with_lesson(self._review(), self.lesson_days)
@@ -92,8 +98,9 @@ class UntilEvaluation(Criterion):
             day = datetime(turn.year, turn.month, turn.day, tzinfo=UTC)
         return _outlook_after(facts, day, self.plus_days, "was-evaluated", "its-evaluation", lasts=DAY)
 
-    def by_age_alone(self) -> bool:
-        return True
+    def events(self) -> frozenset[Milestone]:
+        """None: the calendar has the evaluations, not the recording."""
+        return NO_EVENTS
 
     def rule(self) -> Clause:
         return _with_lesson(("evaluation-plus", self.plus_days) if self.plus_days else ("evaluation",), self.lesson_days)
@@ -113,6 +120,9 @@ class UntilDiscussed(Criterion):
         if discussed is None:
             return Outlook(None, (), ("kept-until", self.rule()))
         return _outlook_after(facts, discussed, self.plus_days, "was-discussed", "its-discussion")
+
+    def events(self) -> frozenset[Milestone]:
+        return frozenset({Milestone.DISCUSSED})
 
     def rule(self) -> Clause:
         return ("discussed-plus", self.plus_days) if self.plus_days else ("discussed",)
@@ -144,6 +154,9 @@ class UntilCaseClosed(Criterion):
             tail="without-a-case",
         )
 
+    def events(self) -> frozenset[Milestone]:
+        return frozenset({Milestone.CASE_OPENED, Milestone.CASE_CLOSED})
+
     def rule(self) -> Clause:
         return ("case", self._closing(), self.link_within_days)
 
@@ -174,6 +187,9 @@ class UntilCourtFinal(Criterion):
             return Outlook(None, (), ("kept-until", self._final()))
         return _outlook_after(facts, max(known), self.plus_days, "was-final", "its-final")
 
+    def events(self) -> frozenset[Milestone]:
+        return frozenset({Milestone.JUDGMENT, Milestone.APPEAL, Milestone.FINAL})
+
     def rule(self) -> Clause:
         return ("court", self._final(), self.link_within_days)
 
@@ -193,8 +209,19 @@ class AnyOf(Criterion):
             return Outlook(end, first.why, ("kept-until", self._either()), first.tail)
         return Outlook(end, first.why, first.meanwhile, first.tail)
 
-    def by_age_alone(self) -> bool:
-        return all(part.by_age_alone() for part in self.parts)
+    def events(self) -> frozenset[Milestone]:
+        return NO_EVENTS.union(*(part.events() for part in self.parts))
+
+    def problems(self, place: str) -> Iterator[Problem]:
+        yield from Criterion.problems(self, place)
+        if len(self.parts) < 2:
+            yield Problem(f"{place}.until", "one criterion is no choice", "write at least two, or one without a list")
+        for number, part in enumerate(self.parts, 1):
+            yield from part.problems(f"{place}.until.{number}")
+            if part.latest_days > self.latest_days > 0:
+                what = f"{part.latest_days} days run past the latest date of the whole ({self.latest_days} days)"
+                remedy = f"write {self.latest_days} or less, or leave it out"
+                yield Problem(f"{place}.until.{number}.latest_days", what, remedy)
 
     def rule(self) -> Clause:
         return ("first-of", self._either())

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from asterisk_privacy.policy.book import Book, Problem, place_of, problems
+from asterisk_privacy.policy.book import Book, problems
+from asterisk_privacy.policy.problem import Problem, place_of
 from asterisk_privacy.policy.purpose import Basis, Profile, Purpose, Trigger
 from asterisk_privacy.policy.retention import Days, UntilCaseClosed, UntilReviewed
 

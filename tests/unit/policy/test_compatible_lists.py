@@ -9,10 +9,11 @@ import pytest
 
 from asterisk_privacy.daemon.config import load, parse
 from asterisk_privacy.errors import ConfigError
-from asterisk_privacy.policy.book import Book, Problem, problems
+from asterisk_privacy.policy.book import Book, problems
 from asterisk_privacy.policy.consent import named_by_objection
 from asterisk_privacy.policy.further import FurtherUse, further_uses
 from asterisk_privacy.policy.phrases import Office
+from asterisk_privacy.policy.problem import Problem
 from asterisk_privacy.policy.purpose import Basis, Compatible, Profile, Purpose, Trigger
 from asterisk_privacy.policy.retention import Days, UntilReviewed
 from asterisk_privacy.policy.texts import DOCUMENTS, LANGUAGES, announcement, document

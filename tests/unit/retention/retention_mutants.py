@@ -26,7 +26,7 @@ PURE: tuple[tuple[str, str, str, str], ...] = (
     ("one final court case is enough", RETENTION, "if len(known) < len(finals):", "if not known:"),
     ("the first of several court cases counts", RETENTION, "return _outlook_after(facts, max(known),", "return _outlook_after(facts, min(known),"),
     ("the last of several ends counts", RETENTION, "end, first = min((part.ending(facts)", "end, first = max((part.ending(facts)"),
-    ("any part that knows no event makes all so", RETENTION, "all(part.by_age_alone() for part in self.parts)", "any(part.by_age_alone() for part in self.parts)"),
+    ("any part that knows no event makes all so", RETENTION, "NO_EVENTS.union(*(part.events() for part in self.parts))", "frozenset.intersection(*(part.events() for part in self.parts))"),
     ("the latest date is not looked at", CRITERION, "if outlook.end is not None and outlook.end <= latest:", "if outlook.end is not None:"),
     ("it ends a moment after its end", CRITERION, "if ends_at <= now:", "if ends_at < now:"),
     ("a lesson has no bound", CRITERION, "until = min(facts.lesson, facts.recorded_at + timedelta(days=limit))", "until = facts.lesson"),
