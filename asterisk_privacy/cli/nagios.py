@@ -55,6 +55,8 @@ def _faults(report: Report) -> Iterator[tuple[int, str]]:
         yield 1, f"nodes silent: {' '.join(map(str, silent))}"
     if off := part(nodes, "clock").get("off"):
         yield 1, str(off)
+    if doubted := part(report, "clock").get("doubted"):
+        yield 2, str(doubted)
     if part(report, "draining").get("on"):
         yield 1, "no new call is taken, it was told to drain"
     alarms = part(report, "alarms")

@@ -60,7 +60,7 @@ def purge(
     The daemon does this each night; by hand it is the same. Each deletion is evidenced in the registry. Deletions that a crash cut
     off are finished first, and files and rows are compared both ways. Rows of calls of which nothing is kept go too, and in the end
     the evidence ([registry] unkept_calls_days, evidence_days). If far more is due than on an ordinary night, nothing is
-    deleted until somebody has looked and says --override-brake.
+    deleted until somebody has looked and says --override-brake; the same holds for a clock that contradicts the audit trail.
 
     \b
     Examples:
@@ -150,6 +150,8 @@ def _show(report: PurgeReport, listed: Sequence[Planned], where: Where) -> None:
         click.echo(f"and {report.findings_untold} more files or rows astray; see: asterisk-privacy reconcile", err=True)
     if report.brake:
         click.echo(f"Brake: {report.brake}", err=True)
+        if not (report.dry_run or report.plan.total):  # the clock is doubted: nothing was even planned
+            return
     kept = report.plan.total - len(report.plan.deletions)
     if report.dry_run:
         click.echo(f"{len(report.plan.deletions)} due, {kept} kept; a dry run, nothing was deleted")

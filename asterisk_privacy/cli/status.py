@@ -37,7 +37,7 @@ def status(config: Path, as_json: bool, as_plugin: bool) -> None:
     \b
     Exit codes:
       0 connected, no alarm since the start, nothing overdue
-      1 not connected, alarms, a refused configuration, an overdue request or deletion, a silent node, a clock that is off
+      1 not connected, alarms, a refused configuration, an overdue request or deletion, a silent node, a clock that is off or doubted
       3 no daemon answers
     With --nagios: 0 OK, 1 WARNING (alarms, requests, nodes, clock), 2 CRITICAL (no daemon, no Asterisk, disk full, deletions overdue),
     3 UNKNOWN.
@@ -59,6 +59,7 @@ def status(config: Path, as_json: bool, as_plugin: bool) -> None:
         or not part(report, "ari").get("connected")
         or part(report, "nodes").get("silent")
         or part(part(report, "nodes"), "clock").get("off")
+        or part(report, "clock").get("doubted")
     )
     sys.exit(1 if wrong else 0)
 
@@ -127,6 +128,8 @@ def rows(report: Report) -> Iterator[tuple[str, str]]:
     overdue = number(report, "purge", "overdue")
     late = _bad(f"{overdue} overdue") if overdue else "none overdue"
     yield "Purge", f"last {_when(purge.get('last')) or 'never'}, next {_when(purge.get('next')) or 'not planned'}, {late}"
+    if doubted := part(report, "clock").get("doubted"):
+        yield "Clock", _bad(str(doubted))
     uploads = part(report, "uploads")
     if uploads:
         yield "Bucket", _uploads(uploads)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,7 @@ from asterisk_privacy.daemon.ari_access import ari_access
 from asterisk_privacy.daemon.call_tools import Tools
 from asterisk_privacy.daemon.callers import Callers
 from asterisk_privacy.daemon.capturing import capture_of, ring_of
+from asterisk_privacy.daemon.clock_watch import ClockWatch
 from asterisk_privacy.daemon.control import ControlServer
 from asterisk_privacy.daemon.draining import Draining
 from asterisk_privacy.daemon.errands import answers
@@ -121,8 +122,10 @@ async def assemble(config: Config, path: Path, stack: AsyncExitStack) -> Running
         return Callers(ledger, number_key, to, by.registry.country_code)
 
     uploads = _uploads(config, vault, health, stack)
+    purging, clock = _watches(config, vault, ledger, health)
     supervisor = Supervisor(
-        config, tools(config), waiters, callers(config, sealing), health, _readiness(config.store.directory, ledger, uploads), reminders,
+        config, tools(config), waiters, callers(config, sealing), health,
+        _readiness(config.store.directory, ledger, uploads, clock), reminders,
         Agents(partial(is_agents, ari), config.agents.endpoints), settled.calls,
     )  # fmt: skip
     ears.attach(supervisor)
@@ -132,9 +135,7 @@ async def assemble(config: Config, path: Path, stack: AsyncExitStack) -> Running
     stack.push_async_callback(agi.stop)
     await _listen("capture.listen", config.capture.listen, audio.start)
     stack.push_async_callback(audio.stop)
-    purging = PurgeSchedule(config, vault, health)
-    await purging.start()
-    stack.push_async_callback(purging.stop)
+    await _start((purging, clock), stack)
     service = Service(config, sealing, ari, link, supervisor, capture, health)
 
     def follow(new: Config, to: Sealing) -> None:
@@ -150,8 +151,19 @@ async def assemble(config: Config, path: Path, stack: AsyncExitStack) -> Running
     reloader = Reloader(path, config, sealing, health, follow)
     neighbours = await _neighbours(config, ledger, service, purging, uploads, stack)
     return await _answer_people(
-        Running(service, agi, audio, memory, purging, reloader, Draining(supervisor, ledger, uploads), uploads, neighbours), stack
+        Running(service, agi, audio, memory, purging, reloader, Draining(supervisor, ledger, uploads), clock, uploads, neighbours), stack
     )
+
+
+def _watches(config: Config, vault: Vault, ledger: Ledger, health: Health) -> tuple[PurgeSchedule, ClockWatch]:
+    purging = PurgeSchedule(config, vault, health)
+    return purging, ClockWatch(ledger, health, purging.clock_was_set)
+
+
+async def _start(parts: Iterable[PurgeSchedule | ClockWatch], stack: AsyncExitStack) -> None:
+    for part in parts:
+        await part.start()
+        stack.push_async_callback(part.stop)
 
 
 async def _neighbours(
@@ -236,7 +248,7 @@ def _own_registry(config: Config, stack: AsyncExitStack) -> Registry:
     return registry
 
 
-def _readiness(directory: Path, ledger: Ledger, uploads: Uploads | None) -> Callable[[], str | None]:
+def _readiness(directory: Path, ledger: Ledger, uploads: Uploads | None, clock: ClockWatch) -> Callable[[], str | None]:
     def why_not() -> str | None:
         if ledger.stuck_seconds > MOST_STUCK_SECONDS:
             return f"the registry has taken nothing for {ledger.stuck_seconds:.0f} s"
@@ -246,6 +258,8 @@ def _readiness(directory: Path, ledger: Ledger, uploads: Uploads | None) -> Call
             return f"{directory}: {error.strerror}"
         if free < LEAST_FREE_BYTES:
             return f"{directory}: only {free >> 20} MiB free; make room"
+        if (why := clock.why_not()) is not None:
+            return why
         return None if uploads is None else uploads.why_full()
 
     return why_not

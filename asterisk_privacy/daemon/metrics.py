@@ -180,6 +180,8 @@ def _forgetting(running: Running) -> Iterator[Metric]:
         yield gauge("purge_last_failed", "Recordings that the last run could not delete.", last.failed)
     if purging.next is not None:
         yield gauge("purge_next_timestamp_seconds", "When the purger runs next.", purging.next.timestamp())
+    doubted = running.clock.doubt is not None
+    yield gauge("clock_doubted", "1 while this machine's clock contradicts the audit trail: nothing is deleted.", doubted)
     yield gauge("purge_overdue", "Recordings that should have been deleted over a day ago.", purging.overdue)
     asked = purging.requests.counts
     yield gauge("requests_open", "Requests of persons that are open.", asked.open)

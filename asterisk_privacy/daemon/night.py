@@ -10,6 +10,7 @@ from asterisk_privacy.daemon.deidentifying import settle_versions
 from asterisk_privacy.daemon.elsewhere import Elsewhere, overdue_elsewhere
 from asterisk_privacy.daemon.purging import Rules, make_purger
 from asterisk_privacy.daemon.settings import Config
+from asterisk_privacy.registry.clocks import ClockDoubt
 from asterisk_privacy.registry.expiry import Expired
 from asterisk_privacy.registry.passing import ClockAhead
 from asterisk_privacy.registry.registry import Registry
@@ -24,6 +25,7 @@ class Night:
     purge: PurgeReport
     rows: Expired  # that went; in a dry run: that would go
     elsewhere: Sequence[Elsewhere] = ()  # what only a node that is away could delete
+    clock: ClockDoubt | None = None  # why nothing was done: by this clock nothing can be said to be due
 
 
 def run_night(
@@ -39,18 +41,24 @@ def run_night(
 ) -> Night:
     """OperatorError as the purger's. When its brake holds, rows stay too: the clock or the policy may be wrong.
 
-    `by_the_clock`: `now` is this node's; where that is ahead of the server's by more than a minute, nothing is planned (ClockAhead).
+    `by_the_clock`: `now` is this node's; where that is ahead of the server's by more than a minute, nothing is planned (ClockAhead), and
+    where it contradicts the audit trail nothing is done, unless `override_brake`.
     `once_for_all`: what is done for all nodes, and may take minutes among millions, is done only if no other node has this night: comparing
     the bucket with the rows, and looking for rows that are about no recording any more.
     """
+    clock = None
     if by_the_clock:
         refuse_ahead(registry)
-    if not dry_run:
+        clock = None if override_brake else registry.nodes.clock_doubt(now)
+    if not dry_run and clock is None:
         with registry.only_one():
             settle_versions(registry, vault)
     rules = Rules.of(config)
     here = once_for_all and registry.nodes.bucket_is_compared(THIS_NIGHT)
-    purge = make_purger(registry, vault, config.purger, rules, here).run(now, dry_run, override_brake, explain)
+    words = None if clock is None else clock.in_words()
+    purge = make_purger(registry, vault, config.purger, rules, here).run(now, dry_run, override_brake, explain, words)
+    if clock is not None:
+        return Night(purge, Expired(), clock=clock)
     if not here and (purge.brake is None or purge.plan.braked):  # not where files are missing: each must see that
         registry.nodes.note_compared()
     elsewhere = overdue_elsewhere(registry, rules, now)

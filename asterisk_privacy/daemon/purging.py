@@ -199,3 +199,7 @@ class RegistryRows:
 
     def note_purge(self, at: datetime, planned: int, deleted: int, failed: int, dry_run: bool) -> None:
         self._registry.note_purge(at, planned, deleted, failed, dry_run)
+
+    def last_run(self) -> datetime | None:
+        last = self._registry.last_purge()
+        return None if last is None else last.at

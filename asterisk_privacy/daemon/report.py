@@ -15,6 +15,7 @@ from asterisk_privacy import __version__
 from asterisk_privacy.asterisk.audiosocket import AudioSocketServer
 from asterisk_privacy.asterisk.fastagi import FastAgiServer
 from asterisk_privacy.audio.ring import RingMemory
+from asterisk_privacy.daemon.clock_watch import ClockWatch
 from asterisk_privacy.daemon.control import Report
 from asterisk_privacy.daemon.draining import Draining
 from asterisk_privacy.daemon.logs import current_level
@@ -38,6 +39,7 @@ class Running:
     purging: PurgeSchedule
     reloader: Reloader
     draining: Draining
+    clock: ClockWatch
     uploads: Uploads | None = None  # None: recordings stay on this machine
     neighbours: Neighbourhood | None = None  # None: the registry is a file of this machine
 
@@ -101,6 +103,7 @@ def status_report(running: Running, disk: Disk) -> Report:
             "overdue": purging.overdue,
         },
         **({} if running.uploads is None else {"uploads": _uploads(running.uploads)}),
+        "clock": {"doubted": running.clock.words},
         "requests": dataclasses.asdict(purging.requests.counts),
         "alarms": {alarm.value: count for alarm, count in sorted(service.health.alarms.items())},
         "advice": list(service.health.advice),

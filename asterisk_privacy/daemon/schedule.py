@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.cron import CronTrigger
@@ -19,6 +19,7 @@ from asterisk_privacy.daemon.registry_place import home_of
 from asterisk_privacy.daemon.request_watch import EVERY_MINUTES, RequestWatch
 from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.registry.clock import utc_now
 from asterisk_privacy.registry.passing import TurnTaken, is_passing
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import PurgeRow
@@ -29,6 +30,8 @@ log = logging.getLogger(__name__)
 DAY = timedelta(hours=24)
 AGAIN = timedelta(minutes=10)
 """After a run that could not begin, or was cut off, by what passes: a registry that somebody had locked, a full disk."""
+CLOCK_AGAIN = timedelta(hours=1)
+"""After a run that was not begun because the clock contradicts the audit trail."""
 TURN = timedelta(minutes=1)
 LONGEST_WAIT = timedelta(hours=3)
 """Where several nodes share a registry: between two looks whether another's run is over, and until that is an alarm."""
@@ -64,13 +67,23 @@ class PurgeSchedule:
     async def start(self) -> None:
         self._scheduler.add_job(self.run, _daily(self._config), id="purge")
         last = await asyncio.to_thread(self._last_run)
-        if last is None or datetime.now(UTC) - last.at > DAY:
-            self._scheduler.add_job(self.run, DateTrigger(datetime.now(UTC) + timedelta(seconds=60)), id="purge-missed")
+        if last is None or abs(utc_now() - last.at) > DAY:
+            self._scheduler.add_job(self.run, DateTrigger(utc_now() + timedelta(seconds=60)), id="purge-missed")
         self.last_run = last
         await self.remind()  # here and not as a job at once: a stop right after the start would cut it off
         self._scheduler.add_job(self.remind, IntervalTrigger(minutes=EVERY_MINUTES), id="requests")
         self._scheduler.add_job(self.look_at_contents, IntervalTrigger(seconds=contents_watch.EVERY_SECONDS), id="contents")
         self._scheduler.start()
+
+    def clock_was_set(self) -> None:
+        """Jobs have moments of the wall clock: after it was set back the next of them could be years away."""
+        self._scheduler.reschedule_job("purge", trigger=_daily(self._config))
+        self._scheduler.reschedule_job("requests", trigger=IntervalTrigger(minutes=EVERY_MINUTES))
+        self._scheduler.reschedule_job("contents", trigger=IntervalTrigger(seconds=contents_watch.EVERY_SECONDS))
+        for job in self._scheduler.get_jobs():
+            if job.id in ("purge-missed", "purge-again"):
+                self._again(TURN)
+                job.remove()
 
     def follow(self, config: Config) -> None:
         """From the next run on."""
@@ -89,6 +102,10 @@ class PurgeSchedule:
             return
         self._waits_since = None
         report, rows = night.purge, night.rows
+        if night.clock is not None:
+            self._health.alarm(Alarm.CLOCK_OFF, f"purge: {report.brake}")
+            self._again(CLOCK_AGAIN)
+            return
         self.last_run = PurgeRow(report.at, len(report.plan.deletions), len(report.deleted), len(report.failed), False)
         self.overdue = len(report.overdue) + len(report.stuck) + sum(len(one.ids) for one in night.elsewhere)
         for one in night.elsewhere:
@@ -105,14 +122,16 @@ class PurgeSchedule:
 
     def _later(self, error: OperatorError) -> None:
         """Several nodes have the same hour: that one waits for another's run is no fault, unless that run does not end."""
-        now = datetime.now(UTC)
+        now = utc_now()
         if isinstance(error, TurnTaken):
             self._waits_since = self._waits_since or now
         if not isinstance(error, TurnTaken) or now - (self._waits_since or now) > LONGEST_WAIT:
             self._health.alarm(Alarm.PURGE_FAILED, str(error))
         if is_passing(error):
-            again = TURN if isinstance(error, TurnTaken) else AGAIN
-            self._scheduler.add_job(self.run, DateTrigger(now + again), id="purge-again", replace_existing=True)
+            self._again(TURN if isinstance(error, TurnTaken) else AGAIN)
+
+    def _again(self, after: timedelta) -> None:
+        self._scheduler.add_job(self.run, DateTrigger(utc_now() + after), id="purge-again", replace_existing=True)
 
     async def remind(self) -> None:
         try:
@@ -134,7 +153,7 @@ class PurgeSchedule:
     def _purge(self) -> Night:
         with Registry.open(home_of(self._config), actor="purger") as registry:
             try:
-                night = run_night(registry, self._vault, self._config, datetime.now(UTC), dry_run=False, once_for_all=True)
+                night = run_night(registry, self._vault, self._config, utc_now(), dry_run=False, once_for_all=True)
                 contents_watch.nightly(registry, self._vault, self._health)
                 return night
             finally:

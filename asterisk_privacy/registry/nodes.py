@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from asterisk_privacy.registry import places, recordings, retiring
+from asterisk_privacy.registry import places, purges, recordings, retiring
 from asterisk_privacy.registry.clock import from_ms, from_ms_or_none, to_ms
-from asterisk_privacy.registry.clocks import Difference
+from asterisk_privacy.registry.clocks import ClockDoubt, Difference
 from asterisk_privacy.registry.engine import Engine, sql
 
 TELL_SECONDS = 30.0
@@ -99,6 +99,10 @@ class Nodes:
     def difference(self) -> Difference | None:
         """Between this node's clock and the server's; None where there is no server."""
         return self._engine.difference()
+
+    def clock_doubt(self, now: datetime) -> ClockDoubt | None:
+        """Whether `now` contradicts what this node wrote into the audit trail."""
+        return purges.clock_doubt(self._engine, now)
 
     def tell(self, told: Told) -> Neighbours | None:
         """And hears of the others. None where there are none."""

@@ -1,14 +1,15 @@
-"""When the purger ran and what it did; the scheduler asks here whether a night was missed."""
+"""When the purger ran and what it did; the scheduler asks here whether a night was missed, and whether the clock can be believed."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from peewee import SQL
+from peewee import SQL, Database
 
 from asterisk_privacy.registry import audit
 from asterisk_privacy.registry.clock import from_ms, to_ms
-from asterisk_privacy.registry.engine import Engine
+from asterisk_privacy.registry.clocks import ClockDoubt, doubt
+from asterisk_privacy.registry.engine import Engine, sql
 from asterisk_privacy.registry.models import Purge
 from asterisk_privacy.registry.rows import PurgeRow
 
@@ -32,3 +33,20 @@ def last(engine: Engine) -> PurgeRow | None:
         own = SQL(engine.own("t1"))  # t1: what peewee calls the table
         row = Purge.select().where(Purge.dry_run == False, own).order_by(Purge.id.desc()).first(db)  # noqa: E712
     return None if row is None else PurgeRow(from_ms(row.at), row.planned, row.deleted, row.failed, bool(row.dry_run))
+
+
+def clock_doubt(engine: Engine, now: datetime) -> ClockDoubt | None:
+    """What this node's own entries say against `now`, from the last run on that deleted by its clock. None also where nothing is kept:
+    then nothing can be deleted, and a machine that gets its time only after its first start needs nobody."""
+    with engine.read() as db:
+        if sql(db, "SELECT 1 FROM calls LIMIT 1").fetchone() is None:
+            return None
+        query = "SELECT at FROM audit WHERE chain = ? AND seq >= ? ORDER BY seq"
+        return doubt((from_ms(at) for (at,) in engine.stream(query, (engine.chain, _last_entry(engine, db)))), now)
+
+
+def _last_entry(engine: Engine, db: Database) -> int:
+    """Of a real run, in this node's chain; the first of all if there was none."""
+    query = """SELECT seq FROM audit WHERE chain = ? AND action = 'purge' AND detail LIKE '%"dry_run":"false"%' ORDER BY seq DESC LIMIT 1"""
+    found = sql(db, query, (engine.chain,)).fetchone()
+    return 1 if found is None else int(found[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from operator import attrgetter
 
 from asterisk_privacy.policy.retention import CourtCase, Criterion, Facts, Milestone
@@ -12,6 +12,9 @@ from asterisk_privacy.policy.words import Clause, say
 
 Clauses = tuple[tuple[str, Clause], ...]
 DIFFERENT = 1000  # reasons of a night that are remembered
+NO_PURPOSE: Clause = ("no-purpose",)
+SEVERAL_DAYS = timedelta(hours=36)
+"""Ends further apart are of more than one day, also where the purger ran some hours late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ class Plan:
     items: tuple[Planned, ...]  # the longest due first
     braked: bool  # too much at once for an ordinary night: a person should look first
     total: int  # of all that is kept, also of what was not judged because it cannot be due
+    held: int = 0  # of these: due, but for what blocks their deletion
 
     @property
     def deletions(self) -> tuple[Planned, ...]:
@@ -82,7 +86,7 @@ def judge(item: Item, now: datetime, language: str = "en", same: Callable[[Claus
     blocked = bool(item.blocks)
     clauses: list[tuple[str, Clause]] = [("", block) for block in item.blocks]
     if not item.promises:
-        return Planned(item.item_id, not blocked, min(item.recorded_at, now), (*clauses, ("", ("no-purpose",))), language, blocked)
+        return Planned(item.item_id, not blocked, min(item.recorded_at, now), (*clauses, ("", NO_PURPOSE)), language, blocked)
     facts = _facts(item)
     all_ended, due = True, item.recorded_at
     for promise in item.promises:
@@ -112,9 +116,12 @@ def plan(
 ) -> Plan:
     """The brake trips when at least `brake_at_least` go *and* they are more than `brake_percent` of all: of `total`, if it is given, or of
     what it says once it is known how many go. Then `rows` are only those that can be due, and the plan holds only what goes."""
-    same = _Same()
-    judged = (judge(item, now, language, same) for item in rows)
-    items = list(judged if total is None else (planned for planned in judged if planned.delete))
+    same, held, items = _Same(), 0, []
+    for item in rows:
+        planned = judge(item, now, language, same)
+        held += planned.blocked and planned.due <= now
+        if total is None or planned.delete:
+            items.append(planned)
     items.sort(key=attrgetter("item_id"))
     items.sort(key=attrgetter("due"))  # one after the other: a pair as the key of each of a million is 70 MB
     going = sum(planned.delete for planned in items)
@@ -122,7 +129,18 @@ def plan(
         total = len(items)
     elif not isinstance(total, int):
         total = total(going)
-    return Plan(tuple(items), going >= brake_at_least and exceeds(going, total, brake_percent), total)
+    return Plan(tuple(items), going >= brake_at_least and exceeds(going, total, brake_percent), total, held)
+
+
+def all_of_several_days(made: Plan, last_run: datetime | None) -> bool:
+    """Whether nothing would be left, and not because a day has passed: a run before this one (`last_run`) did not find due what ends
+    before it, so the policy, the calendar or the clock is another one now. However few there are. A store whose recordings all end in
+    the ordinary way, on one day or since the last run, is emptied; so is what was objected to."""
+    if len(made.deletions) + made.held < made.total:
+        return False
+    ends = [planned.due for planned in made.deletions if ("", NO_PURPOSE) not in planned.clauses]
+    surprising = last_run is None or any(end < last_run for end in ends)
+    return bool(ends) and surprising and max(ends) - min(ends) > SEVERAL_DAYS
 
 
 class _Same:

@@ -14,13 +14,14 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from asterisk_privacy.errors import OperatorError
-from asterisk_privacy.retention.plan import Item, Plan, Planned, exceeds, judge, plan
+from asterisk_privacy.retention.plan import Item, Plan, Planned, all_of_several_days, exceeds, judge, plan
 from asterisk_privacy.retention.reconcile import PASSING, Finding, Kind, Seen, reconcile
 from asterisk_privacy.retention.reconcile import judge as compare
 
 OVERDUE = timedelta(hours=24)
 MOST_TOLD = 1000  # findings: an unmounted store would have as many as there are recordings
 WAY_ON = "look at `purge --dry-run --explain`, then run `purge --override-brake`"
+CLOCK_WAY_ON = "set the clock (timedatectl); if it is right, run `purge --override-brake`"
 
 
 class Evidence(Protocol):
@@ -69,6 +70,9 @@ class Rows(Protocol):
     def mark_purged(self, item_id: str, at: datetime, reason: str, evidence: str) -> None: ...
 
     def note_purge(self, at: datetime, planned: int, deleted: int, failed: int, dry_run: bool) -> None: ...
+
+    def last_run(self) -> datetime | None:
+        """When the last real run was; None: this is the first."""
 
 
 class Files(Protocol):
@@ -152,13 +156,19 @@ class Purger:
         self._only_one = only_one
         self._counts = counts
 
-    def run(self, now: datetime, dry_run: bool, override_brake: bool = False, explain: bool = False) -> PurgeReport:
-        """`explain`: the plan tells also of what stays, which takes a look at every recording.
+    def run(
+        self, now: datetime, dry_run: bool, override_brake: bool = False, explain: bool = False, clock: str | None = None
+    ) -> PurgeReport:
+        """`explain`: the plan tells also of what stays, which takes a look at every recording. `clock`: why `now` cannot be believed; then
+        nothing is done, nor noted as a run, unless `override_brake`.
 
         OperatorError when registry or store cannot be read at all; what goes wrong with one recording stands in the report.
         """
+        brake = None if clock is None or override_brake else f"{clock}; nothing was deleted; {CLOCK_WAY_ON}"
         if dry_run:
-            return self._run(now, True, override_brake, explain)
+            return self._run(now, True, override_brake, explain, brake)
+        if brake is not None:
+            return PurgeReport(now, False, Plan((), True, 0), brake, (), (), (), (), (), (), ())
         with self._only_one():
             return self._run(now, False, override_brake, explain)
 
@@ -172,12 +182,12 @@ class Purger:
 
         return plan(self._rows.maybe_due(now), now, self._brake_percent, self._brake_at_least, total=total)
 
-    def _run(self, now: datetime, dry_run: bool, override_brake: bool, explain: bool) -> PurgeReport:
+    def _run(self, now: datetime, dry_run: bool, override_brake: bool, explain: bool, brake: str | None = None) -> PurgeReport:
         findings, lost, untold = self._compared()
         intended = self.plan(now, explain, lost)
         tally = _Tally()
         no_store = None if override_brake else self._store_missing(lost, intended.total)
-        brake = no_store or (None if override_brake else self._too_much(intended))
+        brake = brake or no_store or (None if override_brake else self._too_much(intended))
         if not dry_run:
             if no_store is None:
                 self._finish_leftovers(now, tally)
@@ -234,10 +244,15 @@ class Purger:
         return None
 
     def _too_much(self, intended: Plan) -> str | None:
-        if not intended.braked:
-            return None
         going, total = len(intended.deletions), intended.total
-        return f"{going} of {total} recordings are due, more than {self._brake_percent} %, nothing was deleted; {WAY_ON}"
+        if intended.braked:
+            return f"{going} of {total} recordings are due, more than {self._brake_percent} %, nothing was deleted; {WAY_ON}"
+        if going and all_of_several_days(intended, self._rows.last_run()):
+            return (
+                f"all {going} recordings that may be deleted are due at once, of several days; nothing was deleted; is the clock right, "
+                f"and was the policy changed? {WAY_ON}"
+            )
+        return None
 
     def _finish_leftovers(self, now: datetime, tally: _Tally) -> None:
         purging = self._rows.purging()

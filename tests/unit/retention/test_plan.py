@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from asterisk_privacy.policy.retention import Criterion, Days, Facts, Milestone, UntilCaseClosed, UntilReviewed
-from asterisk_privacy.retention.plan import Item, Promise, exceeds, judge, plan
+from asterisk_privacy.retention.plan import Item, Promise, all_of_several_days, exceeds, judge, plan
 
 T0 = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 NO_BRAKE = (100, 1)
@@ -124,3 +125,40 @@ def test_nothing_outlives_its_latest_date_and_nothing_goes_while_a_purpose_lives
 @given(st.integers(0, 10**6), st.integers(0, 10**6), st.integers(0, 100))
 def test_more_than_a_share_in_whole_numbers(part: int, whole: int, percent: int) -> None:
     assert exceeds(part, whole, percent) == (100 * part - percent * whole > 0)
+
+
+def held(item_id: str, days: int, at: datetime = T0) -> Item:
+    return replace(item(item_id, Days(days), at=at), blocks=(("held", "anna", T0),))
+
+
+LAST = day(9.5)  # the run before the one at day 10.5
+
+
+@pytest.mark.parametrize(
+    ("ages", "last_run", "stops"),
+    [
+        ([0], None, False),  # the first run of a store with one recording
+        ([0, 0.4, 0.9], None, False),  # ... and with those of a day
+        ([0, 0.4, 2], None, True),
+        ([0, 0.4, 2], LAST, True),  # the last run found none of them due: the policy is another one now
+        ([9, 9.1, 9.2], LAST, False),  # one day's, which have ended since
+        ([8, 8.1, 9.9], day(8), False),  # the recorder was off for two days
+        ([8, 8.1, 9.9], day(9), True),
+        ([], None, False),
+    ],
+)
+def test_all_at_once_of_several_days_stops_however_few(ages: list[float], last_run: datetime | None, stops: bool) -> None:
+    """`ages`: days from T0 on which they end."""
+    ended = [item(f"r{n}", Days(1), at=day(age - 1)) for n, age in enumerate(ages)]
+    made = plan(ended, day(10.5), 25, 20)
+    assert all_of_several_days(made, last_run) is stops and not made.braked
+    kept = item("k", Days(90))
+    assert not all_of_several_days(plan([*ended, kept], day(10.5), 25, 20), last_run), "something stays"
+    under_hold = plan([*ended, held("h", 1)], day(10.5), 25, 20)
+    assert all_of_several_days(under_hold, last_run) is stops, "a hold does not make it less"
+    assert not all_of_several_days(plan([*ended, held("h", 90)], day(10.5), 25, 20), last_run)
+
+
+def test_what_was_objected_to_goes_whatever_else_goes_with_it() -> None:
+    made = plan([item("a", at=day(0)), item("b", at=day(5))], day(10.5), 25, 20)
+    assert len(made.deletions) == 2 and not all_of_several_days(made, LAST)
