@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import codecs
 import os
+import tempfile
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 STRANGER = 64_003
+for late in ("ascii", "latin-1", "idna"):  # imported when first asked for; another user may not look where this Python lies
+    codecs.lookup(late)
 
 
 def let_pass(folder: Path) -> None:
@@ -15,6 +20,16 @@ def let_pass(folder: Path) -> None:
     for walked in (folder, *folder.parents):
         if not walked.stat().st_mode & 0o001:
             walked.chmod(0o711)
+
+
+@contextmanager
+def own_folder() -> Iterator[Path]:
+    """Not below pytest's: another run of it on this machine would shut that to others again."""
+    with tempfile.TemporaryDirectory(prefix="asterisk-privacy-") as name:
+        Path(name).chmod(0o711)
+        folder = Path(name) / "folder"
+        folder.mkdir(mode=0o700)
+        yield folder
 
 
 def as_user(user: int, group: int, work: Callable[[], object]) -> None:

@@ -57,6 +57,7 @@ def reconcile(settle: bool, override_brake: bool, config: Path, as_json: bool) -
       row-behind        a sealed file whose row says writing              gets its seal
       row-of-nothing    a row that says writing, without a file           says that nothing is kept
       half-replaced     a version without the customer, not in place      is put in place if its row tells of it, else shredded
+      unknown           in a folder that cannot be read                   stays: mend the folder's owner and mode
       no-known-key      sealed to keys that nobody on the list has        stays: keep that secret key
 
     Each settlement is in the audit trail. If very much does not agree (a store that is not mounted, the registry of another day),

@@ -107,7 +107,7 @@ STRANGERS = (
 
 def rows(report: Report) -> Iterator[tuple[str, str]]:
     """Of the table: what it is about, and what is to be said, with the markup of rich."""
-    ari, agi, calls, capture, ring, purge = (part(report, n) for n in ("ari", "agi", "calls", "capture", "ring", "purge"))
+    ari, agi, calls, capture, ring = (part(report, n) for n in ("ari", "agi", "calls", "capture", "ring"))
     yield "Asterisk", f"connected as {ari.get('app')}" if ari.get("connected") else _bad("not connected: calls go on unrecorded")
     yield "Dialplan", f"{agi.get('answered')} requests answered, {agi.get('dropped')} dropped"
     yield "Calls now", f"{calls.get('now')}  {_pairs(calls.get('by_life'))}".rstrip()
@@ -125,17 +125,7 @@ def rows(report: Report) -> Iterator[tuple[str, str]]:
     yield "Taps", f"{capture.get('taps')} now, {capture.get('attached')} in all, {capture.get('failed')} failed"
     yield from _heard(capture)
     yield "Memory of rings", f"{_size(ring.get('bytes'))} of {_size(ring.get('limit'))}"
-    overdue = number(report, "purge", "overdue")
-    late = _bad(f"{overdue} overdue") if overdue else "none overdue"
-    yield "Purge", f"last {_when(purge.get('last')) or 'never'}, next {_when(purge.get('next')) or 'not planned'}, {late}"
-    if doubted := part(report, "clock").get("doubted"):
-        yield "Clock", _bad(str(doubted))
-    uploads = part(report, "uploads")
-    if uploads:
-        yield "Bucket", _uploads(uploads)
-    asked = part(report, "requests")
-    late = ", " + _bad(f"{asked.get('overdue')} overdue") if asked.get("overdue") else ""
-    yield "Requests of persons", f"{asked.get('open', '?')} open, {asked.get('due_soon', '?')} due within 7 days{late}"
+    yield from _forgetting(report)
     disk = part(report, "disk")
     if disk:
         free = f"{_size(disk.get('free'))} of {_size(disk.get('size'))} free"
@@ -163,6 +153,22 @@ def _heard(capture: dict[str, object]) -> Iterator[tuple[str, str]]:
         yield "Talk missing", _bad(f"{capture.get('missing_seconds')} s of single voices: this machine has more to do than it can")
     if capture.get("silent_holds"):
         yield "Holds that only a phone knew of", escape(_pairs(capture.get("silent_holds")))
+
+
+def _forgetting(report: Report) -> Iterator[tuple[str, str]]:
+    """What is deleted, and when; what waits for it or for the bucket."""
+    purge = part(report, "purge")
+    overdue = number(report, "purge", "overdue")
+    late = _bad(f"{overdue} overdue") if overdue else "none overdue"
+    yield "Purge", f"last {_when(purge.get('last')) or 'never'}, next {_when(purge.get('next')) or 'not planned'}, {late}"
+    if doubted := part(report, "clock").get("doubted"):
+        yield "Clock", _bad(str(doubted))
+    uploads = part(report, "uploads")
+    if uploads:
+        yield "Bucket", _uploads(uploads)
+    asked = part(report, "requests")
+    late = ", " + _bad(f"{asked.get('overdue')} overdue") if asked.get("overdue") else ""
+    yield "Requests of persons", f"{asked.get('open', '?')} open, {asked.get('due_soon', '?')} due within 7 days{late}"
 
 
 def _wire(capture: dict[str, object]) -> str:

@@ -23,7 +23,7 @@ from asterisk_privacy.asterisk.tones import TonePlayer
 from asterisk_privacy.audio.ring import Ring, RingMemory
 from asterisk_privacy.audio.suspense import Suspense
 from asterisk_privacy.call.timing import Timing
-from asterisk_privacy.daemon.aftermath import settle_after_crash
+from asterisk_privacy.daemon.aftermath import Settled, settle_after_crash
 from asterisk_privacy.daemon.agents import Agents
 from asterisk_privacy.daemon.ari_access import ari_access
 from asterisk_privacy.daemon.call_tools import Tools
@@ -81,7 +81,7 @@ async def assemble(config: Config, path: Path, stack: AsyncExitStack) -> Running
     vault = vault_of(config, sealing)
     ledger = Ledger(_own_registry(config, stack), health)
     stack.callback(ledger.close)
-    settled = await ledger.ask_once(lambda r: settle_after_crash(r, vault, config.store.unfinished is Unfinished.SEAL))
+    settled = await _settle(config, ledger, vault, health)
 
     ari = Ari(access, config.asterisk.app)
     await ari.open()
@@ -90,10 +90,8 @@ async def assemble(config: Config, path: Path, stack: AsyncExitStack) -> Running
     waiters = StasisWaiters()
     snoops = SnoopCapture(ari, audio, waiters, str(config.capture.advertise or ""))
     capture = capture_of(packets, ari, snoops, partial(health.alarm, Alarm.TAP_FAILED), stack)
-    ears = Ears(
-        ari, capture, health, dialled(config), config.agents.endpoints,
-        (*plain_tcp(config), *left_behind(config)), wrong_sounds(config, in_unit=True),
-    )  # fmt: skip
+    told = (*plain_tcp(config), *left_behind(config), *sealing.without.values())
+    ears = Ears(ari, capture, health, dialled(config), config.agents.endpoints, told, wrong_sounds(config, in_unit=True))
     quarantine = config.capture.quarantine_ms / 1000
     link = Link(ari, ears, quarantine)
     reminders, left_there = Reminders(number_key), CallReminders(ari)
@@ -153,6 +151,13 @@ async def assemble(config: Config, path: Path, stack: AsyncExitStack) -> Running
     return await _answer_people(
         Running(service, agi, audio, memory, purging, reloader, Draining(supervisor, ledger, uploads), clock, uploads, neighbours), stack
     )
+
+
+async def _settle(config: Config, ledger: Ledger, vault: Vault, health: Health) -> Settled:
+    settled = await ledger.ask_once(lambda r: settle_after_crash(r, vault, config.store.unfinished is Unfinished.SEAL))
+    for words in settled.astray:
+        health.alarm(Alarm.ASTRAY, words)
+    return settled
 
 
 def _watches(config: Config, vault: Vault, ledger: Ledger, health: Health) -> tuple[PurgeSchedule, ClockWatch]:

@@ -21,6 +21,10 @@ class Callers:
         self._sealing = sealing
         self._country_code = country_code
 
+    def why_not(self, profile: Profile) -> str | None:
+        """Why nothing can be sealed for whose line it is."""
+        return None if profile.tenant is None else self._sealing.without.get(profile.tenant)
+
     def begin(
         self, call_id: str, profile: Profile, number: str, direction: str, known: Callable[[Person], None] = lambda _person: None
     ) -> None:

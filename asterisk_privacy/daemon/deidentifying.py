@@ -17,7 +17,7 @@ from asterisk_privacy.audio.deidentify import How, deidentified
 from asterisk_privacy.daemon.proving import proving
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.registry import Registry
-from asterisk_privacy.registry.rows import RecordingRow, State
+from asterisk_privacy.registry.rows import RecordingRow, State, WrongState
 from asterisk_privacy.store.faults import StoreFault
 from asterisk_privacy.store.identity import Identity
 from asterisk_privacy.store.vault import Vault, open_recording
@@ -64,7 +64,13 @@ def settle_version(registry: Registry, vault: Vault, recording_id: str) -> str |
     return f"{recording_id}: a version without the customer that was not finished was shredded; the recording is as it was"
 
 
-def settle_versions(registry: Registry, vault: Vault) -> None:
-    """The caller holds `only_one`: else one that is being made would be taken for what a crash left."""
+def settle_versions(registry: Registry, vault: Vault) -> list[tuple[str, str]]:
+    """The caller holds `only_one`: else one that is being made would be taken for what a crash left. Id and fault of each that cannot be
+    settled."""
+    failed = []
     for recording_id in vault.versions():
-        settle_version(registry, vault, recording_id)
+        try:
+            settle_version(registry, vault, recording_id)
+        except (StoreFault, WrongState) as error:
+            failed.append((recording_id, str(error)))
+    return failed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from asterisk_privacy.daemon.deidentifying import settle_versions
@@ -14,7 +14,7 @@ from asterisk_privacy.registry.clocks import ClockDoubt
 from asterisk_privacy.registry.expiry import Expired
 from asterisk_privacy.registry.passing import ClockAhead
 from asterisk_privacy.registry.registry import Registry
-from asterisk_privacy.retention.purger import PurgeReport
+from asterisk_privacy.retention.purger import Failure, PurgeReport
 from asterisk_privacy.store.vault import Vault
 
 THIS_NIGHT = timedelta(hours=20)
@@ -50,13 +50,15 @@ def run_night(
     if by_the_clock:
         refuse_ahead(registry)
         clock = None if override_brake else registry.nodes.clock_doubt(now)
+    unsettled: Sequence[tuple[str, str]] = ()
     if not dry_run and clock is None:
         with registry.only_one():
-            settle_versions(registry, vault)
+            unsettled = settle_versions(registry, vault)
     rules = Rules.of(config)
     here = once_for_all and registry.nodes.bucket_is_compared(THIS_NIGHT)
     words = None if clock is None else clock.in_words()
     purge = make_purger(registry, vault, config.purger, rules, here).run(now, dry_run, override_brake, explain, words)
+    purge = replace(purge, failed=(*purge.failed, *(Failure(recording_id, why) for recording_id, why in unsettled)))
     if clock is not None:
         return Night(purge, Expired(), clock=clock)
     if not here and (purge.brake is None or purge.plan.braked):  # not where files are missing: each must see that

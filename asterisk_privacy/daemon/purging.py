@@ -121,13 +121,16 @@ class RegistryRows:
         """A chunk at a time, so that memory does not grow with the registry."""
         promises: dict[PromiseSet, tuple[Promise, ...]] = {}
         for candidate in self._registry.maybe_due(borders, self._own_calendar, self._away):
+            if candidate.kept_for.unreadable is not None:
+                yield Item(candidate.id, candidate.recorded_at, (), {}, unreadable=candidate.kept_for.unreadable)
+                continue
             known = promises.get(candidate.kept_for)
             if known is None:
                 known = promises[candidate.kept_for] = tuple(self._promise(promised) for promised in candidate.kept_for.promises)
             yield self._item(candidate, known)
 
     def _promise(self, promised: Promised) -> Promise:
-        assert promised.criterion is not None, "the registry refuses what it cannot read"
+        assert promised.criterion is not None, "what cannot be read is not judged"
         return Promise(promised.title, promised.criterion, self._rules.today(promised))
 
     def _item(self, candidate: Candidate, promises: tuple[Promise, ...]) -> Item:

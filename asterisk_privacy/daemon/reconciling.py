@@ -76,6 +76,7 @@ class Reconciler:
             Kind.ROW_OF_NOTHING: self._erase_row,
             Kind.HALF_REPLACED: lambda recording_id, _: settle_version(self._registry, self._vault, recording_id) or recording_id,
             Kind.NO_KNOWN_KEY: self._leave_keys,
+            Kind.UNKNOWN: self._leave_unknown,
         }
 
     def _passes_by(self, found: Finding, now: datetime) -> bool:
@@ -139,3 +140,6 @@ class Reconciler:
 
     def _leave_keys(self, recording_id: str, now: datetime) -> str:
         raise OperatorError("keys are for a person to settle")
+
+    def _leave_unknown(self, recording_id: str, now: datetime) -> str:
+        raise OperatorError("first mend the folder's owner or mode: chown it to the recorder's user, chmod 700")

@@ -108,6 +108,8 @@ def keep_name(config: Config) -> None:
     try:
         path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         path.write_text(f"{place.node}\n", encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise OperatorError(f"{path}: holds no node's name; write the name of [registry] node into it, or remove it") from error
     except OSError as error:
         raise OperatorError(f"{path}: {error.strerror}; the recorder's user must be able to read and write it") from error
 

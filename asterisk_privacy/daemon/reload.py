@@ -129,7 +129,10 @@ class Reloader:
 
     def _read(self) -> tuple[Config, Sealing]:
         config = load(self._path)
-        return config, load_sealing(self._config.store.recipients, config.book)  # another file of them takes effect with a restart
+        sealing = load_sealing(self._config.store.recipients, config.book)  # another file of them takes effect with a restart
+        if sealing.without:
+            raise ConfigError(tuple(sealing.without.values()))
+        return config, sealing
 
     def _refused(self, problems: tuple[str, ...]) -> Reloaded:
         self.ok = False

@@ -95,7 +95,7 @@ def settle(
         registry.erase_recording(recording_id, now, lost)
     for recording_id, digest in left.there:
         registry.nodes.brought(recording_id, digest, address or "")
-    end_calls(registry, left_calls(registry))
+    end_calls(registry, left_calls(registry)[0])
     protected: list[str] = []
     closed = 0
     if destroyed is not None:

@@ -140,7 +140,7 @@ class PurgeSchedule:
             self._health.alarm(Alarm.REGISTRY_FAILED, str(error))
 
     async def look_at_contents(self) -> None:
-        now = datetime.now(UTC)
+        now = utc_now()
         try:
             self.contents.note(await asyncio.to_thread(self.contents.read, now), now)
         except OperatorError as error:

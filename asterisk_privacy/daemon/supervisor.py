@@ -120,6 +120,7 @@ class Supervisor:
             self._health.tally.decisions[Decision.ELSEWHERE] += 1
             return elsewhere()
         why = self._ready() if self._linked else "Asterisk's ARI is not connected"
+        why = why or (None if profile is None else self._callers.why_not(profile))
         if self.draining and present is None and test is None:
             why = "the recorder was told to drain"
         if request.script != "start" or profile is None:

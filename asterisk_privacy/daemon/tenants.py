@@ -63,15 +63,24 @@ def narrowed(config: Config) -> Config:
 
 
 def sealing_of(config: Config) -> Sealing:
-    """OperatorError: a file of public keys is missing or wrong. Where every line is a tenant's, nothing is sealed to [store] recipients."""
-    return load_sealing(config.store.recipients, config.book)
+    """OperatorError: there are no public keys, or those for all are wrong. A tenant whose file is missing or wrong stands in `without`, and
+    does not stop the others. Where every line is a tenant's, nothing is sealed to [store] recipients."""
+    made = load_sealing(config.store.recipients, config.book)
+    if made.without and not made.tenants and made.usual is None:
+        raise OperatorError(next(iter(made.without.values())))
+    return made
 
 
 def load_sealing(usual: Path, book: Book) -> Sealing:
     if not book.tenants:
         return Sealing(Recipients.load(usual))
-    tenants = {name: _keys_of(tenant) for name, tenant in book.tenants.items()}
-    return Sealing(Recipients.load(usual) if usual.exists() else None, tenants)
+    tenants, without = {}, {}
+    for name, tenant in book.tenants.items():
+        try:
+            tenants[name] = _keys_of(tenant)
+        except OperatorError as error:
+            without[name] = str(error)
+    return Sealing(Recipients.load(usual) if usual.exists() else None, tenants, without)
 
 
 def load_keys(config: Config) -> None:
@@ -98,13 +107,9 @@ def _keys_of(tenant: Tenant) -> Recipients:
 
 def warnings(config: Config) -> Iterator[str]:
     """What a start would complain of, and keys that open the recordings of two companies."""
-    found = {}
-    for name, tenant in config.book.tenants.items():
-        try:
-            found[name] = _keys_of(tenant)
-        except OperatorError as error:
-            yield str(error)
-    for key, one, other in Sealing(None, found).shared:
+    found = load_sealing(config.store.recipients, config.book) if config.book.tenants else Sealing(None)
+    yield from found.without.values()
+    for key, one, other in found.shared:
         yield f"[tenants.{one}] recipients: {key[:16]}... stands in that of {other} too: who has its secret key hears the calls of both"
 
 

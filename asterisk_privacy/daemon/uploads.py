@@ -23,7 +23,7 @@ from asterisk_privacy.daemon.settings import S3
 from asterisk_privacy.errors import NotAsRecorded, OperatorError
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import State
-from asterisk_privacy.store.faults import BucketAway, StoreFault
+from asterisk_privacy.store.faults import BadFile, BucketAway, StoreFault
 from asterisk_privacy.store.vault import Queued, Vault
 
 log = logging.getLogger(__name__)
@@ -32,6 +32,8 @@ LOOK_SECONDS = 5.0
 """Between two looks at the queue; after a failure twice as long, and again, up to a while."""
 LONGEST_PAUSE_SECONDS = 300.0
 ALARM_AGAIN = timedelta(hours=1)
+REFUSED_SECONDS = 300.0
+"""Between two tries of a recording that cannot be brought there while others can: a file that cannot be read, or is not its row's."""
 SWEEP_SECONDS = 3600.0
 """Between two looks for recordings that are in the bucket, and whose rows do not say so."""
 STOP_SECONDS = 5.0
@@ -62,6 +64,8 @@ class Uploads:
         self._sweep_at = 0.0
         self._swept_to = ""
         self._met: set[str] = set()  # files that are not what was recorded
+        self._only_files = False  # whether the last look failed for nothing but bad files
+        self._refused: dict[str, tuple[float, str]] = {}  # by recording: when it is tried again (monotonic), and why it did not go
         self._thread = threading.Thread(target=self._run, name="uploads", daemon=True)
         self.waiting = Waiting()
         self.looked_at = 0.0  # monotonic: when the last whole look at the queue began
@@ -88,6 +92,7 @@ class Uploads:
     def look(self) -> float:
         """Once through the queue, the oldest first. Seconds until the next look."""
         error: str | None = None
+        self._only_files = False
         began = monotonic()
         try:
             error = self._bring_all()
@@ -97,7 +102,8 @@ class Uploads:
         self._note(error)
         if error is None:
             return LOOK_SECONDS
-        return min(LOOK_SECONDS * 2.0 ** min(self._failed_looks, 10), LONGEST_PAUSE_SECONDS) * random.uniform(1.0, 1.2)
+        longer = 1.0 if self._only_files else 2.0 ** min(self._failed_looks, 10)  # nobody waits longer for the sake of a bad file
+        return min(LOOK_SECONDS * longer, LONGEST_PAUSE_SECONDS) * random.uniform(1.05, 1.2)
 
     def _run(self) -> None:
         try:
@@ -110,6 +116,7 @@ class Uploads:
     def _bring_all(self) -> str | None:
         """Why the first that did not get there did not."""
         first: str | None = None
+        bad: str | None = None
         queue = self._vault.queue()
         self.waiting = _summed(queue)
         if not queue and monotonic() < self._sweep_at:
@@ -120,6 +127,11 @@ class Uploads:
             for one in queue:
                 if self._stopping.is_set():
                     break
+                again_at, why = self._refused.get(one.recording_id, (0.0, ""))
+                if monotonic() < again_at:
+                    bad = bad or why
+                    continue
+                self._refused.pop(one.recording_id, None)
                 try:
                     digest = self._hand_over(registry, one.recording_id)
                     if digest is not None:
@@ -127,10 +139,12 @@ class Uploads:
                         self._say_where(registry, one.recording_id, digest)
                     else:
                         others.add(one.recording_id)
-                except NotAsRecorded as error:
+                except (NotAsRecorded, BadFile) as fault:
                     self.failures += 1
-                    first = first or str(error)
-                    self._note_met(registry, one.recording_id, error)
+                    bad = bad or str(fault)
+                    self._refused[one.recording_id] = (monotonic() + REFUSED_SECONDS, str(fault))
+                    if isinstance(fault, NotAsRecorded):
+                        self._note_met(registry, one.recording_id, fault)
                 except StoreFault as fault:
                     self.failures += 1
                     first = first or str(fault)
@@ -141,7 +155,8 @@ class Uploads:
             if first is None and monotonic() >= self._sweep_at:
                 self._sweep(registry)
         self.waiting = _summed([one for one in self._vault.queue() if one.recording_id not in others])
-        return first
+        self._only_files = first is None
+        return first or bad
 
     def _hand_over(self, registry: Registry, recording_id: str) -> str | None:
         """Its SHA-256 (hex) if it went."""

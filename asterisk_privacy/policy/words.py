@@ -27,6 +27,7 @@ _EN: Final[Mapping[str, str]] = {
     "latest-reached": "latest date reached ({0} after the call)",
     "kept-until": "kept until {0}",
     "no-purpose": "it serves no purpose any more",
+    "unreadable": "what was promised for purpose {0} cannot be read; use the version that wrote it",
     "restricted": "restricted since {0} (GDPR art. 18): stored only, neither listened to nor deleted",
     # a fixed period
     "days": "{0} after the call",
@@ -93,6 +94,7 @@ _NL: Final[Mapping[str, str]] = {
     "latest-reached": "uiterste datum bereikt ({0} na het gesprek)",
     "kept-until": "bewaard tot {0}",
     "no-purpose": "de opname dient geen doel meer",
+    "unreadable": "wat voor doel {0} is beloofd, is niet te lezen; gebruik de versie die het schreef",
     "restricted": "beperkt sinds {0} (AVG art. 18): alleen opgeslagen, niet beluisterd en niet gewist",
     "days": "{0} na het gesprek",
     "kept-days": "bewaard tot {0} na het gesprek",
@@ -150,6 +152,7 @@ _DE: Final[Mapping[str, str]] = {
     "latest-reached": "spätestes Datum erreicht ({0} nach dem Gespräch)",
     "kept-until": "aufbewahrt bis {0}",
     "no-purpose": "die Aufnahme dient keinem Zweck mehr",
+    "unreadable": "was für Zweck {0} zugesagt wurde, ist nicht lesbar; mit der Version, die es schrieb, geht es",
     "restricted": "eingeschränkt seit {0} (DSGVO Art. 18): nur gespeichert, weder abgehört noch gelöscht",
     "days": "{0} nach dem Gespräch",
     "kept-days": "aufbewahrt bis {0} nach dem Gespräch",

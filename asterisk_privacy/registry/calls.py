@@ -7,11 +7,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
-from peewee import SQL, Database
+from peewee import Database
 
 from asterisk_privacy.call.commands import ConsentKind, Outcome
 from asterisk_privacy.call.participants import Participant
 from asterisk_privacy.call.timeline import Mark, MarkKind, Span, SpanKind
+from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry import audit, participants
 from asterisk_privacy.registry.clock import from_ms, from_ms_or_none, to_ms
 from asterisk_privacy.registry.engine import Engine, sql
@@ -89,14 +90,19 @@ def forget_customer_if_unneeded(engine: Engine, db: Database, call_id: str) -> N
         audit.append(engine, db, "call.forget-customer", call_id, {})
 
 
-def select(engine: Engine, *, call_id: str | None, limit: int | None, is_open: bool, customer_hash: str | None) -> list[CallRow]:
-    """The newest first."""
+def open_(engine: Engine) -> list[str]:
+    """The newest first; also those whose rows cannot be read."""
+    with engine.read() as db:
+        query = f"SELECT id FROM calls c WHERE ended_at IS NULL AND {engine.own('c')} ORDER BY begun_at DESC, id DESC"
+        return [call_id for (call_id,) in sql(db, query).fetchall()]
+
+
+def select(engine: Engine, *, call_id: str | None, limit: int | None, customer_hash: str | None) -> list[CallRow]:
+    """The newest first. OperatorError names a row that cannot be read."""
     with engine.read() as db:
         query = Call.select().order_by(Call.begun_at.desc(), Call.id.desc()).limit(limit)
         if call_id is not None:
             query = query.where(Call.id == call_id)
-        if is_open:
-            query = query.where(Call.ended_at.is_null(), SQL(engine.own("t1")))  # t1: what peewee calls the table
         if customer_hash is not None:
             query = query.where(Call.customer_hash == customer_hash)
         found = list(query.execute(db))
@@ -105,7 +111,14 @@ def select(engine: Engine, *, call_id: str | None, limit: int | None, is_open: b
             for c in Consent.select().where(Consent.call_id == call.id).order_by(Consent.id).execute(db):
                 notes[call.id].append(ConsentNote(from_ms(c.at), ConsentKind(c.kind), c.pressed, c.detail))
         people = participants.of_calls(db, [call.id for call in found])
-    return [_row(call, notes[call.id], people.get(call.id, ())) for call in found]
+    return [_readable(call, notes[call.id], people.get(call.id, ())) for call in found]
+
+
+def _readable(call: Call, consent: Sequence[ConsentNote], people: tuple[Participant, ...]) -> CallRow:
+    try:
+        return _row(call, consent, people)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise OperatorError(f"call {call.id}: its row cannot be read ({error}); restore the registry from a backup") from error
 
 
 def _row(call: Call, consent: Sequence[ConsentNote], people: tuple[Participant, ...]) -> CallRow:

@@ -19,7 +19,6 @@ from typing import NamedTuple
 from peewee import Database
 
 from asterisk_privacy.call.participants import agents_of
-from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.policy.facts import Milestone
 from asterisk_privacy.policy.retention import Criterion, criterion_from_mapping
 from asterisk_privacy.registry import participants
@@ -104,9 +103,7 @@ def sealed_count(engine: Engine) -> int:
 
 def maybe_due(engine: Engine, borders: Mapping[int, Borders], with_agents: bool, away: Collection[str] = ()) -> Iterator[Candidate]:
     """What is sealed and not younger than the borders of its set of promises (by its number), or without a promise; in no order. Of what
-    this node can delete, or of what only these nodes `away` could.
-
-    OperatorError for a candidate whose promise cannot be read.
+    this node can delete, or of what only these nodes `away` could. One whose promise cannot be read (`kept_for.unreadable`) is among them.
     """
     found: array[int] = array("q")
     reach = engine.in_reach("r") if not away else engine.out_of_reach("r", away)
@@ -134,9 +131,6 @@ def _read(db: Database, rowids: Sequence[int], sets: dict[int, PromiseSet], with
     chunk = []
     for id_, recorded_at, number, _ in rows:
         kept_for = NO_PROMISE if number is None else sets[number]
-        if kept_for.unreadable is not None:
-            what = f"its promise for purpose {kept_for.unreadable} cannot be read"
-            raise OperatorError(f"recording {id_}: {what}; use the version that wrote it")
         chunk.append(Candidate(id_, from_ms(recorded_at), agents_of(people.get(id_, ())), kept_for, own.get(id_, AGE_ONLY)))
     return chunk
 

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from functools import lru_cache
+from typing import Any
 
 from peewee import Database
 
+from asterisk_privacy.call.participants import Participant
 from asterisk_privacy.call.timeline import marked_only
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.policy.purpose import Basis
 from asterisk_privacy.policy.retention import Criterion, Milestone, criterion_from_mapping
 from asterisk_privacy.registry import participants
 from asterisk_privacy.registry.calls import load_marks, load_spans
-from asterisk_privacy.registry.case_rows import NOTHING
+from asterisk_privacy.registry.case_rows import NOTHING, Circumstances
 from asterisk_privacy.registry.clock import from_ms, from_ms_or_none
 from asterisk_privacy.registry.engine import Engine, sql
 from asterisk_privacy.registry.holds import circumstances
 from asterisk_privacy.registry.objections import load as load_objections
 from asterisk_privacy.registry.restrictions import load as load_restrictions
-from asterisk_privacy.registry.rows import KeptPurpose, MilestoneNote, RecordingRow, State, effective_milestones
+from asterisk_privacy.registry.rows import KeptPurpose, MilestoneNote, RecordingRow, RestrictionRow, State, effective_milestones
 
 PAGE = 2000
 
@@ -79,61 +81,85 @@ def select(
         history = notes_of(db, f"WHERE {where}" if where else "", values)
         people = participants.of_recordings(db, where or "1 = 1", values)
         around = circumstances(db, among if recording_id is None else (recording_id,))
-    return [
-        RecordingRow(
-            id=id_,
-            call_id=call,
-            profile=profile,
-            participants=people.get(id_, ()),
-            state=State(status),
-            recorded_at=from_ms(recorded_at),
-            sealed_at=from_ms_or_none(sealed_at),
-            duration_ms=duration_ms,
-            size=size,
-            sha256=sha256,
-            truncated=bool(truncated),
-            marked=bool(marked),
-            part=part,
-            purposes=tuple(purposes.get(id_, ())),
-            milestones=effective_milestones(history.get(id_, ()), around.get(id_, NOTHING).milestones),
-            history=tuple(history.get(id_, ())),
-            spans=marked_only(load_spans(spans), load_marks(marks)) if marked else load_spans(spans),
-            marks=load_marks(marks),
-            state_at=from_ms(state_at),
-            state_reason=state_reason,
-            evidence=evidence,
-            restriction=restrictions.get(id_),
-            circumstances=around.get(id_, NOTHING),
-            deidentified=deidentified,
-            node=node,
-            place=place,
-            objected=objected.get(id_, frozenset()),
-            tenant=tenant,
-        )
-        for (
-            id_,
-            call,
-            profile,
-            status,
-            recorded_at,
-            sealed_at,
-            duration_ms,
-            size,
-            sha256,
-            truncated,
-            marked,
-            part,
-            spans,
-            marks,
-            state_at,
-            state_reason,
-            evidence,
-            deidentified,
-            node,
-            place,
-            tenant,
-        ) in rows
-    ]
+    return [_readable(row, people, purposes, restrictions, objected, history, around) for row in rows]
+
+
+def _readable(row: Sequence[Any], *beside: Mapping[str, Any]) -> RecordingRow:
+    try:
+        return _row(row, *beside)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise OperatorError(f"recording {row[0]}: its row cannot be read ({error}); restore the registry from a backup") from error
+
+
+def _row(
+    row: Sequence[Any],
+    people: Mapping[str, tuple[Participant, ...]],
+    purposes: Mapping[str, Sequence[KeptPurpose]],
+    restrictions: Mapping[str, RestrictionRow],
+    objected: Mapping[str, frozenset[str]],
+    history: Mapping[str, Sequence[MilestoneNote]],
+    around: Mapping[str, Circumstances],
+) -> RecordingRow:
+    (
+        id_,
+        call,
+        profile,
+        status,
+        recorded_at,
+        sealed_at,
+        duration_ms,
+        size,
+        sha256,
+        truncated,
+        marked,
+        part,
+        spans,
+        marks,
+        state_at,
+        state_reason,
+        evidence,
+        deidentified,
+        node,
+        place,
+        tenant,
+    ) = row
+    return RecordingRow(
+        id=id_,
+        call_id=call,
+        profile=profile,
+        participants=people.get(id_, ()),
+        state=State(status),
+        recorded_at=from_ms(recorded_at),
+        sealed_at=from_ms_or_none(sealed_at),
+        duration_ms=duration_ms,
+        size=size,
+        sha256=sha256,
+        truncated=bool(truncated),
+        marked=bool(marked),
+        part=part,
+        purposes=tuple(purposes.get(id_, ())),
+        milestones=effective_milestones(history.get(id_, ()), around.get(id_, NOTHING).milestones),
+        history=tuple(history.get(id_, ())),
+        spans=marked_only(load_spans(spans), load_marks(marks)) if marked else load_spans(spans),
+        marks=load_marks(marks),
+        state_at=from_ms(state_at),
+        state_reason=state_reason,
+        evidence=evidence,
+        restriction=restrictions.get(id_),
+        circumstances=around.get(id_, NOTHING),
+        deidentified=deidentified,
+        node=node,
+        place=place,
+        objected=objected.get(id_, frozenset()),
+        tenant=tenant,
+    )
+
+
+def in_state(engine: Engine, state: State, ours: Ours) -> dict[str, str]:
+    """Id and call of each, the oldest first, without a look at what else their rows say: one that cannot be read is among them."""
+    with engine.read() as db:
+        query = f"SELECT id, call_id FROM recordings r WHERE state = ? AND {ours.of(engine, 'r')} ORDER BY recorded_at, id"
+        return dict(sql(db, query, (state.value,)).fetchall())
 
 
 def states(engine: Engine, here: bool = False) -> Iterator[tuple[str, State]]:

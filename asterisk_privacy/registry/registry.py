@@ -173,16 +173,17 @@ class Registry(PersonsRights):
         calls.end(self._engine, call_id, at, Outcome(outcome), people, spans, marks)
 
     def call(self, call_id: str) -> CallRow | None:
-        found = calls.select(self._engine, call_id=call_id, limit=None, is_open=False, customer_hash=None)
+        found = calls.select(self._engine, call_id=call_id, limit=None, customer_hash=None)
         return found[0] if found else None
 
     def calls(self, limit: int = 100, customer_hash: str | None = None) -> list[CallRow]:
         """The newest first."""
-        return calls.select(self._engine, call_id=None, limit=limit, is_open=False, customer_hash=customer_hash)
+        return calls.select(self._engine, call_id=None, limit=limit, customer_hash=customer_hash)
 
-    def open_calls(self) -> list[CallRow]:
-        """Begun on this node and never ended: after a crash, these are to be settled. Their recordings are those in state writing."""
-        return calls.select(self._engine, call_id=None, limit=None, is_open=True, customer_hash=None)
+    def open_calls(self) -> list[str]:
+        """Ids of calls begun on this node and never ended: after a crash, these are to be settled. Their recordings are those in state
+        writing."""
+        return calls.open_(self._engine)
 
     # recordings
 
@@ -245,6 +246,10 @@ class Registry(PersonsRights):
     def recordings(self, state: State | str | None = None, call_id: str | None = None, ours: Ours = Ours.ALL) -> list[RecordingRow]:
         """The oldest first."""
         return reading.select(self._engine, state=None if state is None else State(state), call_id=call_id, ours=ours)
+
+    def in_state(self, state: State, ours: Ours) -> dict[str, str]:
+        """Ids with their calls, the oldest first; also of rows that cannot be read."""
+        return reading.in_state(self._engine, state, ours)
 
     def recording(self, recording_id: str) -> RecordingRow | None:
         found = reading.select(self._engine, recording_id=recording_id)

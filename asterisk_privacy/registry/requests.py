@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 
+from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry import audit
 from asterisk_privacy.registry.clock import from_ms, from_ms_or_none, to_ms
 from asterisk_privacy.registry.engine import Engine, sql
@@ -99,8 +102,12 @@ def select(engine: Engine, *, number: int | None = None, only_open: bool = False
     with engine.read() as db:
         where = " AND ".join(["id = ?"] * (number is not None) + ["closed_at IS NULL"] * only_open) or "1 = 1"
         rows = sql(db, f"SELECT {_COLUMNS} FROM requests WHERE {where} ORDER BY due, id", () if number is None else (number,)).fetchall()
-    return [
-        RequestRow(
+    return [_readable(row) for row in rows]
+
+
+def _readable(r: Sequence[Any]) -> RequestRow:
+    try:
+        return RequestRow(
             id=r[0],
             kind=RequestKind(r[1]),
             about=About(r[2]),
@@ -115,5 +122,5 @@ def select(engine: Engine, *, number: int | None = None, only_open: bool = False
             closed_at=from_ms_or_none(r[11]),
             outcome=r[12],
         )
-        for r in rows
-    ]
+    except (ValueError, TypeError, OverflowError) as error:
+        raise OperatorError(f"request {r[0]}: its row cannot be read ({error}); restore the registry from a backup") from error

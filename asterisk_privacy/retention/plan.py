@@ -47,6 +47,7 @@ class Item:
     court: tuple[CourtCase, ...] = ()
     evaluation: datetime | None = None  # begin of the day of the agent's next one after the call; None: the next quarter's
     lesson: datetime | None = None  # until when a person decided to keep it for learning
+    unreadable: str | None = None  # the purpose of which nobody can read what was promised; then nobody can say when it ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ class Plan:
     braked: bool  # too much at once for an ordinary night: a person should look first
     total: int  # of all that is kept, also of what was not judged because it cannot be due
     held: int = 0  # of these: due, but for what blocks their deletion
+    unjudged: tuple[Planned, ...] = ()  # nobody can read what was promised of them
 
     @property
     def deletions(self) -> tuple[Planned, ...]:
@@ -83,6 +85,8 @@ class Plan:
 def judge(item: Item, now: datetime, language: str = "en", same: Callable[[Clauses], Clauses] = lambda clauses: clauses) -> Planned:
     """A recording goes when *all* its purposes ended, and stays while any lives, or while something blocks its
     deletion. One without a purpose has nothing to stay for. `same` may give back equal words that are in memory already."""
+    if item.unreadable is not None:
+        return Planned(item.item_id, False, max(item.recorded_at, now), (("", ("unreadable", item.unreadable)),), language, True)
     blocked = bool(item.blocks)
     clauses: list[tuple[str, Clause]] = [("", block) for block in item.blocks]
     if not item.promises:
@@ -116,10 +120,12 @@ def plan(
 ) -> Plan:
     """The brake trips when at least `brake_at_least` go *and* they are more than `brake_percent` of all: of `total`, if it is given, or of
     what it says once it is known how many go. Then `rows` are only those that can be due, and the plan holds only what goes."""
-    same, held, items = _Same(), 0, []
+    same, held, items, unjudged = _Same(), 0, [], []
     for item in rows:
         planned = judge(item, now, language, same)
         held += planned.blocked and planned.due <= now
+        if item.unreadable is not None:
+            unjudged.append(planned)
         if total is None or planned.delete:
             items.append(planned)
     items.sort(key=attrgetter("item_id"))
@@ -129,7 +135,7 @@ def plan(
         total = len(items)
     elif not isinstance(total, int):
         total = total(going)
-    return Plan(tuple(items), going >= brake_at_least and exceeds(going, total, brake_percent), total, held)
+    return Plan(tuple(items), going >= brake_at_least and exceeds(going, total, brake_percent), total, held, tuple(unjudged))
 
 
 def all_of_several_days(made: Plan, last_run: datetime | None) -> bool:

@@ -20,6 +20,7 @@ from asterisk_privacy.retention.reconcile import judge as compare
 
 OVERDUE = timedelta(hours=24)
 MOST_TOLD = 1000  # findings: an unmounted store would have as many as there are recordings
+MOST_UNKNOWN = 100  # files that cannot be looked at: a folder may be unreadable; of more it is the store
 WAY_ON = "look at `purge --dry-run --explain`, then run `purge --override-brake`"
 CLOCK_WAY_ON = "set the clock (timedatectl); if it is right, run `purge --override-brake`"
 
@@ -185,7 +186,7 @@ class Purger:
     def _run(self, now: datetime, dry_run: bool, override_brake: bool, explain: bool, brake: str | None = None) -> PurgeReport:
         findings, lost, untold = self._compared()
         intended = self.plan(now, explain, lost)
-        tally = _Tally()
+        tally = _Tally(failed=[Failure(planned.item_id, planned.reason) for planned in intended.unjudged])
         no_store = None if override_brake else self._store_missing(lost, intended.total)
         brake = brake or no_store or (None if override_brake else self._too_much(intended))
         if not dry_run:
@@ -213,12 +214,21 @@ class Purger:
         )
 
     def findings(self) -> Iterator[Finding]:
-        """Files against rows, each finding looked at twice: a call that was sealed between two looks is none."""
+        """Files against rows, each finding looked at twice: a call that was sealed between two looks is none. OperatorError where the store
+        says of many that it cannot know."""
+        unknown = 0
         for found in reconcile(self._rows.states(), self._files.sealed(), self._files.unfinished()):
             state = self._rows.state(found.recording_id)
             if found.kind is Kind.ORPHAN_FILE and state is not None:
                 continue  # made meanwhile, or another node's in the same bucket: the store need not be asked
-            is_sealed = self._files.has(found.recording_id)
+            try:
+                is_sealed = self._files.has(found.recording_id)
+            except OperatorError as error:
+                unknown += 1
+                if unknown > MOST_UNKNOWN:
+                    raise
+                yield Finding(Kind.UNKNOWN, found.recording_id, f"{found.recording_id}: nobody can say whether its file is there: {error}")
+                continue
             seen = Seen(self._rows.state(found.recording_id), is_sealed, self._files.is_unfinished(found.recording_id))
             if seen.state == state and compare(found.recording_id, seen) == found:
                 yield found

@@ -16,6 +16,7 @@ class Kind(StrEnum):
     ROW_OF_NOTHING = "row-of-nothing"  # the row says writing, and there is no file; or its call is beginning right now
     HALF_DELETED = "half-deleted"  # its deletion was cut off
     HALF_REPLACED = "half-replaced"  # a version without a person in it was not put in place, or not finished
+    UNKNOWN = "unknown"  # whether its file is there cannot be said: a folder that cannot be read
     NO_KNOWN_KEY = "no-known-key"  # sealed to keys of which none is in the recipients file any more
 
 

@@ -22,6 +22,10 @@ class StoreFull(StoreFault):
     """No room left (disk, quota or file size limit). What was written stays unsealed."""
 
 
+class BadFile(StoreFault):
+    """This file cannot be used: it cannot be read, or is not the one of which its row tells. Others can."""
+
+
 class BucketAway(StoreFault):
     """The bucket cannot be reached or does not let us in at all: nothing else need be tried there now."""
 

@@ -5,6 +5,7 @@ recordings/           0700, or 0750 where the review page's user, in our group, 
   ab/ab12...ef.flac.age   sealed
   ab/ab12...ef.next       sealed anew without a person in it, about to take its place; .next.part while it is written
   shred/                  on the way out, see shred.py
+  set-aside/              what stood in the way of a recording, see strays.py
 """
 
 from __future__ import annotations
@@ -48,16 +49,42 @@ def place(directory: Path, recording_id: str, suffix: str) -> Path:
 
 
 def ids(directory: Path, suffix: str) -> Iterator[str]:
-    """Ids of the recordings with this suffix, sorted. What has another name is passed over."""
+    """Ids of the recordings with this suffix, sorted. What has another name, or is no file, is passed over, and so is a folder that cannot
+    be read: strays.py tells of them."""
     try:
-        for parent in sorted(directory.iterdir()):
-            if len(parent.name) == 2 and parent.is_dir():
-                for name in sorted(os.listdir(parent)):
-                    recording_id = name.removesuffix(suffix)
-                    if name.endswith(suffix) and recording_id[:2] == parent.name and _ID.fullmatch(recording_id):
-                        yield recording_id
+        folders = sorted(entry.path for entry in os.scandir(directory) if len(entry.name) == 2 and entry.is_dir())
     except OSError as error:
         raise fault(directory, "list the recordings", error) from error
+    for folder in folders:
+        try:
+            names = sorted(entry.name for entry in os.scandir(folder) if entry.is_file(follow_symlinks=False))
+        except OSError:
+            continue
+        for name in names:
+            recording_id = name.removesuffix(suffix)
+            if name.endswith(suffix) and recording_id[:2] == os.path.basename(folder) and _ID.fullmatch(recording_id):
+                yield recording_id
+
+
+def is_there(path: Path) -> bool:
+    """Whatever it is. Not Path.exists(), which from Python 3.14 on takes what it may not look at for missing. OSError: nobody knows."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+def is_file(path: Path) -> bool:
+    """Not a directory, a link or a FIFO, whose opening would wait for ever. OSError: nobody knows."""
+    try:
+        return stat.S_ISREG(os.lstat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+def is_recording_id(text: str) -> bool:
+    return _ID.fullmatch(text) is not None
 
 
 def prepare(directory: Path) -> None:

@@ -11,14 +11,18 @@ from asterisk_privacy.store.recipients import Recipients
 
 @dataclass(frozen=True, slots=True)
 class Sealing:
-    """`usual`: for what is no tenant's; None: there is nothing such. A tenant's recordings are never sealed to the usual keys."""
+    """`usual`: for what is no tenant's; None: there is nothing such. A tenant's recordings are never sealed to the usual keys.
+    `without`: tenants whose keys cannot be read, and why; nothing is recorded for them, and all is for the others."""
 
     usual: Recipients | None
     tenants: Mapping[str, Recipients] = field(default_factory=dict)
+    without: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, tenant: str | None) -> Recipients:
         """OperatorError: there is no key for it, and nothing is written."""
         found = self.usual if tenant is None else self.tenants.get(tenant)
+        if tenant is not None and tenant in self.without:
+            raise OperatorError(self.without[tenant])
         if found is None:
             place = "[store] recipients" if tenant is None else f"[tenants.{tenant}] recipients"
             raise OperatorError(f"{place}: there are no public keys to seal this to; name the file in config.toml")

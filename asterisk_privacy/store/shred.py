@@ -1,6 +1,6 @@
 """Destroy a recording in steps that can be cut off anywhere and run again (R20, promise 7).
 
-    1 move    recordings/ab/ID.* -> shred/ID      from here on it is no recording any more
+    1 move    recordings/ab/ID.* -> shred/ID      from here on it is no recording any more (set-aside/ID.* too)
     2 label   shred/ID -> shred/ID.SIZE.SHA256    so that the evidence outlives a crash
     3 burn    overwrite the header: without its wrapped file key, nobody's secret key opens it
     4 empty   truncate to nothing
@@ -17,12 +17,13 @@ import fcntl
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from asterisk_privacy.locks import NOTE, Held, locked
-from asterisk_privacy.store import layout
+from asterisk_privacy.locks import Held, locked
+from asterisk_privacy.store import layout, strays
 from asterisk_privacy.store.faults import StoreFault, fault
 
 _LABEL = re.compile(r"[0-9a-f]+\.(\d+)\.([0-9a-f]{64})")
@@ -77,8 +78,8 @@ def steps(directory: Path, recording_id: str) -> Iterator[str | ShredEvidence]:
     layout.make_folder(folder)
     with _only_one(folder, recording_id):
         yield from _destroy(folder, recording_id)
-        for source in sources:
-            if source.exists():
+        for source in (*sources, *strays.of_a_recording(directory, recording_id)):
+            if layout.is_there(source):
                 _refuse_if_written(source)
                 os.rename(source, folder / recording_id)
                 layout.sync_folder(folder)
@@ -103,7 +104,8 @@ def shred_one(directory: Path, path: Path) -> None:
 def waiting(directory: Path) -> list[str]:
     """Ids whose shredding was cut off by a crash."""
     try:
-        return sorted({name.split(".")[0] for name in os.listdir(directory / layout.SHRED) if name != NOTE})
+        found = {entry.name.split(".")[0] for entry in os.scandir(directory / layout.SHRED) if entry.is_file(follow_symlinks=False)}
+        return sorted(filter(layout.is_recording_id, found))
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -112,14 +114,14 @@ def waiting(directory: Path) -> list[str]:
 
 def _destroy(folder: Path, recording_id: str) -> Iterator[str | ShredEvidence]:
     moved = folder / recording_id
-    if moved.exists():
+    if layout.is_file(moved):
         size, digest = _digest(moved)
         os.rename(moved, folder / f"{recording_id}.{size}.{digest}")
         layout.sync_folder(folder)
         yield "label"
     for path in sorted(folder.glob(f"{recording_id}.*")):
         label = _LABEL.fullmatch(path.name)
-        if label is None:
+        if label is None or not layout.is_file(path):
             continue
         burnt = _burn(path)
         yield "burn"
@@ -167,9 +169,11 @@ def _refuse_if_written(path: Path) -> None:
 
 
 def is_written(path: Path) -> bool:
-    """Whether a living writer holds this file."""
-    descriptor = os.open(path, os.O_RDONLY | _FLAGS)
+    """Whether a living writer holds this file. StoreFault when it is no file."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | _FLAGS)  # a FIFO would wait for a writer for ever
     try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise StoreFault(f"{path}: is no file; put it aside")
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return True

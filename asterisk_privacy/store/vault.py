@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import heapq
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from asterisk_privacy.content import Content
 from asterisk_privacy.locks import Held, locked
 from asterisk_privacy.store import layout, version
-from asterisk_privacy.store.faults import StoreFault, fault
+from asterisk_privacy.store.faults import BadFile, StoreFault, fault
 from asterisk_privacy.store.flac import Stereo
 from asterisk_privacy.store.layout import new_recording_id
 from asterisk_privacy.store.opening import open_recording
@@ -24,6 +25,7 @@ from asterisk_privacy.store.sealing import Sealing
 from asterisk_privacy.store.settle import settle
 from asterisk_privacy.store.shelf import Either, Source, opened
 from asterisk_privacy.store.shred import ShredEvidence, is_written, shred, shred_one, waiting
+from asterisk_privacy.store.strays import Stray, put_aside, strays
 from asterisk_privacy.store.writer import Sealed, Writer
 
 if TYPE_CHECKING:
@@ -70,17 +72,19 @@ class Vault:
         """Ids that a crash left unsealed. One that is being written now, by whatever process, is not among them."""
         found = []
         for recording_id in layout.ids(self._directory, layout.WRITING):
-            with contextlib.suppress(FileNotFoundError):  # sealed meanwhile
-                if not is_written(layout.place(self._directory, recording_id, layout.WRITING)):
-                    found.append(recording_id)
+            if self.is_unfinished(recording_id):
+                found.append(recording_id)
         return found
 
     def is_unfinished(self, recording_id: str) -> bool:
-        """Whether it is one of `unfinished`."""
+        """Whether it is one of `unfinished`. One that we may not open is: what our calls write we may."""
+        path = layout.place(self._directory, recording_id, layout.WRITING)
         try:
-            return not is_written(layout.place(self._directory, recording_id, layout.WRITING))
-        except FileNotFoundError:
+            return not is_written(path)
+        except FileNotFoundError:  # sealed meanwhile
             return False
+        except (OSError, StoreFault):
+            return os.path.lexists(path)
 
     def written_at(self, recording_id: str) -> datetime | None:
         """When the last of an unfinished recording reached the disk; None if it is finished, or not there."""
@@ -164,11 +168,31 @@ class Vault:
 
     def has(self, recording_id: str) -> bool:
         """Whether it is there, sealed. OperatorError when that cannot be known."""
-        return self.path(recording_id).exists() or (self._objects is not None and self._objects.has(recording_id))
+        return self._is_here(recording_id) or (self._objects is not None and self._objects.has(recording_id))
+
+    def _is_here(self, recording_id: str) -> bool:
+        path = self.path(recording_id)
+        try:
+            return layout.is_there(path)
+        except OSError as error:
+            raise fault(path, "look for the recording", error) from error
+
+    def strays(self) -> Iterator[Stray]:
+        """What lies in the directory and is no recording of ours."""
+        return strays(self._directory)
+
+    def put_aside(self, name: str) -> str:
+        """What stands in the way of a recording, by its name below the directory; where it is now. StoreFault."""
+        return put_aside(self._directory, name)
+
+    def put_recording_aside(self, recording_id: str) -> list[str]:
+        """Its file, or files, as they are; where they are now. StoreFault."""
+        names = [str(layout.place(Path(), recording_id, suffix)) for suffix in (layout.SEALED, layout.WRITING)]
+        return [put_aside(self._directory, name) for name in names if layout.is_there(self._directory / name)]
 
     def is_only_there(self, recording_id: str) -> bool:
         """In the bucket, and nothing of it on this machine: no file, no version on its way, nothing half shredded."""
-        if self._objects is None or self.path(recording_id).exists() or self.version_digest(recording_id) is not None:
+        if self._objects is None or self._is_here(recording_id) or self.version_digest(recording_id) is not None:
             return False
         return recording_id not in self.half_shredded() and self._objects.has(recording_id)
 
@@ -200,14 +224,14 @@ class Vault:
         path = self.path(recording_id)
         with self._handing_over():
             try:
-                if not path.exists():
+                if not layout.is_there(path):
                     return False
                 digest = _digest(path)
                 if not may(digest):
                     return False
                 self._objects.bring(recording_id, path, digest)
             except OSError as error:
-                raise fault(path, "read it for its upload", error) from error
+                raise BadFile(str(fault(path, "read it for its upload", error))) from error
             shred_one(self._directory, path)
             return True
 

@@ -76,7 +76,7 @@ def waiting(directory: Path) -> list[str]:
     """Ids with a version that is not in place, or was never finished; one that is being written now is not among them."""
     found = set(layout.ids(directory, layout.NEXT))
     for recording_id in layout.ids(directory, layout.NEXT_WRITING):
-        with contextlib.suppress(FileNotFoundError):  # sealed meanwhile
+        with contextlib.suppress(FileNotFoundError, PermissionError):  # sealed meanwhile; or not ours: whoever settles it is told
             if not is_written(layout.place(directory, recording_id, layout.NEXT_WRITING)):
                 found.add(recording_id)
     return sorted(found)

@@ -77,9 +77,11 @@ def test_a_companys_keys_are_its_own_file(tmp_path: Path) -> None:
     config = parse(OURS + company("acme", tmp_path) + company("beta", tmp_path) + URL + f'[store]\nrecipients = "{tmp_path}/none"\n')
     assert [said.partition("]")[0] for said in warnings(config)] == ["[tenants.acme", "[tenants.beta"]
     ours, auditor = Identity.generate().public, Identity.generate().public
+    with pytest.raises(OperatorError, match=r"\[tenants.acme\] recipients: .*acme.recipients: cannot read"):
+        sealing_of(config)
     (tmp_path / "acme.recipients").write_text(f"{ours}\n{auditor}\n")
     with pytest.raises(OperatorError, match=r"\[tenants.beta\] recipients: .*beta.recipients: cannot read"):
-        sealing_of(config)
+        sealing_of(config).of("beta")
     assert ["[tenants.beta]" in said for said in warnings(config)] == [True]
     (tmp_path / "beta.recipients").write_text(f"{auditor}\n")
     assert sealing_of(config).of("acme").publics == (ours, auditor)
@@ -110,12 +112,35 @@ async def test_another_companys_key_opens_nothing(tmp_path: Path) -> None:
     stage.ledger.close()
 
 
-async def test_a_call_that_comes_to_another_companys_line_is_over_for_the_first(tmp_path: Path, server: Server) -> None:
+def of_two_companies(tmp_path: Path, server: Server) -> Path:
+    """sales is acme's line, orders beta's."""
     path = installed(tmp_path)
     text = path.read_text().replace("[registry]", f'[registry]\nurl = "{server.url}"\nnode = "pbx-1"')
     sales, orders = text.partition("[profiles.sales]")[2].partition("\n[")[0], "[profiles.orders]"
     text = text.replace(sales, sales + '\ntenant = "acme"') + f'\n{orders}{sales}\ntenant = "beta"\n'
     path.write_text(text + company("acme", tmp_path) + company("beta", tmp_path))
+    return path
+
+
+async def test_a_companys_bad_key_file_stops_no_other(tmp_path: Path, server: Server) -> None:
+    path = of_two_companies(tmp_path, server)
+    (tmp_path / "acme.recipients").write_text(Identity.generate().public + "\n")
+    (tmp_path / "beta.recipients").write_text("age1scribbles\n")
+    async with whole_daemon(path) as running:
+        linked(running)
+        assert sum("[tenants.beta] recipients:" in line for line in running.service.health.advice) == 1, "status and metrics tell it"
+        assert [Somebody(running, line).plan["PRIVACY_PLAN"] for line in ("sales", "orders")] == ["announce", "none"]
+        assert running.service.health.alarms == {Alarm.NOT_READY: 1}
+        told = await running.reloader.reload()
+        assert ["[tenants.beta] recipients:" in problem for problem in told.problems] == [True]
+        (tmp_path / "beta.recipients").write_text(Identity.generate().public + "\n")
+        assert not (await running.reloader.reload()).problems
+        assert Somebody(running, "orders").plan["PRIVACY_PLAN"] == "announce"
+        running.service.supervisor.link_down("end of the test")
+
+
+async def test_a_call_that_comes_to_another_companys_line_is_over_for_the_first(tmp_path: Path, server: Server) -> None:
+    path = of_two_companies(tmp_path, server)
     keys = {name: Identity.generate() for name in ("acme", "beta")}
     for name, identity in keys.items():
         (tmp_path / f"{name}.recipients").write_text(identity.public + "\n")

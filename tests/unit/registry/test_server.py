@@ -50,7 +50,7 @@ def test_what_a_node_has_begun_is_its_own_and_everybody_sees_it(one: Registry, t
     begin(one, "1")
     begin(two, "2")
     for registry, own, other in ((one, "1", "2"), (two, "2", "1")):
-        assert [call.id for call in registry.open_calls()] == [f"c-{own}"]
+        assert registry.open_calls() == [f"c-{own}"]
         assert [row.id for row in registry.recordings(state=State.WRITING, ours=Ours.OWN)] == [f"r-{own}"]
         assert {row.id for row in registry.recordings()} == {"r-1", "r-2"} and registry.call(f"c-{other}") is not None
         with pytest.raises(WrongState, match="its file is on node pbx-"):

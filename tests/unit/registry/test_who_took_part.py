@@ -43,7 +43,9 @@ def test_a_story_that_goes_on_is_told_again_and_again(registry: Registry) -> Non
     registry.begin_call("c1", "sales", T0, None, None, "in")
     for told in ([], [Participant.agent("a", 10)], [Participant.agent("a", 10, 20), Participant.agent("b", 20)]):
         registry.tell_call("c1", told, SPANS, ())
-        [call] = registry.open_calls()
+        [call_id] = registry.open_calls()
+        call = registry.call(call_id)
+        assert call is not None
         assert list(call.participants) == told
     registry.end_call("c1", T0, "not-kept", [Participant.agent("a", 10, 20), Participant.agent("b", 20, 30)], SPANS, ())
     registry.tell_call("c1", [Participant.agent("late", 10, 20)], (), ())  # over: nothing is told of it any more

@@ -75,7 +75,7 @@ STORED: tuple[tuple[str, str, str, str], ...] = (
     ("a restriction is not read", DUE, "restrictions[id_].at if id_ in restrictions else None", "None"),
     ("cases and holds are not read", DUE, "            around.get(id_, NOTHING),\n", "            NOTHING,\n"),
     ("a purpose that came later is dated with the call", DUE, "            added.get(id_, {}),\n", "            {},\n"),
-    ("a promise that cannot be read is none", DUE, "        if kept_for.unreadable is not None:\n", "        if False:\n"),
+    ("a promise that cannot be read is none", PURGING, "if candidate.kept_for.unreadable is not None:", "if False:"),
     ("the oldest wording of a promise is its border", PURGING, "by_age.append(max(known[criterion] for criterion in wordings))", "by_age.append(min(known[criterion] for criterion in wordings))"),
     ("the policy of today has no border", PURGING, "wordings = {one.criterion, self._rules.today(one) or one.criterion}", "wordings = {one.criterion}"),
     ("one wording that no event ends is enough", PURGING, "if all(criterion.by_age_alone() for criterion in wordings):", "if any(criterion.by_age_alone() for criterion in wordings):"),
