@@ -61,6 +61,7 @@ class Recording(Model):
     node = TextField(null=True)  # on whose disk it is, or was last
     place = IntegerField(null=True)  # in which bucket; see m0009_places
     tenant = TextField(null=True)  # its call's
+    pieces = BlobField(null=True)  # hashes; see store/pieces.py
 
     class Meta:
         table_name = "recordings"
