@@ -7,10 +7,15 @@ import traceback
 from collections import Counter
 from enum import StrEnum
 from pathlib import Path
+from time import monotonic
 
 from asterisk_privacy.daemon.tally import Tally
 
 log = logging.getLogger(__name__)
+
+
+QUIET_SECONDS = 60.0
+"""An alarm is said again in the same words only after so long: who can cause one as often as they like cannot fill the log with it."""
 
 
 class Alarm(StrEnum):
@@ -35,7 +40,8 @@ class Alarm(StrEnum):
     CHECKPOINT_FAILED = "checkpoint_failed"  # the night ended without a signed checkpoint, though there is a key
     REQUEST_OVERDUE = "request_overdue"  # of a person, GDPR art. 12(3)
     TONE_FAILED = "tone_failed"
-    GHOST_CALL = "ghost_call"  # the dialplan, or somebody else, asked about a channel that Asterisk does not have
+    GHOST_CALL = "ghost_call"  # somebody asked over FastAGI for a channel that Asterisk does not show asking
+    FORGED = "forged"  # a caller's words, or another program, spoke as the recorder's own dialplan
     NOTICE_FAILED = "notice_failed"  # Asterisk could not play an announcement: its calls go on unannounced and unrecorded
     OUT_OF_SIGHT = "out_of_sight"  # a call is in a bridge of another ARI application, of whose holds nobody tells
     HOLDS_HIDDEN = "holds_hidden"  # a call with an endpoint of whose holds Asterisk tells nobody: not recorded
@@ -80,12 +86,20 @@ class Health:
         self.outsiders: Counter[str] = Counter()  # by endpoint: calls that were not kept, or not all of them
         self.colleagues: Counter[str] = Counter()  # by endpoint: calls of agents to a recorded line
         self.tally = Tally()
+        self._said: dict[Alarm, tuple[str, float, int]] = {}  # the last words, since when, and how often not said since
         self.advice: tuple[str, ...] = ()  # on how this Asterisk is set up, as of the last connection
 
     def alarm(self, what: Alarm, words: str, times: int = 1) -> None:
-        """Counts, and says it once in the log, in one line."""
+        """Counts each, and says it in the log in one line, unless that was said a moment ago."""
         self.alarms[what] += times
-        log.warning("alarm %s: %s", what.value, words, extra={"journal": {"EVENT": "alarm", "ALARM": what.value}})
+        last, since, kept_quiet = self._said.get(what, ("", 0.0, 0))
+        now = monotonic()
+        if words == last and now - since < QUIET_SECONDS:
+            self._said[what] = (last, since, kept_quiet + 1)
+            return
+        self._said[what] = (words, now, 0)
+        more = f" (and {kept_quiet} times since it was last said)" if kept_quiet and words == last else ""
+        log.warning("alarm %s: %s%s", what.value, words, more, extra={"journal": {"EVENT": "alarm", "ALARM": what.value}})
 
     def notice_failed(self, profile: str, sound: str) -> None:
         self.notices_failed[profile] += 1
