@@ -40,7 +40,7 @@ SEALED = _sealed.getvalue()
 
 def agi_lines(data: bytes) -> None:
     try:
-        fastagi.parse_request(data.decode("utf-8", "replace").splitlines())
+        fastagi.parse_address(fastagi.parse_environment(data.decode("utf-8", "replace").split("\n")))
     except fastagi.AgiProblem:
         return
 

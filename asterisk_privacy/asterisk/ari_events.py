@@ -14,12 +14,14 @@ from asterisk_privacy.call import pbx
 
 @dataclass(frozen=True, slots=True)
 class NoticeStage:
-    """The dialplan tells how far the announcement is. `stage`: begin or end; the others only mean something at the end. `played`: FAILED
-    where a sound could not be played; None from an older include, which does not tell."""
+    """The dialplan tells how far the announcement is. `stage`: begin or end; the others only mean something at the end. `notice`: which
+    announcement it is, empty where the include is older than that. `played`: FAILED where a sound could not be played; None from an
+    older include, which does not tell."""
 
     at: float
     channel: str
     call: str
+    notice: str
     stage: str
     heard: bool
     played: str | None = None
@@ -30,6 +32,7 @@ class NoticeKey:
     at: float
     channel: str
     call: str
+    notice: str
     key: str
 
 
@@ -51,6 +54,17 @@ class Unavailable:
 
     at: float
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What the dialplan does on that channel now. `number`: its caller's, or empty."""
+
+    channel: str
+    context: str
+    app: str
+    data: str
+    number: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +134,7 @@ class Malformed:
 
 
 EdgeEvent = (
-    NoticeStage | NoticeKey | AgentPressed | Unavailable | StasisStarted | StasisEnded | OutOfSight | Taken | PlaybackDone | Replaced
+    NoticeStage | NoticeKey | AgentPressed | Unavailable | Step | StasisStarted | StasisEnded | OutOfSight | Taken | PlaybackDone | Replaced
     | AliveAsked | ClockTold | Ignored | Unknown | Malformed
 )  # fmt: skip
 AriEvent = pbx.PbxEvent | EdgeEvent
@@ -133,6 +147,10 @@ class _Dialplan(msgspec.Struct):
     app_data: str = ""
 
 
+class _Party(msgspec.Struct):
+    number: str = ""
+
+
 class Channel(msgspec.Struct):
     """The part of ARI's channel snapshot that matters here."""
 
@@ -140,10 +158,16 @@ class Channel(msgspec.Struct):
     name: str
     state: str
     dialplan: _Dialplan = msgspec.field(default_factory=_Dialplan)
+    caller: _Party = msgspec.field(default_factory=_Party)
 
     @property
     def up(self) -> bool:
         return self.state == "Up"
+
+    @property
+    def step(self) -> Step:
+        where = self.dialplan
+        return Step(self.id, where.context, where.app_name, where.app_data, self.caller.number)
 
 
 class Bridge(msgspec.Struct):
@@ -185,7 +209,7 @@ _CHANNELS = msgspec.json.Decoder(list[Channel])
 _BRIDGES = msgspec.json.Decoder(list[Bridge])
 
 _IGNORED = frozenset({
-    "ChannelDialplan", "ChannelConnectedLine", "ChannelCallerId", "ChannelDtmfReceived", "ChannelTalkingStarted",
+    "ChannelConnectedLine", "ChannelCallerId", "ChannelDtmfReceived", "ChannelTalkingStarted",
     "ChannelTalkingFinished", "Dial", "PlaybackStarted", "PlaybackContinuing", "BridgeVideoSourceChanged", "BridgeAttendedTransfer",
     "BridgeBlindTransfer", "BridgeMerged", "RecordingStarted", "RecordingFinished", "ChannelToneDetected", "ApplicationRegistered",
     "ApplicationUnregistered", "ChannelTransfer", "ApplicationMoveFailed", "RecordingFailed", "TextMessageReceived", "ContactStatusChange",
@@ -245,6 +269,10 @@ def _bridge(m: _Message) -> Bridge:
 def _seen(m: _Message, at: float) -> tuple[AriEvent, ...]:
     c = _channel(m)
     return (pbx.ChannelSeen(at, c.id, c.name, c.up),)
+
+
+def _step(m: _Message, _at: float) -> tuple[AriEvent, ...]:
+    return (_channel(m).step,)
 
 
 def _gone(m: _Message, at: float) -> tuple[AriEvent, ...]:
@@ -314,9 +342,9 @@ def _user_event(m: _Message, at: float) -> tuple[AriEvent, ...]:
 
 _USER_EVENTS: Mapping[str, Callable[[Mapping[str, str], str, float], EdgeEvent]] = {
     names.EVENT_NOTICE: lambda said, channel, at: NoticeStage(
-        at, channel, said.get("Call", ""), said.get("Stage", ""), said.get("Heard", "") == "yes", said.get("Played")
+        at, channel, said.get("Call", ""), said.get("Notice", ""), said.get("Stage", ""), said.get("Heard", "") == "yes", said.get("Played")
     ),
-    names.EVENT_CHOICE: lambda said, channel, at: NoticeKey(at, channel, said.get("Call", ""), said.get("Key", "")),
+    names.EVENT_CHOICE: lambda said, channel, at: NoticeKey(at, channel, said.get("Call", ""), said.get("Notice", ""), said.get("Key", "")),
     names.EVENT_KEY: lambda said, channel, at: AgentPressed(
         at, channel, said.get("Cmd", ""), said.get("Linked", ""), said.get("Endpoint", "")
     ),
@@ -327,6 +355,7 @@ _HANDLERS: Mapping[str, Callable[[_Message, float], tuple[AriEvent, ...]]] = {
     "ChannelStateChange": _seen,
     "ChannelHangupRequest": _gone,
     "ChannelDestroyed": _gone,
+    "ChannelDialplan": _step,
     "ChannelEnteredBridge": _entered,
     "ChannelLeftBridge": _left,
     "BridgeCreated": _bridge_seen,

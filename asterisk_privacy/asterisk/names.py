@@ -16,11 +16,14 @@ CONTEXTS = (
     "privacy-start", "privacy-outbound", "privacy-outbound-ask", "privacy-clear", "privacy-notice", "privacy-ask", "privacy-ask-one",
     "privacy-tap",
     "privacy-key-keep", "privacy-key-pause", "privacy-key-resume", "privacy-key-off", "privacy-key-from", "privacy-key-to",
-    "privacy-key-object", "privacy-key-room",
+    "privacy-key-object", "privacy-key-room", "privacy-key-keep-last", "privacy-key-object-last",
 )  # fmt: skip
 """Every context of the include. One that is missing tells of an older include."""
 NOT_AT_S = {"privacy-key-room": "keep"}
 """An extension of those that have no s."""
+
+ASKING_CONTEXTS = frozenset({"privacy-ask", "privacy-ask-one", "privacy-outbound"})
+"""Where a channel stands that asks the recorder, or waits for the one that asks in its place."""
 
 AGI_VARIABLE, AUDIOSOCKET_VARIABLE = "PRIVACY_AGI", "PRIVACY_AUDIOSOCKET"
 """Global variables of where the dialplan asks and where audio goes; without them the addresses below."""

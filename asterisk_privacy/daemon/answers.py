@@ -10,8 +10,8 @@ KEY_SECONDS = 2
 """How long the caller may still press after the announcement has ended."""
 
 
-def announcement(profile: Profile, call_id: str, sounds: str, state: str = "", recorder: str = "") -> Mapping[str, str]:
-    """An explicit plan: AGISTATUS is SUCCESS even when a server closes at once (facts 7)."""
+def announcement(profile: Profile, call_id: str, notice: str, sounds: str, state: str = "", recorder: str = "") -> Mapping[str, str]:
+    """An explicit plan: AGISTATUS is SUCCESS even when a server closes at once (facts 7). `notice`: the name of this announcement."""
     agree_keys = "".join(dict.fromkeys(p.agree_key for p in profile.purposes if p.agree_key is not None))
     return {
         "PRIVACY_CALL": call_id,
@@ -21,6 +21,7 @@ def announcement(profile: Profile, call_id: str, sounds: str, state: str = "", r
         "PRIVACY_REFUSE_KEY": profile.refuse_key or "",
         "PRIVACY_AGREE_KEYS": agree_keys,
         "PRIVACY_KEY_SECONDS": str(KEY_SECONDS),
+        "PRIVACY_NOTICE_ID": notice,
         # last: a connection that breaks before this announces nothing
         "PRIVACY_PLAN": "announce",
     }

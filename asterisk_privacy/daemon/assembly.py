@@ -40,6 +40,7 @@ from asterisk_privacy.daemon.neighbours import Neighbourhood, Now
 from asterisk_privacy.daemon.old_place import refuse_half_moved
 from asterisk_privacy.daemon.old_place import warnings as left_behind
 from asterisk_privacy.daemon.parts import Ears, Service
+from asterisk_privacy.daemon.questions import Questions
 from asterisk_privacy.daemon.reach import dialled, plain_tcp
 from asterisk_privacy.daemon.registry_place import home_of, keep_name, refuse_old_store
 from asterisk_privacy.daemon.reload import Reloader
@@ -90,8 +91,9 @@ async def assemble(config: Config, path: Path, stack: AsyncExitStack) -> Running
     waiters = StasisWaiters()
     snoops = SnoopCapture(ari, audio, waiters, str(config.capture.advertise or ""))
     capture = capture_of(packets, ari, snoops, partial(health.alarm, Alarm.TAP_FAILED), stack)
+    questions = Questions(health)
     told = (*plain_tcp(config), *left_behind(config), *sealing.without.values())
-    ears = Ears(ari, capture, health, dialled(config), config.agents.endpoints, told, wrong_sounds(config, in_unit=True))
+    ears = Ears(ari, capture, health, questions, dialled(config), config.agents.endpoints, told, wrong_sounds(config, in_unit=True))
     quarantine = config.capture.quarantine_ms / 1000
     link = Link(ari, ears, quarantine)
     reminders, left_there = Reminders(number_key), CallReminders(ari)
@@ -128,11 +130,12 @@ async def assemble(config: Config, path: Path, stack: AsyncExitStack) -> Running
     )  # fmt: skip
     ears.attach(supervisor)
 
-    agi = FastAgiServer(supervisor.answer, took=health.tally.agi_seconds.observe, unheard=supervisor.unheard)
-    await _listen("fastagi.listen", config.fastagi.listen, agi.start)
-    stack.push_async_callback(agi.stop)
-    await _listen("capture.listen", config.capture.listen, audio.start)
-    stack.push_async_callback(audio.stop)
+    agi = FastAgiServer(
+        questions.believe, supervisor.answer, took=health.tally.agi_seconds.observe, unheard=supervisor.unheard, dropped=questions.dropped
+    )
+    for setting, address, server in (("fastagi.listen", config.fastagi.listen, agi), ("capture.listen", config.capture.listen, audio)):
+        await _listen(setting, address, server.start)
+        stack.push_async_callback(server.stop)
     await _start((purging, clock), stack)
     service = Service(config, sealing, ari, link, supervisor, capture, health)
 

@@ -25,6 +25,11 @@ from asterisk_privacy.policy.consent import Choice, meaning_of
 
 log = logging.getLogger(__name__)
 
+_OLD_INCLUDE = (
+    "a call goes on unrecorded: extensions_privacy.conf is older than the recorder, and does not tell which announcement was heard; "
+    "install the one of this release, then: asterisk -rx 'dialplan reload'"
+)
+
 
 @dataclass(slots=True)
 class _Waiting:
@@ -75,7 +80,7 @@ class Notices:
 
     def stage(self, event: NoticeStage) -> CallRunner | None:
         """The notice begins or is over. Returns whose call was told of it."""
-        runner = self._announced_on(event.channel, event.call)
+        runner = self._announced_on(event)
         if runner is None:
             return None
         if event.stage == "begin":
@@ -96,15 +101,20 @@ class Notices:
             self._health.notice_failed(profile.name, notice_path(profile, self._sounds()))
 
     def key(self, event: NoticeKey) -> None:
-        runner = self._announced_on(event.channel, event.call)
+        runner = self._announced_on(event)
         if runner is not None:
             self._refused(event.channel, event.at, event.key)
             runner.receive(ev.KeyChosen(event.at, event.key))
 
-    def _announced_on(self, channel: str, call: str) -> CallRunner | None:
-        """The runner of the call whose notice plays there: on the channel that it began with, or on the customer's own after that."""
-        runner = self._customers.get(channel) or self._runners.get(channel)
-        return runner if runner is not None and runner.call_id == call else None
+    def _announced_on(self, event: NoticeStage | NoticeKey) -> CallRunner | None:
+        """The runner of the call whose notice plays there: on the channel that it began with, or on the customer's own after that. Only
+        the announcement that was answered last counts, and no other line's."""
+        runner = self._customers.get(event.channel) or self._runners.get(event.channel)
+        if runner is None or event.call != runner.call_id:
+            return None
+        if not event.notice:
+            self._health.alarm(Alarm.NOT_READY, _OLD_INCLUDE)
+        return runner if event.notice == runner.notice else None
 
     def _refused(self, channel: str, at: float, key: str) -> None:
         """A refusal counts for everybody who may have pressed the key, and for all of their call."""

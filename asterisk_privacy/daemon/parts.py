@@ -20,6 +20,7 @@ from asterisk_privacy.call.pbx import PbxEvent
 from asterisk_privacy.daemon.health import Alarm, Health, place_of
 from asterisk_privacy.daemon.logs import about
 from asterisk_privacy.daemon.notify import notify, watchdog_seconds
+from asterisk_privacy.daemon.questions import Questions
 from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.daemon.supervisor import Supervisor
 from asterisk_privacy.store.sealing import Sealing
@@ -75,6 +76,7 @@ class Ears:
         ari: Ari,
         capture: TendedCapture,
         health: Health,
+        questions: Questions,
         dialled: Dialled,
         agents: Sequence[str],
         warnings: Iterable[str] = (),
@@ -85,6 +87,7 @@ class Ears:
         self._ari = ari
         self._capture = capture
         self._health = health
+        self._questions = questions
         self._dialled = dialled
         self.agents = agents
         self._sounds = tuple(sounds)
@@ -106,6 +109,7 @@ class Ears:
         task = asyncio.create_task(self._after_connecting(reading))
         self._work.add(task)
         task.add_done_callback(self._work.discard)
+        self._questions.link_up(reading)
         if self._supervisor is not None:
             self._supervisor.link_up(reading)
             self._holds.connected(reading)
@@ -115,6 +119,7 @@ class Ears:
     def pbx_told(self, event: AriEvent) -> None:
         if isinstance(event, Unavailable):
             self._missed += 1  # an alarm of its own; not to be counted again from the dialplan's counter
+        self._questions.pbx_told(event)
         if not (isinstance(event, PbxEvent) and self._holds.takes(event)):
             self._tell(event)
 
@@ -124,6 +129,7 @@ class Ears:
 
     def link_down(self, why: str) -> None:
         notify("STATUS=not connected to Asterisk; calls go on unrecorded")
+        self._questions.link_down()
         self._holds.disconnected()
         if self._supervisor is not None:
             self._supervisor.link_down(why)

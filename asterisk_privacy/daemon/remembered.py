@@ -32,7 +32,8 @@ class Memory:
     the call. `flagged`: the agent wants it kept. `objected`: the agent marked the customer's objection. `agreed`: the purposes agreed to
     by key, for a call with several profiles. `voices`: calls of other customers whose voice may be in this one's, whether it is kept or
     not. `consent`: as PRIVACY_CONSENT has it, where that is on another channel than the customer's own (the notice was played on half of a
-    Local channel)."""
+    Local channel). `notice`: the announcement of the first of `profiles`; once another line was announced, none, since its end must not
+    count for the first one."""
 
     call_id: str
     profiles: tuple[str, ...]
@@ -41,6 +42,7 @@ class Memory:
     objected: bool = False
     agreed: frozenset[str] = frozenset()
     hush: Hush = Hush.NONE
+    notice: str = ""
     answers: int = 0  # to draws; so that each is written down, whatever it says
     voices: frozenset[str] = frozenset()
     consent: str = ""
@@ -50,8 +52,8 @@ class Memory:
         return frozenset(name for name, taken in self.lots.items() if taken)
 
 
-def at_begin(call_id: str, profile: Profile, drawn: frozenset[str]) -> Memory:
-    return Memory(call_id, (profile.name,), {p.name: p.name in drawn for p in profile.purposes if p.one_in is not None})
+def at_begin(call_id: str, profile: Profile, drawn: frozenset[str], notice: str = "") -> Memory:
+    return Memory(call_id, (profile.name,), {p.name: p.name in drawn for p in profile.purposes if p.one_in is not None}, notice=notice)
 
 
 def joined(memory: Memory, profile: Profile, drawn: frozenset[str]) -> Memory:
@@ -109,6 +111,7 @@ class _Plain(msgspec.Struct, forbid_unknown_fields=True):
     hush: str
     voices: list[str] = []
     consent: str = ""
+    notice: str = ""
 
 
 class Reminders:
@@ -130,6 +133,7 @@ class Reminders:
             memory.hush.value,
             sorted(memory.voices),
             memory.consent,
+            memory.notice,
         )
         text = msgspec.json.encode(plain)
         return self._fernet.encrypt(text.ljust(-(-len(text) // PADDED_BYTES) * PADDED_BYTES)).decode()
@@ -144,4 +148,4 @@ class Reminders:
         if plain.channel != channel or not plain.profiles:
             return None
         memory = Memory(plain.call, tuple(plain.profiles), plain.lots, plain.flagged, plain.objected, frozenset(plain.agreed), hush)
-        return replace(memory, voices=frozenset(plain.voices), consent=plain.consent)
+        return replace(memory, voices=frozenset(plain.voices), consent=plain.consent, notice=plain.notice)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -78,7 +79,8 @@ class CallRunner:
             channel, tools.capture, tools.new_ring, tools.health, tools.blind_seconds, tools.new_suspense(), self._silent_hold
         )
         self._before = Before(left, round((monotonic() - self.began_at) * 1000), tools.vault, tools.ledger, tools.health)
-        self.memory = at_begin(self.call_id, profile, drawn)
+        self.notice = secrets.token_hex(8)  # the announcement that was answered last: no other's stages count
+        self.memory = at_begin(self.call_id, profile, drawn, self.notice)
         self._reminded = left is not None  # there may be something to forget
         self._joining: tuple[Profile, frozenset[str]] | None = None  # until its notice was heard
         self._retelling = False
@@ -154,6 +156,8 @@ class CallRunner:
     def change_profile(self, profile: Profile, drawn: frozenset[str]) -> None:
         """The call comes to another line, and its notice plays next."""
         self._joining = (profile, drawn)
+        self.notice = secrets.token_hex(8)
+        self._now_remembers(replace(self.memory, notice=""))
         self.receive(ev.ProfileChanged(monotonic(), profile, drawn))
 
     @property
@@ -181,6 +185,7 @@ class CallRunner:
             self.receive(event)
         self._retelling = False
         self.memory, self.voices = memory, memory.voices
+        self.notice = memory.notice or self.notice
         self._drawn = {(purpose, agent) for purpose in memory.lots for agent in self.agents}
 
     def _remember(self, event: ev.Event, commands: tuple[cmd.Command, ...]) -> None:
@@ -194,9 +199,8 @@ class CallRunner:
         elsewhere = self.memory.consent or self.customer not in (None, self.channel)
         memory = replace(memory, voices=self.memory.voices.union(self.beside.values()), consent=chosen if elsewhere else "")
         if memory != self.memory:
-            self.memory = memory
             self._reminded = True
-            self._tools.remember(self.customer or self.channel, memory)
+            self._now_remembers(memory)
         if isinstance(event, ev.AgentJoined) or any(isinstance(c, cmd.Open | cmd.Shut | cmd.StartFile | cmd.Wipe) for c in commands):
             self._tell()
 
@@ -205,6 +209,11 @@ class CallRunner:
         if self.recorder.situation.life is not Life.OVER:
             people, (spans, marks) = self._attendance.told(), self._story(*self.recorder.chronicle.going_on())
             self._tools.ledger.post(lambda registry: registry.tell_call(self.call_id, people, spans, marks))
+
+    def _now_remembers(self, memory: Memory) -> None:
+        self.memory = memory
+        if self._reminded:  # else the answer that is given next tells it
+            self._tools.remember(self.customer or self.channel, memory)
 
     def _story(self, spans: tuple[Span, ...], marks: tuple[Mark, ...]) -> tuple[tuple[Span, ...], tuple[Mark, ...]]:
         """The whole call's, with what an earlier daemon told and what the recorder was not told: holds that only a phone knew of."""

@@ -13,7 +13,6 @@ from asterisk_privacy.asterisk import ari_events as ae
 from asterisk_privacy.asterisk.ari import Reading
 from asterisk_privacy.asterisk.fastagi import AgiRequest
 from asterisk_privacy.asterisk.taps import StasisWaiters
-from asterisk_privacy.asterisk.time_limits import TimeLimit
 from asterisk_privacy.call import events as ev
 from asterisk_privacy.call import pbx
 from asterisk_privacy.call.conversation import SELFTEST_ROOM
@@ -22,7 +21,7 @@ from asterisk_privacy.call.switchboard import Change, Switchboard
 from asterisk_privacy.daemon.aftermath import LeftCall, end_calls
 from asterisk_privacy.daemon.agents import Agents
 from asterisk_privacy.daemon.answers import announcement, elsewhere, no_announcement
-from asterisk_privacy.daemon.boards import GoneLately, board_of, phone_of
+from asterisk_privacy.daemon.boards import board_of, phone_of
 from asterisk_privacy.daemon.call_tools import Tools
 from asterisk_privacy.daemon.callers import Callers
 from asterisk_privacy.daemon.conversations import Conversations
@@ -43,10 +42,11 @@ from asterisk_privacy.policy.sampling import sampled_purposes
 
 log = logging.getLogger(__name__)
 
-APPEAR_SECONDS = 10.0
-"""In which Asterisk has told over ARI of a channel whose dialplan asked: it tells before it asks, and is late by less than this."""
-
 _PBX_EVENTS = pbx.PbxEvent.__args__
+_OLD_INCLUDE = (
+    "a call goes on unrecorded: extensions_privacy.conf is older than the recorder, and does not tell which announcement was heard; "
+    "install the one of this release, then: asterisk -rx 'dialplan reload'"
+)
 
 
 class Supervisor:
@@ -81,7 +81,6 @@ class Supervisor:
         self._customers: dict[str, CallRunner] = {}
         self._conversations = Conversations(self._customers, self._others, health)
         self._notices = Notices(self._conversations, self._by_channel, self._customers, health, lambda: str(self._config.dialplan.sounds))
-        self._gone = GoneLately(2 * APPEAR_SECONDS)
         self.closing = False
         self.draining = False  # no new call is taken
         self.selftest = SelftestLine()
@@ -138,7 +137,6 @@ class Supervisor:
         drawn = sampled_purposes(profile, secrets.randbelow)
         runner = CallRunner(request.channel, profile, drawn, tools, self._over, around=self._conversations, called=direction == "out")
         self._enter(runner)
-        self._expect(runner)
         self._health.calls_begun += 1
         self._health.tally.decisions[Decision.ANNOUNCE] += 1
         self._callers.begin(runner.call_id, profile, request.caller, direction, partial(setattr, runner, "person"))
@@ -148,7 +146,7 @@ class Supervisor:
     def _announce(self, runner: CallRunner, profile: Profile, channel: str) -> Mapping[str, str]:
         """`channel`: on which the notice plays, and which remembers the call."""
         state = self._reminders.write(channel, runner.memory)
-        return announcement(profile, runner.call_id, str(self._config.dialplan.sounds), state, self._config.asterisk.app)
+        return announcement(profile, runner.call_id, runner.notice, str(self._config.dialplan.sounds), state, self._config.asterisk.app)
 
     def _refuse(self, why: str, more: bool, quiet: bool) -> Mapping[str, str]:
         """`more`: the dialplan knows another recorder, which it asks next."""
@@ -177,22 +175,6 @@ class Supervisor:
         left = "more" in request.parameters and runner.recorder.situation.life is Life.EXPECTED
         if left or request.channel not in self._board:
             runner.receive(ev.HungUp(monotonic()))
-
-    def _expect(self, runner: CallRunner) -> None:
-        TimeLimit(APPEAR_SECONDS, partial(self._must_be_there, runner))
-
-    def _must_be_there(self, runner: CallRunner) -> None:
-        """Whoever reaches FastAGI can name any channel. One that Asterisk has not told of by now is nobody's call."""
-        mine = self._by_channel.get(runner.channel) is runner and runner.recorder.situation.life not in (Life.GRACE, Life.OVER)
-        if not mine or self.closing or runner.channel in self._board:
-            return
-        if not self._linked:
-            self._expect(runner)
-            return
-        if runner.channel not in self._gone:  # hung up while a channel of its own asked for it
-            words = "FastAGI was asked about a channel that Asterisk does not have: who but Asterisk reaches fastagi.listen?"
-            self._health.alarm(Alarm.GHOST_CALL, words)
-        runner.receive(ev.HungUp(monotonic()))
 
     def _moved_to(self, runner: CallRunner, profile: Profile, channel: str) -> Mapping[str, str]:
         """One call stays one recording (R17); what the first notice did not tell is told by a second one (R5)."""
@@ -315,7 +297,6 @@ class Supervisor:
                 self._board.apply(known)
         change = self._board.apply(event)
         if isinstance(event, pbx.ChannelGone):
-            self._gone.note(event.channel, monotonic())
             runner = self._customers.get(event.channel) or self._by_channel.get(event.channel)
             if runner is not None and runner.customer in (None, event.channel):  # half of a Local channel may go, the call goes on
                 runner.receive(ev.HungUp(event.at))

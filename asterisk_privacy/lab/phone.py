@@ -37,7 +37,8 @@ class Phone:
     """`port` 0 takes any free one. Without `answer_after` an incoming call rings until `answer()`.
 
     `first_sequence` is the RTP sequence number of a call's first packet; by default one that follows from the name, so that runs repeat.
-    `number` is sent as P-Asserted-Identity (Asterisk: trust_id_inbound=yes). `packet_frames`: frames of 20 ms in a packet.
+    `number` is sent as P-Asserted-Identity (Asterisk: trust_id_inbound=yes). `packet_frames`: frames of 20 ms in a packet. `calls_as` is
+    the From of its own calls, as it is sent: a display name and an address in brackets.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Phone:
         first_sequence: int | None = None,
         number: str = "",
         packet_frames: int = 1,
+        calls_as: str = "",
     ) -> None:
         self.name = name
         self.answer_after = answer_after
@@ -62,6 +64,7 @@ class Phone:
         self._codec = CODECS[codec]
         self._number = number
         self._packet_frames = packet_frames
+        self._calls_as = calls_as
         self._server = (HOST, server_port)
         self._waiting: list[asyncio.Future[None]] = []
         self._wire = Wire(HOST, port, self._received, self._repeated)
@@ -109,7 +112,7 @@ class Phone:
         leg = self._new()
         dialog = Dialog(
             call_id=f"{self.name}-{leg.number}-{os.getpid()}-{time.monotonic_ns():x}@{HOST}",
-            local=f"<sip:{self.name}@{HOST}>",
+            local=self._calls_as or f"<sip:{self.name}@{HOST}>",
             remote=f"<sip:{extension}@{HOST}:{self._server[1]}>",
             target=f"sip:{extension}@{HOST}:{self._server[1]}",
             local_tag=f"t{leg.number}",

@@ -132,6 +132,7 @@ class Line:
             "PRIVACY_REFUSE_KEY": refuse,
             "PRIVACY_AGREE_KEYS": agree,
             "PRIVACY_KEY_SECONDS": seconds,
+            "PRIVACY_NOTICE_ID": "n1",
             "PRIVACY_PLAN": plan,
         }
         await self.ari.post("asterisk/variable", variable="PRIVACY_AGI", value=agi or self.agi.address)

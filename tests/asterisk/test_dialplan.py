@@ -113,6 +113,18 @@ async def test_no_plan_no_announcement_no_alarm(line: Line, pbx: Pbx) -> None:
     assert missed(pbx) == before
 
 
+async def test_a_recorder_of_an_earlier_release_announces_nothing(line: Line, pbx: Pbx) -> None:
+    """It gives its announcement no name, and would take the stages of another one for its own."""
+    before = missed(pbx)
+    await line.dial("line")
+    del line.agi.variables["PRIVACY_NOTICE_ID"]
+    passed = await line.ari.until_told("Passed")
+    await line.ari.until_told("AdminH")
+    assert line.ari.names() == ["Begun", "unavailable OLDER", "Passed", "AdminH"]
+    assert passed.fields["Consent"] == "none" and passed.fields["State"] == "Ring"
+    assert missed(pbx) == before + 1
+
+
 # -- the notice and the keys --------------------------------------------------------------------------------------------------
 
 
@@ -137,6 +149,7 @@ async def test_keys(line: Line, refuse: str, agree: str, caller: str, told: str,
     assert line.ari.names() == ["Begun", *told.split(", "), "Passed", "AdminH"]
     assert passed.fields["Consent"] == consent
     assert all(t.fields["Call"] == "c1" for t in line.ari.told if t.name in ("PrivacyNotice", "PrivacyChoice"))
+    assert all(t.fields["Notice"] == "n1" for t in line.ari.told if t.name in ("PrivacyNotice", "PrivacyChoice"))
 
 
 async def test_a_key_after_the_notice_counts(line: Line) -> None:

@@ -56,7 +56,7 @@ class Lines:
             agi.variables = self.plan("announce") | {"PRIVACY_CALL": f"call-{name}", "PRIVACY_RECORDER": f"app-{name}"}
 
     def plan(self, plan: str) -> dict[str, str]:
-        keys = {"PRIVACY_REFUSE_KEY": "3", "PRIVACY_AGREE_KEYS": "12", "PRIVACY_KEY_SECONDS": "0.1"}
+        keys = {"PRIVACY_REFUSE_KEY": "3", "PRIVACY_AGREE_KEYS": "12", "PRIVACY_KEY_SECONDS": "0.1", "PRIVACY_NOTICE_ID": "n1"}
         notice = str(self.line.sounds / "notice")
         return {"PRIVACY_STATE": "gAAAA-sealed_==", "PRIVACY_NOTICE": notice, **keys, "PRIVACY_PLAN": plan}
 
@@ -126,6 +126,15 @@ async def test_one_that_does_not_take_it_costs_a_moment(lines: Lines, pbx: Pbx, 
     assert lines.line.seconds(passed) < quick + SLACK / 2
     assert float(passed.fields["Limit"]) == pytest.approx(20 - lines.line.seconds(passed), abs=SLACK)
     assert passed.fields["Exit"] == "no"
+
+
+async def test_one_of_an_earlier_release_costs_a_moment(lines: Lines) -> None:
+    """It gives its announcement no name, and would take the stages of another one for its own."""
+    del lines.one.variables["PRIVACY_NOTICE_ID"]
+    await lines.call()
+    assert lines.line.ari.names() == ["Begun", "begin", "end yes", "Passed", "AdminH"]
+    assert lines.calls() == {"call-two"}
+    assert {t.fields["Notice"] for t in lines.line.ari.told if t.name == "PrivacyNotice"} == {"n1"}
 
 
 @pytest.mark.parametrize("mode", [CLOSE, SILENT, STALL, "refusing", "blackhole"])

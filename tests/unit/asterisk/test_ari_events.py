@@ -17,6 +17,7 @@ from asterisk_privacy.call import pbx
 SAMPLES = {path.stem: path.read_text() for path in sorted((Path(__file__).parent / "samples").glob("*.json"))}
 AT = 1234.5
 CUSTOMER, AGENT = "1700000000.0", "1700000000.1"
+NOTICE = "5f0e8d3c9a7b6124"
 NAMES = {CUSTOMER: "PJSIP/customer-00000000", AGENT: "PJSIP/agent-00000001"}
 
 
@@ -54,6 +55,7 @@ EXPECTED: dict[str, tuple[ae.AriEvent, ...]] = {
     "ChannelStateChange-Up": (seen("ChannelStateChange-Up"),),
     "ChannelDestroyed": (pbx.ChannelGone(AT, channel_of("ChannelDestroyed")),),
     "ChannelHangupRequest": (pbx.ChannelGone(AT, channel_of("ChannelHangupRequest")),),
+    "ChannelDialplan": (ae.Step(CUSTOMER, "from-outside", "Gosub", "privacy-start,s,1(support)", "customer"),),
     "ChannelEnteredBridge": (
         seen("ChannelEnteredBridge"),
         pbx.BridgeSeen(AT, field("ChannelEnteredBridge", "bridge", "id"), True),
@@ -64,10 +66,10 @@ EXPECTED: dict[str, tuple[ae.AriEvent, ...]] = {
     "ChannelUnhold": (pbx.Unheld(AT, AGENT),),
     "ChannelUserevent-PrivacyKey": (ae.AgentPressed(AT, AGENT, "keep", CUSTOMER, ""),),
     "ChannelUserevent-PrivacyNotice-begin": (
-        ae.NoticeStage(AT, CUSTOMER, field("ChannelUserevent-PrivacyNotice-begin", "userevent", "Call"), "begin", False),
+        ae.NoticeStage(AT, CUSTOMER, field("ChannelUserevent-PrivacyNotice-begin", "userevent", "Call"), NOTICE, "begin", False),
     ),
     "ChannelUserevent-PrivacyNotice-end": (
-        ae.NoticeStage(AT, CUSTOMER, field("ChannelUserevent-PrivacyNotice-end", "userevent", "Call"), "end", True),
+        ae.NoticeStage(AT, CUSTOMER, field("ChannelUserevent-PrivacyNotice-end", "userevent", "Call"), NOTICE, "end", True),
     ),
     "PlaybackFinished": (ae.PlaybackDone(field("PlaybackFinished", "playback", "id")),),
     "StasisStart": (seen("StasisStart"), ae.StasisStarted(channel_of("StasisStart"))),
@@ -119,8 +121,8 @@ def test_a_feature_hold_is_told_from_a_phone_hold() -> None:
 
 def test_choice_unavailable_and_foreign_user_events() -> None:
     message = sample("ChannelUserevent-PrivacyNotice-begin")
-    message["userevent"] = {"eventname": "PrivacyChoice", "Call": "c", "Key": "3"}
-    assert parsed(json.dumps(message)) == (ae.NoticeKey(AT, CUSTOMER, "c", "3"),)
+    message["userevent"] = {"eventname": "PrivacyChoice", "Call": "c", "Notice": "n", "Key": "3"}
+    assert parsed(json.dumps(message)) == (ae.NoticeKey(AT, CUSTOMER, "c", "n", "3"),)
     message["userevent"] = {"eventname": "PrivacyUnavailable", "Why": "TIMEOUT"}
     assert parsed(json.dumps(message)) == (ae.Unavailable(AT, "TIMEOUT"),)
     message["userevent"] = {"eventname": "SomebodyElse"}

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from agi_lines import environment
 from click.testing import CliRunner
 from daemon_process import LONG, Daemon, Host, free_ports, host, start
 
@@ -121,7 +122,7 @@ def test_calls_get_an_answer_without_asterisk(host: Host, start: Callable[..., D
     """READY=1 means that: the dialplan is told to go on unrecorded."""
     start()
     with socket.create_connection(("127.0.0.1", host.agi), timeout=LONG) as client:
-        client.sendall(b"agi_uniqueid: 1.1\nagi_request: agi://127.0.0.1/start?profile=sales\n\n")
+        client.sendall(environment())
         assert client.recv(4096) == b'SET VARIABLE PRIVACY_PLAN "none"\n'
         client.sendall(b"200 result=1\n")
         assert client.recv(4096) == b""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import os
 import time
@@ -16,9 +15,7 @@ from asterisk_privacy.asterisk.fastagi import AgiRequest
 from asterisk_privacy.call import events as ev
 from asterisk_privacy.call import pbx
 from asterisk_privacy.call.situation import Life
-from asterisk_privacy.daemon import supervisor
 from asterisk_privacy.daemon.health import Alarm
-from asterisk_privacy.daemon.report import Running
 from asterisk_privacy.policy.purpose import Basis, Purpose, Trigger
 from asterisk_privacy.policy.retention import Days
 
@@ -67,37 +64,6 @@ async def test_a_daemon_that_stops_right_after_the_hang_up_loses_nothing_that_wa
     assert stage.health.outcomes == {"kept": 1}
 
 
-async def ghost(folder: Path, seen: bool) -> tuple[Running, int]:
-    """A call that the dialplan, or somebody else, asked about; `seen`: Asterisk tells of its channel. How many are left a little later."""
-    path = installed(folder)
-    path.write_text(path.read_text().replace("[capture]\n", "[capture]\nquarantine_ms = 200\n"))
-    async with whole_daemon(path) as running:
-        linked(running)
-        caller = Somebody(running)
-        if seen:
-            caller.tell(pbx.ChannelSeen(time.monotonic(), caller.channel, f"PJSIP/trunk-{caller.channel}", False))
-        assert len(running.service.supervisor.runners) == 1
-        deadline = time.monotonic() + (1.0 if seen else 5.0)
-        while running.service.supervisor.runners and time.monotonic() < deadline:
-            await asyncio.sleep(0.02)
-        return running, len(running.service.supervisor.runners)
-
-
-async def test_a_call_that_asterisk_does_not_have_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervisor, "APPEAR_SECONDS", 0.2)
-    running, left = await ghost(tmp_path, seen=False)
-    assert left == 0
-    assert running.service.health.alarms == {Alarm.GHOST_CALL: 1}
-    assert running.service.health.outcomes == {"unannounced": 1}
-
-
-async def test_a_call_that_asterisk_has_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervisor, "APPEAR_SECONDS", 0.2)
-    running, left = await ghost(tmp_path, seen=True)
-    assert left == 1
-    assert not running.service.health.alarms
-
-
 @pytest.mark.parametrize("seen", [False, True])
 async def test_an_answer_that_came_too_late_makes_no_ghost(tmp_path: Path, seen: bool) -> None:
     """Five hundred calls in five seconds: the caller had gone when the recorder came to his question. One that goes on is told of by the
@@ -111,21 +77,4 @@ async def test_an_answer_that_came_too_late_makes_no_ghost(tmp_path: Path, seen:
         supervisor_.unheard(AgiRequest(caller.channel, "start", {"profile": runner.profile.name}, ""))
         assert (runner.recorder.situation.life in (Life.GRACE, Life.OVER)) is not seen
         supervisor_.unheard(AgiRequest("another", "start", {"profile": runner.profile.name}, ""))
-        assert not running.service.health.alarms
-
-
-async def test_a_call_that_is_over_and_still_being_sealed_is_nobodys_ghost(tmp_path: Path) -> None:
-    """Asterisk has forgotten its channel, and the recorder has not done with it yet."""
-    path = installed(tmp_path)
-    path.write_text(path.read_text() + "\n[keys]\ngrace_seconds = 0\n")
-    async with whole_daemon(path) as running:
-        linked(running)
-        caller, supervisor_ = Somebody(running), running.service.supervisor
-        caller.tell(pbx.ChannelSeen(time.monotonic(), caller.channel, f"PJSIP/trunk-{caller.channel}", True))
-        (runner,) = supervisor_.runners
-        caller.tell(pbx.ChannelGone(time.monotonic(), caller.channel))
-        while runner.recorder.situation.life is not Life.OVER:
-            await asyncio.sleep(0)
-        assert runner in supervisor_.runners
-        supervisor_._must_be_there(runner)
         assert not running.service.health.alarms

@@ -36,10 +36,10 @@ async def test_which_end_of_a_notice_is_a_fault(tmp_path: Path, heard: bool, pla
         linked(running)
         somebody = Somebody(running)
         call = somebody.plan["PRIVACY_CALL"]
-        somebody.tell(ae.NoticeStage(monotonic(), somebody.channel, call, "begin", False))
+        somebody.tell(ae.NoticeStage(monotonic(), somebody.channel, call, somebody.plan["PRIVACY_NOTICE_ID"], "begin", False))
         for key in keys:
-            somebody.tell(ae.NoticeKey(monotonic(), somebody.channel, call, key))
-        somebody.tell(ae.NoticeStage(monotonic(), somebody.channel, call, "end", heard, played))
+            somebody.tell(ae.NoticeKey(monotonic(), somebody.channel, call, somebody.plan["PRIVACY_NOTICE_ID"], key))
+        somebody.tell(ae.NoticeStage(monotonic(), somebody.channel, call, somebody.plan["PRIVACY_NOTICE_ID"], "end", heard, played))
         health = running.service.health
         assert health.alarms[Alarm.NOTICE_FAILED] == failed
         assert dict(health.notices_failed) == ({"sales": 1} if failed else {})
@@ -51,7 +51,9 @@ async def test_it_is_seen_by_line(tmp_path: Path) -> None:
         assert 'notices_failed_total{profile="sales"} 0.0' in generate_latest(metrics_registry(running, Disk(1, 1))).decode()
         for _ in range(2):
             somebody = Somebody(running)
-            somebody.tell(ae.NoticeStage(monotonic(), somebody.channel, somebody.plan["PRIVACY_CALL"], "end", False, "FAILED"))
+            plan = somebody.plan
+            said = ae.NoticeStage(monotonic(), somebody.channel, plan["PRIVACY_CALL"], plan["PRIVACY_NOTICE_ID"], "end", False, "FAILED")
+            somebody.tell(said)
         report = status_report(running, Disk(1 << 30, 1 << 30))
         assert "sales 2" in dict(rows(report))["Announcements that could not be played"]
         assert 'notices_failed_total{profile="sales"} 2.0' in generate_latest(metrics_registry(running, Disk(1, 1))).decode()

@@ -55,7 +55,8 @@ class Group:
         self.tell(pbx.Entered(monotonic(), bridge, channel))
 
     def notice(self, stage: str, channel: str = "two", plan: dict[str, str] | None = None) -> None:
-        self.tell(ae.NoticeStage(monotonic(), channel, (plan or self.plan)["PRIVACY_CALL"], stage, stage == "end"))
+        said = plan or self.plan
+        self.tell(ae.NoticeStage(monotonic(), channel, said["PRIVACY_CALL"], said["PRIVACY_NOTICE_ID"], stage, stage == "end"))
 
     def answered_by_anna(self) -> None:
         self.joins("two", "Local/s@group-0001;2", "back")
@@ -138,7 +139,7 @@ async def test_a_refusal_behind_it_is_one_of_the_customers_call(running: Running
         group.notice(stage, "cora", own)
     group.notice("begin")
     group.joins("cora", "PJSIP/trunk-0001")
-    group.tell(ae.NoticeKey(monotonic(), "two", group.plan["PRIVACY_CALL"], "3"))
+    group.tell(ae.NoticeKey(monotonic(), "two", group.plan["PRIVACY_CALL"], group.plan["PRIVACY_NOTICE_ID"], "3"))
     theirs = next(r for r in running.service.supervisor.runners if r.call_id == own["PRIVACY_CALL"])
     assert theirs.recorder.situation.consent is group.runner.recorder.situation.consent is Consent.REFUSED
 
@@ -147,7 +148,7 @@ async def test_who_refused_behind_it_is_not_asked_again(running: Running) -> Non
     group = Group(running, "sales")
     group.notice("begin")
     group.joins("cora", "PJSIP/trunk-0001")
-    group.tell(ae.NoticeKey(monotonic(), "two", group.plan["PRIVACY_CALL"], "3"))
+    group.tell(ae.NoticeKey(monotonic(), "two", group.plan["PRIVACY_CALL"], group.plan["PRIVACY_NOTICE_ID"], "3"))
     assert group.runner.customer == "cora"
     assert group.asks("cora", "desk") == {"PRIVACY_PLAN": "none"}
 

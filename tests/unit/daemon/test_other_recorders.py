@@ -15,7 +15,6 @@ from asterisk_privacy.asterisk.ari import Announced, Reading
 from asterisk_privacy.asterisk.fastagi import AgiRequest
 from asterisk_privacy.call import pbx
 from asterisk_privacy.call.situation import Consent, Life
-from asterisk_privacy.daemon import supervisor
 from asterisk_privacy.daemon.boards import GoneLately
 from asterisk_privacy.daemon.health import Alarm
 from asterisk_privacy.daemon.report import Running
@@ -123,17 +122,6 @@ async def test_what_a_caller_told_another_recorder_while_the_link_was_down_is_no
     running.service.supervisor.link_up(Reading(monotonic(), (there,), (), frozenset(), announced=said))
     await asyncio.sleep(0)
     assert runner.recorder.situation.consent is Consent.UNASKED and runner.recorder.situation.life is Life.GRACE
-
-
-async def test_who_hung_up_while_a_channel_of_its_own_asked_is_no_ghost(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervisor, "APPEAR_SECONDS", 0.05)
-    linked(running)
-    running.service.supervisor.pbx_told(pbx.ChannelGone(monotonic(), "1.1"))
-    for channel in ("1.1", "1.2"):
-        assert ask(running, channel)["PRIVACY_PLAN"] == "announce"
-    await asyncio.sleep(0.1)
-    assert alarms(running) == {Alarm.GHOST_CALL: 1}, "of the one that nobody ever heard of"
-    assert {r.recorder.situation.life for r in running.service.supervisor.runners} <= {Life.GRACE}
 
 
 def test_who_is_gone_for_long_is_forgotten() -> None:

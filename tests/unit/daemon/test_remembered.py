@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 from dataclasses import replace
 
-from asterisk_privacy.asterisk.fastagi import MAX_LINE
 from asterisk_privacy.call import commands as cmd
 from asterisk_privacy.call import events as ev
 from asterisk_privacy.call.situation import Consent, Hush
@@ -15,13 +14,20 @@ from asterisk_privacy.policy.retention import Days
 
 TRAINING = Purpose("training", "training", Basis.LEGITIMATE_INTEREST, "why", Trigger.SAMPLE, Days(30), one_in=4)
 PROFILE = Profile("sales", "Sales", "en", "notice", (TRAINING,), "3")
+ASTERISKS_LINE = 2048  # AGI_BUF_LEN
 ONE, OTHER = Reminders(bytes(32)), Reminders(bytes(31) + b"1")
 
 
 def test_what_was_written_is_read_by_the_next_daemon() -> None:
-    memory = Memory("c" * 32, ("sales", "complaints"), {"training": True}, flagged=True, objected=True, hush=Hush.PAUSED)
+    memory = Memory("c" * 32, ("sales", "complaints"), {"training": True}, flagged=True, objected=True, hush=Hush.PAUSED, notice="5f0e")
     memory = replace(memory, voices=frozenset({"d" * 32, "e" * 32}), consent="agreed:1")
     assert Reminders(bytes(32)).read("1.1", ONE.write("1.1", memory)) == memory
+
+
+def test_what_a_recorder_of_the_release_before_wrote_is_read_too() -> None:
+    memory = Memory("c" * 32, ("sales",), {})
+    plain = ONE._fernet.decrypt(ONE.write("1.1", memory)).replace(b',"notice":""', b"")
+    assert b"notice" not in plain and ONE.read("1.1", ONE._fernet.encrypt(plain).decode()) == memory
 
 
 def test_on_another_channel_with_another_key_or_changed_it_is_nothing() -> None:
@@ -35,7 +41,7 @@ def test_on_another_channel_with_another_key_or_changed_it_is_nothing() -> None:
 
 def test_nobody_sees_whether_the_call_was_drawn() -> None:
     drawn, not_drawn = (ONE.write("1.1", at_begin("c" * 32, PROFILE, names)) for names in (frozenset({"training"}), frozenset[str]()))
-    assert len(drawn) == len(not_drawn) < MAX_LINE // 2
+    assert len(drawn) == len(not_drawn) < ASTERISKS_LINE
     for value in (drawn, not_drawn):
         assert b"training" not in base64.urlsafe_b64decode(value) and "sales" not in value
     for length in range(16):  # whatever the cipher's blocks round away

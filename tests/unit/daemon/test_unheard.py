@@ -87,7 +87,7 @@ async def test_a_notice_of_which_the_end_was_not_heard(running: Running) -> None
 
 async def test_a_notice_that_still_plays(running: Running) -> None:
     caller = Somebody(running)
-    caller.tell(ae.NoticeStage(monotonic(), caller.channel, caller.plan["PRIVACY_CALL"], "begin", False))
+    caller.tell(ae.NoticeStage(monotonic(), caller.channel, caller.plan["PRIVACY_CALL"], caller.plan["PRIVACY_NOTICE_ID"], "begin", False))
     recorder = await back_with(running, caller, "none")
     assert (recorder.situation.life, recorder.situation.consent) == (Life.NOTICE, Consent.UNASKED)
 
@@ -97,6 +97,6 @@ async def test_the_second_lines_notice_is_not_taken_for_heard(running: Running) 
     caller = Somebody(running)
     caller.talks()
     plan = caller.asks("orders")
-    caller.tell(ae.NoticeStage(monotonic(), caller.channel, plan["PRIVACY_CALL"], "begin", False))
+    caller.tell(ae.NoticeStage(monotonic(), caller.channel, plan["PRIVACY_CALL"], plan["PRIVACY_NOTICE_ID"], "begin", False))
     recorder = await back_with(running, caller, "notice")
     assert recorder.situation.life is Life.NOTICE

@@ -118,8 +118,9 @@ class Somebody:
     def talks(self) -> None:
         now, call, theirs = monotonic(), self.plan["PRIVACY_CALL"], f"{self.channel}-a"
         self.tell(pbx.ChannelSeen(now, self.channel, f"PJSIP/trunk{secrets.token_hex(3)}-{self.channel}", True))
-        self.tell(ae.NoticeStage(now, self.channel, call, "begin", False))
-        self.tell(ae.NoticeStage(now, self.channel, call, "end", True))
+        notice = self.plan["PRIVACY_NOTICE_ID"]
+        self.tell(ae.NoticeStage(now, self.channel, call, notice, "begin", False))
+        self.tell(ae.NoticeStage(now, self.channel, call, notice, "end", True))
         self.tell(pbx.ChannelSeen(now, theirs, f"PJSIP/{self.agent}-0001", True))
         self.tell(pbx.BridgeSeen(now, f"b{self.channel}", True))
         for one in (self.channel, theirs):

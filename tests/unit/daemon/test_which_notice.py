@@ -1,0 +1,68 @@
+"""Which announcement was heard: the end of one line's says nothing of another's."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from time import monotonic
+
+import pytest
+from test_unheard import SECOND
+from whole_daemon import Somebody, installed, linked, whole_daemon
+
+from asterisk_privacy.asterisk import ari_events as ae
+from asterisk_privacy.call import pbx
+from asterisk_privacy.call.situation import Consent, Life
+from asterisk_privacy.daemon.health import Alarm
+from asterisk_privacy.daemon.report import Running
+from asterisk_privacy.daemon.runner import CallRunner
+
+
+@pytest.fixture
+async def running(tmp_path: Path) -> AsyncIterator[Running]:
+    async with whole_daemon(installed(tmp_path, SECOND)) as made:
+        linked(made)
+        yield made
+
+
+def hears(caller: Somebody, notice: str, stages: str = "begin end") -> CallRunner:
+    """Those stages of the announcement with that name."""
+    caller.tell(pbx.ChannelSeen(monotonic(), caller.channel, "PJSIP/trunk-1", True))
+    for stage in stages.split():
+        caller.tell(ae.NoticeStage(monotonic(), caller.channel, caller.plan["PRIVACY_CALL"], notice, stage, True))
+    (runner,) = caller.supervisor.runners
+    return runner
+
+
+async def test_each_announcement_has_a_name_of_its_own(running: Running) -> None:
+    caller, other = Somebody(running), Somebody(running)
+    again = caller.asks("orders")
+    names = [plan["PRIVACY_NOTICE_ID"] for plan in (caller.plan, other.plan, again)]
+    assert len(set(names)) == 3 and all(len(name) == 16 for name in names)
+    assert list(caller.plan)[-1] == "PRIVACY_PLAN", "a connection that breaks before it announces nothing"
+
+
+async def test_the_end_of_the_one_that_plays_is_not_the_end_of_the_one_that_was_answered_since(running: Running) -> None:
+    caller = Somebody(running)
+    runner = hears(caller, caller.plan["PRIVACY_NOTICE_ID"], "begin")
+    caller.asks("orders")
+    hears(caller, caller.plan["PRIVACY_NOTICE_ID"], "end")
+    caller.tell(ae.NoticeKey(monotonic(), caller.channel, runner.call_id, caller.plan["PRIVACY_NOTICE_ID"], "4"))
+    assert runner.recorder.situation.consent is Consent.UNASKED
+    assert [p.name for p in runner.profile.purposes] == ["complaint", "training"]
+
+
+async def test_an_include_that_does_not_say_which_one_announces_nothing_and_is_told(running: Running) -> None:
+    caller = Somebody(running)
+    runner = hears(caller, "")
+    assert (runner.recorder.situation.life, runner.recorder.situation.consent) == (Life.EXPECTED, Consent.UNASKED)
+    assert running.service.health.alarms == {Alarm.NOT_READY: 2}
+
+
+async def test_the_next_daemon_knows_it_for_the_first_line_and_not_for_another(running: Running) -> None:
+    caller, reminders = Somebody(running), running.service.supervisor._reminders
+    first = reminders.read(caller.channel, caller.plan["PRIVACY_STATE"])
+    second = reminders.read(caller.channel, caller.asks("orders")["PRIVACY_STATE"])
+    assert first is not None and second is not None
+    assert first.notice == caller.plan["PRIVACY_NOTICE_ID"]
+    assert second.profiles == ("sales",) and second.notice == "", "the end of the second must not count for the first"
