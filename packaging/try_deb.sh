@@ -63,7 +63,9 @@ for name in extensions features ari http pjsip; do echo "[general]" > "$root/etc
 must "setup finds what was shipped" inside asterisk-privacy setup --yes
 must "and takes it out again" inside asterisk-privacy setup --undo --yes
 must "keys are made" inside asterisk-privacy keys generate-number-key /etc/asterisk-privacy/number.key
-must "as root it is judged for the recorder's user, who cannot read it yet" grep -q "number.key: cannot be read" <<< "$(inside asterisk-privacy check-config 2>&1 || true)"
+must_not "and are the recorder's to read" grep -q "number.key: cannot be read" <<< "$(inside asterisk-privacy check-config 2>&1 || true)"
+inside chmod 0600 /etc/asterisk-privacy/number.key
+must "as root it is judged for the recorder's user, who cannot read it then" grep -q "number.key: cannot be read" <<< "$(inside asterisk-privacy check-config 2>&1 || true)"
 inside systemd-tmpfiles --create asterisk-privacy.conf
 must_not "once it is his, he can" grep -q "number.key: cannot be read" <<< "$(inside asterisk-privacy check-config 2>&1 || true)"
 

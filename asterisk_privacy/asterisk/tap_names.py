@@ -14,6 +14,7 @@ import secrets
 import uuid
 from pathlib import Path
 
+from asterisk_privacy import file_access
 from asterisk_privacy.errors import OperatorError
 
 SECRET_CHARACTERS = 32
@@ -47,14 +48,11 @@ def load_secret(path: Path) -> bytes:
     """A line of at least 32 characters in a file that not everybody can read. OperatorError says what is wrong."""
     way_out = f"make one with: (umask 077; head -c 32 /dev/urandom | base64 > {path})"
     try:
-        text = path.read_bytes().strip()
-        mode = path.stat().st_mode
+        text = file_access.read(path, "capture.secret_file", secret=True).strip()
     except FileNotFoundError:
         raise OperatorError(f"capture.secret_file {path}: no such file; {way_out}") from None
     except OSError as error:
         raise OperatorError(f"capture.secret_file {path}: {error.strerror}; give it to the user that runs this") from error
     if len(text) < SECRET_CHARACTERS:
         raise OperatorError(f"capture.secret_file {path}: has fewer than {SECRET_CHARACTERS} characters; {way_out}")
-    if mode & 0o007:
-        raise OperatorError(f"capture.secret_file {path}: everybody on this machine can read it; chmod 0640 it and make a new one")
     return text

@@ -56,8 +56,9 @@ def check_config(path: Path, ask: bool, file_only: bool, as_json: bool) -> None:
 
     Prints every mistake at once, one a line, with what to write instead, and warns where the text of an announcement does not name
     its keys or tells another period than the policy, and where voices would cross a network in clear. Then it names what on this machine
-    would keep the recorder from starting, or a line from being announced: keys that are missing or of the wrong kind, directories that
-    cannot be written to, ports that are taken, sounds that Asterisk cannot play. Run it as root or as the recorder's user. Nothing is
+    would keep the recorder from starting, or a line from being announced: keys that are missing or of the wrong kind, secrets that others
+    can read, files and directories that others can change, directories that cannot be written to, ports that are taken, sounds that
+    Asterisk cannot play. Run it as root or as the recorder's user. Nothing is
     changed and no service is asked, so it is safe to run before each restart.
 
     With --ask the running Asterisk is asked as well: its version, its modules, whether the dialplan has the recorder's contexts and dials
@@ -83,7 +84,7 @@ def check_config(path: Path, ask: bool, file_only: bool, as_json: bool) -> None:
         if as_json:
             click.echo(json.dumps({"config": str(path), "problems": list(error.problems)}, indent=2))
         sys.exit(2)
-    here = [] if file_only else [*refused_by_serve(config), *wrong_sounds(config, asterisk_user(Tree(Path("/")), ASTERISK))]
+    here = [] if file_only else [*refused_by_serve(config, path), *wrong_sounds(config, asterisk_user(Tree(Path("/")), ASTERISK))]
     told = (*_warnings(config), *plain_tcp(config), *left_behind(config), *tenants_warnings(config))
     warnings = [line for line in told if line not in here]
     found, cannot = _ask(config) if ask else ([], "")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from asterisk_privacy import file_access
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.signing import Signer
 from asterisk_privacy.store.identity import Identity
@@ -64,10 +65,12 @@ def show(identity: Path, as_json: bool) -> None:
 def generate_number_key(file: Path, as_json: bool) -> None:
     """Write the key for number hashes to FILE (32 random bytes in hexadecimal, new file, mode 0600).
 
+    Run as root it has mode 0640 and the group of its directory, so that the recorder can read it.
+
     It stays on the recorder's machine: the registry keeps only a keyed hash of a caller's number, and this is its key.
     Lost, and old recordings can no longer be found by number.
     """
-    _write_secret(file, secrets.token_hex(32) + "\n")
+    _write_secret(file, secrets.token_hex(32) + "\n", for_recorder=True)
     click.echo(json.dumps({"number_key": str(file)}) if as_json else f"Number key written to {file}")
 
 
@@ -77,6 +80,8 @@ def generate_number_key(file: Path, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def generate_checkpoint_key(file: Path, public: Path | None, as_json: bool) -> None:
     """Write the key that signs checkpoints of the audit trail to FILE (ed25519, PEM, new file, mode 0600).
+
+    Run as root it has mode 0640 and the group of its directory, so that the recorder can read it.
 
     Each night the recorder signs how long the audit trail is and where its chain ends. Keep a copy of the public key, and of the
     checkpoints, on another machine: there `audit verify` shows whether anything was cut or rewritten here since, whoever did it.
@@ -92,7 +97,7 @@ def generate_checkpoint_key(file: Path, public: Path | None, as_json: bool) -> N
     if public.exists():
         raise OperatorError(f"{public}: exists already and a key is never overwritten; name another file with --public")
     made = Signer.generate()
-    _write_secret(file, made.private_pem)
+    _write_secret(file, made.private_pem, for_recorder=True)
     _append_line(public, made.public_pem.rstrip())
     if as_json:
         click.echo(json.dumps({"key": made.key_id, "private": str(file), "public": str(public)}))
@@ -102,11 +107,15 @@ def generate_checkpoint_key(file: Path, public: Path | None, as_json: bool) -> N
     click.echo(f"Public key in {public}: keep a copy of it on another machine.", err=True)
 
 
-def _write_secret(path: Path, text: str) -> None:
-    """A new file that is 0600 from its first moment and safe on the disk when this returns."""
+def _write_secret(path: Path, text: str, for_recorder: bool = False) -> None:
+    """A new file that is 0600 from its first moment and safe on the disk when this returns. `for_recorder`: made by root it is of its
+    directory's owner and group, and that group may read it: the recorder's user is in it."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with open(descriptor, "w", encoding="utf-8") as file:
+            if for_recorder and os.geteuid() == 0 and path.absolute().parent.stat().st_gid != 0:
+                file_access.hand_over(descriptor, path.absolute().parent)
+                os.fchmod(descriptor, 0o640)
             file.write(text)
             file.flush()
             os.fsync(descriptor)
@@ -118,7 +127,11 @@ def _write_secret(path: Path, text: str) -> None:
 
 def _append_line(path: Path, line: str) -> None:
     try:
+        is_new = not path.exists()
         with open(path, "a+b") as file:
+            if is_new:
+                file_access.hand_over(file.fileno(), path.absolute().parent)
+                os.fchmod(file.fileno(), 0o644)  # public, whatever the umask says
             file.seek(0)
             before = file.read()
             file.write((b"\n" if before and not before.endswith(b"\n") else b"") + line.encode() + b"\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from asterisk_privacy import file_access
 from asterisk_privacy.asterisk.ari import AriAccess
 from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.errors import OperatorError
@@ -16,7 +17,7 @@ def ari_access(config: Config) -> AriAccess:
 
 def _secret(path: Path) -> str:
     try:
-        secret = path.read_text().strip()
+        secret = file_access.read(path, "asterisk.ari_password_file", secret=True).decode().strip()
     except (OSError, UnicodeDecodeError) as error:
         raise OperatorError(f"{path}: {error}; write the ARI user's password there, readable by this user only") from error
     if not secret:

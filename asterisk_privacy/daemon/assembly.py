@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from time import monotonic
 
+from asterisk_privacy import file_access
 from asterisk_privacy.asterisk.agent_marks import is_agents
 from asterisk_privacy.asterisk.ari import Ari
 from asterisk_privacy.asterisk.audiosocket import AudioSocketServer
@@ -33,6 +34,7 @@ from asterisk_privacy.daemon.clock_watch import ClockWatch
 from asterisk_privacy.daemon.control import ControlServer
 from asterisk_privacy.daemon.draining import Draining
 from asterisk_privacy.daemon.errands import answers
+from asterisk_privacy.daemon.exposed import refuse_open_registry
 from asterisk_privacy.daemon.health import Alarm, Health
 from asterisk_privacy.daemon.ledger import Ledger
 from asterisk_privacy.daemon.logs import set_level
@@ -232,9 +234,9 @@ def _one_daemon_only(path: Path, setting: str, stack: AsyncExitStack) -> None:
     """A lock beside what only one daemon may use: two on one PBX would record each call twice."""
     try:
         path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = file_access.lock_file(path)
     except OSError as error:
-        raise OperatorError(f"{path.parent}: {error.strerror}; make it a directory that this user owns ({setting})") from error
+        raise OperatorError(f"{path}: {error.strerror}; it and its directory must belong to the user that runs this ({setting})") from error
     stack.callback(os.close, lock)
     take(lock, path, f"another asterisk-privacy runs already ({path} is held): stop it first")
     os.ftruncate(lock, 0)
@@ -246,6 +248,7 @@ def _own_registry(config: Config, stack: AsyncExitStack) -> Registry:
     if not config.registry.url:
         _one_daemon_only(config.registry.path.with_name(config.registry.path.name + ".lock"), "registry.path", stack)
     refuse_half_moved(config)
+    refuse_open_registry(config.registry.path)
     registry = Registry.open(home_of(config), actor="recorder", answer_seconds=ANSWER_SECONDS)
     stack.callback(registry.close)
     refuse_part(registry)

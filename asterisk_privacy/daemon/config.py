@@ -12,6 +12,7 @@ from typing import Annotated, Any, get_type_hints
 
 from msgspec import Meta
 
+from asterisk_privacy import file_access
 from asterisk_privacy.daemon import config_addresses, registry_place, review_settings, tenants
 from asterisk_privacy.daemon.config_table import Findings, Place, read_table, show, unknown_keys
 from asterisk_privacy.daemon.settings import (
@@ -108,7 +109,9 @@ class ProfileTable:
 def load(path: Path) -> Config:
     """The configuration in `path`. ConfigError carries every problem, one line each, with its place and what to write instead."""
     try:
-        text = path.read_bytes().decode()
+        text = file_access.read(path, "", secret=False).decode()
+    except file_access.Exposed as error:
+        raise ConfigError([str(error)]) from error
     except FileNotFoundError:
         raise ConfigError([f"{path}: no such file; copy examples/config.toml there, or name another with --config"]) from None
     except OSError as error:

@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from asterisk_privacy import file_access
 from asterisk_privacy.daemon import old_place
 from asterisk_privacy.daemon.moving_files import Carrier, Counted, Finding
 from asterisk_privacy.daemon.old_place import OldPlace
@@ -167,7 +168,7 @@ def source_of(old: Old, actor: str) -> Iterator[RegistryFile]:
     if owner != os.geteuid():
         raise OperatorError(f"registry {path}: belongs to another user; run this as that user, with sudo -u asterisk-privacy")
     with ExitStack() as stack:
-        lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = file_access.lock_file(path.with_name(path.name + ".lock"))
         stack.callback(os.close, lock)
         take(lock, path.with_name(path.name + ".lock"), f"registry {path}: a daemon runs on it, or another move; stop it first")
         source = RegistryFile(path, actor, utc_now, BUSY_SECONDS)

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import msgspec
 
+from asterisk_privacy import file_access
 from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.errors import OperatorError
 
@@ -37,10 +37,8 @@ def read(config: Config) -> OldPlace | None:
 def write(config: Config, place: OldPlace) -> None:
     """Whole or not at all."""
     path = path_of(config)
-    draft = path.with_name(path.name + ".new")
     try:
-        draft.write_bytes(msgspec.json.encode(place) + b"\n")
-        os.replace(draft, path)
+        file_access.write_note(path, msgspec.json.encode(place) + b"\n")
     except OSError as error:
         raise OperatorError(f"{path}: {error.strerror}; the recorder's user must be able to write it") from error
 
@@ -56,6 +54,8 @@ def path_of(config: Config) -> Path:
 def refuse_half_moved(config: Config) -> None:
     """A daemon that began to write in the new registry would make it one that can take nothing over any more."""
     place = read(config)
+    if place is None and config.registry.url and path_of(config).exists():
+        raise OperatorError(f"{path_of(config)}: cannot be read; it says whether a move is finished: chown it to the user that runs this")
     if place is not None and not place.finished and config.registry.url:
         raise OperatorError(
             f"the move of {place.registry} is not finished: run asterisk-privacy migrate again, it goes on where it was; to begin with an "

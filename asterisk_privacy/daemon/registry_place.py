@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from asterisk_privacy import file_access
 from asterisk_privacy.daemon.settings import S3, Config, RegistrySettings
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.policy.problem import Problem
@@ -107,7 +108,7 @@ def keep_name(config: Config) -> None:
         return
     try:
         path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-        path.write_text(f"{place.node}\n", encoding="utf-8")
+        file_access.write_note(path, f"{place.node}\n".encode())
     except UnicodeDecodeError as error:
         raise OperatorError(f"{path}: holds no node's name; write the name of [registry] node into it, or remove it") from error
     except OSError as error:

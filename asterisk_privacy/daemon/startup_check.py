@@ -14,9 +14,11 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
+from asterisk_privacy import file_access
 from asterisk_privacy.asterisk.tap_names import load_secret
 from asterisk_privacy.daemon.ari_access import ari_access
 from asterisk_privacy.daemon.control import ask
+from asterisk_privacy.daemon.exposed import exposed
 from asterisk_privacy.daemon.old_place import refuse_half_moved
 from asterisk_privacy.daemon.registry_place import home_of, refuse_another_name
 from asterisk_privacy.daemon.settings import Address, Config
@@ -35,19 +37,26 @@ RUNTIME = Path("/run/asterisk-privacy")
 ANY_KEY = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}  # in place of what only the unit is given
 
 
-def refused_by_serve(config: Config) -> list[str]:
-    """One line each. As root it is judged for the service's user, where there is one."""
+def refused_by_serve(config: Config, path: Path | None = None) -> list[str]:
+    """One line each. As root it is judged for the service's user, where there is one. `path`: where `config` was read."""
     try:
         user = pwd.getpwnam(SERVICE_USER)
     except KeyError:
-        return list(_refused(config))
+        return list(_refused(config, path))
     with suppress(OperatorError):  # its libraries are root's to load
         bucket_of(config.s3, ANY_KEY)
-    return _as_user(user, lambda: list(_refused(config))) if os.geteuid() == 0 else list(_refused(config))
+    return _as_user(user, lambda: list(_refused(config, path))) if os.geteuid() == 0 else list(_refused(config, path))
 
 
-def _refused(config: Config) -> Iterator[str]:
-    """In the order in which `serve` gets there."""
+def _refused(config: Config, path: Path | None) -> Iterator[str]:
+    """In the order in which `serve` gets there, and then what the page and the night would refuse."""
+    if path is not None:
+        try:
+            file_access.read(path, "", secret=False)
+        except file_access.Exposed as error:
+            yield str(error)
+        except OSError as error:
+            yield f"{path}: {error.strerror}; make it a file that the recorder's user may read: chmod 0640, and its group"
     for refuse in (
         _control,
         load_keys,
@@ -64,6 +73,7 @@ def _refused(config: Config) -> Iterator[str]:
             refuse(config)
         except OperatorError as error:
             yield from str(error).splitlines()
+    yield from exposed(config, path)
     yield from _ports(config)
 
 

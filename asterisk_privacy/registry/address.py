@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from asterisk_privacy import file_access
 from asterisk_privacy.credentials import credential
 from asterisk_privacy.errors import OperatorError
 
@@ -51,13 +52,11 @@ class Server:
         if path is None:
             return None
         try:
-            text, mode = path.read_text(encoding="utf-8"), path.stat().st_mode
+            text = file_access.read(path, what, secret=True).decode()
         except FileNotFoundError:
             raise OperatorError(f"{what} {path}: no such file; write the password into it, chmod 0640") from None
         except (OSError, UnicodeDecodeError) as error:
             raise OperatorError(f"{what} {path}: cannot be read ({error}); give it to the user that runs this") from error
-        if mode & 0o007:
-            raise OperatorError(f"{what} {path}: everybody here can read it; chmod 0640 it, and change the password")
         return text.partition("\n")[0]
 
 

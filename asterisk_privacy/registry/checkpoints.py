@@ -17,6 +17,7 @@ from pathlib import Path
 
 from peewee import Database
 
+from asterisk_privacy import file_access
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry import audit, chains
 from asterisk_privacy.registry.checkpoint import Checkpoint
@@ -124,13 +125,17 @@ def _append(path: Path, known: Sequence[Checkpoint]) -> None:
         if not missing:
             return
         torn = "" if not text or text.endswith("\n") else "\n"
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        is_new = not path.exists()
+        create = os.O_CREAT if is_new else 0  # else the kernel may refuse root here (fs.protected_regular)
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | create | os.O_CLOEXEC, 0o600)
         with open(descriptor, "w", encoding="utf-8") as out:
+            if is_new:
+                file_access.hand_over(descriptor, path.parent)
             out.write(torn + "".join(f"{line}\n" for line in missing))
             out.flush()
             os.fsync(descriptor)
     except OSError as error:
         raise NotWritten(
-            f"checkpoints {path}: cannot be written ({error.strerror}); the checkpoint is in the registry only; mend the file's place, "
-            "the next one writes both, or set [registry] checkpoints"
+            f"checkpoints {path}: cannot be written ({error.strerror}); the checkpoint is in the registry only; chown it to the "
+            "recorder's user, or set [registry] checkpoints; the next one writes both"
         ) from error

@@ -19,6 +19,7 @@ from typing import Any
 
 from peewee import IntegrityError, PeeweeException, SqliteDatabase
 
+from asterisk_privacy import file_access
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.locks import Held, locked
 from asterisk_privacy.registry import file_copies
@@ -79,6 +80,7 @@ class RegistryFile(Engine):
                 made = os.open(self.path, os.O_RDWR | os.O_CLOEXEC | os.O_CREAT | os.O_EXCL, 0o600)
                 if self.path.parent.stat().st_mode & stat.S_IWGRP:  # the review page's user is in our group; SQLite copies the mode
                     os.fchmod(made, 0o660)
+                file_access.hand_over(made, self.path.parent)
                 os.close(made)
         if not self.path.exists():
             raise FileNotFoundError(str(self.path))

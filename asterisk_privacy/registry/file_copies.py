@@ -7,6 +7,7 @@ import sqlite3
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from asterisk_privacy import file_access
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.clock import from_ms
 
@@ -31,7 +32,9 @@ def backup(source: Path, target: Path) -> None:
     """A whole copy by SQLite's backup API, mode 0600: under its name it is complete, and safe on the disk."""
     draft = target.with_name(target.name + ".new")
     draft.unlink(missing_ok=True)
-    os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    made = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    file_access.hand_over(made, target.parent)
+    os.close(made)
     reader = sqlite3.connect(source)
     writer = sqlite3.connect(draft)
     try:

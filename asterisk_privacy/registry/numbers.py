@@ -9,6 +9,7 @@ import secrets
 import unicodedata
 from pathlib import Path
 
+from asterisk_privacy import file_access
 from asterisk_privacy.errors import OperatorError
 
 KEY_BYTES = 32
@@ -26,8 +27,7 @@ def load_key(path: Path) -> bytes:
     """64 hex digits in a file that only its owner (and group) can read. OperatorError says what is wrong."""
     way_out = f"make one with: asterisk-privacy keys generate-number-key {path}"
     try:
-        text = path.read_text(encoding="ascii").strip()
-        mode = path.stat().st_mode
+        text = file_access.read(path, "number key", secret=True).decode("ascii").strip()
     except FileNotFoundError:
         raise OperatorError(f"number key {path}: no such file; {way_out}") from None
     except OSError as error:
@@ -36,8 +36,6 @@ def load_key(path: Path) -> bytes:
         raise OperatorError(f"number key {path}: is not a text of {KEY_BYTES * 2} hex digits; {way_out}") from None
     if not re.fullmatch(rf"[0-9a-fA-F]{{{KEY_BYTES * 2}}}", text):
         raise OperatorError(f"number key {path}: is not a text of {KEY_BYTES * 2} hex digits; {way_out}")
-    if mode & 0o007:
-        raise OperatorError(f"number key {path}: everybody on this machine can read it; chmod 0640 it and make a new key")
     return bytes.fromhex(text)
 
 

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+from asterisk_privacy import file_access
 from asterisk_privacy.errors import OperatorError
 
 _PEM = re.compile(rb"-----BEGIN PUBLIC KEY-----.+?-----END PUBLIC KEY-----", re.DOTALL)
@@ -41,13 +42,11 @@ class Signer:
         """From a file that not everybody can read. OperatorError says what is wrong."""
         way_out = f"make one with: asterisk-privacy keys generate-checkpoint-key {path}"
         try:
-            data, mode = path.read_bytes(), path.stat().st_mode
+            data = file_access.read(path, "checkpoint key", secret=True)
         except FileNotFoundError:
             raise OperatorError(f"checkpoint key {path}: no such file; {way_out}") from None
         except OSError as error:
             raise OperatorError(f"checkpoint key {path}: cannot be read ({error.strerror}); give it to the user that runs this") from error
-        if mode & 0o007:
-            raise OperatorError(f"checkpoint key {path}: everybody on this machine can read it; chmod 0640 it and make a new key")
         try:
             key = load_pem_private_key(data, None)
         except (ValueError, TypeError, UnsupportedAlgorithm):
@@ -84,7 +83,7 @@ class Verifier:
         """Every public key in the file. OperatorError when it cannot be read, or holds none."""
         way_out = "give the file that 'keys generate-checkpoint-key' wrote beside the private key"
         try:
-            data = path.read_bytes()
+            data = file_access.read(path, "public key", secret=False)
         except OSError as error:
             raise OperatorError(f"public key {path}: cannot be read ({error.strerror}); {way_out}") from error
         if b"PRIVATE KEY" in data:

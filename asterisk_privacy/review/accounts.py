@@ -19,6 +19,7 @@ import msgspec
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from asterisk_privacy import file_access
 from asterisk_privacy.daemon.review_settings import Role
 from asterisk_privacy.errors import OperatorError
 
@@ -76,7 +77,7 @@ class AccountBook:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._seen: tuple[int, int, int] | None = None
+        self._seen: tuple[int, int, int, int] | None = None
         self._accounts: Mapping[str, Account] = {}
 
     def find(self, name: str) -> Account | None:
@@ -86,9 +87,9 @@ class AccountBook:
         """OperatorError when the file cannot be read; then nobody is signed in."""
         try:
             found = self._path.stat()
-            seen = (found.st_mtime_ns, found.st_size, found.st_ino)
+            seen = (found.st_mtime_ns, found.st_size, found.st_ino, found.st_mode)
             if seen != self._seen:
-                self._accounts = parse(self._path.read_bytes(), self._path)
+                self._accounts = parse(file_access.read(self._path, "accounts", secret=True), self._path)
                 self._seen = seen
         except FileNotFoundError:
             raise OperatorError(f"{self._path}: no such file; make the first account with: asterisk-privacy review account add") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from asterisk_privacy import file_access
 from asterisk_privacy.asterisk.ari import AriAccess, AriRefused, AriUnreachable
 from asterisk_privacy.daemon.proving import proving
 from asterisk_privacy.daemon.registry_place import home_of
@@ -88,7 +89,7 @@ def _delete(steps: Steps, registry: Registry, vault: Vault, row: RecordingRow) -
 def _secret(config: Config) -> str:
     path = config.asterisk.ari_password_file
     try:
-        return path.read_text().strip()
+        return file_access.read(path, "asterisk.ari_password_file", secret=True).decode().strip()
     except (OSError, UnicodeDecodeError):
         raise OperatorError(
             f"{path}: cannot be read; run this as the recorder's user: sudo -u asterisk-privacy asterisk-privacy selftest"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import configparser
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from asterisk_privacy import file_access
 from asterisk_privacy.credentials import credential
 from asterisk_privacy.errors import OperatorError
 
@@ -42,13 +42,10 @@ def _read(path: Path) -> AccessKey:
     """As AWS's tools write it. No line of it is ever shown."""
     way_out = f"write [{SECTION}], aws_access_key_id = ... and aws_secret_access_key = ... on lines of their own"
     try:
-        mode = stat.S_IMODE(path.stat().st_mode)
-        text = path.read_text("utf-8")
+        text = file_access.read(path, "the bucket's access key", secret=True).decode()
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "not a text file"
         raise OperatorError(f"{path}: cannot read the bucket's access key ({why}); make it a file that this user may read") from error
-    if mode & 0o007:
-        raise OperatorError(f"{path}: others can read the bucket's access key (mode {mode:04o}); run: chmod o= {path}")
     parser = configparser.RawConfigParser()
     try:
         parser.read_string(text)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from asterisk_privacy import file_access
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.store import bech32
 
@@ -39,8 +40,8 @@ class Identity:
         """Every key of an identity file as `age-keygen` and `keys generate` write it; OperatorError when there is none."""
         try:
             # not opened anew: under sudo it may be somebody else's pipe
-            text_of_all = sys.stdin.read() if str(path) in STANDARD_INPUT else path.read_text("utf-8")
-            lines = text_of_all.splitlines()
+            told = sys.stdin.read() if str(path) in STANDARD_INPUT else file_access.read(path, "identity file", secret=True).decode()
+            lines = told.splitlines()
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "not a text file"
             raise OperatorError(f"{path}: cannot read the identity file ({why}); give the file that 'keys generate' wrote") from error

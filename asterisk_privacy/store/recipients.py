@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
+from asterisk_privacy import file_access
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.store import bech32
 from asterisk_privacy.store.identity import PUBLIC_PREFIX
@@ -36,7 +37,7 @@ class Recipients:
     def load(cls, path: Path) -> Recipients:
         """From a file with one `age1...` a line and `#` comments; OperatorError names the file, the line and the way out."""
         try:
-            lines = path.read_text("utf-8").splitlines()
+            lines = file_access.read(path, "recipients file", secret=False).decode().splitlines()
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "not a text file"
             raise OperatorError(

@@ -133,7 +133,8 @@ def test_asking_the_bucket(place: Place, s3: S3Server, bucket: Bucket) -> None:
     (line,) = place.json(check_config, "--ask", code=3)["bucket"]["warnings"]
     assert "grant it s3:PutObject" in line and "grant it s3:PutObject" in place.run(check_config, "--ask").stderr
     key.chmod(0o644)
-    assert "others can read the bucket's access key" in place.json(check_config, "--ask", code=3)["bucket"]["error"]
+    told = "the bucket's access key " + str(key) + ": everybody on this machine can read it"
+    assert told in place.json(check_config, "--ask", code=3)["bucket"]["error"]
     assert "bucket" not in place.json(check_config, "--file-only")
 
 

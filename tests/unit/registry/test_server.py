@@ -240,7 +240,7 @@ def test_what_stands_in_the_way_is_one_line(postgres: PostgresServer, server: Se
         secret.write_text("right\n")
         says(lambda: Registry.open(by_password), "no right to do that", "registry grant")
         secret.chmod(0o644)
-        says(lambda: Registry.open(by_password), "everybody here can read it")
+        says(lambda: Registry.open(by_password), "everybody on this machine can read it")
         says(lambda: Registry.open(replace(by_password, password_file=tmp_path / "none")), "no such file", "password_file")
     finally:
         postgres.execute("DROP ROLE careful")

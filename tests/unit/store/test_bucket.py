@@ -168,7 +168,7 @@ def test_the_key_comes_from_systemd_a_file_or_the_environment(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("text", "mode", "why"),
     [
-        (GOOD, 0o604, r"others can read.*run: chmod o= "),
+        (GOOD, 0o604, r"everybody on this machine can read it.*run: chmod 0640 "),
         (GOOD.replace("[default]", ""), 0o600, r"is no file of an access key; write \[default\]"),
         ("very-secret", 0o600, "is no file of an access key"),
         (GOOD.replace("very-secret", ""), 0o600, "lacks the access key or its secret"),

@@ -95,6 +95,7 @@ def test_the_page_reads_and_adds_rows_and_removes_nothing(tmp_path: Path) -> Non
     identity, one = Identity.generate(), new_recording_id()
     recipients = tmp_path / "recipients.txt"
     recipients.write_text(identity.public + "\n")
+    recipients.chmod(0o644)
     registry, recordings = state / "registry.sqlite", state / "recordings"
     sealed = recordings / one[:2] / f"{one}.flac.age"
 

@@ -1,0 +1,160 @@
+"""Who may read and change the recorder's files: its configuration, its keys and its passwords.
+
+Whoever can read a secret has it. Whoever can write a file that the recorder obeys, or a directory above it, is its administrator: they add
+themselves to those who may listen. So a secret that others can read, and a file that others can write or replace, is refused with the
+command that mends it; what is wrong further up in its path check-config tells. Others are everybody but root and the user that reads; a
+group may read, and may write where nobody else is in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import grp
+import os
+import pwd
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from asterisk_privacy.errors import OperatorError
+
+MOUNTED_SECRETS = Path("/run/secrets")
+"""Where Docker, Podman and Kubernetes mount secrets, by default for all to read: there is nobody else in the container."""
+MOST_LINKS = 16
+
+
+class Exposed(OperatorError):
+    """Others can read or change it."""
+
+
+def read(path: Path, what: str, secret: bool) -> bytes:
+    """The bytes of a file that the recorder obeys. Exposed: others can change it, or read what is secret. OSError if it cannot be read.
+    What is no file (standard input, a pipe) comes from whoever runs this."""
+    with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY), "rb") as file:
+        found = os.fstat(file.fileno())
+        why = next(_wrong(path, found, secret), None) if stat.S_ISREG(found.st_mode) else None
+        if why is not None:
+            raise Exposed(f"{what} {path}: {why}" if what else f"{path}: {why}")
+        return file.read()
+
+
+def hand_over(descriptor: int, folder: Path) -> None:
+    """A file that root has just made in `folder` becomes its owner's, and its group's: else whoever works there could not use it."""
+    if os.geteuid() == 0:
+        owner = folder.stat()
+        if (owner.st_uid, owner.st_gid) != (0, 0):
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
+
+
+def lock_file(path: Path) -> int:
+    """Open, made if it is not there. Left behind by root it must not keep the recorder out."""
+    try:
+        made = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        return os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    hand_over(made, path.absolute().parent)
+    return made
+
+
+def write_note(path: Path, data: bytes) -> None:
+    """Whole or not at all, and for whoever works in its directory. OSError."""
+    draft = path.with_name(path.name + ".new")
+    draft.unlink(missing_ok=True)
+    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
+        hand_over(file.fileno(), path.absolute().parent)
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(draft, path)
+
+
+def exposed(path: Path, secret: bool) -> list[str]:
+    """What `read` would refuse, without reading it; nothing where there is no such file. OSError: it cannot be looked at."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return []
+    return list(_wrong(path, found, secret)) if stat.S_ISREG(found.st_mode) else []
+
+
+def above(path: Path) -> list[str]:
+    """What is wrong with the directories further up than the file's own. OSError: one of them cannot be looked at."""
+    near = _holding(path)
+    return [why for folder in _further_up(near) if folder not in near for why in _wrong_with_folder(folder)]
+
+
+def _wrong(path: Path, found: os.stat_result, secret: bool) -> Iterator[str]:
+    mode = stat.S_IMODE(found.st_mode)
+    if secret and mode & 0o004 and not path.is_relative_to(MOUNTED_SECRETS):
+        yield f"everybody on this machine can read it; run: chmod 0640 {path}; and make a new one, since others may have read it"
+    if _others_write(found):
+        yield f"others can change it (mode {mode:04o}); run: chmod go-w {path}; and look at what is in it"
+    if not _is_trusted(found.st_uid):
+        yield f"belongs to user {_user(found.st_uid)}, who can change it; run: chown root {path}; and look at what is in it"
+    for folder in _holding(path):
+        yield from _wrong_with_folder(folder)
+
+
+def _wrong_with_folder(folder: Path) -> Iterator[str]:
+    found = folder.stat()
+    sticky = found.st_mode & stat.S_ISVTX  # there only its owner can rename or remove what is in it
+    if _others_write(found) and not sticky:
+        yield f"others can put another file in its place, since they can write to {folder}; run: chmod go-w {folder}"
+    if not _is_trusted(found.st_uid):
+        yield f"user {_user(found.st_uid)} can put another file in its place, who owns {folder}; run: chown root {folder}"
+
+
+def _holding(path: Path) -> list[Path]:
+    """The file's directory, and where there are links those of each: who writes to one of them says which file is read."""
+    found: dict[Path, None] = {}
+    for _ in range(MOST_LINKS):
+        found[path.absolute().parent] = None
+        if not path.is_symlink():
+            break
+        path = path.parent / os.readlink(path)
+    found[path.resolve().parent] = None
+    return list(found)
+
+
+def _further_up(folders: Iterable[Path]) -> list[Path]:
+    return list(dict.fromkeys(parent for folder in folders for parent in folder.parents))
+
+
+def _others_write(found: os.stat_result) -> bool:
+    return bool(found.st_mode & 0o002 or (found.st_mode & 0o020 and not _is_alone(found.st_uid, found.st_gid)))
+
+
+def _is_alone(uid: int, gid: int) -> bool:
+    """Whether nobody but the owner (and root) is in this group, as where each user has one of his own (umask 002)."""
+    if gid == 0:
+        return True
+    try:
+        members = set(grp.getgrgid(gid).gr_mem)
+    except KeyError:  # a container without a list of groups
+        return True
+    members |= {user.pw_name for user in pwd.getpwall() if user.pw_gid == gid}
+    return members <= {"root", _user(uid)}
+
+
+def _is_trusted(uid: int) -> bool:
+    """Root, or who reads. Root trusts the owner of what it names. In a user namespace root's own files can seem to be nobody's."""
+    return os.geteuid() == 0 or uid in (0, os.geteuid()) or (uid == _nobody() and _in_a_namespace())
+
+
+def _nobody() -> int:
+    with contextlib.suppress(OSError, ValueError):
+        return int(Path("/proc/sys/kernel/overflowuid").read_text())
+    return 65534
+
+
+def _in_a_namespace() -> bool:
+    with contextlib.suppress(OSError):
+        return Path("/proc/self/uid_map").read_text().split() != ["0", "0", "4294967295"]
+    return False
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
