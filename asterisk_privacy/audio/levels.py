@@ -1,4 +1,4 @@
-"""Levels over time, for pictures."""
+"""How loud it is: over time, for pictures, and whether it is anything at all."""
 
 from __future__ import annotations
 
@@ -6,6 +6,13 @@ import numpy as np
 import numpy.typing as npt
 
 FLOOR_DB = -70.0
+DEAD_PEAK = 8
+"""What digital silence decodes to: 0 in G.711 µ-law and G.722, 8 in A-law."""
+
+
+def is_heard(samples: npt.NDArray[np.int16]) -> bool:
+    """Whether there is more in it than digital silence."""
+    return bool(len(samples)) and (int(samples.max()) > DEAD_PEAK or int(samples.min()) < -DEAD_PEAK)
 
 
 def levels_db(samples: npt.NDArray[np.int16], window: int = 400) -> npt.NDArray[np.float64]:

@@ -17,10 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from asterisk_privacy.audio.frames import FRAME_SAMPLES, FRAME_SECONDS, Leg
+from asterisk_privacy.audio.levels import DEAD_PEAK
 
 Block = npt.NDArray[np.int16]
 
-DEAD_PEAK = 8  # what digital silence decodes to: 0 in G.711 µ-law and G.722, 8 in A-law
 LOUD_DB = -38.0  # below full scale; what goes on behind a listening agent is quieter than music that is meant to be heard
 PAUSE_DB = 25.0  # below the loudest: a pause
 PAUSES = 0.03  # most share of pauses in music; in speech it is a quarter and more

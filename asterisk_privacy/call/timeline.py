@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import ceil, floor, inf
 
@@ -64,6 +64,15 @@ def with_hold(spans: Iterable[Span], start_ms: int, end_ms: int) -> tuple[Span, 
         parts = (Span(span.kind, span.start_ms, begin), Span(SpanKind.HOLD, begin, end), Span(span.kind, end, span.end_ms))
         told += [part for part in parts if part.end_ms > part.start_ms]
     return tuple(told)
+
+
+def talk_ms(spans: Iterable[Span]) -> int:
+    return sum(span.end_ms - span.start_ms for span in spans if span.kind is SpanKind.TALK)
+
+
+def with_nothing_heard(spans: Iterable[Span]) -> tuple[Span, ...]:
+    """Of conversation that was to be kept no frame came in."""
+    return tuple(replace(span, kind=SpanKind.LOST) if span.kind is SpanKind.TALK else span for span in spans)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from functools import partial
 import numpy as np
 
 from asterisk_privacy.audio.frames import RATE
+from asterisk_privacy.audio.levels import is_heard
 from asterisk_privacy.audio.quarantine import Block
 from asterisk_privacy.audio.ring import Ring
 from asterisk_privacy.daemon.health import Alarm, Health
@@ -53,6 +54,7 @@ class RecordingFile:
         self._work: asyncio.Task[None] | None = None
         self._ended = False
         self._sealed = False
+        self._heard = self._empty = False
         self._purposes: set[str] = set()
 
     def start(self, purposes: tuple[Purpose, ...], part: int, at: datetime, ring: Ring, marked: bool = False) -> None:
@@ -76,15 +78,16 @@ class RecordingFile:
 
     def add_purposes(self, purposes: tuple[Purpose, ...], at: datetime) -> None:
         """Rows are written in order, so this comes after the recording's own even if that is not there yet."""
-
+        if self._empty:
+            return
         self._purposes |= {p.name for p in purposes}
-
         for purpose in purposes:
             self._ledger.post(partial(Registry.add_purpose, recording_id=self.recording_id, purpose=purpose, at=at))
 
     def drop_purposes(self, names: tuple[str, ...], at: datetime, reason: str) -> None:
+        if self._empty:
+            return
         self._purposes -= set(names)
-
         for name in names:
             self._ledger.post(partial(Registry.withdraw_purpose, recording_id=self.recording_id, name=name, at=at, reason=reason))
 
@@ -93,10 +96,13 @@ class RecordingFile:
         return self._sealed
 
     async def seal(self) -> None:
-        """Waits for what is queued, then makes it a sealed recording."""
+        """Waits for what is queued, then makes it a sealed recording. One in which nothing is to be heard leaves a row that says so."""
         await self._idle()
         await self._write()
         if self._ended:
+            return
+        if not self._heard:
+            await self._leave_none()
             return
         self._ended = True
         try:
@@ -110,11 +116,18 @@ class RecordingFile:
     async def erase(self, reason: str) -> None:
         """Nothing of it stays. Never fails: what the disk refuses is an alarm, and settled at the next start."""
         self._ended = True
-        if self._work is None:
-            return  # never begun: there is no row and no file
+        if self._work is None or self._empty:
+            return  # never begun, or nothing was heard: there is no file
         await self._idle()
+        await self._remove(reason, RecordingOutcome.ERASED)
+
+    async def _leave_none(self) -> None:
+        self._ended = self._empty = True
+        await self._remove("nothing was heard in it", RecordingOutcome.EMPTY)
+
+    async def _remove(self, reason: str, outcome: RecordingOutcome) -> None:
         self._forget_audio()
-        self._count(RecordingOutcome.ERASED)
+        self._count(outcome)
         sealed, now = self._sealed, datetime.now(UTC)
         try:
             if sealed:  # a sealed recording goes the way of every deletion: intent, destruction, evidence
@@ -146,6 +159,7 @@ class RecordingFile:
         for block in ring.drain():
             if self._ended:
                 return
+            self._heard = self._heard or is_heard(block)
             writer.write(block)
             self._frames += len(block)
             block.fill(0)
@@ -154,6 +168,7 @@ class RecordingFile:
         while self._blocks and self._writer is not None and not self._ended:
             blocks, self._blocks, self._waiting = self._blocks, [], 0
             joined = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+            self._heard = self._heard or is_heard(joined)
             try:
                 await asyncio.to_thread(self._writer.write, joined)
             except StoreFault as fault:

@@ -6,11 +6,14 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
 from asterisk_privacy.asterisk.taps import Capture, Tap, TapSink
+from asterisk_privacy.asterisk.time_limits import within
 from asterisk_privacy.audio.frames import FRAME_BYTES, FRAME_SECONDS, SILENT_FRAME, Leg
+from asterisk_privacy.audio.levels import is_heard
 from asterisk_privacy.audio.marked import Marked
 from asterisk_privacy.audio.quarantine import Block, Quarantine, Times
 from asterisk_privacy.audio.ring import Ring
@@ -27,6 +30,8 @@ NEWS_SECONDS = 0.25
 LONGEST_PATIENCE_SECONDS = 30.0
 MISSING_APART_SECONDS = 5.0
 """Moments at which a voice is missing are told once in so long a time."""
+LAST_FRAMES_SECONDS = 3.0
+"""How long sealing waits for the link to prove that nothing happened in the call's last second. After that it is dropped."""
 
 
 @dataclass(slots=True)
@@ -74,6 +79,7 @@ class CallMedia:
         self.kept_seconds = 0.0
         self.missing: list[float] = []  # moments at which a party's talk was lost on its way to us
         self.missing_seconds = 0.0
+        self.heard = False  # more than digital silence
 
     @property
     def taps(self) -> int:
@@ -125,6 +131,15 @@ class CallMedia:
             self._silent_holds_seen += 1
             self._silent_hold()
 
+    async def all_released(self, proven: Callable[[], float]) -> None:
+        """Waits for the proof of the last second, and drops what is not proven in time."""
+        self.release(proven())
+        with suppress(TimeoutError):
+            async with within(LAST_FRAMES_SECONDS):
+                while self.busy:
+                    await asyncio.sleep(0.05)
+                    self.release(proven())
+
     def _is_with_agents(self, began: float) -> bool:
         while len(self._agents_in) > 1 and self._agents_in[1][0] <= began + 1e-6:
             self._agents_in.popleft()
@@ -138,6 +153,7 @@ class CallMedia:
     def _keep(self, certain: list[tuple[float, Block]]) -> None:
         for began, block in certain:
             self.kept_seconds += len(block) / 8000
+            self.heard = self.heard or is_heard(block)
             self.marked.take(began, block)
             self._deliver(began, block)
 

@@ -7,21 +7,19 @@ import logging
 import secrets
 import uuid
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from time import monotonic
 from typing import assert_never
 
-from asterisk_privacy.asterisk.time_limits import within
 from asterisk_privacy.call import commands as cmd
 from asterisk_privacy.call import events as ev
 from asterisk_privacy.call.conversation import Standing
 from asterisk_privacy.call.participants import Attendance, PartyRole, Person
 from asterisk_privacy.call.recorder import Recorder
 from asterisk_privacy.call.situation import Consent, Life
-from asterisk_privacy.call.timeline import Mark, MarkKind, Span, SpanKind, with_hold
+from asterisk_privacy.call.timeline import Mark, MarkKind, Span, SpanKind, talk_ms, with_hold, with_nothing_heard
 from asterisk_privacy.daemon.aftermath import LeftCall
 from asterisk_privacy.daemon.call_tools import Around, Jobs, Tools
 from asterisk_privacy.daemon.drawing import Place, draw, note_places
@@ -38,8 +36,8 @@ log = logging.getLogger(__name__)
 
 Partial = cmd.DropPurposes | cmd.EraseFile | cmd.EraseMarked | cmd.From | cmd.To | cmd.KeepMarked | cmd.Draw | cmd.NoteConsent
 
-LAST_FRAMES_SECONDS = 3.0
-"""How long sealing waits for the link to prove that nothing happened in the call's last second. After that it is dropped."""
+HEARD_BY_MS = 1000
+"""A conversation of that length is heard, unless something is wrong: a tap brings its first frame after 25 ms, or later under load."""
 
 
 class CallRunner:
@@ -353,7 +351,7 @@ class CallRunner:
         self._jobs.erase(file, reason)
 
     async def _keep_marked(self, file: RecordingFile, command: cmd.KeepMarked) -> None:
-        await self._all_released()
+        await self.media.all_released(self._tools.proven)
         if file is self._marked_file:  # else it was wiped meanwhile
             part = self._before.last_part + command.part
             file.start(self._purposes(command.purposes), part, wall(self.began_at), self.media.marked.ring, marked=True)
@@ -368,18 +366,10 @@ class CallRunner:
         self.receive(ev.Drawn(monotonic(), drawn.taken))
 
     async def _seal(self, file: RecordingFile | None) -> None:
-        await self._all_released()
+        await self.media.all_released(self._tools.proven)
         if file is not None:
             await file.seal()
             note_places(self._tools.ledger, self._places, file)
-
-    async def _all_released(self) -> None:
-        self.media.release(self._tools.proven())
-        with suppress(TimeoutError):
-            async with within(LAST_FRAMES_SECONDS):
-                while self.media.busy:
-                    await asyncio.sleep(0.05)
-                    self.media.release(self._tools.proven())
 
     async def _finish(self, command: cmd.Finish) -> None:
         for timer in self._timers:
@@ -389,12 +379,12 @@ class CallRunner:
         self._tools.health.tally.kept_seconds += self.media.kept_seconds
         self._tools.health.tally.dropped_frames += self.media.dropped_frames
         self._tools.health.tally.missing_seconds += self.media.missing_seconds
-        people, outcome = self._attendance.told(), self._before.outcome(command.outcome)
-        if self._failed and outcome is cmd.Outcome.KEPT:
-            outcome = cmd.Outcome.FAILED
-        if command.outcome is cmd.Outcome.KEPT and not self.media.kept_seconds:
-            self._tools.health.alarm(Alarm.KEPT_NOTHING, f"call {self.call_id} was to be kept, and nothing of it was heard")
-        spans, marks = self._story(command.spans, command.marks)
+        people, outcome, spans = self._attendance.told(), self._before.outcome(self._outcome(command.outcome)), command.spans
+        if command.outcome is cmd.Outcome.KEPT and not self.media.heard:
+            if talk_ms(spans) >= HEARD_BY_MS:  # a call that was hardly answered needs nobody
+                self._tools.health.alarm(Alarm.KEPT_NOTHING, f"call {self.call_id} was to be kept, and nothing of it was heard")
+            spans = with_nothing_heard(spans)
+        spans, marks = self._story(spans, command.marks)
         if self._leaving:
             marks = tuple(m for m in marks if m.kind is not MarkKind.HANGUP)
             self._tools.ledger.post(lambda registry: registry.tell_call(self.call_id, people, spans, marks))
@@ -409,3 +399,10 @@ class CallRunner:
                 self._tools.remember(self.customer or self.channel, None)
             log.info("call %s over: %s", self.call_id, outcome.value, extra=about("call.over", self.call_id, self.profile.name))
         self._over(self)
+
+    def _outcome(self, decided: cmd.Outcome) -> cmd.Outcome:
+        """`decided` by the recorder, which does not know what became of the files."""
+        if decided is not cmd.Outcome.KEPT or self._failed:
+            return cmd.Outcome.FAILED if decided is cmd.Outcome.KEPT else decided
+        sealed = any(file is not None and file.sealed for file in (self._file, self._marked_file))
+        return decided if sealed else cmd.Outcome.NOT_KEPT

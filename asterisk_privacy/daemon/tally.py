@@ -25,6 +25,7 @@ class RecordingOutcome(StrEnum):
     SEALED = "sealed"
     TRUNCATED = "truncated"  # sealed as far as the disk took it
     ERASED = "erased"  # off the record, refused, objected
+    EMPTY = "empty"  # nothing was heard in it: no file
     FAILED = "failed"  # nothing of it could be written
 
 
