@@ -53,11 +53,17 @@ class AriAccess:
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """What the channel of a call that was announced remembers: PRIVACY_STATE, PRIVACY_CONSENT and PRIVACY_RECORDER, as they stand."""
+    """What the channel of a call that was announced remembers: PRIVACY_STATE, PRIVACY_CONSENT and PRIVACY_RECORDER, as they stand.
+    `heard`: the announcements that were heard to their end."""
 
     state: str
     consent: str
     recorder: str = ""  # as an older recorder leaves it
+    heard: frozenset[str] = frozenset()
+
+    def consent_to(self, notice: str) -> str:
+        """What was chosen, as far as it is about that announcement: a refusal is final for the call, all else is its line's."""
+        return self.consent if self.consent == "refused" or notice in self.heard else "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +230,7 @@ class Ari:
                 state,
                 await self.variable(channel, names.CONSENT_VARIABLE) or "none",
                 await self.variable(channel, names.RECORDER_VARIABLE) or "",
+                frozenset((await self.variable(channel, names.HEARD_VARIABLE) or "").split("-")) - {""},
             )
             for channel, state in zip(callers, states, strict=True)
             if state

@@ -38,14 +38,12 @@ class NoticeKey:
 
 @dataclass(frozen=True, slots=True)
 class AgentPressed:
-    """`cmd` as the dialplan sends it: keep, pause, resume, off, from, to, object, keep-last, object-last. `linked`: linkedid, which is
-    the customer's channel in most calls; `endpoint`: such as `PJSIP/agent`, for those that end in -last."""
+    """`cmd` by the context that told it: keep, pause, resume, off, from, to, object, keep-last, object-last. `name`: the channel's own."""
 
     at: float
     channel: str
+    name: str
     cmd: str
-    linked: str
-    endpoint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +52,11 @@ class Unavailable:
 
     at: float
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forged:
+    """Somebody speaks as the recorder's dialplan from elsewhere: a caller's name in an event of the administrator's own, or a program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +137,8 @@ class Malformed:
 
 
 EdgeEvent = (
-    NoticeStage | NoticeKey | AgentPressed | Unavailable | Step | StasisStarted | StasisEnded | OutOfSight | Taken | PlaybackDone | Replaced
-    | AliveAsked | ClockTold | Ignored | Unknown | Malformed
+    NoticeStage | NoticeKey | AgentPressed | Unavailable | Forged | Step | StasisStarted | StasisEnded | OutOfSight | Taken | PlaybackDone
+    | Replaced | AliveAsked | ClockTold | Ignored | Unknown | Malformed
 )  # fmt: skip
 AriEvent = pbx.PbxEvent | EdgeEvent
 
@@ -323,32 +326,59 @@ def _playback_done(m: _Message, _at: float) -> tuple[AriEvent, ...]:
 def _variable_set(m: _Message, _at: float) -> tuple[AriEvent, ...]:
     if m.variable != names.RECORDER_VARIABLE or m.channel is None or not isinstance(m.value, str):
         return (Ignored(),)
-    return (Taken(m.channel.id, m.value),)
+    return (Taken(m.channel.id, m.value) if m.channel.dialplan.context in names.ASKING_CONTEXTS else Forged(),)
 
 
 def _user_event(m: _Message, at: float) -> tuple[AriEvent, ...]:
-    said = m.userevent
-    name = said.get("eventname", "")
-    if name == names.EVENT_UNAVAILABLE:
-        return (Unavailable(at, said.get("Why", "")),)
-    if name.startswith(f"{names.EVENT_ALIVE}-"):
-        return (AliveAsked(name.removeprefix(f"{names.EVENT_ALIVE}-")),)
-    if name.startswith(f"{names.EVENT_CLOCK}-"):
-        return (ClockTold(name.removeprefix(f"{names.EVENT_CLOCK}-"), m.timestamp),)
-    channel = m.channel.id if m.channel is not None else ""
-    make = _USER_EVENTS.get(name)
-    return (Ignored(),) if make is None else (make(said, channel, at),)
+    """Its fields, name included, can be anybody's: a caller's name in an event of the administrator's own may hold `eventname:`. What
+    nobody can say is the channel's snapshot, which Asterisk adds. So an event counts from the contexts where the include tells it."""
+    name = m.userevent.get("eventname", "")
+    for prefix, make in _POSTED.items():
+        if name.startswith(f"{prefix}-"):
+            return (make(name.removeprefix(f"{prefix}-"), m.timestamp) if m.channel is None else Forged(),)
+    told = _TOLD.get(name)
+    if told is None:
+        return (Ignored(),)
+    return ((m.channel is not None and told(m.userevent, m.channel, at)) or Forged(),)
 
 
-_USER_EVENTS: Mapping[str, Callable[[Mapping[str, str], str, float], EdgeEvent]] = {
-    names.EVENT_NOTICE: lambda said, channel, at: NoticeStage(
-        at, channel, said.get("Call", ""), said.get("Notice", ""), said.get("Stage", ""), said.get("Heard", "") == "yes", said.get("Played")
-    ),
-    names.EVENT_CHOICE: lambda said, channel, at: NoticeKey(at, channel, said.get("Call", ""), said.get("Notice", ""), said.get("Key", "")),
-    names.EVENT_KEY: lambda said, channel, at: AgentPressed(
-        at, channel, said.get("Cmd", ""), said.get("Linked", ""), said.get("Endpoint", "")
-    ),
+_POSTED: Mapping[str, Callable[[str, str], EdgeEvent]] = {
+    names.EVENT_ALIVE: lambda question, _stamp: AliveAsked(question),
+    names.EVENT_CLOCK: ClockTold,
 }
+"""Events that daemons post over ARI, without a channel, and what comes of them."""
+
+
+def _stage(said: Mapping[str, str], channel: Channel, at: float) -> EdgeEvent | None:
+    stage = names.NOTICE_CONTEXTS.get(channel.dialplan.context)
+    if stage is None:
+        return None
+    heard = said.get("Heard", "") == "yes"
+    return NoticeStage(at, channel.id, said.get("Call", ""), said.get("Notice", ""), stage, heard, said.get("Played"))
+
+
+def _choice(said: Mapping[str, str], channel: Channel, at: float) -> EdgeEvent | None:
+    if channel.dialplan.context != names.CHOICE_CONTEXT:
+        return None
+    return NoticeKey(at, channel.id, said.get("Call", ""), said.get("Notice", ""), said.get("Key", ""))
+
+
+def _agents_key(_said: Mapping[str, str], channel: Channel, at: float) -> EdgeEvent | None:
+    cmd = names.KEY_CONTEXTS.get(channel.dialplan.context)
+    return None if cmd is None else AgentPressed(at, channel.id, channel.name, cmd)
+
+
+def _unavailable(said: Mapping[str, str], channel: Channel, at: float) -> EdgeEvent | None:
+    return Unavailable(at, said.get("Why", "")) if channel.dialplan.context in names.ASKING_CONTEXTS else None
+
+
+_TOLD: Mapping[str, Callable[[Mapping[str, str], Channel, float], EdgeEvent | None]] = {
+    names.EVENT_NOTICE: _stage,
+    names.EVENT_CHOICE: _choice,
+    names.EVENT_KEY: _agents_key,
+    names.EVENT_UNAVAILABLE: _unavailable,
+}
+"""Events of the dialplan; None where the channel does not stand where the include tells them."""
 
 _HANDLERS: Mapping[str, Callable[[_Message, float], tuple[AriEvent, ...]]] = {
     "ChannelCreated": _seen,

@@ -60,9 +60,18 @@ def alive_of(app: str) -> str:
     return f"{ALIVE_VARIABLE}_{hashlib.sha256(app.encode()).hexdigest()[:16]}"
 
 
+HEARD_VARIABLE = "PRIVACY_HEARD"
+"""On the customer's channel, by the dialplan: the announcements that were heard to their end, by their names, with - between."""
+
 EVENT_ALIVE = "PrivacyAlive"
 EVENT_CLOCK = "PrivacyClock"
 EVENT_NOTICE = "PrivacyNotice"
 EVENT_CHOICE = "PrivacyChoice"
 EVENT_KEY = "PrivacyKey"
 EVENT_UNAVAILABLE = "PrivacyUnavailable"
+
+NOTICE_CONTEXTS = {"privacy-notice": "begin", "privacy-key-choice": "end"}
+"""Where the dialplan tells that an announcement begins, and that it ends."""
+CHOICE_CONTEXT = "privacy-key-choice"
+KEY_CONTEXTS = {f"privacy-key-{cmd}": cmd for cmd in ("keep", "pause", "resume", "off", "from", "to", "object", "keep-last", "object-last")}
+"""Where each key is told: by the context it is known which one it was."""

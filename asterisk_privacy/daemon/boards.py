@@ -26,11 +26,6 @@ class GoneLately:
         return channel in self._since
 
 
-def phone_of(endpoint: str) -> str:
-    """As the dialplan tells an endpoint, with or without its technology."""
-    return endpoint if "/" in endpoint else f"PJSIP/{endpoint}"
-
-
 def board_of(reading: Reading, endpoints: Iterable[pbx.EndpointRead]) -> Switchboard:
     """`endpoints`: what is known of those that have channels."""
     now = reading.at  # what the stream tells of the moments while it was being read is newer

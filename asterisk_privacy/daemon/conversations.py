@@ -102,6 +102,10 @@ class Conversations:
         found = (self._runners[c] for c in self.board.connected(channel) - {channel} if c in self._runners)
         return sorted(found, key=_age)
 
+    def calls_before(self, channel: str) -> list[CallRunner]:
+        """Those in which this agent's channel was before, and has been in no other since: in a consultation it is on the way back."""
+        return sorted((self._runners[c] for c in self.last_calls.before(channel) if c in self._runners), key=_age)
+
     def last_calls_of(self, endpoint: str, grace: float) -> list[CallRunner]:
         """Of the call that this agent left last, if that was no more than `grace` seconds ago."""
         last = self.last_calls.of(endpoint)

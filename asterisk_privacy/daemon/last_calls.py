@@ -32,6 +32,7 @@ class LastCalls:
         self._others = others
         self._now: dict[str, tuple[str, frozenset[str]]] = {}  # by agent's channel: the endpoint, and with whom
         self._last: dict[str, LastCall] = {}  # by endpoint
+        self._before: dict[str, frozenset[str]] = {}  # by agent's channel: with whom it was last, or is
 
     def follow(self, board: Switchboard, channels: Iterable[str], at: float) -> None:
         """The conversations of these channels may have changed."""
@@ -39,6 +40,7 @@ class LastCalls:
             customers = _customers_of(board, channel)
             if customers:
                 self._now[channel] = endpoint_of(board.name_of(channel) or ""), customers
+                self._before[channel] = customers
             elif channel in self._now:
                 endpoint, before = self._now.pop(channel)
                 self._last.pop(endpoint, None)
@@ -50,7 +52,15 @@ class LastCalls:
         """What came in between is unknown, so that nobody can say any more which call was left last."""
         self._now.clear()
         self._last.clear()
+        self._before.clear()
         self.follow(board, channels, at)
+
+    def gone(self, channel: str) -> None:
+        self._before.pop(channel, None)
+
+    def before(self, channel: str) -> frozenset[str]:
+        """Channels with whom this agent's channel was last."""
+        return self._before.get(channel, frozenset())
 
     def of(self, endpoint: str) -> LastCall | None:
         return self._last.get(endpoint)

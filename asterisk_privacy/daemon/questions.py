@@ -35,6 +35,10 @@ _FORGED = (
     "FastAGI was asked in words that are not Asterisk's: a caller's number or name that speaks as our dialplan, or another program; "
     "nothing of it was believed, and if it was a call it goes on unrecorded"
 )
+_FORGED_EVENT = (
+    "an event of the recorder's own came from a context that is none of its include: a caller's name in a UserEvent of yours, a program, "
+    "or an include that is older than the recorder; nothing of it was believed"
+)
 
 
 class AgiGhost(AgiProblem):
@@ -69,6 +73,8 @@ class Questions:
         match event:
             case ae.Step():
                 self._stands(event)
+            case ae.Forged():
+                self._health.alarm(Alarm.FORGED, _FORGED_EVENT)
             case pbx.ChannelGone():
                 self._steps.pop(event.channel, None)
                 self._gone.note(event.channel, monotonic())

@@ -32,8 +32,7 @@ class Memory:
     the call. `flagged`: the agent wants it kept. `objected`: the agent marked the customer's objection. `agreed`: the purposes agreed to
     by key, for a call with several profiles. `voices`: calls of other customers whose voice may be in this one's, whether it is kept or
     not. `consent`: as PRIVACY_CONSENT has it, where that is on another channel than the customer's own (the notice was played on half of a
-    Local channel). `notice`: the announcement of the first of `profiles`; once another line was announced, none, since its end must not
-    count for the first one."""
+    Local channel). `notice`: the announcement of the first of `profiles`."""
 
     call_id: str
     profiles: tuple[str, ...]

@@ -155,7 +155,6 @@ class CallRunner:
         """The call comes to another line, and its notice plays next."""
         self._joining = (profile, drawn)
         self.notice = secrets.token_hex(8)
-        self._now_remembers(replace(self.memory, notice=""))
         self.receive(ev.ProfileChanged(monotonic(), profile, drawn))
 
     @property
@@ -197,8 +196,9 @@ class CallRunner:
         elsewhere = self.memory.consent or self.customer not in (None, self.channel)
         memory = replace(memory, voices=self.memory.voices.union(self.beside.values()), consent=chosen if elsewhere else "")
         if memory != self.memory:
+            self.memory = memory
             self._reminded = True
-            self._now_remembers(memory)
+            self._tools.remember(self.customer or self.channel, memory)
         if isinstance(event, ev.AgentJoined) or any(isinstance(c, cmd.Open | cmd.Shut | cmd.StartFile | cmd.Wipe) for c in commands):
             self._tell()
 
@@ -207,11 +207,6 @@ class CallRunner:
         if self.recorder.situation.life is not Life.OVER:
             people, (spans, marks) = self._attendance.told(), self._story(*self.recorder.chronicle.going_on())
             self._tools.ledger.post(lambda registry: registry.tell_call(self.call_id, people, spans, marks))
-
-    def _now_remembers(self, memory: Memory) -> None:
-        self.memory = memory
-        if self._reminded:  # else the answer that is given next tells it
-            self._tools.remember(self.customer or self.channel, memory)
 
     def _story(self, spans: tuple[Span, ...], marks: tuple[Mark, ...]) -> tuple[tuple[Span, ...], tuple[Mark, ...]]:
         """The whole call's, with what an earlier daemon told and what the recorder was not told: holds that only a phone knew of."""

@@ -21,7 +21,7 @@ from asterisk_privacy.call.switchboard import Change, Switchboard
 from asterisk_privacy.daemon.aftermath import LeftCall, end_calls
 from asterisk_privacy.daemon.agents import Agents
 from asterisk_privacy.daemon.answers import announcement, elsewhere, no_announcement
-from asterisk_privacy.daemon.boards import board_of, phone_of
+from asterisk_privacy.daemon.boards import board_of
 from asterisk_privacy.daemon.call_tools import Tools
 from asterisk_privacy.daemon.callers import Callers
 from asterisk_privacy.daemon.conversations import Conversations
@@ -209,7 +209,8 @@ class Supervisor:
             asyncio.get_running_loop().call_soon(self._pressed_unheard, channel, word)
         for runner in self.runners:  # each by itself: a mistake in one call must not leave the others in the dark
             announced = reading.announced.get(runner.customer or runner.channel)
-            asyncio.get_running_loop().call_soon(self._link_restored, runner, announced.consent if announced is not None else "none")
+            consent = announced.consent_to(runner.notice) if announced is not None else "none"
+            asyncio.get_running_loop().call_soon(self._link_restored, runner, consent)
 
     def _take_up(self, reading: Reading) -> None:
         """At the first reading: calls that the daemon before this one announced go on, the others that it left are over."""
@@ -228,7 +229,8 @@ class Supervisor:
             runner = CallRunner(channel, profile, memory.drawn, self._tools, self._over, left, self._conversations, called)
             self._enter(runner)
             runner.receive(ev.LinkLost(monotonic()))  # until its surroundings are told
-            runner.take_up(memory, memory.consent if announced.consent == "none" else announced.consent, later)
+            chosen = announced.consent_to(memory.notice)
+            runner.take_up(memory, memory.consent if chosen == "none" else chosen, later)
             self._health.calls_taken_up += 1
             log.info("call %s taken up again", runner.call_id, extra=about("call.taken-up", runner.call_id, profile.name))
         if self._left:
@@ -304,13 +306,14 @@ class Supervisor:
         self._conversations.tell(change, event.at)
         if isinstance(event, pbx.ChannelGone):
             self._others.gone(event.channel)
+            self._conversations.last_calls.gone(event.channel)
 
     # ---- the agent presses
 
     def _key(self, event: ae.AgentPressed) -> None:
         cmd, _, idle = event.cmd.partition("-")  # keep-last, object-last: dialled on the idle phone
         last = idle == "last"
-        meant = self._last_calls_of(event.endpoint) if last else self._calls_of(event)
+        meant = self._last_calls_of(event.name) if last else self._calls_of(event.channel)
         if not meant and self._is_anothers(event, last):
             return
         if not meant and (self._board.name_of(event.channel) or "").startswith(SELFTEST_ROOM):
@@ -328,24 +331,23 @@ class Supervisor:
         for number, runner in enumerate(meant):  # several customers in one conversation: the first call's recorder answers
             runner.receive(ev.KeyPressed(event.at, key, event.channel if number == 0 else ""))
 
-    def _calls_of(self, event: ae.AgentPressed) -> list[CallRunner]:
-        """Through the bridge first: after a transfer the linkedid may be an older call's."""
-        if here := self._conversations.calls_of(event.channel):
+    def _calls_of(self, channel: str) -> list[CallRunner]:
+        """Through the bridge first: after a transfer it is another call's. Else those that it was in before, as in a consultation."""
+        here = self._conversations.calls_of(channel)
+        if here or self._others.among(self._board.connected(channel)):
             return here
-        if self._others.among(self._board.connected(event.channel)):
-            return []
-        found = self._customers.get(event.linked)
-        return [found] if found is not None and found.channel != event.channel else []
+        return self._conversations.calls_before(channel)
 
     def _is_anothers(self, event: ae.AgentPressed, last: bool) -> bool:
         """The key was meant for a call of another recorder, which hears of it as we do."""
         if last:
-            call = self._conversations.last_calls.of(phone_of(event.endpoint))
+            call = self._conversations.last_calls.of(pbx.endpoint_of(event.name))
             return call is not None and call.theirs
-        return event.linked in self._others or bool(self._others.among(self._board.connected(event.channel)))
+        with_whom = self._conversations.last_calls.before(event.channel)
+        return bool(self._others.among(self._board.connected(event.channel) | with_whom))
 
-    def _last_calls_of(self, endpoint: str) -> list[CallRunner]:
-        return self._conversations.last_calls_of(phone_of(endpoint), self._config.keys.grace_seconds)
+    def _last_calls_of(self, name: str) -> list[CallRunner]:
+        return self._conversations.last_calls_of(pbx.endpoint_of(name), self._config.keys.grace_seconds)
 
     # ---- housekeeping
 

@@ -21,6 +21,7 @@ from asterisk_privacy.lab.rtp import Tone
 from asterisk_privacy.lab.site import Site
 from asterisk_privacy.lab.unpack import Install
 from asterisk_privacy.registry.numbers import number_hash
+from asterisk_privacy.registry.rows import State
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.timeout(60)]
 
@@ -28,6 +29,9 @@ NOTICE_SECONDS = 1.5
 POLICY = FLAG + ALWAYS + profile("support", '"complaint"', announcement="long") + profile("sales", '"proof"', announcement="long")
 LINES = """
 [from-outside](+)
+; an administrator's own event, such as a screen pop is made of
+exten => 121,1,UserEvent(Incoming,Name: ${CALLERID(name)})
+ same => n,Dial(PJSIP/agent2,30,tkK)
 exten => 120,1,Gosub(privacy-start,s,1(support))
  same => n,Dial(PJSIP/agent2,30,tkK)
 """
@@ -164,3 +168,28 @@ async def test_a_call_that_is_made_is_asked_for_and_found_by_the_number_that_was
     with site.registry() as registry:
         assert [call.id for call in registry.calls(customer_hash=number_hash("500", site.number_key))] == [row.call_id]
     assert site.status()["alarms"] == {}
+
+
+@pytest.mark.parametrize("event", ["PrivacyKey,Cmd:off,Linked:", "PrivacyKey,Cmd:keep-last,Endpoint:agent,Linked:"])
+async def test_a_callers_name_is_no_event(site: Site, ports: dict[str, int], event: str) -> None:
+    """It would wipe what somebody else's agent had kept."""
+    server = site.pbx.sip_port
+    async with phones(site, ports, "") as (victim, _, agent):
+        await victim.dial("100")
+        await agent.answered()
+        await victim.talk(0.5)
+        await agent.press("*1")
+        await victim.talk(0.5)
+        name = f"x,eventname:{event}{uniqueid(site)}"
+        async with Phone(
+            "another", 0, server, source=Tone(tones.CUSTOMER_HELD), calls_as=f'"{name}" <sip:0201234567@127.0.0.1>'
+        ) as stranger:
+            await stranger.dial("121")
+            await victim.talk(1.0)
+            await over(site, victim, stranger)
+    (row,) = site.recordings()
+    assert row.state is State.SEALED and [p.name for p in row.purposes] == ["complaint"]
+    heard = tones.seconds_of(site.listen(row.id)[:, 0], {"customer": tones.CUSTOMER})
+    assert heard["customer"] > 1.2, "the whole call"
+    assert site.status()["alarms"] == {"forged": 1}
+    assert "eventname" not in site.log and "0201234567" not in site.log

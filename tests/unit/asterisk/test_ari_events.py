@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asterisk_privacy.asterisk import ari_events as ae
+from asterisk_privacy.asterisk import names
 from asterisk_privacy.asterisk.clock import stamp_seconds
 from asterisk_privacy.call import pbx
 
@@ -64,7 +65,7 @@ EXPECTED: dict[str, tuple[ae.AriEvent, ...]] = {
     "ChannelLeftBridge": (pbx.Left(AT, field("ChannelLeftBridge", "bridge", "id"), channel_of("ChannelLeftBridge")),),
     "ChannelHold": (pbx.Held(AT, AGENT, by_feature=False),),
     "ChannelUnhold": (pbx.Unheld(AT, AGENT),),
-    "ChannelUserevent-PrivacyKey": (ae.AgentPressed(AT, AGENT, "keep", CUSTOMER, ""),),
+    "ChannelUserevent-PrivacyKey": (ae.AgentPressed(AT, AGENT, NAMES[AGENT], "keep"),),
     "ChannelUserevent-PrivacyNotice-begin": (
         ae.NoticeStage(AT, CUSTOMER, field("ChannelUserevent-PrivacyNotice-begin", "userevent", "Call"), NOTICE, "begin", False),
     ),
@@ -89,6 +90,8 @@ def test_the_samples_name_the_lab_only() -> None:
 
 def test_only_the_variable_that_names_a_recorder_is_news() -> None:
     message = sample("ChannelVarset") | {"variable": "PRIVACY_RECORDER", "value": "asterisk-privacy-2"}
+    assert parsed(json.dumps(message)) == (ae.Forged(),), "the channel stands in nobody's context but the administrator's"
+    message["channel"]["dialplan"]["context"] = "privacy-ask"
     assert parsed(json.dumps(message)) == (ae.Taken(message["channel"]["id"], "asterisk-privacy-2"),)
     for odd in ({"variable": 1}, {"value": 7}, {"channel": None}):
         assert parsed(json.dumps(message | odd)) == (ae.Ignored(),)
@@ -119,14 +122,63 @@ def test_a_feature_hold_is_told_from_a_phone_hold() -> None:
     assert parsed(json.dumps(message)) == (pbx.Held(AT, AGENT, by_feature=True),)
 
 
-def test_choice_unavailable_and_foreign_user_events() -> None:
+def said(context: str, **fields: str) -> tuple[ae.AriEvent, ...]:
+    """A user event of the customer's channel, which stands there."""
     message = sample("ChannelUserevent-PrivacyNotice-begin")
-    message["userevent"] = {"eventname": "PrivacyChoice", "Call": "c", "Notice": "n", "Key": "3"}
-    assert parsed(json.dumps(message)) == (ae.NoticeKey(AT, CUSTOMER, "c", "n", "3"),)
-    message["userevent"] = {"eventname": "PrivacyUnavailable", "Why": "TIMEOUT"}
-    assert parsed(json.dumps(message)) == (ae.Unavailable(AT, "TIMEOUT"),)
-    message["userevent"] = {"eventname": "SomebodyElse"}
-    assert parsed(json.dumps(message)) == (ae.Ignored(),)
+    message["userevent"] = fields
+    message["channel"]["dialplan"]["context"] = context
+    return parsed(json.dumps(message))
+
+
+def test_choice_unavailable_and_foreign_user_events() -> None:
+    chosen = said("privacy-key-choice", eventname="PrivacyChoice", Call="c", Notice="n", Key="3")
+    assert chosen == (ae.NoticeKey(AT, CUSTOMER, "c", "n", "3"),)
+    assert said("privacy-ask", eventname="PrivacyUnavailable", Why="TIMEOUT") == (ae.Unavailable(AT, "TIMEOUT"),)
+    assert said("from-outside", eventname="SomebodyElse") == (ae.Ignored(),)
+
+
+KEYS = ("keep", "pause", "resume", "off", "from", "to", "object", "keep-last", "object-last")
+
+
+@pytest.mark.parametrize("cmd", KEYS)
+def test_which_key_it_was_is_told_by_the_context(cmd: str) -> None:
+    (event,) = said(f"privacy-key-{cmd}", eventname="PrivacyKey", Cmd="off", Linked="1.9", Endpoint="somebody")
+    assert event == ae.AgentPressed(AT, CUSTOMER, NAMES[CUSTOMER], cmd)
+
+
+def test_how_far_an_announcement_is_is_told_by_the_context() -> None:
+    for context, stage in (("privacy-notice", "begin"), ("privacy-key-choice", "end")):
+        (event,) = said(context, eventname="PrivacyNotice", Stage="anything", Heard="yes")
+        assert isinstance(event, ae.NoticeStage) and event.stage == stage
+
+
+OURS = ("PrivacyKey", "PrivacyNotice", "PrivacyChoice", "PrivacyUnavailable", "PrivacyAlive-0f", "PrivacyClock-0f")
+
+
+@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("context", ["from-outside", "from-agents", "privacy-keys-idle", "privacy-start", "privacy-tap", ""])
+def test_a_callers_name_is_no_event(name: str, context: str) -> None:
+    """An administrator's UserEvent(Incoming,Name: ${CALLERID(name)}) with x,eventname:PrivacyKey,Cmd:off,Linked:1.9."""
+    assert said(context, eventname=name, Name="x", Cmd="off", Linked="1.9", Call="c", Stage="end", Heard="yes") == (ae.Forged(),)
+
+
+def test_each_event_counts_from_its_own_contexts_only() -> None:
+    contexts = {*names.CONTEXTS, "privacy-key-choice"}
+    for name, own in {
+        "PrivacyKey": {f"privacy-key-{cmd}" for cmd in KEYS},
+        "PrivacyNotice": {"privacy-notice", "privacy-key-choice"},
+        "PrivacyChoice": {"privacy-key-choice"},
+        "PrivacyUnavailable": {"privacy-ask", "privacy-ask-one", "privacy-outbound"},
+    }.items():
+        assert {context for context in contexts if said(context, eventname=name) != (ae.Forged(),)} == own
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_what_is_posted_over_ari_has_no_channel_and_what_the_dialplan_says_has(name: str) -> None:
+    message = sample("ChannelUserevent-PrivacyNotice-begin") | {"userevent": {"eventname": name}, "channel": None}
+    posted = name.startswith(("PrivacyAlive", "PrivacyClock"))
+    (event,) = parsed(json.dumps(message))
+    assert isinstance(event, ae.AliveAsked | ae.ClockTold) if posted else event == ae.Forged()
 
 
 def test_an_announcement_that_was_not_heard() -> None:

