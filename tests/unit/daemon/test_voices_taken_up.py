@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
@@ -71,6 +72,7 @@ class Pbx:
         self.reminders = Reminders(bytes.fromhex((config.parent / "number.key").read_text()))
         self.bridges: dict[str, set[str]] = {}
         self.announced: dict[str, Announced] = {}
+        self.notices: dict[str, str] = {}  # by call: the name of its announcement
         self.running: Running
 
     @asynccontextmanager
@@ -84,8 +86,8 @@ class Pbx:
             await asyncio.sleep(0)
             yield self.running
             memories = {r.customer or r.channel: r.memory for r in self.running.service.supervisor.runners}
-            said = {channel: self.announced.get(channel, Announced("", "none")).consent for channel in memories}
-            self.announced = {c: Announced(self.reminders.write(c, memory), said[c]) for c, memory in memories.items()}
+            said = {channel: self.announced.get(channel, Announced("", "none")) for channel in memories}
+            self.announced = {c: replace(said[c], state=self.reminders.write(c, memory)) for c, memory in memories.items()}
 
     def tell(self, event: ae.AriEvent) -> None:
         self.running.service.supervisor.pbx_told(event)
@@ -103,16 +105,21 @@ class Pbx:
 
     def asks(self, channel: str, profile: str = "asked") -> str:
         self.tell(pbx.ChannelSeen(monotonic(), channel, NAMES[channel], True))
-        return self.running.service.supervisor.answer(AgiRequest(channel, "start", {"profile": profile}, ""))["PRIVACY_CALL"]
+        plan = self.running.service.supervisor.answer(AgiRequest(channel, "start", {"profile": profile}, ""))
+        self.notices[plan["PRIVACY_CALL"]] = plan["PRIVACY_NOTICE_ID"]
+        return plan["PRIVACY_CALL"]
 
     def notice(self, channel: str, call: str, *stages: str) -> None:
         for stage in stages:
-            self.tell(ae.NoticeStage(monotonic(), channel, call, stage, stage == "end"))
+            self.tell(ae.NoticeStage(monotonic(), channel, call, self.notices[call], stage, stage == "end"))
+
+    def chooses(self, channel: str, call: str, key: str) -> None:
+        self.tell(ae.NoticeKey(monotonic(), channel, call, self.notices[call], key))
 
     def announced_to(self, channel: str, profile: str = "asked") -> str:
         call = self.asks(channel, profile)
         self.notice(channel, call, "begin", "end")
-        self.announced[channel] = Announced("", "notice")
+        self.announced[channel] = Announced("", "notice", heard=frozenset({self.notices[call]}))
         return call
 
     def call_of(self, channel: str) -> CallRunner:
@@ -159,7 +166,7 @@ async def test_a_refusal_behind_a_local_channel_outlives_two_daemons(asterisk: P
         asterisk.joins("front", "outer")
         asterisk.notice("line", call, "begin")
         asterisk.joins("cora", "outer")
-        asterisk.tell(ae.NoticeKey(monotonic(), "line", call, "3"))
+        asterisk.chooses("line", call, "3")
     for _ in range(2):
         async with asterisk.daemon():
             assert asterisk.call_of("cora").recorder.situation.consent is Consent.REFUSED
@@ -190,7 +197,7 @@ async def test_whose_voice_is_in_it_is_known_to_the_next_daemon(asterisk: Pbx) -
         await asyncio.sleep(0.05)
         first = asterisk.call_of("cora")
         assert first.voices == first.memory.voices == {bea}
-        asterisk.tell(ae.NoticeKey(monotonic(), "bea", bea, "3"))
+        asterisk.chooses("bea", bea, "3")
         assert first.voices == frozenset()
         await first.finished()
     assert {row.state for row in asterisk.rows()} <= {State.ERASED, State.PURGED}
@@ -206,7 +213,7 @@ async def test_a_call_that_is_over_answers_for_the_voices_in_it(asterisk: Pbx) -
             while len(asterisk.running.service.supervisor.runners) > 1:
                 await asyncio.sleep(0.05)
         before = asterisk.rows()
-        asterisk.tell(ae.NoticeKey(monotonic(), "bea", bea, "3"))
+        asterisk.chooses("bea", bea, "3")
     rows = asterisk.rows()
     assert len(rows) == len(before) and {row.state for row in rows} <= {State.ERASED, State.PURGED}, rows
 
