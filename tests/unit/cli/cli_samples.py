@@ -54,8 +54,9 @@ class Place:
         self.registry = Registry.open(folder / "registry.sqlite")
 
     def record(
-        self, age_days: float, criterion: Criterion = COMPLAINT, samples: Stereo = SECOND, call: str | None = None, part: int = 1
-    ) -> str:
+        self, age_days: float, criterion: Criterion = COMPLAINT, samples: Stereo = SECOND, call: str | None = None, part: int = 1,
+        spans: tuple[Span, ...] = SPANS,
+    ) -> str:  # fmt: skip
         """A sealed recording of one second: a ramp on the customer's side, silence on the agents'. `call`: of that earlier one."""
         recording_id = secrets.token_hex(16)
         at = NOW - timedelta(days=age_days)
@@ -69,7 +70,7 @@ class Place:
         pieces = sealed.content.pieces
         self.registry.seal_recording(recording_id, at, sealed.size, sealed.sha256, 1000, sealed.truncated, pieces=pieces)
         if call is None:
-            self.registry.end_call(recording_id, at, "kept", [Participant.agent("PJSIP/anna")], SPANS, [Mark(MarkKind.KEEP, 30_000)])
+            self.registry.end_call(recording_id, at, "kept", [Participant.agent("PJSIP/anna")], spans, [Mark(MarkKind.KEEP, 30_000)])
         return recording_id
 
     def run(self, command: click.Command, *arguments: str) -> Result:
