@@ -7,10 +7,13 @@ Hypothesis does the same for a moment in each `make test`; this goes on for as l
 from __future__ import annotations
 
 import asyncio
+import functools
+import importlib
 import io
 import socket
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import atheris
 
@@ -126,6 +129,17 @@ def age_file(data: bytes) -> None:
     assert told == PLAIN and changed == SEALED
 
 
+def review_forms(data: bytes) -> None:
+    """A whole page is made for it, so that only who asks for it waits."""
+    _forms().one_form(data)
+
+
+@functools.cache
+def _forms() -> Any:
+    with atheris.instrument_imports(include=["asterisk_privacy", "aiohttp", "multidict"]):
+        return importlib.import_module("fuzz_forms")
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "agi-lines": agi_lines,
     "ari-event": ari_event,
@@ -133,11 +147,14 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "rtp-packets": rtp_packets,
     "configuration": configuration,
     "age-file": age_file,
+    "review-forms": review_forms,
 }
 
 if __name__ == "__main__":
     if len(sys.argv) < 2 or sys.argv[1] not in TARGETS:
         sys.exit(f"tools/fuzz.py: which of {', '.join(TARGETS)}?")
     target = TARGETS[sys.argv.pop(1)]
+    if target is review_forms:
+        _forms()
     atheris.Setup(sys.argv, target)
     atheris.Fuzz()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -211,6 +212,7 @@ _CHANNEL = msgspec.json.Decoder(Channel)
 _CHANNELS = msgspec.json.Decoder(list[Channel])
 _BRIDGES = msgspec.json.Decoder(list[Bridge])
 
+_WORD = re.compile(r"[A-Z]{1,16}")  # such as AGISTATUS has: it goes to the log
 _IGNORED = frozenset({
     "ChannelConnectedLine", "ChannelCallerId", "ChannelDtmfReceived", "ChannelTalkingStarted",
     "ChannelTalkingFinished", "Dial", "PlaybackStarted", "PlaybackContinuing", "BridgeVideoSourceChanged", "BridgeAttendedTransfer",
@@ -369,7 +371,8 @@ def _agents_key(_said: Mapping[str, str], channel: Channel, at: float) -> EdgeEv
 
 
 def _unavailable(said: Mapping[str, str], channel: Channel, at: float) -> EdgeEvent | None:
-    return Unavailable(at, said.get("Why", "")) if channel.dialplan.context in names.ASKING_CONTEXTS else None
+    why = said.get("Why", "")
+    return Unavailable(at, why if _WORD.fullmatch(why) else "unknown") if channel.dialplan.context in names.ASKING_CONTEXTS else None
 
 
 _TOLD: Mapping[str, Callable[[Mapping[str, str], Channel, float], EdgeEvent | None]] = {

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from asterisk_privacy.cli.common import FOUND_SOMETHING, config_option, configured, iso, json_option, local, operator_errors, print_json
+from asterisk_privacy.cli.printing import echo
 from asterisk_privacy.cli.tables import print_table
 from asterisk_privacy.daemon.vouching import sign_trail
 from asterisk_privacy.errors import OperatorError
@@ -57,14 +58,14 @@ def verify(files: tuple[Path, ...], public_key: Path | None, config: Path, as_js
     if as_json:
         print_json({**_as_json(report, keys is not None), **({} if whose is None else {"only_tenant": whose})})
     else:
-        click.echo(f"{'sound' if report.ok else 'NOT SOUND'}: {report.why}")
+        echo(f"{'sound' if report.ok else 'NOT SOUND'}: {report.why}")
         for fault in report.faults[1:]:
-            click.echo(f"and: {fault}")
+            echo(f"and: {fault}")
         if len(report.chains) > 1:
             rows = [(called(c.chain), str(c.entries), "" if c.ok else "NOT SOUND", c.head) for c in report.chains]
             print_table(("", "entries", "", "head"), rows)
         if not whose:
-            click.echo(_about_checkpoints(report, keys is not None))
+            echo(_about_checkpoints(report, keys is not None))
     if not report.ok:
         sys.exit(FOUND_SOMETHING)
 
@@ -94,7 +95,7 @@ def checkpoint(config: Path, as_json: bool) -> None:
     else:
         where = settings.registry.checkpoints
         what = "entries of the first chain, which tells of the others" if settings.registry.url else "entries"
-        click.echo(f"checkpoint {made.number} at {made.at}: {made.entries} {what}, signed by key {made.key}; ship {where}")
+        echo(f"checkpoint {made.number} at {made.at}: {made.entries} {what}, signed by key {made.key}; ship {where}")
 
 
 def _own_key(path: Path) -> Verifier | None:

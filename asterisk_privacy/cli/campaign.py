@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from asterisk_privacy.cli.common import USAGE, config_option, configured, iso, json_option, local, operator_errors, print_json
+from asterisk_privacy.cli.printing import echo
 from asterisk_privacy.cli.tables import print_table
 from asterisk_privacy.daemon.config import Config
 from asterisk_privacy.policy.purpose import Purpose, Trigger
@@ -70,7 +71,7 @@ def open_(
         _check((len(tenants) > 1, "takes the calls of one tenant only; give --profiles with lines of one"))
         designated = Designation(purpose.name, _words(extensions), wanted, (begin, end), count, provider, reason, *tenants)
         number = registry.open_campaign(designated)
-    click.echo(f"campaign {number} is open: at most {count} calls, {local(begin)} to {local(end)}")
+    echo(f"campaign {number} is open: at most {count} calls, {local(begin)} to {local(end)}")
 
 
 @campaign.command("list")
@@ -96,7 +97,7 @@ def close(number: int, config: Path) -> None:
     """Close a campaign before its end."""
     with configured(config) as (_, registry):
         registry.close_campaign(number, utc_now())
-    click.echo(f"campaign {number} is closed")
+    echo(f"campaign {number} is closed")
 
 
 @campaign.command("hand-over")
@@ -108,7 +109,7 @@ def hand_over(recording_id: str, to: str, config: Path) -> None:
     """Note that a copy of a recording is handed over to its campaign's provider. Only then make it, with `recordings export`."""
     with configured(config) as (_, registry):
         registry.hand_over(recording_id, to, utc_now())
-    click.echo(f"noted: {recording_id} is handed over to {to}")
+    echo(f"noted: {recording_id} is handed over to {to}")
 
 
 def _purpose(config: Config, name: str | None) -> Purpose:
@@ -123,7 +124,7 @@ def _check(*mistakes: tuple[bool, str]) -> None:
     """Exit 2 with the first that is true."""
     for wrong, what in mistakes:
         if wrong:
-            click.echo(f"Error: {what}", err=True)
+            echo(f"Error: {what}", err=True)
             sys.exit(USAGE)
 
 

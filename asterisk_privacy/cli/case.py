@@ -10,6 +10,7 @@ from typing import ParamSpec, TypeVar
 import click
 
 from asterisk_privacy.cli.common import actor, config_option, configured, iso, json_option, local, operator_errors, print_json
+from asterisk_privacy.cli.printing import echo
 from asterisk_privacy.cli.purge import Moment
 from asterisk_privacy.cli.recordings import language_option, outlook
 from asterisk_privacy.cli.tables import print_table
@@ -229,9 +230,9 @@ def _tell(settings: Config, registry: Registry, row: CaseRow, language: str | No
         print_json({**_as_json(row), "outlook": told})
         return
     state = "open" if row.closed_at is None else f"closed since {local(row.closed_at)}"
-    click.echo(f"case {row.reference}: {row.kind}, {state}, {len(row.recordings)} recordings")
+    echo(f"case {row.reference}: {row.kind}, {state}, {len(row.recordings)} recordings")
     for recording_id, planned in judged:
-        click.echo(f"{recording_id}: " + ("gone" if planned is None else f"{'due' if planned.delete else 'kept'}: {planned.reason}"))
+        echo(f"{recording_id}: " + ("gone" if planned is None else f"{'due' if planned.delete else 'kept'}: {planned.reason}"))
 
 
 def _as_json(row: CaseRow) -> dict[str, object]:

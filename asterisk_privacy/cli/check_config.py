@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from asterisk_privacy.cli.asking import asked
-from asterisk_privacy.cli.common import CANNOT_NOW, FINE, FOUND_SOMETHING
+from asterisk_privacy.cli.common import CANNOT_NOW, FINE, FOUND_SOMETHING, print_json
+from asterisk_privacy.cli.printing import echo
 from asterisk_privacy.daemon.config import DEFAULT_PATH, Config, load
 from asterisk_privacy.daemon.old_place import warnings as left_behind
 from asterisk_privacy.daemon.reach import plain_tcp
@@ -80,9 +80,9 @@ def check_config(path: Path, ask: bool, file_only: bool, as_json: bool) -> None:
         config = load(path)
     except ConfigError as error:
         for problem in error.problems:
-            click.echo(problem, err=True)
+            echo(problem, err=True)
         if as_json:
-            click.echo(json.dumps({"config": str(path), "problems": list(error.problems)}, indent=2))
+            print_json({"config": str(path), "problems": list(error.problems)})
         sys.exit(2)
     here = [] if file_only else [*refused_by_serve(config, path), *wrong_sounds(config, asterisk_user(Tree(Path("/")), ASTERISK))]
     told = (*_warnings(config), *plain_tcp(config), *left_behind(config), *tenants_warnings(config))
@@ -92,9 +92,9 @@ def check_config(path: Path, ask: bool, file_only: bool, as_json: bool) -> None:
     no_registry = wrong_with_registry(config) if ask else ""
     clock = [*wrong_clock(config), *astray_tenants(config)] if ask and not no_registry else []
     for line in (*warnings, *found, *bucket, *clock):
-        click.echo(f"Warning: {line}", err=True)
+        echo(f"Warning: {line}", err=True)
     for line in here:
-        click.echo(f"Error: {line}", err=True)
+        echo(f"Error: {line}", err=True)
     if as_json:
         result: dict[str, object] = {"config": str(path), "problems": [], "warnings": warnings, "here": here, "profiles": _profiles(config)}
         if ask:
@@ -103,21 +103,21 @@ def check_config(path: Path, ask: bool, file_only: bool, as_json: bool) -> None:
             result["bucket"] = {"error": no_bucket} if no_bucket else {"warnings": bucket}
         if ask and config.registry.url:
             result["registry"] = {"error": no_registry} if no_registry else {"warnings": clock}
-        click.echo(json.dumps(result, indent=2))
+        print_json(result)
     else:
         _print_table(config, f"{path}: fine." if not here else f"{path}: can be read, and something on this machine needs a change.")
         if not file_only and elsewhere(config):
-            click.echo("Asterisk is on another machine, and its sounds are not looked at: `selftest --profile NAME` plays those of a line.")
+            echo("Asterisk is on another machine, and its sounds are not looked at: `selftest --profile NAME` plays those of a line.")
     for why in filter(None, (cannot, no_bucket, no_registry)):
-        click.echo(f"Error: {why}", err=True)
+        echo(f"Error: {why}", err=True)
     if ask and config.s3.bucket and not (bucket or no_bucket) and not as_json:
-        click.echo("The bucket was asked: recordings can be brought there, read, and deleted with every version.")
+        echo("The bucket was asked: recordings can be brought there, read, and deleted with every version.")
     if ask and config.registry.url and not no_registry and not as_json:
-        click.echo("The registry's server was asked: it lets this user in, and its tables fit this version.")
+        echo("The registry's server was asked: it lets this user in, and its tables fit this version.")
     if cannot or no_bucket or no_registry:
         sys.exit(CANNOT_NOW)
     if ask and not found and not as_json:
-        click.echo("Asterisk was asked: nothing hides from the recorder.")
+        echo("Asterisk was asked: nothing hides from the recorder.")
     sys.exit(FOUND_SOMETHING if found or bucket or clock or here else FINE)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import getpass
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,9 +14,11 @@ from typing import ParamSpec, TypeVar
 
 import click
 
+from asterisk_privacy.cli.printing import echo
 from asterisk_privacy.daemon.config import DEFAULT_PATH, Config, load
 from asterisk_privacy.daemon.registry_place import home_of
 from asterisk_privacy.errors import ConfigError, OperatorError
+from asterisk_privacy.escaping import printable_json
 from asterisk_privacy.registry.registry import Registry
 
 FINE, FOUND_SOMETHING, USAGE, CANNOT_NOW = 0, 1, 2, 3
@@ -46,10 +47,10 @@ def operator_errors(command: Callable[P, R]) -> Callable[P, R]:
             return command(*args, **kwargs)
         except ConfigError as error:
             for problem in error.problems:
-                click.echo(problem, err=True)
+                echo(problem, err=True)
             sys.exit(USAGE)
         except OperatorError as error:
-            click.echo(f"Error: {error}", err=True)
+            echo(f"Error: {error}", err=True)
             sys.exit(CANNOT_NOW)
 
     return wrapped
@@ -73,7 +74,7 @@ def configured(path: Path) -> Iterator[tuple[Config, Registry]]:
 
 
 def print_json(data: Mapping[str, object] | Sequence[object]) -> None:
-    click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+    echo(printable_json(data), lines=True)
 
 
 def local(at: datetime | None) -> str:

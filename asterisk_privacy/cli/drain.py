@@ -12,6 +12,7 @@ from rich.console import Console
 from asterisk_privacy.cli.common import config_option, json_option, operator_errors, print_json
 from asterisk_privacy.cli.control_socket import control_socket
 from asterisk_privacy.cli.nagios import part
+from asterisk_privacy.cli.printing import echo
 from asterisk_privacy.daemon.control import Report, ask
 from asterisk_privacy.errors import OperatorError
 
@@ -51,13 +52,13 @@ def drain(config: Path, wait: bool, timeout: float | None, stop: bool, undo: boo
     control = control_socket(config)
     told = ask(control, f"drain {'undo' if undo else 'stop' if stop else ''}".strip(), ASK_SECONDS)
     if told.get("others") is False and not undo:
-        click.echo(_ALONE, err=True)
+        echo(_ALONE, err=True)
     if wait:
         told = _wait(control, told, None if timeout is None else time.monotonic() + timeout)
     if as_json:
         print_json(told)
     else:
-        click.echo("New calls are taken again." if undo else f"{'Drained' if told.get('empty') else 'Draining'}: {told.get('words')}.")
+        echo("New calls are taken again." if undo else f"{'Drained' if told.get('empty') else 'Draining'}: {told.get('words')}.")
     sys.exit(1 if wait and not told.get("empty") else 0)
 
 

@@ -15,6 +15,7 @@ from asterisk_privacy.audio.joining import Cut, Gaps, joined
 from asterisk_privacy.call.gaps import Gap, gaps
 from asterisk_privacy.cli.common import actor, clock, config_option, configured, json_option, operator_errors, print_json
 from asterisk_privacy.cli.listener import facts_now, viewer_of
+from asterisk_privacy.cli.printing import echo
 from asterisk_privacy.daemon.config import Config
 from asterisk_privacy.daemon.proving import proving
 from asterisk_privacy.daemon.storage import shelf_of
@@ -99,7 +100,7 @@ def export(recording_id: str, identity: Path, output: Path, purpose: str, reason
         ]
         print_json({"id": recording_id, "output": str(output), "seconds": seconds, "rate": rate, "gaps": told})
     else:
-        click.echo(f"{output}: {seconds:.1f} s, {len(cues)} gaps; delete it when its purpose is done")
+        echo(f"{output}: {seconds:.1f} s, {len(cues)} gaps; delete it when its purpose is done")
 
 
 def _gaps_in(row: RecordingRow, registry: Registry, audio_ms: int) -> list[Gap]:

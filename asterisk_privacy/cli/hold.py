@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from asterisk_privacy.cli.common import actor, config_option, configured, iso, json_option, local, operator_errors, print_json
+from asterisk_privacy.cli.printing import echo
 from asterisk_privacy.cli.tables import print_table
 from asterisk_privacy.registry.case_rows import HoldRow
 from asterisk_privacy.registry.clock import utc_now
@@ -59,7 +60,7 @@ def place(recording_id: str | None, reference: str | None, reason: str, listener
     if as_json:
         print_json({**_as_json(row), "covers": covered})
     else:
-        click.echo(f"legal hold {row.id} on {_target(row)}: {len(covered)} recordings; may listen: {', '.join(row.listeners)}")
+        echo(f"legal hold {row.id} on {_target(row)}: {len(covered)} recordings; may listen: {', '.join(row.listeners)}")
 
 
 @hold.command("release")
@@ -80,7 +81,7 @@ def release(hold_id: int, reason: str, config: Path, as_json: bool) -> None:
     if as_json:
         print_json(_as_json(row))
     else:
-        click.echo(f"legal hold {row.id} on {_target(row)}: released")
+        echo(f"legal hold {row.id} on {_target(row)}: released")
 
 
 @hold.command("list")

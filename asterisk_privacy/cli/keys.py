@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from asterisk_privacy import file_access
+from asterisk_privacy.cli.printing import echo
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.signing import Signer
 from asterisk_privacy.store.identity import Identity
@@ -43,11 +44,11 @@ def generate(identity: Path, recipients: Path, as_json: bool) -> None:
     _write_secret(identity, f"# secret key of a reviewer: keep it off the recorder's machine\n# public key: {made.public}\n{made.secret}\n")
     _append_line(recipients, made.public)
     if as_json:
-        click.echo(json.dumps({"public": made.public, "identity": str(identity), "recipients": str(recipients)}))
+        echo(json.dumps({"public": made.public, "identity": str(identity), "recipients": str(recipients)}))
         return
-    click.echo(made.public)
-    click.echo(f"Secret key in {identity}: keep it, and a copy in a safe place; it must not stay on the recorder's machine.", err=True)
-    click.echo(f"Public key added to {recipients}: that one goes to the recorder.", err=True)
+    echo(made.public)
+    echo(f"Secret key in {identity}: keep it, and a copy in a safe place; it must not stay on the recorder's machine.", err=True)
+    echo(f"Public key added to {recipients}: that one goes to the recorder.", err=True)
 
 
 @keys.command()
@@ -56,7 +57,7 @@ def generate(identity: Path, recipients: Path, as_json: bool) -> None:
 def show(identity: Path, as_json: bool) -> None:
     """Print the public key of each secret key in the file IDENTITY. The secret keys are not shown."""
     publics = [found.public for found in Identity.load_all(identity)]
-    click.echo(json.dumps({"public": publics}) if as_json else "\n".join(publics))
+    echo(json.dumps({"public": publics}) if as_json else "\n".join(publics), lines=True)
 
 
 @keys.command("generate-number-key")
@@ -71,7 +72,7 @@ def generate_number_key(file: Path, as_json: bool) -> None:
     Lost, and old recordings can no longer be found by number.
     """
     _write_secret(file, secrets.token_hex(32) + "\n", for_recorder=True)
-    click.echo(json.dumps({"number_key": str(file)}) if as_json else f"Number key written to {file}")
+    echo(json.dumps({"number_key": str(file)}) if as_json else f"Number key written to {file}")
 
 
 @keys.command("generate-checkpoint-key")
@@ -100,11 +101,11 @@ def generate_checkpoint_key(file: Path, public: Path | None, as_json: bool) -> N
     _write_secret(file, made.private_pem, for_recorder=True)
     _append_line(public, made.public_pem.rstrip())
     if as_json:
-        click.echo(json.dumps({"key": made.key_id, "private": str(file), "public": str(public)}))
+        echo(json.dumps({"key": made.key_id, "private": str(file), "public": str(public)}))
         return
-    click.echo(made.key_id)
-    click.echo(f"Private key in {file}: for the recorder's nightly run alone.", err=True)
-    click.echo(f"Public key in {public}: keep a copy of it on another machine.", err=True)
+    echo(made.key_id)
+    echo(f"Private key in {file}: for the recorder's nightly run alone.", err=True)
+    echo(f"Public key in {public}: keep a copy of it on another machine.", err=True)
 
 
 def _write_secret(path: Path, text: str, for_recorder: bool = False) -> None:

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from asterisk_privacy.audio.deidentify import How
 from asterisk_privacy.cli.common import actor, config_option, configured, iso, json_option, operator_errors, print_json
+from asterisk_privacy.cli.printing import echo
 from asterisk_privacy.cli.purge import Moment
 from asterisk_privacy.daemon.config import Config
 from asterisk_privacy.daemon.deidentifying import deidentify as take_out
@@ -87,9 +88,9 @@ def lesson(
         told = {"id": recording_id, "until": iso(until), "ends_at": iso(judged.due), "reason": judged.reason, "deidentified": deidentify}
         print_json(told)
     else:
-        click.echo(f"{recording_id}: {'due' if judged.delete else 'kept'}: {judged.reason}")
+        echo(f"{recording_id}: {'due' if judged.delete else 'kept'}: {judged.reason}")
         if deidentify is not None:
-            click.echo(f"{recording_id}: {deidentify}; the version with the customer's voice was shredded")
+            echo(f"{recording_id}: {deidentify}; the version with the customer's voice was shredded")
 
 
 def _deidentify(settings: Config, registry: Registry, row: RecordingRow, how: How, identities: Sequence[Identity]) -> None:
@@ -98,4 +99,4 @@ def _deidentify(settings: Config, registry: Registry, row: RecordingRow, how: Ho
         take_out(registry, vault, row, how, identities, utc_now())
     copies = sum(listen.what == "copy made" for listen in registry.listens(row.id))
     if copies:
-        click.echo(f"{row.id}: {copies} copies were exported before and still have the voice; see: recordings show", err=True)
+        echo(f"{row.id}: {copies} copies were exported before and still have the voice; see: recordings show", err=True)

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from asterisk_privacy import __version__
+from asterisk_privacy.cli.printing import echo
 from asterisk_privacy.errors import OperatorError
 
 COMMANDS: Mapping[str, str] = {
@@ -58,7 +59,7 @@ class _Families(click.Group):
         try:
             return super().invoke(ctx)
         except OperatorError as error:
-            click.echo(f"Error: {error}", err=True)
+            echo(f"Error: {error}", err=True)
             ctx.exit(3)
 
 

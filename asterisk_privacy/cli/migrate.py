@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from asterisk_privacy.cli.common import FOUND_SOMETHING, actor, config_option, iso, json_option, local, operator_errors, print_json
+from asterisk_privacy.cli.printing import echo
 from asterisk_privacy.cli.tables import print_table
 from asterisk_privacy.daemon import old_place
 from asterisk_privacy.daemon.config import Config, load
@@ -128,7 +129,7 @@ def _shown() -> Iterator[Callable[[str, int, int], None]]:
 def _tell(report: Report, old: Old, settings: Config, dry_run: bool) -> None:
     if report.before is not None:
         before = report.before
-        click.echo(f"{old.registry}: was moved on {local(before.at)} by {before.actor} (audit entry {before.seq}); nothing was changed now")
+        echo(f"{old.registry}: was moved on {local(before.at)} by {before.actor} (audit entry {before.seq}); nothing was changed now")
         _tell_old_copies(settings)
         return
     print_table(
@@ -136,19 +137,17 @@ def _tell(report: Report, old: Old, settings: Config, dry_run: bool) -> None:
     )
     _tell_findings(report.findings)
     files = f"{report.files.sound:,} recordings ({report.files.size >> 20:,} MiB) are as their rows say"
-    click.echo(f"{files}, {len(report.findings)} are not")
+    echo(f"{files}, {len(report.findings)} are not")
     if dry_run:
-        click.echo(f"a dry run: nothing was moved to {report.to}")
+        echo(f"a dry run: nothing was moved to {report.to}")
     elif report.made is not None:
-        click.echo(
-            f"moved to {report.to}: counts and hashes agree, the audit trail is sound; audit entry {report.made.seq} has the evidence"
-        )
+        echo(f"moved to {report.to}: counts and hashes agree, the audit trail is sound; audit entry {report.made.seq} has the evidence")
         _tell_old_copies(settings)
 
 
 def _tell_old_copies(settings: Config) -> None:
     for line in old_place.warnings(settings):
-        click.echo(line, err=True)
+        echo(line, err=True)
 
 
 def _tell_removed(removed: Removed, old: Old, as_json: bool) -> None:
@@ -158,18 +157,18 @@ def _tell_removed(removed: Removed, old: Old, as_json: bool) -> None:
         print_json(told)
         return
     _tell_findings(removed.findings)
-    click.echo(f"{removed.recordings:,} old recordings destroyed ({removed.size >> 20:,} MiB)")
+    echo(f"{removed.recordings:,} old recordings destroyed ({removed.size >> 20:,} MiB)")
     if removed.findings:
-        click.echo(f"{old.registry}: stays until nothing is left of its recordings; settle the above, then run this again", err=True)
+        echo(f"{old.registry}: stays until nothing is left of its recordings; settle the above, then run this again", err=True)
     else:
-        click.echo(", ".join(f"{gone.name} destroyed" for gone in removed.registry) or f"{old.registry}: is gone already")
+        echo(", ".join(f"{gone.name} destroyed" for gone in removed.registry) or f"{old.registry}: is gone already")
 
 
 def _tell_findings(findings: Sequence[Finding]) -> None:
     for finding in findings[:MOST_LISTED]:
-        click.echo(finding.what, err=True)
+        echo(finding.what, err=True)
     if len(findings) > MOST_LISTED:
-        click.echo(f"and {len(findings) - MOST_LISTED} more", err=True)
+        echo(f"and {len(findings) - MOST_LISTED} more", err=True)
 
 
 def _listed(findings: Sequence[Finding]) -> list[dict[str, str]]:

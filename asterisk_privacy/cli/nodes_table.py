@@ -6,9 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
-import click
-
 from asterisk_privacy.cli.common import local
+from asterisk_privacy.cli.printing import echo
 from asterisk_privacy.cli.tables import print_table
 from asterisk_privacy.registry.clocks import MOST_APART
 from asterisk_privacy.registry.nodes import NodeState
@@ -21,7 +20,7 @@ def print_nodes(nodes: Sequence[Node]) -> None:
     """`nodes`: each as the daemon reports it (daemon/neighbours.py, `as_report`)."""
     print_table(HEADINGS, [_line(node) for node in nodes])
     for words in differences(nodes):
-        click.echo(words)
+        echo(words)
 
 
 def differences(nodes: Sequence[Node]) -> Iterator[str]:

@@ -12,6 +12,7 @@ import click
 
 from asterisk_privacy.cli.common import FOUND_SOMETHING, config_option, configured, iso, json_option, local, operator_errors, print_json
 from asterisk_privacy.cli.place_words import in_words
+from asterisk_privacy.cli.printing import echo
 from asterisk_privacy.cli.tables import print_table
 from asterisk_privacy.daemon.elsewhere import MOST_NAMED
 from asterisk_privacy.daemon.night import run_night
@@ -89,7 +90,7 @@ def purge(
         _show(report, listed, where)
         _show_rows(night.rows, dry_run)
         for one in night.elsewhere:
-            click.echo(f"{one.in_words()}: {', '.join(one.ids[:MOST_NAMED])}{' ...' if len(one.ids) > MOST_NAMED else ''}", err=True)
+            echo(f"{one.in_words()}: {', '.join(one.ids[:MOST_NAMED])}{' ...' if len(one.ids) > MOST_NAMED else ''}", err=True)
     late = report.overdue or night.elsewhere
     alarming = report.brake or report.failed or report.findings or (late and not (future and dry_run))
     if alarming:
@@ -137,31 +138,31 @@ def _show(report: PurgeReport, listed: Sequence[Planned], where: Where) -> None:
             headings = (*headings, "where")
         print_table(headings, rows)
     for item_id in report.finished:
-        click.echo(f"{item_id}: deletion finished that was cut off before")
+        echo(f"{item_id}: deletion finished that was cut off before")
     for spared in report.spared:
-        click.echo(f"{spared.item_id}: spared, because {spared.why}")
+        echo(f"{spared.item_id}: spared, because {spared.why}")
     for failure in report.failed:
-        click.echo(f"{failure.item_id or 'registry'}: failed: {failure.why}", err=True)
+        echo(f"{failure.item_id or 'registry'}: failed: {failure.why}", err=True)
     for planned in report.overdue:
-        click.echo(f"{planned.item_id}: overdue since {local(planned.due)}", err=True)
+        echo(f"{planned.item_id}: overdue since {local(planned.due)}", err=True)
     for finding in report.findings:
-        click.echo(finding.what, err=True)
+        echo(finding.what, err=True)
     if report.findings_untold:
-        click.echo(f"and {report.findings_untold} more files or rows astray; see: asterisk-privacy reconcile", err=True)
+        echo(f"and {report.findings_untold} more files or rows astray; see: asterisk-privacy reconcile", err=True)
     if report.brake:
-        click.echo(f"Brake: {report.brake}", err=True)
+        echo(f"Brake: {report.brake}", err=True)
         if not (report.dry_run or report.plan.total):  # the clock is doubted: nothing was even planned
             return
     kept = report.plan.total - len(report.plan.deletions)
     if report.dry_run:
-        click.echo(f"{len(report.plan.deletions)} due, {kept} kept; a dry run, nothing was deleted")
+        echo(f"{len(report.plan.deletions)} due, {kept} kept; a dry run, nothing was deleted")
     else:
-        click.echo(f"{len(report.deleted) + len(report.finished)} deleted, {len(report.failed)} failed, {kept} kept")
+        echo(f"{len(report.deleted) + len(report.finished)} deleted, {len(report.failed)} failed, {kept} kept")
 
 
 def _show_rows(rows: Expired, dry_run: bool) -> None:
     if rows:
-        click.echo(
+        echo(
             f"rows {'due' if dry_run else 'deleted'}: {rows.unkept} calls that were not kept, {rows.evidence} calls with the evidence of "
             f"recordings deleted long ago, {rows.cases} cases; agent and timeline of {rows.reduced} calls"
         )

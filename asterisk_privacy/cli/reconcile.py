@@ -12,6 +12,7 @@ import click
 from rich.console import Console
 
 from asterisk_privacy.cli.common import FOUND_SOMETHING, config_option, configured, json_option, operator_errors, print_json
+from asterisk_privacy.cli.printing import echo
 from asterisk_privacy.daemon.reconciling import Reconciler
 from asterisk_privacy.daemon.storage import vault_of
 from asterisk_privacy.daemon.tenants import sealing_of
@@ -126,14 +127,14 @@ def _as_json(told: _Told, settle: bool) -> dict[str, object]:
 def _show(told: _Told, settle: bool) -> None:
     if not settle or told.brake is not None:
         for found in told.listed:
-            click.echo(f"{found.kind.value}: {found.what}")
+            echo(f"{found.kind.value}: {found.what}")
         if told.total > len(told.listed):
-            click.echo(f"and {told.total - len(told.listed)} more")
+            echo(f"and {told.total - len(told.listed)} more")
     for done in told.settled:
-        click.echo(done)
+        echo(done)
     for left in told.left:
-        click.echo(left, err=True)
+        echo(left, err=True)
     if told.brake is not None:
-        click.echo(f"Brake: {told.brake}", err=True)
+        echo(f"Brake: {told.brake}", err=True)
     kinds = ", ".join(f"{count} {kind.value}" for kind, count in sorted(told.counts.items())) or "files, rows and keys agree"
-    click.echo(f"{kinds}; {told.settled_count} settled, {told.left_count} left" if settle and told.brake is None else kinds)
+    echo(f"{kinds}; {told.settled_count} settled, {told.left_count} left" if settle and told.brake is None else kinds)

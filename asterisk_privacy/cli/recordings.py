@@ -13,6 +13,7 @@ from asterisk_privacy.cli.export import export
 from asterisk_privacy.cli.lesson import lesson
 from asterisk_privacy.cli.listens import heard_for, heard_json
 from asterisk_privacy.cli.place_words import in_words
+from asterisk_privacy.cli.printing import echo
 from asterisk_privacy.cli.tables import print_table
 from asterisk_privacy.cli.timeline_bar import bar, legend, ruler
 from asterisk_privacy.daemon.config import Config
@@ -117,7 +118,7 @@ def show(recording_id: str, config: Path, language: str | None, as_json: bool) -
     if row.evidence:
         facts.append(("evidence", row.evidence))
     for name, value in facts:
-        click.echo(f"{name:<11}{value}")
+        echo(f"{name:<11}{value}")
     _show_timeline(row)
     _show_purposes(row, judged)
     if row.history:
@@ -127,7 +128,7 @@ def show(recording_id: str, config: Path, language: str | None, as_json: bool) -
             ("who listened", "at", "what", "purpose", "reason"), [(h.by, local(h.at), h.what, heard_for(h), h.reason) for h in heard]
         )
     else:
-        click.echo("nobody has listened to it")
+        echo("nobody has listened to it")
 
 
 def _spoke(row: RecordingRow) -> str:
@@ -146,13 +147,14 @@ def _show_timeline(row: RecordingRow) -> None:
     if not row.spans:
         return
     end = max(span.end_ms for span in row.spans)
-    click.echo(f"\n0:00 {bar(row.spans)} {clock(end)}")
+    echo()
+    echo(f"0:00 {bar(row.spans)} {clock(end)}")
     if row.marks:
-        click.echo("     " + ruler(row.marks, row.spans))
-    click.echo("     " + legend(row.spans))
-    click.echo("     " + ", ".join(f"{s.kind.value} {clock(s.start_ms)}-{clock(s.end_ms)}" for s in row.spans))
+        echo("     " + ruler(row.marks, row.spans))
+    echo("     " + legend(row.spans))
+    echo("     " + ", ".join(f"{s.kind.value} {clock(s.start_ms)}-{clock(s.end_ms)}" for s in row.spans))
     if row.marks:
-        click.echo("     ^ " + ", ".join(f"{m.kind.value} {clock(m.at_ms)}" for m in row.marks))
+        echo("     ^ " + ", ".join(f"{m.kind.value} {clock(m.at_ms)}" for m in row.marks))
 
 
 def _around(row: RecordingRow) -> list[tuple[str, str]]:
@@ -194,7 +196,7 @@ def _tell(row: RecordingRow, judged: Planned | None, as_json: bool) -> None:
     if as_json:
         print_json(_as_json(row, judged))
     elif judged is not None:
-        click.echo(f"{row.id}: {'due' if judged.delete else 'kept'}: {judged.reason}")
+        echo(f"{row.id}: {'due' if judged.delete else 'kept'}: {judged.reason}")
 
 
 def wanted(registry: Registry, recording_id: str) -> RecordingRow:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import subprocess
 import wave
 from pathlib import Path
@@ -14,9 +13,11 @@ import click
 import numpy as np
 
 from asterisk_privacy.cli.common import config_option, operator_errors
+from asterisk_privacy.cli.printing import echo
 from asterisk_privacy.daemon.config import load
 from asterisk_privacy.daemon.tenants import told_for
 from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.escaping import printable_json
 from asterisk_privacy.policy.book import LANGUAGES, Book
 from asterisk_privacy.policy.texts import DOCUMENTS, Document, announcements, document
 
@@ -84,11 +85,11 @@ def register(
         made = document(what, book, office, language or office.language, profile)
     if speak:
         for name, tongue, text in made.rows:
-            click.echo(f'{_speak(text, tongue, speak / tongue / f"notice-{name}")}: set [profiles.{name}] announcement = "notice-{name}"')
+            echo(f'{_speak(text, tongue, speak / tongue / f"notice-{name}")}: set [profiles.{name}] announcement = "notice-{name}"')
         return
     text = render(made, form or ("text" if what == "announcement" else "markdown"), bare=what == "announcement")
     if output is None:
-        click.echo(text, nl=False)
+        echo(text.removesuffix("\n"), lines=True)
     else:
         _write(output, text)
 
@@ -109,10 +110,7 @@ def render(made: Document, form: str, bare: bool = False) -> str:
     """`bare`: as text, only the last column, one paragraph a row."""
     if form == "json":
         rows = [dict(zip(made.headings, row, strict=True)) for row in made.rows]
-        return (
-            json.dumps({"title": made.title, "intro": made.intro, "rows": rows, "closing": made.closing}, indent=2, ensure_ascii=False)
-            + "\n"
-        )
+        return printable_json({"title": made.title, "intro": made.intro, "rows": rows, "closing": made.closing}) + "\n"
     if form == "csv":
         buffer = io.StringIO()
         csv.writer(buffer).writerows([made.headings, *map(_harmless, made.rows)])

@@ -11,6 +11,7 @@ import click
 from asterisk_privacy.cli.common import FOUND_SOMETHING, actor, config_option, json_option, operator_errors, print_json
 from asterisk_privacy.cli.nodes_table import off, print_nodes
 from asterisk_privacy.cli.on_server import on_server
+from asterisk_privacy.cli.printing import echo
 from asterisk_privacy.cli.registry_retire import readmit, retire
 from asterisk_privacy.cli.registry_tenants import tenants
 from asterisk_privacy.daemon.config import load
@@ -59,7 +60,7 @@ def upgrade(config: Path, backed_up: bool) -> None:
     if not isinstance(place, Server):
         raise OperatorError(f"registry {place}: is a file; the daemon upgrades it at its next start, and makes a copy before")
     with Registry.open(replace(place, backed_up=backed_up), actor=actor()) as opened:
-        click.echo(f"{opened.where}: its tables are those of this version")
+        echo(f"{opened.where}: its tables are those of this version")
 
 
 @registry.command("nodes")
@@ -113,7 +114,7 @@ def grant(role: str, user: str, tenant: str | None, config: Path) -> None:
         raise click.UsageError("--tenant goes with reviewer, and names one of [tenants]: recorder and purger work for all companies")
     _warn(user, tenant, config, Role(role))
     for statement in grants(Role(role), user, tenant):
-        click.echo(statement)
+        echo(statement)
 
 
 def _warn(user: str, tenant: str | None, config: Path, role: Role) -> None:
@@ -123,9 +124,9 @@ def _warn(user: str, tenant: str | None, config: Path, role: Role) -> None:
     except ConfigError:
         return
     if tenant is not None and tenant not in known:
-        click.echo(f"Warning: {config} names no tenant {tenant}; known there: {', '.join(known) or 'none'}", err=True)
+        echo(f"Warning: {config} names no tenant {tenant}; known there: {', '.join(known) or 'none'}", err=True)
     if role is Role.REVIEWER and tenant is None and len(known) > 1:
-        click.echo(f"Warning: {user} will see the rows of {', '.join(known)}: for one company's people add --tenant", err=True)
+        echo(f"Warning: {user} will see the rows of {', '.join(known)}: for one company's people add --tenant", err=True)
 
 
 registry.add_command(tenants)

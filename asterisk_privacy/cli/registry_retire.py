@@ -10,6 +10,7 @@ from rich.console import Console
 
 from asterisk_privacy.cli.common import FOUND_SOMETHING, config_option, json_option, operator_errors, print_json
 from asterisk_privacy.cli.on_server import on_server
+from asterisk_privacy.cli.printing import echo
 from asterisk_privacy.daemon.config import load
 from asterisk_privacy.daemon.registry_place import bucket_address, home_of
 from asterisk_privacy.daemon.retiring import Done, Left, look, refuse_unless_gone, settle
@@ -89,7 +90,7 @@ def readmit(node: str, reason: str, config: Path) -> None:
     """
     with on_server(load(config), node) as registry:
         registry.nodes.readmit(utc_now(), reason)
-    click.echo(f"{node}: a new machine may have this name")
+    echo(f"{node}: a new machine may have this name")
 
 
 def _as_json(node: str, left: Left, done: Done | None) -> dict[str, object]:
@@ -109,26 +110,26 @@ def _as_json(node: str, left: Left, done: Done | None) -> dict[str, object]:
 
 def _show(node: str, left: Left, done: Done | None, destroyed: str | None) -> None:
     alone = [*left.disk, *left.purging]
-    click.echo(f"{node}: {left.calls} calls that it did not end")
-    click.echo(f"{node}: {len(left.writing)} recordings that were being written: lost")
-    click.echo(f"{node}: {len(left.there)} recordings in the bucket of which no row said so: for the other nodes' purgers")
+    echo(f"{node}: {left.calls} calls that it did not end")
+    echo(f"{node}: {len(left.writing)} recordings that were being written: lost")
+    echo(f"{node}: {len(left.there)} recordings in the bucket of which no row said so: for the other nodes' purgers")
     if left.elsewhere:
-        click.echo(f"{node}: {len(left.elsewhere)} recordings in another bucket than [s3] names here: they stay")
-    click.echo(f"{node}: {len(alone)} recordings on its disk alone{': ' if alone else ''}{', '.join(alone[:MOST_LISTED])}")
+        echo(f"{node}: {len(left.elsewhere)} recordings in another bucket than [s3] names here: they stay")
+    echo(f"{node}: {len(alone)} recordings on its disk alone{': ' if alone else ''}{', '.join(alone[:MOST_LISTED])}")
     if len(alone) > MOST_LISTED:
-        click.echo(f"and {len(alone) - MOST_LISTED} more")
+        echo(f"and {len(alone) - MOST_LISTED} more")
     if done is None:
-        click.echo("nothing was changed; add --yes to settle this", err=True)
+        echo("nothing was changed; add --yes to settle this", err=True)
         return
     for recording_id in done.protected:
-        click.echo(f"{recording_id}: is under a legal hold or restricted, so its row stays as it is", err=True)
+        echo(f"{recording_id}: is under a legal hold or restricted, so its row stays as it is", err=True)
     if destroyed is not None:
-        click.echo(f"{node}: retired; the rows of {done.counts['closed']} recordings were closed: {destroyed}")
+        echo(f"{node}: retired; the rows of {done.counts['closed']} recordings were closed: {destroyed}")
     elif done.left:
-        click.echo(
+        echo(
             f"{node}: retired; {len(done.left)} recordings stay on its disk: nobody hears them, and they will be told as overdue. Bring "
             "them to the bucket from that disk, or once it was destroyed run this again with --disk-destroyed",
             err=True,
         )
     else:
-        click.echo(f"{node}: retired")
+        echo(f"{node}: retired")

@@ -9,6 +9,7 @@ import click
 
 from asterisk_privacy.cli.common import FOUND_SOMETHING, config_option, json_option, operator_errors, print_json
 from asterisk_privacy.cli.on_server import on_server
+from asterisk_privacy.cli.printing import echo
 from asterisk_privacy.cli.tables import print_table
 from asterisk_privacy.daemon.config import load
 from asterisk_privacy.daemon.tenants import astray
@@ -42,6 +43,6 @@ def tenants(config: Path, as_json: bool) -> None:
         rows = [(name, ", ".join(listed[name]), str(kept.get(name, 0))) for name in names]
         print_table(("tenant", "users of the database", "recordings"), rows)
         for line in wrong:
-            click.echo(f"Warning: {line}", err=True)
+            echo(f"Warning: {line}", err=True)
     if wrong:
         sys.exit(FOUND_SOMETHING)

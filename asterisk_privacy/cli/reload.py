@@ -9,6 +9,7 @@ import click
 
 from asterisk_privacy.cli.common import CANNOT_NOW, config_option, json_option, operator_errors, print_json
 from asterisk_privacy.cli.control_socket import control_socket
+from asterisk_privacy.cli.printing import echo
 from asterisk_privacy.daemon.control import ask
 from asterisk_privacy.daemon.settings import LogLevel
 
@@ -39,13 +40,13 @@ def reload_(config: Path, as_json: bool) -> None:
         print_json(answer)
     else:
         for problem in problems:
-            click.echo(problem, err=True)
+            echo(problem, err=True)
         if problems:
-            click.echo("Error: nothing was changed; correct this and reload again, the daemon goes on with what it read before", err=True)
+            echo("Error: nothing was changed; correct this and reload again, the daemon goes on with what it read before", err=True)
         else:
-            click.echo(f"Changed for new calls: {', '.join(changed)}" if changed else "Nothing changed at run time.")
+            echo(f"Changed for new calls: {', '.join(changed)}" if changed else "Nothing changed at run time.")
         if restart:
-            click.echo(f"Restart for: {', '.join(restart)}")
+            echo(f"Restart for: {', '.join(restart)}")
     sys.exit(CANNOT_NOW if problems else 0)
 
 
@@ -63,7 +64,7 @@ def log_level(level: str | None, config: Path) -> None:
       asterisk-privacy log-level debug; journalctl -u asterisk-privacy -f EVENT=gate.open; asterisk-privacy log-level info
     """
     answer = ask(control_socket(config), f"log-level {level or ''}".strip())
-    click.echo(f"{answer['level']}" + (f" (was {answer['before']})" if level else ""))
+    echo(f"{answer['level']}" + (f" (was {answer['before']})" if level else ""))
 
 
 def _list(found: object) -> list[object]:

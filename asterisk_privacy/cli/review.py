@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 from pathlib import Path
 
 import click
@@ -13,6 +12,7 @@ from asterisk_privacy.cli.common import config_option, operator_errors
 from asterisk_privacy.cli.review_account import account
 from asterisk_privacy.cli.review_play import play_next, play_one
 from asterisk_privacy.daemon.config import load
+from asterisk_privacy.daemon.logs import Formatter
 from asterisk_privacy.review.serve import serve as run_page
 
 LEVELS = ("debug", "info", "warning", "error")
@@ -51,5 +51,7 @@ def serve(config: Path, log_level: str) -> None:
     \b
     Exit codes: 0 it was stopped, 2 usage or configuration, 3 cannot work now.
     """
-    logging.basicConfig(stream=sys.stderr, level=log_level.upper(), format="%(name)s: %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(Formatter("%(name)s: %(message)s"))
+    logging.basicConfig(handlers=[handler], level=log_level.upper())
     asyncio.run(run_page(load(config)))

@@ -10,6 +10,7 @@ from typing import TextIO
 import click
 
 from asterisk_privacy.cli.common import actor, config_option, json_option, operator_errors, print_json
+from asterisk_privacy.cli.printing import echo
 from asterisk_privacy.cli.tables import print_table
 from asterisk_privacy.daemon.config import Config, load
 from asterisk_privacy.daemon.registry_place import home_of
@@ -79,7 +80,7 @@ def add(
     password = None if no_password else hashed(_asked(password_file))
     made = Account(name, frozenset(map(Role, roles)), password, frozenset(agents), language)
     _write(settings, {**accounts, name: made}, "review.account-add", name, {"roles": ", ".join(sorted(roles))})
-    click.echo(f"account {name}: {', '.join(sorted(roles))}")
+    echo(f"account {name}: {', '.join(sorted(roles))}")
 
 
 @account.command("list")
@@ -132,7 +133,7 @@ def disable(name: str, enable: bool, config: Path) -> None:
     settings, accounts = _read(config)
     changed = replace(_wanted(accounts, name), disabled=not enable)
     _write(settings, {**accounts, name: changed}, "review.account-enable" if enable else "review.account-disable", name, {})
-    click.echo(f"account {name}: {'enabled' if enable else 'disabled'}")
+    echo(f"account {name}: {'enabled' if enable else 'disabled'}")
 
 
 @account.command("password")
@@ -150,7 +151,7 @@ def password_(name: str, password_file: TextIO | None, config: Path) -> None:
     settings, accounts = _read(config)
     changed = replace(_wanted(accounts, name), password=hashed(_asked(password_file)))
     _write(settings, {**accounts, name: changed}, "review.account-password", name, {})
-    click.echo(f"account {name}: new password")
+    echo(f"account {name}: new password")
 
 
 @account.command("role")
@@ -172,7 +173,7 @@ def role(name: str, roles: tuple[str, ...], agents: tuple[str, ...], config: Pat
     before = _wanted(accounts, name)
     changed = replace(before, roles=frozenset(map(Role, roles)), agents=frozenset(agents) or before.agents)
     _write(settings, {**accounts, name: changed}, "review.account-role", name, {"roles": ", ".join(sorted(roles))})
-    click.echo(f"account {name}: {', '.join(sorted(roles))}")
+    echo(f"account {name}: {', '.join(sorted(roles))}")
 
 
 def _read(path: Path) -> tuple[Config, Mapping[str, Account]]:

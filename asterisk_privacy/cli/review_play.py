@@ -12,6 +12,7 @@ import click
 from asterisk_privacy.call.timeline import Passage
 from asterisk_privacy.cli.common import actor, config_option, configured, local, operator_errors
 from asterisk_privacy.cli.listener import facts_now, viewer_of
+from asterisk_privacy.cli.printing import echo
 from asterisk_privacy.cli.review_screen import Screen
 from asterisk_privacy.content import Content
 from asterisk_privacy.daemon.proving import proving
@@ -110,7 +111,7 @@ def play_next(identity: Path | None, purpose: str | None, reason: str | None, ou
             if purposes_to_hear(viewer, facts_now(row, settings)):
                 _listen(settings, registry, viewer, row, identity, (purpose, reason, outcome))
                 return
-    click.echo("Nothing awaits your review.")
+    echo("Nothing awaits your review.")
 
 
 def _seen(settings: Config, registry: Registry, viewer: Viewer, recording_id: str) -> RecordingRow:
@@ -139,7 +140,7 @@ def _listen(
         raise OperatorError(f"recording {row.id}: {TEXTS[f'refusal-{refusal}']}")
     further = further_use(facts, purpose)
     if further is not None:
-        click.echo(f"It was not made for {purpose}, but for {further.made_for}; the policy calls that compatible: {further.because}")
+        echo(f"It was not made for {purpose}, but for {further.made_for}; the policy calls that compatible: {further.because}")
         if outcome:
             raise click.UsageError(f"--outcome: what {further.made_for} ends by is a listen for that, not one for {purpose}; leave it out")
     reason = _one_line(reason if reason is not None else click.prompt("Why do you listen"))
@@ -154,9 +155,9 @@ def _listen(
     except OperatorError as error:
         _note(registry, row.id, "recording.listen-failed", why=type(error).__name__)
         raise
-    click.echo(f"Heard {heard.position * 100 // max(1, heard_frames(row))} %.")
+    echo(f"Heard {heard.position * 100 // max(1, heard_frames(row))} %.")
     if further is not None:
-        click.echo(f"Nothing ends by it: the recording is kept for {further.made_for}, as before.")
+        echo(f"Nothing ends by it: the recording is kept for {further.made_for}, as before.")
     elif why_not_do(viewer, facts, Act.REVIEWED) is None:
         _ask_outcome(registry, row, outcome)
 
@@ -169,7 +170,7 @@ def heard_frames(row: RecordingRow) -> int:
 def _introduce(row: RecordingRow) -> None:
     length = (row.duration_ms or 0) // 1000
     agents = ", ".join(row.agents) or "agent unknown"
-    click.echo(f"{row.id}: line {row.profile}, {agents}, {local(row.recorded_at)}, {length // 60}:{length % 60:02}")
+    echo(f"{row.id}: line {row.profile}, {agents}, {local(row.recorded_at)}, {length // 60}:{length % 60:02}")
 
 
 def _asked_purpose(viewer: Viewer, facts: Facts) -> str:
@@ -201,10 +202,10 @@ def _ask_outcome(registry: Registry, row: RecordingRow, outcome: str | None) -> 
     given = outcome if outcome is not None else click.prompt("Outcome (empty: not yet)", default="", show_default=False)
     words = _one_line(given)
     if not words:
-        click.echo("Not reviewed yet: it stays in the queue.")
+        echo("Not reviewed yet: it stays in the queue.")
         return
     registry.milestone(row.id, Milestone.REVIEWED, utc_now(), actor(), words)
-    click.echo("Reviewed.")
+    echo("Reviewed.")
 
 
 def _note(registry: Registry, recording_id: str, action: str, **detail: str) -> None:

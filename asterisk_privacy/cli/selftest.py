@@ -11,8 +11,10 @@ from rich.console import Console
 from rich.markup import escape
 
 from asterisk_privacy.cli.common import actor, config_option, json_option, operator_errors, print_json
+from asterisk_privacy.cli.printing import echo
 from asterisk_privacy.daemon.config import load
 from asterisk_privacy.daemon.sounds import elsewhere
+from asterisk_privacy.escaping import printable
 from asterisk_privacy.selftest.run import selftest as run_selftest
 from asterisk_privacy.selftest.steps import STEPS, Result, Step, Steps
 from asterisk_privacy.setup.clashes import clashing
@@ -60,15 +62,15 @@ def selftest(config: Path, profile: str, keep_key: str, as_json: bool) -> None:
             asyncio.run(run_selftest(settings, steps, actor(), profile, keep_key))
     if not elsewhere(settings):
         for line in clashing(Tree(Path("/")), "/etc/asterisk"):  # the test call is made without h and H
-            click.echo(f"Warning: {line}", err=True)
+            echo(f"Warning: {line}", err=True)
     sys.exit(steps.exit_code)
 
 
 def _print(console: Console, step: Step) -> None:
-    told = f"  {escape(step.told)}" if step.told and step.result is Result.FINE else ""
+    told = f"  {escape(printable(step.told))}" if step.told and step.result is Result.FINE else ""
     console.print(f"{_SIGNS[step.result]} {step.title:<{_WIDTH}}{told}", soft_wrap=True)
     if step.told and step.result is not Result.FINE:
-        console.print(f"       {escape(step.told)}", soft_wrap=True)
+        console.print(f"       {escape(printable(step.told))}", soft_wrap=True)
 
 
 def _as_json(step: Step) -> dict[str, str]:

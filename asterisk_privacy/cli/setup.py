@@ -14,6 +14,7 @@ import click
 from asterisk_privacy.asterisk.endpoints import HIDING
 from asterisk_privacy.asterisk.modules import MODULES
 from asterisk_privacy.cli.common import FINE, USAGE, config_option, json_option, operator_errors, print_json
+from asterisk_privacy.cli.printing import echo
 from asterisk_privacy.daemon.config import load
 from asterisk_privacy.daemon.settings import Asterisk
 from asterisk_privacy.errors import ConfigError
@@ -126,18 +127,21 @@ def _diff(change: Change, password: str) -> list[str]:
 
 def _show(changes: Sequence[Change], planned: Plan | None, password: str) -> None:
     if planned is not None:
-        click.echo(f"This is {planned.kind.value}.")
+        echo(f"This is {planned.kind.value}.")
     for change in changes:
         diff = _diff(change, password)
         whole = change.before is None or change.after is None
         if whole and len(diff) > 12:  # a file of ours, which one can read elsewhere
-            click.echo(f"\n{'new file' if change.before is None else 'removed'}: {change.path} ({len(diff) - 3} lines)")
+            echo()
+            echo(f"{'new file' if change.before is None else 'removed'}: {change.path} ({len(diff) - 3} lines)")
             continue
-        click.echo("" if diff else f"\n{change.path}: as it is, for the group that Asterisk is in")
+        echo()
+        if not diff:
+            echo(f"{change.path}: as it is, for the group that Asterisk is in")
         for line in diff:
-            click.secho(line, fg={"+": "green", "-": "red"}.get(line[:1]))
+            echo(line, fg={"+": "green", "-": "red"}.get(line[:1]))
     for warning in planned.warnings if planned else ():
-        click.secho(f"Warning: {warning}", fg="yellow", err=True)
+        echo(f"Warning: {warning}", fg="yellow", err=True)
 
 
 def _show_left(undone: Undoing | None) -> None:
@@ -150,15 +154,14 @@ def _show_left(undone: Undoing | None) -> None:
             there = "stays and does nothing" if one.needs in undone.empty else "is missing: this fails"
             breaks = f"needs [{one.needs}], which {there}"
         where = f"{one.path}, line {one.line}" if one.line else one.path
-        click.secho(f"{where}: {one.text}\n    {breaks}; take it out", fg="yellow" if one.needs else None)
+        for line in (f"{where}: {one.text}", f"    {breaks}; take it out"):
+            echo(line, fg="yellow" if one.needs else None)
     for line in undone.unseen:
-        click.secho(f"Warning: {line}; so that calls go on whatever stands there, empty contexts stay", fg="yellow", err=True)
+        echo(f"Warning: {line}; so that calls go on whatever stands there, empty contexts stay", fg="yellow", err=True)
     for path in undone.kept:
-        click.secho(
-            f"Warning: {path}: has sections of yours, and stays as it is; move them elsewhere and run this again", fg="yellow", err=True
-        )
+        echo(f"Warning: {path}: has sections of yours, and stays as it is; move them elsewhere and run this again", fg="yellow", err=True)
     for path in undone.left:
-        click.echo(f"{path}: something that does nothing stays; once nothing names it, run this again and it goes")
+        echo(f"{path}: something that does nothing stays; once nothing names it, run this again and it goes")
 
 
 def _left_as_json(undone: Undoing | None) -> dict[str, object]:
@@ -170,28 +173,30 @@ def _left_as_json(undone: Undoing | None) -> dict[str, object]:
 
 def _ask(as_json: bool) -> None:
     if as_json or not sys.stdin.isatty():
-        click.echo("Error: nobody there to ask, so nothing was written; say --yes to write, or --dry-run to look", err=True)
+        echo("Error: nobody there to ask, so nothing was written; say --yes to write, or --dry-run to look", err=True)
         sys.exit(USAGE)
     if not click.confirm("\nWrite this?", default=False):
-        click.echo("Nothing was written.")
+        echo("Nothing was written.")
         sys.exit(FINE)
 
 
 def _tell(changes: Iterable[Change], written: Written, told: Sequence[str], todo: Sequence[str], dry_run: bool) -> None:
     changes = list(changes)
+    echo()
     if not changes:
-        click.echo("\nNothing to do: the files are as they should be.")
+        echo("Nothing to do: the files are as they should be.")
     elif dry_run:
-        click.echo(f"\n{len(changes)} files would be written; nothing was.")
+        echo(f"{len(changes)} files would be written; nothing was.")
     else:
         kept = f"; the files as they were are in {written.backup}" if written.backup else ""
-        click.echo(f"\n{len(written.paths)} files written{kept}.")
+        echo(f"{len(written.paths)} files written{kept}.")
     for line in told:
-        click.secho(f"Warning: {line}", fg="yellow", err=True)
+        echo(f"Warning: {line}", fg="yellow", err=True)
     if todo:
-        click.echo("\nLeft for you to do:")
+        echo()
+        echo("Left for you to do:")
         for line in todo:
-            click.echo(f"  - {line}")
+            echo(f"  - {line}")
 
 
 def _as_json(

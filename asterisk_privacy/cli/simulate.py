@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from asterisk_privacy.cli.common import FOUND_SOMETHING, json_option, operator_errors, print_json
+from asterisk_privacy.cli.printing import echo
 from asterisk_privacy.cli.tables import print_table
 from asterisk_privacy.daemon.config import load
 from asterisk_privacy.errors import OperatorError
@@ -62,7 +63,7 @@ def simulate_(config: Path | None, years: float, calls: int, seed: int, output: 
     else:
         _show(outcome, limits)
         if output:
-            click.echo(f"picture: {folder / 'simulation.png'}")
+            echo(f"picture: {folder / 'simulation.png'}")
     if outcome.watch.broken or not outcome.audit_ok:
         sys.exit(FOUND_SOMETHING)
 
@@ -99,7 +100,7 @@ class _Lines:
         if now - self._told >= EVERY_SECONDS:
             self._told = now
             left = (now - self._began) / self._done * (self._nights - self._done)
-            click.echo(f"{self._done} of {self._nights} nights, {left / 60:.0f} min left", err=True)
+            echo(f"{self._done} of {self._nights} nights, {left / 60:.0f} min left", err=True)
 
 
 def _limits(book: Book) -> dict[str, int]:
@@ -163,20 +164,20 @@ def _show(outcome: Outcome, limits: dict[str, int]) -> None:
     title = f"{outcome.calls:,} calls in {outcome.nights:,} days"
     headings = ("purpose", "recordings kept in all", "most at once", "at the end", "oldest (days)*", "limit (days)")
     print_table(headings, rows, title)
-    click.echo("* at a week's end, of those that no other purpose, legal hold or restriction keeps")
+    echo("* at a week's end, of those that no other purpose, legal hold or restriction keeps")
     print_table(("what happened", "times"), [(what, f"{times:,}") for what, times in outcome.happened.items()], "To these recordings")
-    click.echo(_in_a_line(outcome))
-    click.echo(f"{outcome.refused:,} callers refused. At the end {watch.samples[-1].kept_back:,} recordings are held or restricted.")
-    click.echo(
+    echo(_in_a_line(outcome))
+    echo(f"{outcome.refused:,} callers refused. At the end {watch.samples[-1].kept_back:,} recordings are held or restricted.")
+    echo(
         f"{outcome.seconds:,.0f} s ({outcome.cpu_seconds:,.0f} s of CPU), at most {outcome.peak_mib or '?'} MiB of memory; "
         f"{outcome.audit_entries:,} entries in the audit trail, checked"
     )
     for what in watch.told:
-        click.echo(f"BROKEN: {what}", err=True)
+        echo(f"BROKEN: {what}", err=True)
     if not outcome.audit_ok:
-        click.echo("BROKEN: the audit trail is not sound", err=True)
+        echo("BROKEN: the audit trail is not sound", err=True)
     if watch.broken:
-        click.echo(f"{watch.broken} promises broken", err=True)
+        echo(f"{watch.broken} promises broken", err=True)
     else:
         what = "nothing outlived its latest date, nothing went under legal hold or while it was needed"
-        click.echo(f"Every promise was kept ({watch.checked:,} looks at one recording in one night): {what}.")
+        echo(f"Every promise was kept ({watch.checked:,} looks at one recording in one night): {what}.")

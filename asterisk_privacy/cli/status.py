@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from datetime import datetime
@@ -14,12 +13,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from asterisk_privacy.cli import nagios
-from asterisk_privacy.cli.common import config_option, local, operator_errors
+from asterisk_privacy.cli.common import config_option, local, operator_errors, print_json
 from asterisk_privacy.cli.control_socket import control_socket
 from asterisk_privacy.cli.nagios import number, part
 from asterisk_privacy.cli.nodes_table import print_nodes
+from asterisk_privacy.cli.printing import echo
 from asterisk_privacy.daemon.control import Report, ask
 from asterisk_privacy.errors import ConfigError, OperatorError
+from asterisk_privacy.escaping import printable, printable_lines
 
 
 @click.command("status")
@@ -44,13 +45,13 @@ def status(config: Path, as_json: bool, as_plugin: bool) -> None:
     """
     if as_plugin:
         found = _as_plugin(config)
-        click.echo(found.line)
+        echo(found.line)
         sys.exit(found.code)
     report = ask(control_socket(config), "status")
     if as_json:
-        click.echo(json.dumps(report, indent=2))
+        print_json(report)
     else:
-        _print(report)
+        _print(report, Console())
     wrong = (
         report["alarms"]
         or number(report, "requests", "overdue")
@@ -75,13 +76,12 @@ def _as_plugin(config: Path) -> nagios.Verdict:
         return nagios.no_daemon(str(error))
 
 
-def _print(report: Report) -> None:
-    console = Console()
+def _print(report: Report, console: Console) -> None:
     table = Table(title=f"asterisk-privacy {report.get('version')}", show_header=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     for name, words in rows(report):
-        table.add_row(name, words)
+        table.add_row(name, printable_lines(words))
     console.print(table)
     nodes = part(report, "nodes")
     if nodes:
@@ -91,12 +91,12 @@ def _print(report: Report) -> None:
 def _print_nodes(nodes: dict[str, object]) -> None:
     off = part(nodes, "clock").get("off")
     if off:
-        click.echo(f"Clock: {off}")
+        echo(f"Clock: {off}")
     rows = nodes.get("all")
     if isinstance(rows, list):
         print_nodes(rows)
     else:
-        click.echo(f"Nodes: {nodes.get('error')}")
+        echo(f"Nodes: {nodes.get('error')}")
 
 
 STRANGERS = (
@@ -188,7 +188,7 @@ def _uploads(uploads: dict[str, object]) -> str:
 
 
 def _bad(words: str) -> str:
-    return f"[red]{escape(words)}[/red]"
+    return f"[red]{escape(printable(words))}[/red]"
 
 
 def _fingerprint(key: str) -> str:
@@ -202,7 +202,8 @@ def _when(text: object) -> str:
 
 
 def _pairs(of: object) -> str:
-    return ", ".join(f"{name} {count}" for name, count in of.items()) if isinstance(of, dict) else ""
+    """What it is of, peers may have named."""
+    return ", ".join(printable(f"{name} {count}") for name, count in of.items()) if isinstance(of, dict) else ""
 
 
 def _size(amount: object) -> str:

@@ -13,6 +13,7 @@ import click
 from asterisk_privacy.cli.common import actor, clock, config_option, configured, iso, json_option, local, operator_errors, print_json
 from asterisk_privacy.cli.listens import heard_for, heard_json
 from asterisk_privacy.cli.persons import period_options, person, person_options
+from asterisk_privacy.cli.printing import echo
 from asterisk_privacy.cli.subject_acts import erase, object_, restrict
 from asterisk_privacy.cli.subject_request import request
 from asterisk_privacy.cli.tables import print_table
@@ -69,7 +70,7 @@ def find(number: str | None, agent: str | None, since: date | None, until: date 
         print_json([_as_json(row, heard[row.id], judged[row.id]) for row in rows])
         return
     if not rows:
-        click.echo("No recording is kept of this person in this period.")
+        echo("No recording is kept of this person in this period.")
         return
     headings = ("recording", "recorded", "line", "state", "length", "what for", "at the latest until", "heard")
     print_table(headings, [_line(row, heard[row.id], judged[row.id]) for row in rows])
@@ -172,7 +173,7 @@ def export(
     if as_json:
         print_json({"output": str(output), "recordings": [row.id for row in rows]})
     else:
-        click.echo(f"{output}: {len(rows)} recordings; hand it over safely, then delete it")
+        echo(f"{output}: {len(rows)} recordings; hand it over safely, then delete it")
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import click
 
 from asterisk_privacy.cli.common import FOUND_SOMETHING, config_option, configured, json_option, operator_errors, print_json
 from asterisk_privacy.cli.persons import chosen
+from asterisk_privacy.cli.printing import echo
 from asterisk_privacy.cli.tables import print_table
 from asterisk_privacy.daemon import rights
 from asterisk_privacy.daemon.config import Config
@@ -164,7 +165,7 @@ def _run(
     elif answers:
         print_table(("recording", "", "answer"), answers)
     else:
-        click.echo("None of this person's recordings is concerned.")
+        echo("None of this person's recordings is concerned.")
     if any(outcome != "done" for _, outcome, _ in answers):
         sys.exit(FOUND_SOMETHING)
 

@@ -10,6 +10,7 @@ import click
 
 from asterisk_privacy.cli.common import FOUND_SOMETHING, config_option, configured, json_option, operator_errors, print_json
 from asterisk_privacy.cli.persons import Day, person, person_options
+from asterisk_privacy.cli.printing import echo
 from asterisk_privacy.cli.tables import print_table
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.registry import Registry
@@ -59,7 +60,7 @@ def list_(everything: bool, config: Path, as_json: bool) -> None:
     if as_json:
         print_json([_as_json(row) for row in rows])
     elif not rows:
-        click.echo("No request is open.")
+        echo("No request is open.")
     else:
         print_table(("request", "for", "received", "answer by", "state", "outcome"), [_line(row) for row in rows])
     if any(_state(row) == Urgency.OVERDUE for row in rows):
@@ -88,7 +89,7 @@ def extend(request_number: int, reason: str, config: Path, as_json: bool) -> Non
         registry.extend_request(request_number, deadline.extended(row.due), reason)
         _tell(_wanted(registry, request_number), as_json)
         if not as_json:
-            click.echo(f"Tell the person before the end of {row.due}, with the reason.")
+            echo(f"Tell the person before the end of {row.due}, with the reason.")
 
 
 @request.command("close")
@@ -119,9 +120,7 @@ def _tell(row: RequestRow, as_json: bool) -> None:
     if as_json:
         print_json(_as_json(row))
     else:
-        click.echo(
-            f"request {row.id}, {row.kind.value}, received {row.received}: " + (row.outcome or f"answer by {row.due} ({_state(row)})")
-        )
+        echo(f"request {row.id}, {row.kind.value}, received {row.received}: " + (row.outcome or f"answer by {row.due} ({_state(row)})"))
 
 
 def _state(row: RequestRow) -> str:

@@ -8,6 +8,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from asterisk_privacy.escaping import printable
+
 WIDTH_IN_A_FILE = 160  # columns, where no terminal sets a width
 
 
@@ -16,7 +18,7 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], title: s
     for column in table.columns:
         column.overflow = "fold"
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(printable, row))
     console = Console(markup=False, highlight=False)
     if not console.is_terminal:
         console.width = max(console.width, WIDTH_IN_A_FILE)

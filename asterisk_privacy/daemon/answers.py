@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from asterisk_privacy.policy.book import NAME
 from asterisk_privacy.policy.purpose import Profile
 
+MOST_DIGITS = 3
+"""In a profile's name that may be written to the log."""
 KEY_SECONDS = 2
 """How long the caller may still press after the announcement has ended."""
 
@@ -36,6 +39,12 @@ def notice_path(profile: Profile, sounds: str) -> str:
 def no_announcement() -> Mapping[str, str]:
     """The call goes on unrecorded, and so is not announced as recorded either."""
     return {"PRIVACY_PLAN": "none"}
+
+
+def shown(profile: str) -> str:
+    """A profile that is none, for the log: what is asked for may be anybody's words, and hold a number."""
+    looks_like_one = NAME.fullmatch(profile) and sum(c.isdigit() for c in profile) <= MOST_DIGITS
+    return f"profile '{profile}'" if looks_like_one else "a profile by what is no name of one"
 
 
 def elsewhere() -> Mapping[str, str]:

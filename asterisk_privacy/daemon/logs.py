@@ -17,11 +17,18 @@ from typing import TextIO
 from asterisk_privacy.daemon.health import place_of
 from asterisk_privacy.daemon.journal import SOCKET, SOCKET_VARIABLE, JournalHandler, is_journal
 from asterisk_privacy.daemon.settings import LogLevel
+from asterisk_privacy.escaping import printable
 
 OURS = logging.getLogger("asterisk_privacy")
 
 
-class _Formatter(logging.Formatter):
+class Formatter(logging.Formatter):
+    """One line for each record, in which nothing works that somebody else wrote."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        record.message = printable(record.message)
+        return super().formatMessage(record)
+
     def formatException(self, ei: tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]) -> str:
         return f"{type(ei[1]).__name__} at {place_of(ei[1])}" if ei[1] is not None else ""
 
@@ -31,10 +38,10 @@ def set_up(level: LogLevel, environ: Mapping[str, str] = os.environ) -> None:
     handler: logging.Handler
     if is_journal(environ, sys.stderr.fileno()):
         handler = JournalHandler(environ.get(SOCKET_VARIABLE, SOCKET))
-        handler.setFormatter(_Formatter("%(message)s"))
+        handler.setFormatter(Formatter("%(message)s"))
     else:
         handler = logging.StreamHandler()
-        handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        handler.setFormatter(Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)

@@ -20,7 +20,7 @@ from asterisk_privacy.call.situation import Hush, Life
 from asterisk_privacy.call.switchboard import Change, Switchboard
 from asterisk_privacy.daemon.aftermath import LeftCall, end_calls
 from asterisk_privacy.daemon.agents import Agents
-from asterisk_privacy.daemon.answers import announcement, elsewhere, no_announcement
+from asterisk_privacy.daemon.answers import announcement, elsewhere, no_announcement, shown
 from asterisk_privacy.daemon.boards import board_of
 from asterisk_privacy.daemon.call_tools import Tools
 from asterisk_privacy.daemon.callers import Callers
@@ -123,7 +123,7 @@ class Supervisor:
         if self.draining and present is None and test is None:
             why = "the recorder was told to drain"
         if request.script != "start" or profile is None:
-            why = f"the dialplan asks for profile '{wanted}'; config.toml has {', '.join(sorted(now))}"
+            why = f"the dialplan asks for {shown(wanted)}; config.toml has {', '.join(sorted(now))}"
         if self.closing:
             why = "the daemon is stopping"
         if why is not None or profile is None:

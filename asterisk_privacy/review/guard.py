@@ -91,9 +91,11 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
 async def csrf_fits(request: web.Request, wanted: str) -> bool:
     if request.content_type != FORM:  # nor files: they would be written to a disk
         raise web.HTTPBadRequest
+    if (request.charset or "utf-8").casefold() != "utf-8":  # Python knows others, whose texts no registry can write
+        raise web.HTTPBadRequest
     try:
         given = (await request.post()).get("csrf", "")
-    except (ValueError, LookupError):  # not the encoding that it says, or an encoding that there is none of
+    except ValueError:  # no UTF-8
         raise web.HTTPBadRequest from None
     return isinstance(given, str) and hmac.compare_digest(given.encode(), wanted.encode())
 
@@ -128,8 +130,9 @@ def is_trusted(request: web.Request, site: Site) -> bool:
 
 
 def address_of(request: web.Request, site: Site) -> str:
-    """Where the browser is; the last proxy's word for it counts only when it is ours."""
-    told = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+    """Where the browser is; the last proxy's word for it counts only when it is ours. A proxy adds its word to the last line, or adds a
+    line; what stands before it the browser may have written."""
+    told = ",".join(request.headers.getall("X-Forwarded-For", [])).rpartition(",")[2].strip()
     return told[:64] if told and is_trusted(request, site) else request.remote or "unknown"
 
 

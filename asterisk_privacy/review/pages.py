@@ -11,6 +11,7 @@ from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from asterisk_privacy.escaping import printable
 from asterisk_privacy.review import texts_en, texts_nl, texts_player
 from asterisk_privacy.review.permission import Page, home, may_open
 from asterisk_privacy.review.site import VISIT, Visit, site_of
@@ -40,7 +41,7 @@ def iso(moment: datetime | date | None) -> str:
 
 def dates(text: str) -> Markup:
     """A sentence whose dates are not torn at the end of a line."""
-    return Markup(_DATE.sub(r"<time>\g<0></time>", str(escape(text))))
+    return Markup(_DATE.sub(r"<time>\g<0></time>", str(escape(printable(text)))))
 
 
 def clock(ms: int | None) -> str:
@@ -53,10 +54,20 @@ def clock(ms: int | None) -> str:
 
 def _environment() -> Environment:
     made = Environment(
-        loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_finished,
     )
     made.filters.update(at=at, day=day, iso=iso, clock=clock, dates=dates)
     return made
+
+
+def _finished(value: object) -> object:
+    """Whatever a template shows, before it is escaped for HTML. Markup is the page's own."""
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 ENVIRONMENT = _environment()

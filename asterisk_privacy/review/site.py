@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import unicodedata
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -32,6 +33,8 @@ from asterisk_privacy.store.identity import Identity
 
 T = TypeVar("T")
 MEASURED = 1000
+
+UNTYPED = frozenset({"Cc", "Cs"})  # categories of characters: controls, and halves of a pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +164,7 @@ def facts_of(row: RecordingRow, config: Config, rules: Rules, now: datetime) -> 
 
 
 def words_of(form: Mapping[str, object], name: str, most: int = 500) -> str:
-    """A field of a form in one line; what is no text counts as empty."""
+    """A field of a form in one line; what is no text counts as empty. What nobody types, and PostgreSQL cannot keep, is left out."""
     value = form.get(name, "")
-    return " ".join(value.split())[:most] if isinstance(value, str) else ""
+    typed = "".join(c if unicodedata.category(c) not in UNTYPED else " " for c in value) if isinstance(value, str) else ""
+    return " ".join(typed.split())[:most]

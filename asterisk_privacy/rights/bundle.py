@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
@@ -11,6 +10,7 @@ from enum import IntEnum
 import numpy as np
 import numpy.typing as npt
 
+from asterisk_privacy.escaping import printable_json, printable_lines
 from asterisk_privacy.policy.phrases import Office
 from asterisk_privacy.rights.delivery import Delivery
 from asterisk_privacy.rights.facts import Told, as_mapping, as_text, timeline_mapping, timeline_text
@@ -63,12 +63,16 @@ def write(told: Sequence[Told], flac_of: Callable[[Told, Change], bytes], wish: 
         folder = f"{number:03}-{one.recorded_at.astimezone():%Y-%m-%d-%H%M}"
         to.put(f"{folder}/audio.flac", flac_of(one, change_of(one)))
         to.put(f"{folder}/timeline.json", _json(timeline_mapping(one)))
-        to.put(f"{folder}/timeline.txt", timeline_text(one, wish.language, wish.mask_other).encode())
+        to.put(f"{folder}/timeline.txt", _text(timeline_text(one, wish.language, wish.mask_other)))
         to.put(f"{folder}/transcript.txt", (WORDS[wish.language]["transcript"] + "\n").encode())
     to.put("facts.json", _json(as_mapping(told, wish.at, wish.language, wish.office)))
-    to.put("facts.txt", as_text(told, wish.at, wish.language, wish.whose is Side.AGENTS, wish.office).encode())
+    to.put("facts.txt", _text(as_text(told, wish.at, wish.language, wish.whose is Side.AGENTS, wish.office)))
     to.finish()
 
 
-def _json(data: object) -> bytes:
-    return json.dumps(data, indent=2, ensure_ascii=False).encode()
+def _json(data: Mapping[str, object] | Sequence[object]) -> bytes:
+    return printable_json(data).encode()
+
+
+def _text(lines: str) -> bytes:
+    return printable_lines(lines).encode()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import TracebackType
 
 import aiohttp
+from multidict import CIMultiDict
 from review_site import PASSWORD, ReviewSite
 from yarl import URL
 
@@ -67,7 +68,7 @@ class Browser:
         headers: Mapping[str, str] | None = None,
         data: Mapping[str, str] | bytes | None = None,
     ) -> Answer:
-        sent = {name.replace("_", "-"): value for name, value in (headers or {}).items()}
+        sent = CIMultiDict((name.replace("_", "-"), value) for name, value in (headers or {}).items())
         url = self._site.url + path
         async with self._client.request(method, url, headers=sent, data=data, allow_redirects=follow) as response:
             body = await response.read()

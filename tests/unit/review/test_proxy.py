@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from multidict import CIMultiDict
 from review_browser import Browser
 from review_site import ACCOUNTS, ReviewSite
 
@@ -25,8 +26,6 @@ def proxied(tmp_path: Path) -> Iterator[ReviewSite]:
 
 
 def key_in(answer_headers: object) -> str:
-    from multidict import CIMultiDict
-
     assert isinstance(answer_headers, CIMultiDict)
     cookie = answer_headers["Set-Cookie"]
     assert cookie.startswith(f"{COOKIE}=") and "Secure" in cookie and "HttpOnly" in cookie and "SameSite=Strict" in cookie
@@ -99,17 +98,20 @@ async def test_behind_a_proxy_with_passwords(tmp_path: Path) -> None:
     """The lock counts browsers, not the proxy; nobody but the proxy says where a browser is."""
     with ReviewSite(tmp_path, review=f'behind_proxy = true\nproxy_addresses = ["{PROXY}"]\n') as site:
 
-        async def guess(address: str, forwarded: str, name: str) -> int:
+        async def guess(address: str, forwarded: str | list[str], name: str) -> int:
+            lines = [forwarded] if isinstance(forwarded, str) else forwarded
             async with Browser(site, local_address=address) as one:
-                answer = await one.send("GET", "/sign-in", headers={"X-Forwarded-For": forwarded})
+                answer = await one.send("GET", "/sign-in")
                 cookie = answer.headers["Set-Cookie"].partition(";")[0]
                 assert cookie.startswith(f"{COOKIE}-sign-in=") and "Secure" in answer.headers["Set-Cookie"]
                 form = {"csrf": one.csrf, "name": name, "password": "guess"}
-                sent = {"Cookie": cookie, "X-Forwarded-For": forwarded}
+                sent = CIMultiDict([("Cookie", cookie), *(("X-Forwarded-For", line) for line in lines)])
                 return (await one.send("POST", "/sign-in", data=form, headers=sent)).status
 
         names = list(ACCOUNTS)[:6]
         assert [await guess(PROXY, "198.51.100.7", name) for name in names] == [401] * 5 + [429]
         assert await guess(PROXY, "192.0.2.1, 198.51.100.7", "wim") == 429  # what the browser itself wrote in front does not count
-        assert await guess(PROXY, "198.51.100.8", "wim") == 401
+        assert await guess(PROXY, ["192.0.2.1", "198.51.100.7"], "wim") == 429  # nor in a line of its own, before the proxy's
+        assert await guess(PROXY, ["192.0.2.1, 192.0.2.2", "192.0.2.3, 198.51.100.7"], "wim") == 429
+        assert await guess(PROXY, ["198.51.100.7", "198.51.100.8"], "wim") == 401
         assert [await guess("127.0.0.1", f"198.51.100.{n}", name) for n, name in enumerate(names)] == [401] * 5 + [429]
