@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
-from asterisk_privacy.cli.common import actor, clock, config_option, configured, iso, json_option, local, operator_errors, print_json
+from asterisk_privacy.cli.common import (
+    FOUND_SOMETHING,
+    actor,
+    clock,
+    config_option,
+    configured,
+    iso,
+    json_option,
+    local,
+    operator_errors,
+    print_json,
+)
 from asterisk_privacy.cli.listens import heard_for, heard_json
 from asterisk_privacy.cli.persons import period_options, person, person_options
 from asterisk_privacy.cli.printing import echo
@@ -22,7 +35,7 @@ from asterisk_privacy.daemon.storage import shelf_of
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.clock import utc_now
 from asterisk_privacy.registry.registry import Registry
-from asterisk_privacy.registry.requests import About, RequestKind
+from asterisk_privacy.registry.requests import About, RequestKind, RequestRow
 from asterisk_privacy.registry.rows import RecordingRow, State
 from asterisk_privacy.registry.subjects import ListenRow
 from asterisk_privacy.retention.plan import Planned
@@ -142,7 +155,8 @@ def export(
     """A person's copy of all recordings (GDPR art. 15): audio, timeline, the facts as text and JSON, a manifest with hashes.
 
     It is in clear and readable by you alone; hand it over on a safe road and delete it. A restriction does not stand in its way (the
-    person asks for it), a deletion does. That it is made is in the audit trail of each recording before the first byte.
+    person asks for it), a deletion does. That it is made is in the audit trail of each recording before the first byte. Where nothing is
+    kept there is no copy for an open request: exit code 1.
 
     \b
     Example:
@@ -156,6 +170,8 @@ def export(
         if asked is not None and asked.kind is not RequestKind.ACCESS:
             raise OperatorError(f"request {asked.id}: asks for {asked.kind}, not for access")
         rows = [row for row in who.recordings(registry, since, until) if row.state is State.SEALED]
+        if asked is not None and not rows:
+            _nothing_to_hand_over(registry, asked, as_json)
         identities = Identity.load_all(identity)
         if os.path.lexists(output):
             raise OperatorError(f"{output}: exists already and is not overwritten; name another place")
@@ -174,6 +190,19 @@ def export(
         print_json({"output": str(output), "recordings": [row.id for row in rows]})
     else:
         echo(f"{output}: {len(rows)} recordings; hand it over safely, then delete it")
+
+
+def _nothing_to_hand_over(registry: Registry, asked: RequestRow, as_json: bool) -> NoReturn:
+    """An empty copy is no answer to somebody who waits for one; what to tell them a person must say."""
+    registry.audit(actor(), "subject.export-empty", f"request {asked.id}", {})
+    words = (
+        f"request {asked.id}: nothing is kept of this person in this period, so there is no copy; tell them that, then close the request"
+    )
+    if as_json:
+        print_json({"output": None, "recordings": [], "why": words})
+    else:
+        echo(words, err=True)
+    sys.exit(FOUND_SOMETHING)
 
 
 @contextmanager

@@ -44,7 +44,7 @@ def open_(kind: str, received: date, identity_check: str, number: str | None, ag
     with configured(config) as (settings, registry):
         who = person(settings, number, agent)
         who.not_named_in(identity_check=identity_check)
-        made = registry.open_request(kind, who.about, who.subject, identity_check, received, deadline.due(received))
+        made = registry.open_request(kind, who.about, who.subject, identity_check, received, deadline.due(received), who.hashes)
         _tell(_wanted(registry, made), as_json)
 
 

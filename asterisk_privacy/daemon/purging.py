@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from functools import partial
 
 from asterisk_privacy.daemon.config import Config, PurgerSettings
@@ -14,7 +14,7 @@ from asterisk_privacy.policy.words import Clause
 from asterisk_privacy.registry.case_rows import Circumstances
 from asterisk_privacy.registry.due import AGE_ONLY, NO_BORDERS, Borders, Candidate, Promised, PromiseSet
 from asterisk_privacy.registry.registry import Registry
-from asterisk_privacy.registry.rows import KeptPurpose, Protected, RecordingRow, State
+from asterisk_privacy.registry.rows import KeptPurpose, OpenRequest, Protected, RecordingRow, State
 from asterisk_privacy.retention.border import border
 from asterisk_privacy.retention.plan import Item, Promise
 from asterisk_privacy.retention.purger import Forbidden, Purger
@@ -68,6 +68,7 @@ def to_item(row: RecordingRow, rules: Rules = AS_PROMISED) -> Item:
         court=around.court,
         evaluation=rules.evaluation(row.recorded_at, row.agents),
         lesson=None if around.lesson is None else around.lesson.until,
+        waits=waits_of(row.requests),
     )
 
 
@@ -79,6 +80,11 @@ def blocks_of(row: RecordingRow) -> tuple[Clause, ...]:
 def _blocks(circumstances: Circumstances, restricted_at: datetime | None) -> tuple[Clause, ...]:
     held = tuple(("held", hold.placed_by, hold.placed_at) for hold in circumstances.holds)
     return held if restricted_at is None else (*held, ("restricted", restricted_at))
+
+
+def waits_of(requests: Iterable[OpenRequest]) -> tuple[tuple[datetime, Clause], ...]:
+    """What is asked for is there until it was answered; but no longer than there is for the answer, or nobody would ever answer."""
+    return tuple((one.until, ("asked-for", str(one.id), datetime.combine(one.due, time()))) for one in requests)
 
 
 def latest_lesson(row: RecordingRow, rules: Rules) -> datetime | None:
@@ -151,6 +157,7 @@ class RegistryRows:
             own.circumstances.court,
             evaluation,
             None if own.circumstances.lesson is None else own.circumstances.lesson.until,
+            waits=waits_of(own.requests),
         )
 
     def _borders(self, promised: PromiseSet, now: datetime, known: dict[Criterion, datetime]) -> Borders:
@@ -193,7 +200,7 @@ class RegistryRows:
 
     def mark_purging(self, item_id: str, at: datetime, reason: str) -> None:
         try:
-            self._registry.mark_purging(item_id, at, reason)
+            self._registry.mark_purging(item_id, at, reason, unless_asked_for=True)
         except Protected as why:
             raise Forbidden(str(why)) from why
 

@@ -47,7 +47,7 @@ class Asked:
 def erase(registry: Registry, vault: Vault, row: RecordingRow, asked: Asked, now: datetime) -> Answer:
     """The purger's way: row purging -> shredded -> row purged with the evidence; what a crash cuts off, the purger finishes."""
     _must_be_sealed(row)
-    answer = refusals.erasure(served(row), held(row), asked.legal_claim)
+    answer = refusals.erasure(served(row), held(row), asked.legal_claim, asked_for(row, now))
     _note(registry, row, "erase", asked, answer)
     _carry_out(registry, vault, row, answer, "erase", asked, now)
     return answer
@@ -57,7 +57,7 @@ def object_to(registry: Registry, vault: Vault | None, row: RecordingRow, purpos
     """Without a vault what is left without a purpose is not erased here: nobody may hear it any more, and the purger takes it."""
     _must_be_sealed(row)
     try:
-        answer = refusals.objection(served(row), purpose, held(row), asked.legal_claim)
+        answer = refusals.objection(served(row), purpose, held(row), asked.legal_claim, asked_for(row, now))
     except ValueError as error:
         raise OperatorError(f"recording {row.id}: {error}") from None
     _note(registry, row, "object", asked, answer)
@@ -103,6 +103,11 @@ def living_purposes(row: RecordingRow, rules: Rules, now: datetime) -> frozenset
 
 def served(row: RecordingRow) -> tuple[Served, ...]:
     return tuple(Served(p.name, p.title, p.basis) for p in row.purposes)
+
+
+def asked_for(row: RecordingRow, now: datetime) -> bool:
+    """Whether a person waits for an answer about it, within the time that there is for one."""
+    return any(now < request.until for request in row.requests)
 
 
 def held(row: RecordingRow) -> bool:

@@ -53,6 +53,7 @@ _EN: Final[Mapping[str, str]] = {
     "as-promised": "{0} (as promised on {1})",
     "stricter-now": "{0} (by the stricter policy of today)",
     "held": "legal hold by {0} since {1}",
+    "asked-for": "request {0} of a person concerns it: kept until that is answered, or its last day {1} is over",
     # a lesson
     "kept-lesson": "kept as a lesson, by a person's decision",
     "lesson-over": "its time as a lesson was over on {0}",
@@ -116,6 +117,7 @@ _NL: Final[Mapping[str, str]] = {
     "as-promised": "{0} (zoals beloofd op {1})",
     "stricter-now": "{0} (volgens het strengere beleid van vandaag)",
     "held": "bevroren voor een juridisch geschil door {0} sinds {1}",
+    "asked-for": "verzoek {0} van een betrokkene gaat erover: bewaard tot dat beantwoord is, of de laatste dag {1} voorbij is",
     "kept-lesson": "bewaard als lesvoorbeeld, door iemand besloten",
     "lesson-over": "de tijd als lesvoorbeeld was op {0} voorbij",
     "with-lesson": "{0} (gekozen als lesvoorbeeld: uiterlijk {1} na het gesprek)",
@@ -174,6 +176,7 @@ _DE: Final[Mapping[str, str]] = {
     "as-promised": "{0} (wie am {1} versprochen)",
     "stricter-now": "{0} (nach der strengeren Regel von heute)",
     "held": "Löschsperre wegen eines Rechtsstreits durch {0} seit {1}",
+    "asked-for": "Antrag {0} einer betroffenen Person betrifft sie: aufbewahrt, bis er beantwortet oder der letzte Tag {1} vorbei ist",
     "kept-lesson": "als Lehrbeispiel aufbewahrt, von einem Menschen entschieden",
     "lesson-over": "die Zeit als Lehrbeispiel war am {0} vorbei",
     "with-lesson": "{0} (als Lehrbeispiel ausgewählt: spätestens {1} nach dem Gespräch)",

@@ -12,7 +12,7 @@ import json
 from array import array
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -21,14 +21,14 @@ from peewee import Database
 from asterisk_privacy.call.participants import agents_of
 from asterisk_privacy.policy.facts import Milestone
 from asterisk_privacy.policy.retention import Criterion, criterion_from_mapping
-from asterisk_privacy.registry import participants
+from asterisk_privacy.registry import participants, requests
 from asterisk_privacy.registry.case_rows import NOTHING, Circumstances
 from asterisk_privacy.registry.clock import from_ms, to_ms
 from asterisk_privacy.registry.engine import Engine, sql
 from asterisk_privacy.registry.holds import circumstances
 from asterisk_privacy.registry.reading import notes_of
 from asterisk_privacy.registry.restrictions import load as load_restrictions
-from asterisk_privacy.registry.rows import effective_milestones
+from asterisk_privacy.registry.rows import OpenRequest, effective_milestones
 
 CHUNK = 1000  # recordings read at once: memory does not grow with the registry
 _FOR_EVER = 1 << 62
@@ -65,6 +65,7 @@ class Own:
     circumstances: Circumstances = NOTHING
     restricted_at: datetime | None = None
     added: Mapping[str, datetime] = field(default_factory=dict)  # when each purpose came, by name; where not told, with the recording
+    requests: tuple[OpenRequest, ...] = ()  # of persons, that stand in the way of its deletion
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +107,10 @@ def maybe_due(engine: Engine, borders: Mapping[int, Borders], with_agents: bool,
     this node can delete, or of what only these nodes `away` could. One whose promise cannot be read (`kept_for.unreadable`) is among them.
     """
     found: array[int] = array("q")
+    asked: dict[str, tuple[OpenRequest, ...]] = {}
     reach = engine.in_reach("r") if not away else engine.out_of_reach("r", away)
     with engine.read() as db:
+        asked = requests.concerning(db, "r.state = 'sealed'")
         for number, of_set in (*borders.items(), (None, NO_BORDERS)):
             for eventful, border in ((0, of_set.by_age), (1, of_set.whatever)):
                 upto = _FOR_EVER if border is None else to_ms(border)
@@ -118,7 +121,7 @@ def maybe_due(engine: Engine, borders: Mapping[int, Borders], with_agents: bool,
     for start in range(0, len(found), CHUNK):
         with engine.read() as db:
             chunk = _read(db, found[start : start + CHUNK], sets, with_agents)
-        yield from chunk
+        yield from (one if one.id not in asked else one._replace(own=replace(one.own, requests=asked[one.id])) for one in chunk)
 
 
 def _read(db: Database, rowids: Sequence[int], sets: dict[int, PromiseSet], with_agents: bool) -> list[Candidate]:

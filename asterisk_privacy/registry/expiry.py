@@ -33,8 +33,8 @@ _FREE = """NOT EXISTS (SELECT 1 FROM recordings r WHERE r.call_id = c.id AND (
         OR EXISTS (SELECT 1 FROM legal_holds h WHERE h.recording_id = r.id AND h.released_at IS NULL)
         OR EXISTS (SELECT 1 FROM case_links l JOIN cases k ON k.id = l.case_id WHERE l.recording_id = r.id AND (k.closed_at IS NULL
             OR EXISTS (SELECT 1 FROM legal_holds h WHERE h.case_id = k.id AND h.released_at IS NULL)))))
-    AND NOT EXISTS (SELECT 1 FROM requests q WHERE q.closed_at IS NULL AND (q.subject = c.customer_hash OR EXISTS (
-        SELECT 1 FROM participants p WHERE p.call_id = c.id AND (p.number_hash = q.subject OR lower(p.endpoint) = lower(q.subject)))))"""
+    AND NOT EXISTS (SELECT 1 FROM request_subjects s WHERE s.subject = c.customer_hash OR EXISTS (
+        SELECT 1 FROM participants p WHERE p.call_id = c.id AND (p.number_hash = s.subject OR lower(p.endpoint) = s.subject)))"""
 _NONE_KEPT = "NOT EXISTS (SELECT 1 FROM recordings r WHERE r.call_id = c.id AND r.state != 'erased')"
 _NONE_LEFT = """NOT EXISTS (SELECT 1 FROM recordings r
     WHERE r.call_id = c.id AND (r.state NOT IN ('purged', 'erased') OR r.state_at > :before))"""

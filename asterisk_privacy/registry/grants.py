@@ -10,7 +10,8 @@ _ADDS = {
     "recorder": "calls consents participants recordings recording_purposes promise_sets quota_counts quota_places campaign_calls nodes "
     "places audit audit_head",
     "purger": "purges checkpoints audit audit_head",
-    "reviewer": "milestones cases case_links case_events legal_holds lessons restrictions requests campaigns promise_sets audit audit_head",
+    "reviewer": "milestones cases case_links case_events legal_holds lessons restrictions requests request_subjects "
+    "campaigns promise_sets audit audit_head",
 }
 _CHANGES = {
     "recorder": "calls participants recordings recording_purposes(withdrawn_at,withdrawn_why) quota_counts quota_places campaigns(taken) "
@@ -26,7 +27,7 @@ _DELETES = {
     "recorder": "",
     "purger": "calls consents participants recordings recording_purposes milestones case_links cases case_events legal_holds lessons "
     "restrictions quota_counts quota_places campaign_calls",
-    "reviewer": "case_links",
+    "reviewer": "case_links request_subjects",
 }
 
 

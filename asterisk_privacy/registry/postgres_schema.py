@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from asterisk_privacy.registry import separation
 from asterisk_privacy.registry.dialect import schema_for_postgres
-from asterisk_privacy.registry.migrations import GUARDS, STEPS, m0010_chains, m0015_participants
+from asterisk_privacy.registry.migrations import GUARDS, STEPS, m0010_chains, m0015_participants, m0017_request_subjects
 from asterisk_privacy.registry.postgres_chains import CHAINS
 
 TRUNCATE_GUARDS = ("audit_truncate", "audit_head_truncate")  # TRUNCATE asks no trigger of rows
@@ -71,8 +71,9 @@ _TRIGGERS: Mapping[int, Sequence[str]] = {
     # it keeps the order of a recording's few purposes, and nobody looks for one by it: 2 % of the room that a recording takes
     12: ("ALTER TABLE recording_purposes DROP CONSTRAINT recording_purposes_rowid_key",),
     14: (*separation.separate(("participants",)), m0015_participants.OF_GRANTEES),
+    16: (*separation.separate(("request_subjects",)), m0017_request_subjects.OF_GRANTEES),
 }
-_CARRIED = ("INSERT INTO audit_head", "INSERT INTO participants")
+_CARRIED = ("INSERT INTO audit_head", "INSERT INTO participants", "INSERT INTO request_subjects")
 _OTHERWISE: Mapping[Sequence[str], Sequence[str]] = {m0010_chains.STATEMENTS: CHAINS}
 """Steps that have nothing in common with those of SQLite."""
 

@@ -16,7 +16,7 @@ from asterisk_privacy.call.timeline import marked_only
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.policy.purpose import Basis
 from asterisk_privacy.policy.retention import Criterion, Milestone, criterion_from_mapping
-from asterisk_privacy.registry import participants
+from asterisk_privacy.registry import participants, requests
 from asterisk_privacy.registry.calls import load_marks, load_spans
 from asterisk_privacy.registry.case_rows import NOTHING, Circumstances
 from asterisk_privacy.registry.clock import from_ms, from_ms_or_none
@@ -24,7 +24,15 @@ from asterisk_privacy.registry.engine import Engine, sql
 from asterisk_privacy.registry.holds import circumstances
 from asterisk_privacy.registry.objections import load as load_objections
 from asterisk_privacy.registry.restrictions import load as load_restrictions
-from asterisk_privacy.registry.rows import KeptPurpose, MilestoneNote, RecordingRow, RestrictionRow, State, effective_milestones
+from asterisk_privacy.registry.rows import (
+    KeptPurpose,
+    MilestoneNote,
+    OpenRequest,
+    RecordingRow,
+    RestrictionRow,
+    State,
+    effective_milestones,
+)
 
 PAGE = 2000
 
@@ -79,9 +87,10 @@ def select(
         restrictions = load_restrictions(db, where or "1 = 1", values)
         objected = load_objections(db, where or "1 = 1", values)
         history = notes_of(db, f"WHERE {where}" if where else "", values)
+        asked = requests.concerning(db, where or "1 = 1", values)
         people = participants.of_recordings(db, where or "1 = 1", values)
         around = circumstances(db, among if recording_id is None else (recording_id,))
-    return [_readable(row, people, purposes, restrictions, objected, history, around) for row in rows]
+    return [_readable(row, people, purposes, restrictions, objected, history, around, asked) for row in rows]
 
 
 def _readable(row: Sequence[Any], *beside: Mapping[str, Any]) -> RecordingRow:
@@ -99,6 +108,7 @@ def _row(
     objected: Mapping[str, frozenset[str]],
     history: Mapping[str, Sequence[MilestoneNote]],
     around: Mapping[str, Circumstances],
+    asked: Mapping[str, tuple[OpenRequest, ...]],
 ) -> RecordingRow:
     (
         id_,
@@ -152,6 +162,7 @@ def _row(
         place=place,
         objected=objected.get(id_, frozenset()),
         tenant=tenant,
+        requests=asked.get(id_, ()),
     )
 
 

@@ -13,7 +13,7 @@ from peewee import Database
 from asterisk_privacy.call.commands import Outcome
 from asterisk_privacy.policy.purpose import Purpose
 from asterisk_privacy.policy.retention import Milestone, criterion_to_mapping
-from asterisk_privacy.registry import audit, consequences, contents, copies
+from asterisk_privacy.registry import audit, consequences, contents, copies, requests
 from asterisk_privacy.registry.calls import forget_customer_if_unneeded
 from asterisk_privacy.registry.clock import to_ms
 from asterisk_privacy.registry.engine import Engine, sql
@@ -82,7 +82,7 @@ def deidentify(
     pieces: bytes | None = None,
 ) -> None:
     """The row takes the hash of the new version (`was`: of the old one), and the caller is forgotten unless he is heard in another
-    recording of the call. Protected under a legal hold: what is evidence is not changed."""
+    recording of the call. Protected under a legal hold: what is evidence is not changed; and while somebody waits for a copy of it."""
     with engine.change() as db:
         if state_of(db, recording_id) is not State.SEALED:
             raise WrongState(f"recording {recording_id}: is {state_of(db, recording_id)}; only a sealed recording can be de-identified")
@@ -92,6 +92,7 @@ def deidentify(
             raise Protected(f"recording {recording_id}: is under legal hold {hold}, so it is not changed; first: hold release {hold}")
         if sql(db, "SELECT 1 FROM restrictions WHERE recording_id = ? AND lifted_at IS NULL", (recording_id,)).fetchone():
             raise Protected(f"recording {recording_id}: is restricted, so it is not changed; first: subject restrict --lift")
+        _refuse_if_asked_for(db, recording_id, at, "changed")
         call_id, known, old_size = sql(db, "SELECT call_id, sha256, size FROM recordings WHERE id = ?", (recording_id,)).fetchone()
         if known != was:
             raise WrongState(f"recording {recording_id}: the file is not the one of which the row tells; see: asterisk-privacy reconcile")
@@ -111,11 +112,12 @@ def deidentify(
         forget_customer_if_unneeded(engine, db, call_id)
 
 
-def mark_purging(engine: Engine, recording_id: str, at: datetime, reason: str) -> None:
+def mark_purging(engine: Engine, recording_id: str, at: datetime, reason: str, unless_asked_for: bool = False) -> None:
     """Protected while a legal hold or a restriction is in force: what is only stored is also not deleted (GDPR art. 18(2)).
+    `unless_asked_for`: and while a person waits for an answer about it.
 
-    Beside others' calls: holds, cases and restrictions are written alone, so none can come between the look and the deletion's begin; of
-    two purgers the second finds the row changed.
+    Beside others' calls: holds, cases, restrictions and requests are written alone, so none can come between the look and the
+    deletion's begin; of two purgers the second finds the row changed.
     """
     with engine.change_own() as db:
         if sql(db, "SELECT 1 FROM restrictions WHERE recording_id = ? AND lifted_at IS NULL", (recording_id,)).fetchone():
@@ -123,7 +125,15 @@ def mark_purging(engine: Engine, recording_id: str, at: datetime, reason: str) -
         hold = consequences.held(db, recording_id)
         if hold is not None:
             raise Protected(f"recording {recording_id}: is under legal hold {hold}, so it is not deleted; first: hold release {hold}")
+        if unless_asked_for:
+            _refuse_if_asked_for(db, recording_id, at, "deleted")
         move(engine, db, recording_id, State.PURGING, at, reason, "recording.purging", {"reason": reason})
+
+
+def _refuse_if_asked_for(db: Database, recording_id: str, at: datetime, done: str) -> None:
+    for request in requests.concerning(db, "r.id = ?", (recording_id,)).get(recording_id, ()):
+        if at < request.until:
+            raise Protected(f"recording {recording_id}: request {request.id} concerns it, so it is not {done}; answer that first")
 
 
 class _Alone(Exception):

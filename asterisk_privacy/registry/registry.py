@@ -236,8 +236,9 @@ class Registry(PersonsRights):
         """A review. All other kinds are events of a case: see case_step."""
         recordings.milestone(self._engine, recording_id, Milestone(kind), at, by, note)
 
-    def mark_purging(self, recording_id: str, at: datetime, reason: str) -> None:
-        recordings.mark_purging(self._engine, recording_id, at, reason)
+    def mark_purging(self, recording_id: str, at: datetime, reason: str, unless_asked_for: bool = False) -> None:
+        """Protected: a hold or a restriction forbids it; `unless_asked_for`: or an open request of a person."""
+        recordings.mark_purging(self._engine, recording_id, at, reason, unless_asked_for)
 
     def mark_purged(self, recording_id: str, at: datetime, reason: str, evidence: str) -> None:
         """`evidence` is JSON. Empties the notes; drops who called when no other recording of the call lives."""

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
+from peewee import Database
+
+from asterisk_privacy.call.participants import folded
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry import audit
 from asterisk_privacy.registry.clock import from_ms, from_ms_or_none, to_ms
 from asterisk_privacy.registry.engine import Engine, sql
-from asterisk_privacy.registry.rows import WrongState
+from asterisk_privacy.registry.rows import OpenRequest, WrongState
 
 
 class RequestKind(StrEnum):
@@ -46,10 +50,50 @@ class RequestRow:
     outcome: str | None
 
 
+# of those that stand in the way; not one for erasure, nor an objection: to who asks for those deletion is no harm
+_OPEN = "q.closed_at IS NULL AND q.kind IN ('access', 'restriction')"
+_FROM = f"""SELECT r.id, q.id, q.due FROM requests q JOIN request_subjects s ON s.request_id = q.id {{person}}
+    JOIN recordings r ON r.call_id = c.id WHERE {_OPEN} AND (q.tenant IS NULL OR q.tenant = c.tenant) AND {{where}}"""
+_PERSONS = (  # as subjects.recordings finds them; one by one, so that each has its index
+    "JOIN calls c ON c.customer_hash = s.subject",
+    "JOIN participants p ON p.number_hash = s.subject JOIN calls c ON c.id = p.call_id",
+    "JOIN participants p ON lower(p.endpoint) = s.subject JOIN calls c ON c.id = p.call_id",
+)
+
+
+def concerning(db: Database, where: str, values: Sequence[object] = ()) -> dict[str, tuple[OpenRequest, ...]]:
+    """What stands in the way of deleting each recording, by its id; `where` is about the columns of recordings, as r. Past their last day
+    they are among these too."""
+    if sql(db, f"SELECT 1 FROM requests q WHERE {_OPEN} LIMIT 1").fetchone() is None:
+        return {}
+    found: dict[str, set[OpenRequest]] = defaultdict(set)
+    for person in _PERSONS:
+        for recording_id, number, due in sql(db, _FROM.format(person=person, where=where), values):
+            found[recording_id].add(OpenRequest(number, _day(due)))
+    return {recording_id: tuple(sorted(asked, key=lambda one: one.id)) for recording_id, asked in found.items()}
+
+
+def _day(text: str) -> date:
+    """Of a day that nobody can read nobody can say that it is over."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return date(9999, 1, 1)
+
+
 _COLUMNS = "id, kind, about, subject, identity_check, received, due, opened_at, opened_by, extended_at, extended_why, closed_at, outcome"
 
 
-def open_(engine: Engine, kind: RequestKind, about: About, subject: str, identity_check: str, received: date, due: date) -> int:
+def open_(
+    engine: Engine,
+    kind: RequestKind,
+    about: About,
+    subject: str,
+    identity_check: str,
+    received: date,
+    due: date,
+    hashes: Collection[str] = (),
+) -> int:
     with engine.change() as db:
         values = (
             kind.value,
@@ -63,6 +107,8 @@ def open_(engine: Engine, kind: RequestKind, about: About, subject: str, identit
         )
         statement = "INSERT INTO requests (kind, about, subject, identity_check, received, due, opened_at, opened_by)"
         number: int = sql(db, f"{statement} VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id", values).fetchone()[0]
+        for one in sorted({folded(subject)} if about is About.AGENT else {subject, *hashes}):
+            sql(db, "INSERT INTO request_subjects (request_id, subject) VALUES (?, ?)", (number, one))
         detail = {"kind": kind.value, "about": about.value, "received": received.isoformat(), "due": due.isoformat()}
         audit.append(engine, db, "request.open", f"request {number}", detail)
     return number
@@ -85,6 +131,7 @@ def close(engine: Engine, number: int, outcome: str) -> None:
         _open_one(engine, number)
         values = (to_ms(engine.clock()), outcome, number)
         sql(db, "UPDATE requests SET closed_at = ?, outcome = ?, subject = NULL WHERE id = ?", values)
+        sql(db, "DELETE FROM request_subjects WHERE request_id = ?", (number,))
         audit.append(engine, db, "request.close", f"request {number}", {"outcome": outcome})
 
 

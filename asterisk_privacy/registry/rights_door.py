@@ -31,10 +31,18 @@ class PersonsRights:
         return subjects.listens(self._engine, recording_id)
 
     def open_request(
-        self, kind: RequestKind | str, about: About | str, subject: str, identity_check: str, received: date, due: date
+        self,
+        kind: RequestKind | str,
+        about: About | str,
+        subject: str,
+        identity_check: str,
+        received: date,
+        due: date,
+        hashes: Collection[str] = (),
     ) -> int:
-        """`subject` is a number's hash or an agent's endpoint. Returns the number of the request."""
-        return requests.open_(self._engine, RequestKind(kind), About(about), subject, identity_check, received, due)
+        """`subject` is a number's hash or an agent's endpoint; `hashes`: all under which the number may stand. Returns the number of the
+        request. What it concerns is not deleted before it is closed, or its last day is over: see requests.py."""
+        return requests.open_(self._engine, RequestKind(kind), About(about), subject, identity_check, received, due, hashes)
 
     def extend_request(self, number: int, due: date, reason: str) -> None:
         """Once (WrongState the second time)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 
 from asterisk_privacy.call.commands import ConsentKind, Outcome
@@ -75,6 +75,20 @@ class RestrictionRow:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenRequest:
+    """Of a person, and it stands in the way of deleting what it concerns. Who asks for a copy, or that it be kept, must not hear that it
+    was just deleted."""
+
+    id: int
+    due: date
+
+    @property
+    def until(self) -> datetime:
+        """From then on it stands in no way any more: its last day is over, in the office's time."""
+        return datetime.combine(self.due + timedelta(days=1), time()).astimezone()
+
+
+@dataclass(frozen=True, slots=True)
 class RecordingRow:
     id: str
     call_id: str
@@ -104,6 +118,7 @@ class RecordingRow:
     place: str | None = None  # the address of the bucket that it is in; None: on its node's disk, or never anywhere else
     objected: frozenset[str] = frozenset()  # names of purposes that somebody in it objected to, served or not, or that were taken from it
     tenant: str | None = None  # the company whose it is
+    requests: tuple[OpenRequest, ...] = ()  # of persons, that stand in the way of its deletion until their last day is over
 
     @property
     def agents(self) -> tuple[str, ...]:

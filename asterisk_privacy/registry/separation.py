@@ -41,6 +41,7 @@ POLICIES: Mapping[str, str] = {
     "audit_head": f"(tenant IS NULL OR tenant = {BOUND})",
     "consents": _CALL,
     "participants": _CALL,
+    "request_subjects": "EXISTS (SELECT 1 FROM requests root WHERE root.id = request_id)",
     "campaign_calls": f"{_CALL} AND EXISTS (SELECT 1 FROM campaigns root WHERE root.id = campaign_id)",
     "recording_purposes": _RECORDING,
     "milestones": _RECORDING,
@@ -54,7 +55,7 @@ POLICIES: Mapping[str, str] = {
     "tenant_users": "db_user IN (session_user, current_setting('role'))",
 }
 """What a row must be for somebody who is listed, by table."""
-LATER = frozenset({"participants"})
+LATER = frozenset({"participants", "request_subjects"})
 """Tables that came after the step that separates the others; their own step does it."""
 WRITES: Mapping[str, str] = {"audit": _OWN_CHAIN, "audit_head": f"(tenant = {BOUND} OR chain = '')"}
 """Where he may not add all that he may see: into no chain but his own."""

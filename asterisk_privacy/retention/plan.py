@@ -48,6 +48,7 @@ class Item:
     evaluation: datetime | None = None  # begin of the day of the agent's next one after the call; None: the next quarter's
     lesson: datetime | None = None  # until when a person decided to keep it for learning
     unreadable: str | None = None  # the purpose of which nobody can read what was promised; then nobody can say when it ends
+    waits: tuple[tuple[datetime, Clause], ...] = ()  # what forbids its deletion until that moment, and no longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Planned:
     due: datetime  # when the last of its purposes ended, or ends at the latest as things stand
     clauses: Clauses  # title and verdict of each purpose
     language: str = "en"
-    blocked: bool = False  # a legal hold or a restriction keeps it, whatever is due
+    blocked: bool = False  # a legal hold, a restriction or an open request keeps it, whatever is due
 
     @property
     def reason(self) -> str:
@@ -87,8 +88,9 @@ def judge(item: Item, now: datetime, language: str = "en", same: Callable[[Claus
     deletion. One without a purpose has nothing to stay for. `same` may give back equal words that are in memory already."""
     if item.unreadable is not None:
         return Planned(item.item_id, False, max(item.recorded_at, now), (("", ("unreadable", item.unreadable)),), language, True)
-    blocked = bool(item.blocks)
-    clauses: list[tuple[str, Clause]] = [("", block) for block in item.blocks]
+    blocks = (*item.blocks, *(clause for until, clause in item.waits if now < until))
+    blocked = bool(blocks)
+    clauses: list[tuple[str, Clause]] = [("", block) for block in blocks]
     if not item.promises:
         return Planned(item.item_id, not blocked, min(item.recorded_at, now), (*clauses, ("", NO_PURPOSE)), language, blocked)
     facts = _facts(item)

@@ -40,10 +40,13 @@ class Answer:
         return " ".join(WORDS[language][key].format(*fill) for key, *fill in self.reasons)
 
 
-def erasure(purposes: Sequence[Served], held: bool, legal_claim: str | None) -> Answer:
-    """A purpose that the law demands keeps the recording, for that purpose only: the others end (17(3): "to the extent")."""
+def erasure(purposes: Sequence[Served], held: bool, legal_claim: str | None, asked_for: bool = False) -> Answer:
+    """A purpose that the law demands keeps the recording, for that purpose only: the others end (17(3): "to the extent"). `asked_for`:
+    somebody waits for a copy of it, or for its restriction; erased first, there would be no answer to them."""
     if held:
         return _refused(("held",))
+    if asked_for:
+        return _refused(("asked-for",))
     if legal_claim:
         return _refused(("claim",))
     demanded = [p for p in purposes if p.basis in OBLIGES]
@@ -56,9 +59,9 @@ def erasure(purposes: Sequence[Served], held: bool, legal_claim: str | None) -> 
     return Answer(False, False, tuple(p.name for p in others), (*reasons, ("ended", ", ".join(p.title for p in others))))
 
 
-def objection(purposes: Sequence[Served], name: str, held: bool, legal_claim: str | None) -> Answer:
+def objection(purposes: Sequence[Served], name: str, held: bool, legal_claim: str | None, asked_for: bool = False) -> Answer:
     """To the purpose `name`, which the recording serves (ValueError if not). With no other purpose left it is erased, unless a hold
-    keeps it: then nobody uses it for what was objected to, and it goes when the hold is released."""
+    keeps it: then nobody uses it for what was objected to, and it goes when the hold is released. So with what somebody asks for."""
     wanted = next((p for p in purposes if p.name == name), None)
     if wanted is None:
         raise ValueError(f"does not serve purpose {name!r}, only {', '.join(p.name for p in purposes) or 'none any more'}")
@@ -70,6 +73,8 @@ def objection(purposes: Sequence[Served], name: str, held: bool, legal_claim: st
         return Answer(False, False, (name,), (("withdrawn", wanted.title),))
     if held:
         return Answer(False, False, (name,), (("withdrawn", wanted.title), ("held-for-now",)))
+    if asked_for:
+        return Answer(False, False, (name,), (("withdrawn", wanted.title), ("asked-for-now",)))
     return Answer(False, True, (name,), (("withdrawn", wanted.title), ("none-left",)))
 
 

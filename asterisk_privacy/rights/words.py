@@ -17,6 +17,8 @@ _EN: Final[Mapping[str, str]] = {
     "withdrawn": "It is no longer used for '{0}' (GDPR art. 21, 7(3)).",
     "none-left": "It served nothing else, and is erased.",
     "held-for-now": "A legal hold keeps it; it is erased once the hold is released.",
+    "asked-for": "Not yet: an open request for access or restriction concerns it. It is erased once that is answered.",
+    "asked-for-now": "An open request for access or restriction concerns it; it is erased once that is answered.",
     "restricted": "Restricted: it is stored, not listened to and not deleted until the restriction is lifted (GDPR art. 18).",
     "restricted-held": "A legal hold is on it as well.",
     "lifted": "The restriction is lifted; the person was to be told before (GDPR art. 18(3)).",
@@ -68,6 +70,8 @@ _NL: Final[Mapping[str, str]] = {
     "withdrawn": "De opname wordt niet meer gebruikt voor '{0}' (AVG art. 21, art. 7 lid 3).",
     "none-left": "Zij diende nergens anders voor en is gewist.",
     "held-for-now": "Een bewaarplicht wegens een rechtsvordering houdt de opname vast; zij wordt gewist als die vervalt.",
+    "asked-for": "Nog niet: een open verzoek om inzage of beperking gaat over deze opname. Zij wordt gewist als dat beantwoord is.",
+    "asked-for-now": "Een open verzoek om inzage of beperking gaat over deze opname; zij wordt gewist als dat beantwoord is.",
     "restricted": "Beperkt: de opname wordt bewaard, niet beluisterd en niet gewist totdat de beperking wordt opgeheven (AVG art. 18).",
     "restricted-held": "Er rust ook een bewaarplicht wegens een rechtsvordering op.",
     "lifted": "De beperking is opgeheven; dat moest vooraf worden meegedeeld (AVG art. 18 lid 3).",
@@ -123,6 +127,9 @@ _DE: Final[Mapping[str, str]] = {
     "withdrawn": "Sie wird nicht mehr für '{0}' verwendet (DSGVO Art. 21, Art. 7 Abs. 3).",
     "none-left": "Sie diente nichts anderem und ist gelöscht.",
     "held-for-now": "Eine rechtliche Aufbewahrung hält sie fest; sie wird gelöscht, sobald diese endet.",
+    "asked-for": "Noch nicht: Ein offener Antrag auf Auskunft oder Einschränkung betrifft sie. Sie wird gelöscht, sobald er "
+    "beantwortet ist.",
+    "asked-for-now": "Ein offener Antrag auf Auskunft oder Einschränkung betrifft sie; sie wird gelöscht, sobald er beantwortet ist.",
     "restricted": "Eingeschränkt: Sie wird gespeichert, nicht abgehört und nicht gelöscht, bis die Einschränkung aufgehoben wird (DSGVO "
     "Art. 18).",
     "restricted-held": "Auch eine rechtliche Aufbewahrung liegt auf ihr.",

@@ -32,16 +32,21 @@ class Persons:
         received = at.date()
         number = self._registry.open_request(kind, About.NUMBER, call.customer, "called back", received, deadline.due(received))
         self._count(f"requests: {kind}")
+        waits = kind in (RequestKind.ACCESS, RequestKind.RESTRICTION)
+        if waits:
+            self._watch.asks(call.customer, number, deadline.due(received))
         late = self._chance.random() < EXTENDED
         if late:
-            self._agenda.later(at + self._agenda.days(1, 25), lambda _: self._extend(number))
+            self._agenda.later(at + self._agenda.days(1, 25), lambda _: self._extend(number, call.customer if waits else None))
         answered = at + (self._agenda.days(26, 80) if late else self._agenda.days(0, 25))
         self._agenda.later(answered, lambda moment: self._answer(number, kind, call.customer, moment))
 
-    def _extend(self, number: int) -> None:
+    def _extend(self, number: int, waiting: str | None) -> None:
         row = self._registry.request(number)
         assert row is not None
         self._registry.extend_request(number, deadline.extended(row.due), "many recordings")
+        if waiting is not None:
+            self._watch.asks(waiting, number, deadline.extended(row.due))
         self._count("requests: extended")
 
     def _answer(self, number: int, kind: RequestKind, customer: str, at: datetime) -> None:
@@ -55,6 +60,7 @@ class Persons:
             if row.state is State.SEALED:
                 self._do(kind, row, asked, at)
         self._registry.close_request(number, "answered")
+        self._watch.answered(customer, number)
         self._count("requests: answered")
 
     def _do(self, kind: RequestKind, row: RecordingRow, asked: Asked, at: datetime) -> None:

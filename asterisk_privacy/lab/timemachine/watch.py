@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from asterisk_privacy.lab.timemachine.bulk import Kept
 from asterisk_privacy.policy.purpose import Purpose
@@ -19,6 +19,7 @@ class Life:
 
     recorded_at: datetime
     purposes: list[Purpose]
+    customer: str = ""
     holds: int = 0
     restricted: bool = False
     open_cases: int = 0
@@ -92,7 +93,7 @@ class Sample:
     at: datetime
     stored: dict[str, int]  # recordings that serve a purpose, by its name
     oldest: dict[str, float]  # days; of those that nothing keeps back
-    kept_back: int  # by a legal hold or a restriction
+    kept_back: int  # by a legal hold, a restriction or an open request
 
 
 @dataclass(slots=True)
@@ -105,9 +106,22 @@ class Watch:
     deleted: int = 0  # by the purger
     erased_on_request: int = 0
     checked: int = 0  # promises, each night
+    asked: dict[str, dict[int, date]] = field(default_factory=dict)  # by customer: the last day of each request that forbids deletion
+
+    def asks(self, customer: str, number: int, due: date) -> None:
+        self.asked.setdefault(customer, {})[number] = due
+
+    def answered(self, customer: str, number: int) -> None:
+        self.asked.get(customer, {}).pop(number, None)
+
+    def waited_for(self, life: Life, now: datetime) -> bool:
+        return any(now.astimezone().date() <= due for due in self.asked.get(life.customer, {}).values())
+
+    def kept_back(self, life: Life, now: datetime) -> bool:
+        return life.kept_back or self.waited_for(life, now)
 
     def born(self, call: Kept) -> None:
-        self.living[call.id] = Life(call.at, list(call.purposes))
+        self.living[call.id] = Life(call.at, list(call.purposes), call.customer)
         for purpose in call.purposes:
             self.kept[purpose.name] = self.kept.get(purpose.name, 0) + 1
 
@@ -119,6 +133,8 @@ class Watch:
             self.checked += 1
             if life.kept_back:
                 self._break(f"{recording_id}: deleted on {now:%Y-%m-%d} under {'legal hold' if life.holds else 'restriction'}")
+            elif self.waited_for(life, now):
+                self._break(f"{recording_id}: deleted on {now:%Y-%m-%d} before its person was answered")
             elif purpose := life.needed(now):
                 self._break(f"{recording_id}: deleted on {now:%Y-%m-%d} while {purpose} still needed it")
 
@@ -127,14 +143,15 @@ class Watch:
         life = self.living.pop(recording_id)
         self.erased_on_request += 1
         self.checked += 1
-        if life.holds:
-            self._break(f"{recording_id}: erased on {now:%Y-%m-%d} at a person's request under legal hold")
+        if life.holds or self.waited_for(life, now):
+            why = "under legal hold" if life.holds else "before another request was answered"
+            self._break(f"{recording_id}: erased on {now:%Y-%m-%d} at a person's request {why}")
 
     def night(self, now: datetime, stored: int, failures: Iterable[str]) -> None:
         """After the purge."""
         self.checked += len(self.living) + 1
         for recording_id, life in self.living.items():
-            if life.kept_back:
+            if self.kept_back(life, now):
                 continue
             if life.latest <= now:
                 self._break(f"{recording_id}: still stored on {now:%Y-%m-%d}, its latest date was {life.latest:%Y-%m-%d}")
@@ -152,9 +169,9 @@ class Watch:
             age = (now - life.recorded_at) / timedelta(days=1)
             for purpose in life.purposes:
                 stored[purpose.name] += 1
-                if not life.kept_back and not life.kept_for_another(purpose, now):
+                if not self.kept_back(life, now) and not life.kept_for_another(purpose, now):
                     oldest[purpose.name] = max(oldest[purpose.name], age)
-        self.samples.append(Sample(now, stored, oldest, sum(life.kept_back for life in self.living.values())))
+        self.samples.append(Sample(now, stored, oldest, sum(self.kept_back(life, now) for life in self.living.values())))
 
     def _break(self, what: str) -> None:
         self.broken += 1

@@ -24,6 +24,7 @@ from asterisk_privacy.registry.migrations import (
     m0014_rows_expired,
     m0015_participants,
     m0016_pieces,
+    m0017_request_subjects,
 )
 
 STEPS: Sequence[Sequence[str]] = (
@@ -42,6 +43,7 @@ STEPS: Sequence[Sequence[str]] = (
     m0014_rows_expired.STATEMENTS,
     m0015_participants.STATEMENTS,
     m0016_pieces.STATEMENTS,
+    m0017_request_subjects.STATEMENTS,
 )
 
 GUARDS = ("audit_insert", "audit_update", "audit_delete", "audit_head_insert", "audit_head_update", "audit_head_delete")

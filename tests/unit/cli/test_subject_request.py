@@ -7,8 +7,9 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from subject_samples import ANNA, House
+from subject_samples import ANNA, BEN, CHECK, House
 
+from asterisk_privacy.cli.purge import purge
 from asterisk_privacy.cli.subject import subject
 from asterisk_privacy.rights.deadline import due, extended
 
@@ -42,6 +43,39 @@ def test_from_open_to_close(house: House) -> None:
     row = house.registry.request(number)
     assert row is not None and row.subject is None
     assert "No request is open" in house.run(subject, "request", "list").stdout
+
+
+def test_the_purger_waits_for_the_answer(house: House) -> None:
+    """Asked for on one day, deleted on the next: the copy would be empty."""
+    kept, other = house.call(ANNA, days_ago=401), house.call(BEN, days_ago=401)
+    number = opened(house, TODAY)
+    told = house.json(purge, "--dry-run", "--explain", code=1)
+    assert {(item["id"], item["delete"]) for item in told["items"]} == {(kept, False), (other, True)}
+    why = next(item["reason"] for item in told["items"] if item["id"] == kept)
+    assert f"request {number} of a person concerns it" in why and f"{due(TODAY)}" in why and kept not in told["overdue"]
+    assert house.json(purge)["deleted"] == [other] and house.vault.has(kept)
+    refused = house.run(subject, "erase", "--recording", kept, *CHECK)
+    assert refused.exit_code == 1 and "an open request for access" in refused.stdout and house.vault.has(kept)
+    assert [row["id"] for row in house.json(subject, "find", "--number", ANNA)] == [kept]
+    house.json(subject, "request", "close", str(number), "--outcome", "granted")
+    assert house.json(purge)["deleted"] == [kept]
+
+
+def test_a_request_that_was_not_answered_in_time_blocks_no_longer(house: House) -> None:
+    kept = house.call(ANNA, days_ago=401)
+    opened(house, TODAY - timedelta(days=70))
+    assert house.json(purge)["deleted"] == [kept]
+
+
+def test_an_empty_copy_is_no_answer(house: House) -> None:
+    number, output = opened(house, TODAY), house.folder / "copy.zip"
+    words = ("export", "--number", ANNA, "--identity", house.identity_file, "--output", str(output), "--request", str(number))
+    empty = house.run(subject, *words)
+    assert empty.exit_code == 1 and f"request {number}: nothing is kept of this person" in empty.stderr and not output.exists()
+    assert house.json(subject, *words, code=1)["recordings"] == []
+    assert house.actions(f"request {number}")[-1] == "subject.export-empty"
+    house.call(ANNA)
+    assert house.run(subject, *words).exit_code == 0 and output.exists()
 
 
 def test_an_employee_may_ask_too(house: House) -> None:

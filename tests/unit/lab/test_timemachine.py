@@ -88,7 +88,7 @@ def eventful(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def seen(tmp_path: Path, rows: type[Rows]) -> str:
-    outcome = simulate(BOOK, tmp_path / "r.sqlite", MONTHS, 300, 7, rows=rows)
+    outcome = simulate(BOOK, tmp_path / "r.sqlite", MONTHS, 300, 9, rows=rows)
     assert bool(outcome.watch.broken) == bool(outcome.watch.told)
     return "\n".join(outcome.watch.told)
 

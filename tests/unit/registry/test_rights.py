@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 
 import pytest
 from registry_samples import PROOF, T0, TRAINING
 
 from asterisk_privacy.errors import OperatorError
+from asterisk_privacy.registry.due import NO_BORDERS
 from asterisk_privacy.registry.registry import Registry
-from asterisk_privacy.registry.rows import WrongState
+from asterisk_privacy.registry.rows import Protected, WrongState
 
 RECEIVED, DUE, LATER = date(2026, 3, 5), date(2026, 4, 5), date(2026, 6, 5)
 
@@ -48,6 +49,38 @@ def test_what_does_not_fit_a_request(registry: Registry) -> None:
     with pytest.raises(ValueError, match="complaint"):
         registry.open_request("complaint", "number", "h", "", RECEIVED, DUE)
     assert registry.request(99) is None
+
+
+def test_what_a_request_concerns_is_not_deleted_before_its_last_day_is_over(registry: Registry, sealed: Callable[..., str]) -> None:
+    """By any hash of the number, and by any agent of the call; the purger's candidates tell it too."""
+    for name in ("r1", "r2", "r3"):
+        sealed(name, f"call-{name}")
+    numbers = {
+        "r1": registry.open_request("access", "number", "of today", "", RECEIVED, DUE, ["of today", "hash-of-call-r1"]),
+        "r2": registry.open_request("restriction", "number", "hash-of-call-r2", "", RECEIVED, DUE),
+    }
+    registry.open_request("erasure", "number", "hash-of-call-r3", "", RECEIVED, DUE)  # deleting is what they want
+    last = datetime.combine(DUE, time(23, 59)).astimezone()
+    for name, number in numbers.items():
+        row = registry.recording(name)
+        assert row is not None and [(one.id, one.due) for one in row.requests] == [(number, DUE)]
+        for refused in (
+            lambda name=name: registry.mark_purging(name, last, "due", unless_asked_for=True),
+            lambda name=name: registry.deidentify(name, last, "customer-removed", "ab" * 32, 1, "cd" * 32, None),
+        ):
+            with pytest.raises(Protected, match=f"request {number} concerns it"):
+                refused()
+    borders = {one.number: NO_BORDERS for one in registry.promise_sets()}
+    asked = {one.id: [request.id for request in one.own.requests] for one in registry.maybe_due(borders, with_agents=False)}
+    assert asked == {"r1": [numbers["r1"]], "r2": [numbers["r2"]], "r3": []}
+    registry.mark_purging("r1", last + timedelta(minutes=1), "due", unless_asked_for=True)  # the last day is over
+    registry.close_request(numbers["r2"], "granted")
+    registry.mark_purging("r2", last, "due", unless_asked_for=True)
+    registry.mark_purging("r3", last, "due", unless_asked_for=True)
+    registry.open_request("access", "agent", "pjsip/AGENT", "", RECEIVED, DUE)
+    sealed("r4", "call-r4")
+    with pytest.raises(Protected):
+        registry.mark_purging("r4", last, "due", unless_asked_for=True)
 
 
 def test_a_restriction(registry: Registry, sealed: Callable[..., str]) -> None:

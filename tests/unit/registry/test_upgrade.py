@@ -21,12 +21,18 @@ from asterisk_privacy.registry.audit import entry_hash
 from asterisk_privacy.registry.clock import to_ms
 from asterisk_privacy.registry.db import RegistryFile, sql
 from asterisk_privacy.registry.migrate import migrate
-from asterisk_privacy.registry.migrations import STEPS
+from asterisk_privacy.registry.migrations import STEPS, m0015_participants
 from asterisk_privacy.registry.migrations.m0001_first import GENESIS
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import State
 
 OLDER = range(1, len(STEPS))
+WITH_PARTICIPANTS = STEPS.index(m0015_participants.STATEMENTS) + 1
+
+
+_REQUEST = """INSERT INTO requests (kind, about, subject, identity_check, received, due, opened_at, opened_by)
+    VALUES (?, ?, ?, '', ?, ?, ?, ?)"""
+_AGENT = "INSERT INTO participants (call_id, number, role, endpoint) VALUES ('c1', 0, 'agent', 'PJSIP/anna')"
 
 
 def as_of(path: Path, version: int) -> None:
@@ -35,14 +41,15 @@ def as_of(path: Path, version: int) -> None:
     file.connect()
     migrate(file, STEPS[:version])
     at = to_ms(T0)
-    call = ("c1", "sales", "in", at, at, "kept", "PJSIP/anna", "hash-of-c1", b"sealed number")
+    call = ("c1", "sales", "in", at, at, "kept", "hash-of-c1", b"sealed number")
     with file.change() as db:
         sql(
             db,
-            "INSERT INTO calls (id, profile, direction, begun_at, ended_at, outcome, agent, customer_hash, customer_sealed)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO calls (id, profile, direction, begun_at, ended_at, outcome, customer_hash, customer_sealed)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             call,
         )
+        sql(db, "UPDATE calls SET agent = 'PJSIP/anna'" if version < WITH_PARTICIPANTS else _AGENT)
         sql(
             db,
             "INSERT INTO recordings (id, call_id, part, state, recorded_at, sealed_at, duration_ms, size, sha256, state_at, state_reason)"
@@ -57,6 +64,8 @@ def as_of(path: Path, version: int) -> None:
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
             values,
         )
+        if version > 2:
+            sql(db, _REQUEST, ("access", "agent", "Anna", "2026-03-01", "2026-04-01", at, "cli:kim"))
         entry = (1, at, "old", "recording.seal", "r1", "{}", GENESIS)
         digest = entry_hash(GENESIS, *entry[:-1])
         sql(db, "INSERT INTO audit (seq, at, actor, action, subject, detail, prev, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*entry, digest))
@@ -80,6 +89,7 @@ def test_nothing_is_lost_and_the_copy_is_the_file_as_it_was(path: Path, version:
         assert call is not None and (call.agents, call.outcome, call.customer_hash) == (("PJSIP/anna",), "kept", "hash-of-c1")
         assert recording is not None and recording.participants == (Participant.agent("PJSIP/anna"),)  # nobody knows when
         assert recording.state is State.SEALED and recording.duration_ms == 1000
+        assert [one.id for one in recording.requests] == ([1] if version > 2 else [])  # it waits for who asks since before
         assert [(p.name, p.criterion) for p in recording.purposes] == [(COMPLAINT.name, COMPLAINT.retention)]
         assert registry.verify_audit().ok
         [copy] = copies(path)

@@ -19,7 +19,7 @@ from asterisk_privacy.registry.audit import entry_hash
 from asterisk_privacy.registry.checkpoint import Checkpoint, read_file
 from asterisk_privacy.registry.clock import to_ms
 from asterisk_privacy.registry.grants import Role, grants
-from asterisk_privacy.registry.migrations import STEPS
+from asterisk_privacy.registry.migrations import STEPS, m0015_participants
 from asterisk_privacy.registry.migrations.m0001_first import GENESIS
 from asterisk_privacy.registry.postgres_schema import POSTGRES_STEPS
 from asterisk_privacy.registry.registry import Registry
@@ -28,6 +28,7 @@ from asterisk_privacy.registry.signing import Signer, Verifier, key_id
 from asterisk_privacy.registry.verify import Copy
 
 FIRST = 7  # steps of m0008, the first version that had a server
+WITH_PARTICIPANTS = STEPS.index(m0015_participants.STATEMENTS) + 1
 SIGNER = Signer.generate()
 VERIFIER = Verifier({key_id(SIGNER.key.public_key()): SIGNER.key.public_key()})
 AT = to_ms(T0)
@@ -47,10 +48,14 @@ def as_of(server: Server, version: int, file: Path) -> None:
             node, name = f"pbx-{seq % 2 + 1}", f"r{seq}"
             call = (f"c{seq}", AT, AT, node)
             db.execute(
-                "INSERT INTO calls (id, profile, direction, begun_at, ended_at, outcome, node, agent)"
-                " VALUES (%s, 'sales', 'in', %s, %s, 'kept', %s, 'PJSIP/anna')",
+                "INSERT INTO calls (id, profile, direction, begun_at, ended_at, outcome, node)"
+                " VALUES (%s, 'sales', 'in', %s, %s, 'kept', %s)",
                 call,
             )
+            if version < WITH_PARTICIPANTS:
+                db.execute("UPDATE calls SET agent = 'PJSIP/anna'")
+            else:
+                db.execute("INSERT INTO participants (call_id, number, role, endpoint) VALUES (%s, 0, 'agent', 'PJSIP/anna')", call[:1])
             db.execute(
                 "INSERT INTO recordings (id, call_id, part, state, recorded_at, state_at, state_reason, node, sha256, size, duration_ms,"
                 " sealed_at, truncated) VALUES (%s, %s, 1, 'sealed', %s, %s, '', %s, 'ab', 1, 1000, %s, FALSE)",
@@ -69,6 +74,11 @@ def as_of(server: Server, version: int, file: Path) -> None:
             )
             db.execute("UPDATE audit_head SET entries = %s, hash = %s", (seq, digest))
             prev = digest
+        db.execute(
+            "INSERT INTO requests (kind, about, subject, identity_check, received, due, opened_at, opened_by)"
+            " VALUES ('access', 'agent', 'Anna', '', '2026-03-01', '2026-04-01', %s, 'cli:kim')",
+            (AT,),
+        )
         unsigned = Checkpoint(1, 8, prev, T0.isoformat(), SIGNER.key_id, "")
         signed = replace(unsigned, signature=SIGNER.sign(unsigned.message))
         db.execute("INSERT INTO checkpoints VALUES (%s, %s, %s, %s, %s, %s)", (1, 8, prev, signed.at, signed.key, signed.signature))
@@ -89,6 +99,7 @@ def test_nothing_is_lost_and_the_trail_goes_on(old: Server, version: int, tmp_pa
     with Registry.open(replace(old, backed_up=True)) as registry, Registry.open(replace(old, node="pbx-2")) as two:
         assert len(registry.recordings()) == 8 and len(registry.promise_sets()) == 1
         assert {row.participants for row in registry.recordings()} == {(Participant.agent("PJSIP/anna"),)}  # nobody knows when
+        assert {one.id for row in registry.recordings() for one in row.requests} == {1}  # they wait for who asks since before
         upgrade, begins, *before = registry.audit_entries(None)
         assert (upgrade.action, upgrade.chain, upgrade.seq) == ("registry.upgrade", "pbx-1", 1)
         assert upgrade.detail["from"] == str(version) and (begins.action, begins.chain, begins.seq) == ("audit.chain", "", 9)
@@ -121,7 +132,7 @@ def test_who_could_write_before_can_begin_a_chain(old: Server, postgres: Postgre
         with psycopg.connect(old.url, autocommit=True) as db:
             for statement in grants(Role.RECORDER, "pbx"):
                 there = statement.replace(", audit_head", "", 1) if statement.startswith("GRANT INSERT") else statement  # as it was then
-                for later in (" participants,", " nodes,", " places,"):
+                for later in (" participants,", " request_subjects,", " nodes,", " places,"):
                     there = there.replace(later, "")
                 db.execute(there.encode())
         Registry.open(replace(old, backed_up=True)).close()

@@ -43,6 +43,14 @@ def test_the_border_is_exact() -> None:
     assert judge(item("r1", Days(30)), day(30)).delete
 
 
+def test_what_somebody_asks_for_waits_until_a_moment_and_says_so() -> None:
+    asked = replace(item("r1", Days(30)), waits=((day(40), ("asked-for", "7", day(39))),))
+    waiting = judge(asked, day(40) - timedelta(microseconds=1))
+    assert waiting.blocked and not waiting.delete and "request 7 of a person concerns it" in waiting.reason
+    over = judge(asked, day(40))
+    assert over.delete and not over.blocked and "request" not in over.reason
+
+
 def test_without_a_purpose_nothing_keeps_it() -> None:
     planned = judge(item("r1"), day(3))
     assert planned.delete and planned.due == T0 and "no purpose" in planned.reason

@@ -62,6 +62,14 @@ def test_objection_to_anything(bases: list[Basis], data: st.DataObject, held: bo
         assert answer.in_words(language) and "{" not in answer.in_words(language)
 
 
+@pytest.mark.parametrize("language", sorted(WORDS))
+def test_what_somebody_else_asked_for_is_not_erased_first(language: str) -> None:
+    answer = erasure(of(Basis.CONSENT), False, None, asked_for=True)
+    assert answer.refused and not answer.erased and "{" not in answer.in_words(language)
+    answer = objection(of(Basis.CONSENT), "p0", False, None, asked_for=True)
+    assert not answer.refused and not answer.erased and answer.withdrawn == ("p0",) and "{" not in answer.in_words(language)
+
+
 def test_an_objection_to_what_it_does_not_serve() -> None:
     with pytest.raises(ValueError, match="only p0"):
         objection(of(Basis.CONSENT), "p1", False, None)
