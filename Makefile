@@ -86,6 +86,7 @@ bench: venv lab  ## what recording costs beside MixMonitor, on real calls; the t
 bench-long: venv lab  ## the same in all sizes and variants, calls that wait, frames lost, an hour sealed; a purge of a million recordings
 	@$(BIN)/python tools/bench_calls --calls 10,50,100,200 --rounds 3 --window 10 --waits --extras all
 	@$(BIN)/python tools/bench.py
+	@LONG=1 $(BIN)/python -m pytest -q tests/asterisk/test_asterisk_stands_still.py -k three-minutes -s
 	@$(BIN)/python -m pytest -q tests/unit/daemon/test_key_to_sealed.py --durations=3 --durations-min=0.01
 
 soak: venv lab  ## ten thousand short calls in half an hour: nothing of them may stay, in the daemon or in Asterisk

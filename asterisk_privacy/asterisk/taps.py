@@ -22,6 +22,8 @@ from asterisk_privacy.audio.quarantine import Times
 log = logging.getLogger(__name__)
 
 START_SECONDS = 2.0
+MOST_AT_WORK = 10
+"""Taps that are being put on or taken off, of all calls. Beyond that Asterisk has enough to do, and none is renewed."""
 
 
 class TapSink(Protocol):
@@ -42,6 +44,10 @@ class Tap(Protocol):
     @property
     def told_until(self) -> float:
         """Audio of after this moment may still be told, though it has arrived: its tap waits for an answer. inf: nothing waits."""
+        ...
+
+    def beside(self, sink: TapSink, ended: Callable[[], None]) -> Tap | None:
+        """Another of the same kind on the same channel, beside this one. None where there is no room for what is no must."""
         ...
 
     def hear(self) -> None: ...
@@ -112,10 +118,17 @@ class SnoopCapture:
         self._tasks: set[asyncio.Task[None]] = set()
         self.failed = 0
         self.attached = 0
+        self.renewed = 0
+
+    def beside(self, channel: str, sink: FrameSink, ended: Callable[[], None]) -> Tap | None:
+        if len(self._tasks) >= MOST_AT_WORK:  # Asterisk is slow to do what it is asked
+            return None
+        self.renewed += 1
+        return self.attach(channel, sink, ended)
 
     def attach(self, channel: str, sink: FrameSink, ended: Callable[[], None]) -> Tap:
         tap = self._server.names.new()
-        handle = _SnoopTap(self, tap)
+        handle = _SnoopTap(self, channel, tap)
 
         def over() -> None:
             handle.stop()  # its snoop may live on, with nobody to take it away
@@ -126,7 +139,7 @@ class SnoopCapture:
         return handle
 
     def report(self) -> Mapping[str, int]:
-        return {}
+        return {"renewed": self.renewed}
 
     async def sweep(self, channels: Iterable[Channel]) -> int:
         """Removes taps and tones that this recorder's dead daemon left; those of another recorder on this Asterisk stay. Returns how many
@@ -206,11 +219,15 @@ class _SnoopTap:
     may_be_deaf = True
     told_until = inf
 
-    def __init__(self, capture: SnoopCapture, tap: uuid.UUID) -> None:
+    def __init__(self, capture: SnoopCapture, channel: str, tap: uuid.UUID) -> None:
         self._capture = capture
+        self._channel = channel
         self._tap = tap
         self.made = asyncio.Event()
         self.stopped = False
+
+    def beside(self, sink: TapSink, ended: Callable[[], None]) -> Tap | None:
+        return self._capture.beside(self._channel, sink, ended)
 
     def hear(self) -> None:
         if not self.stopped:

@@ -149,6 +149,8 @@ def rows(report: Report) -> Iterator[tuple[str, str]]:
 def _heard(capture: dict[str, object]) -> Iterator[tuple[str, str]]:
     if "wire" in capture:
         yield "Through the wire", _wire(capture)
+    if capture.get("renewed"):
+        yield "Late taps", f"{capture.get('renewed')} replaced: Asterisk stood still for a moment"
     if capture.get("missing_seconds"):
         yield "Talk missing", _bad(f"{capture.get('missing_seconds')} s of single voices: this machine has more to do than it can")
     if capture.get("silent_holds"):

@@ -7,7 +7,7 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from asterisk_privacy.asterisk.taps import Capture, Tap, TapSink
@@ -18,6 +18,7 @@ from asterisk_privacy.audio.marked import Marked
 from asterisk_privacy.audio.quarantine import Block, Quarantine, Times
 from asterisk_privacy.audio.ring import Ring
 from asterisk_privacy.audio.suspense import SilentHold, Suspense
+from asterisk_privacy.audio.voice import Voice
 from asterisk_privacy.daemon.filing import RecordingFile
 from asterisk_privacy.daemon.health import Alarm, Health
 
@@ -44,6 +45,15 @@ class _Tapped:
     patience: float  # seconds of exact zeros before it is tapped afresh; doubles, since a muted phone looks the same
     zeros: int = 0
     retry: float = NEWS_SECONDS  # until a tap that ended by itself is put anew; doubles
+    number: int = 0  # of the tap; what comes late from an earlier one is not heard
+    second: Tap | None = None  # beside a late one, until it goes on in its place
+    second_number: int = 0
+    last_number: int = 0
+    voice: Voice = field(init=False)
+
+    def next_number(self) -> int:
+        self.last_number += 1
+        return self.last_number
 
 
 class CallMedia:
@@ -109,7 +119,7 @@ class CallMedia:
         self._agents_in.append((at, parties > customers))
         for channel in (self._customer, *sorted(parties)):
             leg = Leg.CUSTOMER if channel == self._customer or channel in customers else Leg.AGENT
-            self._tapped[channel] = _Tapped(channel, leg, None, self._blind_seconds)
+            self._tapped[channel] = self._silent(self._stretch, _Tapped(channel, leg, None, self._blind_seconds))
             self._attach(self._stretch, channel)
 
     def shut(self, at: float) -> None:
@@ -119,7 +129,7 @@ class CallMedia:
     def release(self, proven: float) -> None:
         """Lets out of quarantine what is certain to be conversation."""
         self._hear()
-        told = min((t.tap.told_until for t in self._tapped.values() if t.tap is not None), default=proven)
+        told = min((min(t.tap.told_until, t.voice.told_until) for t in self._tapped.values() if t.tap is not None), default=proven)
         for began, block in self._quarantine.release(min(proven, told)):
             if self._is_with_agents(began):
                 self._keep(self._suspense.take(began, block))
@@ -191,32 +201,76 @@ class CallMedia:
 
     def _hear(self) -> None:
         for tapped in self._tapped.values():
-            if tapped.tap is not None:
-                tapped.tap.hear()
+            for tap in (tapped.tap, tapped.second):
+                if tap is not None:
+                    tap.hear()
 
     def _stop_taps(self) -> None:
         for tapped in self._tapped.values():
-            if tapped.tap is not None:
-                tapped.tap.stop()
+            self._stop(tapped)
         self._tapped.clear()
+
+    def _stop(self, tapped: _Tapped) -> None:
+        for tap in (tapped.tap, tapped.second):
+            if tap is not None:
+                tap.stop()
+        tapped.voice.end()
+        tapped.tap = tapped.second = None
 
     def _attach(self, stretch: int, channel: str) -> None:
         tapped = self._tapped.get(channel)
         if stretch != self._stretch or tapped is None:
             return  # the conversation ended meanwhile
         tapped.zeros = 0
-        sink: TapSink = partial(self._frames, stretch, tapped)
-        tapped.tap = self._capture.attach(channel, sink, partial(self._ended, stretch, channel))
+        tapped.number = tapped.next_number()
+        sink: TapSink = partial(self._frames, stretch, tapped, tapped.number)
+        tapped.tap = self._capture.attach(channel, sink, partial(self._ended, stretch, channel, tapped.number))
 
     def _attach_later(self, stretch: int, channel: str, delay: float) -> None:
         asyncio.get_running_loop().call_later(delay, self._attach, stretch, channel)
 
-    def _ended(self, stretch: int, channel: str) -> None:
+    def _silent(self, stretch: int, tapped: _Tapped) -> _Tapped:
+        """Nothing was heard of this party yet."""
+
+        def say(complete_at: float, samples: bytes, here_by: Times) -> None:
+            self._quarantine.push(stretch, tapped.leg, tapped.channel, complete_at, samples, here_by)
+
+        tapped.voice = Voice(say, self._misses, partial(self._beside, stretch, tapped), partial(self._settled, tapped))
+        return tapped
+
+    def _beside(self, stretch: int, tapped: _Tapped) -> bool:
+        """A second tap beside a late one."""
+        if stretch != self._stretch or tapped.tap is None or tapped.second is not None:
+            return False
+        number = tapped.next_number()
+        tapped.second_number = number
+        sink: TapSink = partial(self._frames, stretch, tapped, number)
+        tapped.second = tapped.tap.beside(sink, partial(self._ended, stretch, tapped.channel, number))
+        return tapped.second is not None
+
+    def _settled(self, tapped: _Tapped, second: bool) -> None:
+        over = tapped.tap if second else tapped.second
+        if second:
+            tapped.tap, tapped.number = tapped.second, tapped.second_number
+        tapped.second = None
+        if over is not None:
+            over.stop()
+
+    def _ended(self, stretch: int, channel: str, number: int) -> None:
         """A tap ended by itself. Usually the channel is gone or moved and that news is on its way; if it does not come, hear it again."""
         tapped = self._tapped.get(channel)
         if stretch != self._stretch or tapped is None:
             return
-        tapped.tap = None
+        if tapped.second is not None and number == tapped.second_number:
+            tapped.second = None
+            tapped.voice.without_second()
+            return
+        if number != tapped.number:
+            return
+        tapped.voice.end()
+        if tapped.number != number:
+            return  # the second goes on
+        self._stop(tapped)
         asyncio.get_running_loop().call_later(tapped.retry, self._again, stretch, channel)
 
     def _again(self, stretch: int, channel: str) -> None:
@@ -227,20 +281,23 @@ class CallMedia:
         tapped.retry = min(2 * tapped.retry, LONGEST_PATIENCE_SECONDS)
         self._attach(stretch, channel)
 
-    def _frames(self, stretch: int, tapped: _Tapped, complete_at: float, samples: bytes, here_by: Times | None = None) -> None:
-        corrected = self._quarantine.push(stretch, tapped.leg, tapped.channel, complete_at, samples, here_by)
-        if tapped.tap is None or not tapped.tap.may_be_deaf:
+    def _frames(self, stretch: int, tapped: _Tapped, number: int, complete_at: float, samples: bytes, here_by: Times | None = None) -> None:
+        if tapped.second is not None and number == tapped.second_number:
+            tapped.voice.take_second(complete_at, samples)
             return
-        if corrected:  # a snoop sends 50 frames a second; on the wire a phone may pause
-            self._misses(complete_at - len(samples) // FRAME_BYTES * FRAME_SECONDS, corrected * FRAME_SECONDS)
+        if number != tapped.number:
+            return
+        if tapped.tap is None or not tapped.tap.may_be_deaf:  # on the wire a phone tells its own clock, and may pause
+            self._quarantine.push(stretch, tapped.leg, tapped.channel, complete_at, samples, here_by)
+            return
+        tapped.voice.take(complete_at, samples)
         silent = _silent_at_the_end(samples)
         if silent * FRAME_BYTES < len(samples):
             tapped.zeros, tapped.patience = 0, self._blind_seconds
         tapped.zeros += silent
         if tapped.zeros * FRAME_SECONDS >= tapped.patience:
-            tap, tapped.tap = tapped.tap, None
-            tap.stop()
-            tapped.patience = min(2 * tapped.patience, LONGEST_PATIENCE_SECONDS)
+            tapped.zeros, tapped.patience = 0, min(2 * tapped.patience, LONGEST_PATIENCE_SECONDS)
+            self._stop(tapped)
             self._health.alarms[Alarm.TAP_BLIND] += 1
             self._attach_later(stretch, tapped.channel, CURE_SECONDS)
 

@@ -112,6 +112,7 @@ def _audio(running: Running) -> Iterator[Metric]:
     yield counter("taps_attached", "Taps that were attached.", service.capture.attached)
     yield counter("taps_failed", "Taps that could not be attached.", service.capture.failed)
     wire = service.capture.report()
+    yield counter("taps_renewed", "Late taps that were replaced, since Asterisk stood still for a moment.", wire.get("renewed", 0))
     yield gauge("wire_taps", 'Of the taps: those on the wire; with how = "snoop" none.', wire.get("wire", 0))
     yield counter("wire_heard", "Taps that were put on the wire.", wire.get("wire_heard", 0))
     yield counter("wire_unfit", "Taps that became a snoop, since the wire does not do for their channel.", wire.get("wire_unfit", 0))

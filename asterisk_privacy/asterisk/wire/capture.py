@@ -70,7 +70,14 @@ class WireCapture:
     def report(self) -> Mapping[str, int]:
         reasons = {f"wire_unfit_{why.name.lower()}": count for why, count in sorted(self.unfit.items())}
         lost = self._ring.lost
-        return {"wire": len(self._taps), "wire_heard": self.heard, "wire_unfit": self.unfit.total(), **reasons, "wire_lost": lost}
+        return {
+            "wire": len(self._taps),
+            "wire_heard": self.heard,
+            "wire_unfit": self.unfit.total(),
+            **reasons,
+            "wire_lost": lost,
+            **self._snoops.report(),
+        }
 
     async def sweep(self, channels: Iterable[Channel]) -> int:
         return await self._snoops.sweep(channels)

@@ -81,6 +81,9 @@ class WireTap:
             return self._snoop.told_until
         return self.waiting[0].arrived - _PLACED_BEFORE if self._doubting and self.waiting else inf
 
+    def beside(self, sink: TapSink, ended: Callable[[], None]) -> Tap | None:
+        return self._snoop.beside(sink, ended) if self._snoop is not None else None
+
     def hear(self) -> None:
         if self._snoop is not None:
             self._snoop.hear()

@@ -11,7 +11,7 @@ from ari_double import ToyAri
 from asterisk_privacy.asterisk.ari import Ari, AriAccess
 from asterisk_privacy.asterisk.ari_events import Channel, _Dialplan
 from asterisk_privacy.asterisk.audiosocket import AudioSocketServer
-from asterisk_privacy.asterisk.taps import SnoopCapture, StasisWaiters
+from asterisk_privacy.asterisk.taps import MOST_AT_WORK, SnoopCapture, StasisWaiters
 
 S = {"context": "privacy-tap", "extension": "s", "priority": "1"}
 OURS = {"context": "privacy-tap", "extension": "to-10.0.0.5:9092", "label": "here"}
@@ -61,6 +61,15 @@ async def test_with_one_it_says_it_in_the_same_request(toy: ToyAri) -> None:
         await attach(capture, [])
     assert toy.continued == [OURS]
     assert len([r for r in toy.requests if not r.startswith("DELETE")]) == 2, "an attach is two requests"
+
+
+async def test_none_is_renewed_while_asterisk_has_enough_to_do(toy: ToyAri) -> None:
+    async with capturing(toy, "") as capture:
+        first = capture.attach("caller", lambda _at, _samples: None, lambda: None)
+        seconds = [first.beside(lambda _at, _samples: None, lambda: None) for _ in range(MOST_AT_WORK)]
+        assert seconds[-1] is None and capture.report() == {"renewed": MOST_AT_WORK - 1}
+        await capture.drained()
+        assert first.beside(lambda _at, _samples: None, lambda: None) is not None, "it has done what it was asked"
 
 
 async def test_an_older_include_is_asked_once_until_the_next_connection(toy: ToyAri) -> None:

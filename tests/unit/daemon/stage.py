@@ -42,6 +42,9 @@ class Tap:
         taps.append(self)
         self._taps = taps
 
+    def beside(self, _sink: Callable[[float, bytes], None], _ended: Callable[[], None]) -> None:
+        return None
+
     def hear(self) -> None:
         """Each frame was told when it came."""
 

@@ -81,7 +81,7 @@ class _OnTheWire:
     attached, failed = 9, 0
 
     def report(self) -> dict[str, int]:
-        return {"wire": 3, "wire_heard": 7, "wire_unfit": 2, "wire_unfit_enciphered": 2, "wire_lost": 5}
+        return {"wire": 3, "wire_heard": 7, "wire_unfit": 2, "wire_unfit_enciphered": 2, "wire_lost": 5, "renewed": 4}
 
 
 async def test_what_the_wire_did_is_told(tmp_path: Path) -> None:
@@ -89,9 +89,9 @@ async def test_what_the_wire_did_is_told(tmp_path: Path) -> None:
         before = series(await scrape(running))
         running.service.capture = _OnTheWire()  # type: ignore[assignment]
         found = series(await scrape(running))
-    names = ("wire_taps", "wire_heard_total", "wire_unfit_total", "wire_lost_total")
-    assert [total(before, name) for name in names] == [0, 0, 0, 0]
-    assert [total(found, name) for name in names] == [3, 7, 2, 5]
+    names = ("wire_taps", "wire_heard_total", "wire_unfit_total", "wire_lost_total", "taps_renewed_total")
+    assert [total(before, name) for name in names] == [0, 0, 0, 0, 0]
+    assert [total(found, name) for name in names] == [3, 7, 2, 5, 4]
     reasons = [total(found, "wire_unfit_reasons_total", reason=reason) for reason in ("enciphered", "too_long")]
     assert reasons == [2, 0]
 
