@@ -19,6 +19,8 @@ import msgspec
 from asterisk_privacy.asterisk import ari_events as ae
 from asterisk_privacy.asterisk import names
 from asterisk_privacy.asterisk.time_limits import within
+from asterisk_privacy.call.pbx import has_phone, technology
+from asterisk_privacy.call.read_holds import read_holds
 from asterisk_privacy.errors import OperatorError
 
 log = logging.getLogger(__name__)
@@ -38,10 +40,6 @@ class AriRefused(Exception):
 
 class AriUnreachable(Exception):
     """No answer: refused, reset or timed out."""
-
-
-_NO_PHONE = frozenset({"Local", "Snoop", "Announcer", "Recorder", "CBAnn", "CBRec", "Bridge", "Message", "Surrogate"})
-"""Channel technologies with nobody behind them who could hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,23 +204,13 @@ class Ari:
         told = dict(zip(members, await asyncio.gather(*(self._is_told_to_hold(c) for c in members)), strict=True))
         holds = dict(zip(members, await asyncio.gather(*(self._phone_holds(c, called[c]) for c in members)), strict=True))
         pressed = dict(zip(members, await asyncio.gather(*(self.variable(c, names.HUSH_VARIABLE) for c in members)), strict=True))
-        holding = frozenset(c for c, yes in holds.items() if yes)
-        suspects: set[str] = set()
-        for bridge in mixing:
-            inside = set(bridge.channels) & called.keys()
-            # who holds is told by nobody but PJSIP; of others only that some channel was told to hold, and in a room of three not even that
-            for one in inside:
-                others = inside - {one}
-                if told[one] and not others & holding:
-                    suspects |= others
-                if holds[one] is None and (len(inside) > 2 or called[one].startswith("PJSIP/")):
-                    suspects.add(one)
+        found = read_holds([b.channels for b in mixing], called, told, holds)
         announced = await self._announced(channels)
         presses = {c: cmd for c, cmd in pressed.items() if cmd}
-        return Reading(began, channels, bridges, holding, frozenset(suspects) - holding, presses, announced)
+        return Reading(began, channels, bridges, found.holding, found.suspects, presses, announced)
 
     async def _announced(self, channels: Iterable[ae.Channel]) -> Mapping[str, Announced]:
-        callers = [c.id for c in channels if c.name.partition("/")[0] not in _NO_PHONE]
+        callers = [c.id for c in channels if has_phone(c.name)]
         states = await asyncio.gather(*(self._state(c) for c in callers))
         # consent is read after the state: what the customer chose in between counts
         return {
@@ -246,9 +234,8 @@ class Ari:
 
     async def _phone_holds(self, channel: str, name: str) -> bool | None:
         """CHANNEL(rtp,hold): the phone itself holds, by sendonly, inactive or c=0.0.0.0 (seen on 22.10.1). PJSIP only; None: not known."""
-        kind = name.partition("/")[0]
-        if kind != "PJSIP":
-            return False if kind in _NO_PHONE else None
+        if technology(name) != "PJSIP":
+            return None if has_phone(name) else False
         value = await self.variable(channel, "CHANNEL(rtp,hold)")
         return {"0": False, "1": True}.get(value or "")
 

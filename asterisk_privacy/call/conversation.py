@@ -19,11 +19,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
+from asterisk_privacy.call.pbx import has_phone
 from asterisk_privacy.call.switchboard import Switchboard
 from asterisk_privacy.call.timeline import SpanKind
-
-NOBODY = frozenset({"Local", "Snoop", "Announcer", "Recorder", "CBAnn", "CBRec", "Bridge", "Message", "Surrogate"})
-"""Channel technologies with nobody behind them. What is not listed can be a person: an unknown kind of channel shuts the gate."""
 
 SELFTEST_CUSTOMER = "Local/customer@privacy-selftest-"
 SELFTEST_AGENT = "Local/agent@privacy-selftest-"
@@ -115,13 +113,9 @@ def role_of(board: Switchboard, calls: Calls, channel: str, customer: str) -> Ro
         return Role.REFUSED
     if testing and channel != customer:
         tone = name.startswith(SELFTEST_AGENT) and board.in_bridge(channel)
-        return Role.AGENT if tone else Role.NOBODY if _is_nobody(name) else Role.OUTSIDER
+        return Role.AGENT if tone else Role.OUTSIDER if has_phone(name) else Role.NOBODY
     if board.is_agents(channel):
         return Role.AGENT
     if standing is not None and standing.allows is not None:
         return Role.CUSTOMER
-    return Role.NOBODY if _is_nobody(name) else Role.OUTSIDER
-
-
-def _is_nobody(name: str) -> bool:
-    return name.partition("/")[0] in NOBODY
+    return Role.OUTSIDER if has_phone(name) else Role.NOBODY

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+NO_PHONE = frozenset({"Local", "Snoop", "Announcer", "Recorder", "CBAnn", "CBRec", "Bridge", "Message", "Surrogate"})
+"""Channel technologies with nobody behind them. What is not listed can be a person: an unknown kind of channel shuts the gate."""
+
 
 @dataclass(frozen=True, slots=True)
 class ChannelSeen:
@@ -102,6 +105,16 @@ class HoldsTold:
 PbxEvent = (
     ChannelSeen | ChannelGone | BridgeSeen | BridgeGone | Entered | Left | Held | Unheld | EndpointRead | HoldsHidden | HoldsTold
 )  # fmt: skip
+
+
+def has_phone(channel_name: str) -> bool:
+    """Whether somebody can be behind a channel of this name."""
+    return technology(channel_name) not in NO_PHONE
+
+
+def technology(channel_name: str) -> str:
+    """`PJSIP/agent-0000002a` -> `PJSIP`."""
+    return channel_name.partition("/")[0]
 
 
 def endpoint_of(channel_name: str) -> str:

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from asterisk_privacy.call.conversation import NOBODY
-from asterisk_privacy.call.pbx import endpoint_of
+from asterisk_privacy.call.pbx import endpoint_of, has_phone
 from asterisk_privacy.call.switchboard import Switchboard
 from asterisk_privacy.daemon.other_recorders import OtherRecorders
 
@@ -70,5 +69,5 @@ def _customers_of(board: Switchboard, channel: str) -> frozenset[str]:
     """Everybody but colleagues with whom this agent is in conversation; empty if it is no agent."""
     if not board.is_agents(channel):
         return frozenset()
-    people = (c for c in board.hearing(channel) if (board.name_of(c) or "").partition("/")[0] not in NOBODY)
+    people = (c for c in board.hearing(channel) if has_phone(board.name_of(c) or ""))
     return frozenset(c for c in people if not board.is_agents(c))

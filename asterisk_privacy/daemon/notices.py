@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from asterisk_privacy.asterisk.ari_events import NoticeKey, NoticeStage
 from asterisk_privacy.call import events as ev
 from asterisk_privacy.call.behind import Listeners, is_local
-from asterisk_privacy.call.conversation import NOBODY, SELFTEST_CUSTOMER
-from asterisk_privacy.call.pbx import endpoint_of
+from asterisk_privacy.call.conversation import SELFTEST_CUSTOMER
+from asterisk_privacy.call.pbx import endpoint_of, has_phone
 from asterisk_privacy.call.situation import Consent
 from asterisk_privacy.call.switchboard import Switchboard
 from asterisk_privacy.daemon.answers import notice_path
@@ -184,7 +184,7 @@ class Notices:
     def _people(self, channel: str) -> frozenset[str]:
         """Behind the other half, but for agents."""
         board = self._board
-        people = (c for c in board.behind(channel) if (board.name_of(c) or "").partition("/")[0] not in NOBODY)
+        people = (c for c in board.behind(channel) if has_phone(board.name_of(c) or ""))
         return frozenset(c for c in people if not board.is_agents(c))
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-CALL, AUDIO = "asterisk_privacy.call.", "asterisk_privacy.audio."
+CALL, AUDIO, BOARDS = "asterisk_privacy.call.", "asterisk_privacy.audio.", "asterisk_privacy.daemon.boards"
 GATE_LINE = "Situation(Life.LIVE, Consent.HEARD, demand, Hush.NONE, Link.UP, Talk.TALKING)] = Gate.OPEN"
 
 
@@ -37,7 +37,7 @@ MUTANTS: tuple[tuple[str, str, str, str], ...] = (
     ("slots drift", AUDIO + "quarantine", "        line.next_slot = slot + count - skipped", "        line.next_slot = slot + count - skipped + (count > 3)"),
     ("hold after unhold is believed in the wrong order", CALL + "switchboard", "if not _older(event.at, max(channel.hold_at, channel.feature_at)):", "if True:"),
     ("no hindsight", CALL + "hindsight", "if at < self._newest - SAME_MOMENT:", "if False:"),
-    ("the caller's own hold does not count", CALL + "switchboard", "any(self._holds(c) for c in everyone)", "any(self._holds(c) for c in parties)"),
+    ("the caller's own hold does not count", CALL + "conversation", "any(board.holds(c) for c in board.connected(customer))", "any(board.holds(c) for c in others)"),
     ("the ring is not zeroed at the end", AUDIO + "ring", "                self._release(self._segments.popleft())\n            except IndexError:", "                self._segments.popleft()\n            except IndexError:"),
     ("a pause before the hang-up comes too late", CALL + "recorder", "return self.situation.life is not Life.GRACE or at < self._hung_up_at", "return self.situation.life is not Life.GRACE"),
     ("standing purposes are forgotten after a key", CALL + "recorder", "return self._want(self.wishes.standing()) if self.gate is Gate.OPEN else []", "return self._want(self.wishes.standing()) if self.gate is Gate.OPEN and not self._file_open else []"),
@@ -48,16 +48,16 @@ MUTANTS: tuple[tuple[str, str, str, str], ...] = (
     ("from here again is not needed after off the record", CALL + "marking", "self.kept, self.open = (), False", "self.kept = ()"),
     ("to here is refused once the caller is gone", CALL + "recorder", "AgentKey.TO and self.marking.open and self._before_hang_up(event.at)", "AgentKey.TO and self.marking.open and live"),
     ("marked parts are kept before they are all there", CALL + "recorder", "        out += self._keep_marked()", "        pass"),
-    ("an objection is forgotten", CALL + "wishes", "allowed(self._profile, self.agreed, self._objected)", "allowed(self._profile, self.agreed)"),
+    ("an objection is forgotten", CALL + "wishes", "mine = allowed(self._profile, self.agreed, self._objected)", "mine = allowed(self._profile, self.agreed)"),
     ("an objection erases the file though another purpose lives", CALL + "recorder", "        if gone and self._kept:\n", "        if False:\n"),
     ("an objection takes what was marked too", CALL + "recorder", "        return [*out, cmd.EraseFile(", "        return [*out, cmd.EraseMarked(why), cmd.EraseFile("),
     ("after an objection the last second goes into the ring", CALL + "recorder", "cmd.EraseFile(self._ms.after(self._clock), why)", "cmd.EraseFile(0.0, why)"),
     ("what an objection erased can be kept after all", CALL + "recorder", "left = self.situation.life is Life.LIVE or any(", "left = True or any("),
     ("nobody waits for the lot", CALL + "recorder", "self.wishes.marked() or self.wishes.undecided() else", "self.wishes.marked() else"),
-    ("every call is drawn", CALL + "wishes", "self._drawn |= taken & self._undecided", "self._drawn |= self._undecided"),
+    ("every call is drawn", CALL + "wishes", "self._drawn |= taken & _undecided_of(self._profile)", "self._drawn |= _undecided_of(self._profile)"),
     ("the lot is drawn in the queue", CALL + "recorder", "self._draws.due() if self.gate is Gate.OPEN else ()", "self._draws.due()"),
-    ("an outsider counts as an agent", CALL + "conversation", "    return Role.NOBODY if _is_nobody(name) else Role.OUTSIDER\n\n\n", "    return Role.NOBODY if _is_nobody(name) else Role.AGENT\n\n\n"),
-    ("an outsider is nobody", CALL + "conversation", "    return Role.NOBODY if _is_nobody(name) else Role.OUTSIDER\n\n\n", "    return Role.NOBODY\n\n\n"),
+    ("an outsider counts as an agent", CALL + "conversation", "    return Role.OUTSIDER if has_phone(name) else Role.NOBODY", "    return Role.AGENT if has_phone(name) else Role.NOBODY"),
+    ("an outsider is nobody", CALL + "conversation", "    return Role.OUTSIDER if has_phone(name) else Role.NOBODY", "    return Role.NOBODY"),
     ("strangers shut nothing", CALL + "conversation", "    if strangers := frozenset(c for c, role in others.items() if role", "    if strangers := frozenset(c for c, role in others.items() if False and role"),
     ("only outsiders shut, not who refused", CALL + "conversation", "if role in (Role.REFUSED, Role.OUTSIDER)", "if role is Role.OUTSIDER"),
     ("who refused is a customer as any", CALL + "conversation", "    if standing is not None and standing.silenced:", "    if False:"),
@@ -73,4 +73,12 @@ MUTANTS: tuple[tuple[str, str, str, str], ...] = (
     ("who refuses later stays in it", CALL + "recorder", "                out += self._withdrawn()", "                pass"),
     ("an endpoint is an agent's before it is told", CALL + "switchboard", "return known is not None and self.is_agent(endpoint_of(known.name))", "return known is not None and known.name.startswith(\"PJSIP/\")"),
     ("only drawn calls wait for the objection", CALL + "recorder", "can_keep or self.wishes.objectionable()", "can_keep or (bool(self._kept) and self.wishes.objectionable())"),
+    ("who holds is not read", BOARDS, "    for channel_id in reading.holding:\n", "    for channel_id in ():\n"),
+    ("who may hold is not read", BOARDS, "    for channel_id in reading.suspects:\n", "    for channel_id in ():\n"),
+    ("who is in which bridge is not read", BOARDS, "frozenset(bridge.channels)", "frozenset()"),
+    ("a parking lot is read as a conversation", BOARDS, "bridge.id, bridge.mixing,", "bridge.id, True,"),
+    ("channels are not read", BOARDS, "    for channel in reading.channels:\n", "    for channel in ():\n"),
+    ("whose endpoints are agents' is not read", BOARDS, "    for endpoint in endpoints:\n", "    for endpoint in ():\n"),
+    ("who rings is read as answered", BOARDS, "channel.name, channel.up)", "channel.name, True)"),
+    ("told to hold counts for nothing", CALL + "read_holds", "if told_to_hold[one] and not others & holding:", "if False:"),
 )  # fmt: skip

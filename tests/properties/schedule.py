@@ -364,7 +364,7 @@ class Call:
     def _link(self, who: int) -> None:
         if self.plan.weather != "zero" and not self.world.down and self.at > self._on_its_way:
             noticed = self.at + (0.0, 0.1, 0.5, 1.0, 2.0, 3.0, 3.0, 0.3)[who]
-            self.world.lose_link(self.at, noticed, noticed + 0.3 + self.rng.random(), self.exchange.facts)
+            self.world.lose_link(self.at, noticed, noticed + 0.3 + self.rng.random(), self.exchange.read)
             self.reached["link lost"] += 1
 
     def _busy(self, who: int) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import cache
 
 import pytest
-from scenarios import story, world
+from scenarios import exchange, story, world
 
 from properties.checks import faults
 from properties.mutants import MUTANTS
@@ -18,7 +18,7 @@ from properties.tables import table_faults
 
 MODULES = (
     "call.events", "call.situation", "call.hindsight", "call.switchboard", "call.recorder", "call.news", "audio.quarantine", "audio.ring",
-    "call.wishes", "call.marking", "call.conversation", "audio.marked",
+    "call.wishes", "call.marking", "call.conversation", "audio.marked", "call.read_holds", "daemon.boards", "asterisk.ari",
 )  # fmt: skip
 SEEDS = 700
 RARE = (2288, 4181, 6356, 6797, 7158)
@@ -50,7 +50,7 @@ def planted(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def _holders() -> list[object]:
-    return [sys.modules[f"asterisk_privacy.{m}"] for m in MODULES] + [world]
+    return [sys.modules[f"asterisk_privacy.{m}"] for m in MODULES] + [world, exchange]
 
 
 @pytest.mark.parametrize("planted", MUTANTS, ids=lambda m: m[0], indirect=True)

@@ -13,6 +13,7 @@ from scenarios.world import World
 from asterisk_privacy.audio.frames import FRAME_SECONDS
 from asterisk_privacy.call import events as ev
 from asterisk_privacy.call import pbx
+from asterisk_privacy.call.switchboard import Switchboard
 
 PLACE = {int(value): place - 1 for place, value in enumerate(DIGIT)}  # as sound.written writes a frame's number
 
@@ -58,10 +59,10 @@ class ToldWorld(World):
 
         super()._deliver(at, late, arrive)
 
-    def _read(self, facts: list[pbx.PbxEvent]) -> None:
+    def _read(self, board: Switchboard) -> None:
         self.seen["link back"] += 1
         self.back_at.append(self.now)
-        super()._read(facts)
+        super()._read(board)
 
     def take(self, tap: Tap, at: float, frames: list[bytes]) -> None:
         place = 6 * self._places.get(tap.channel, 0)

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
+import msgspec
+
+from asterisk_privacy.asterisk.ari import Ari, AriAccess
 from asterisk_privacy.call import pbx
+from asterisk_privacy.call.switchboard import Switchboard
+from asterisk_privacy.daemon.boards import board_of
 from scenarios.world import CALLER, World
 
 MS = 0.001
@@ -155,15 +162,38 @@ class Exchange:
         self.holding.pop(CALLER, None)
         return self._leave(CALLER, at)
 
-    def facts(self) -> list[pbx.PbxEvent]:
-        """What `GET /channels` and `/bridges` would say now; the daemon dates it as long ago."""
+    def read(self) -> Switchboard:
+        """As the daemon reads the PBX after a lost link, through its own ARI client; only the answers are made up. It is dated long ago."""
         people = [c for c in self.up if c not in self.outsiders and not c.startswith("Local/")]
-        told: list[pbx.PbxEvent] = [pbx.EndpointRead(0.0, pbx.endpoint_of(self._name(c)), True) for c in people]
-        told += [pbx.ChannelSeen(0.0, c, self._name(c), up) for c, up in self.up.items()]
-        for bridge in dict.fromkeys(self.where.values()):
-            members = frozenset(c for c, b in self.where.items() if b == bridge)
-            told.append(pbx.BridgeSeen(0.0, bridge, self.mixing[bridge], members))
-        return told + [pbx.Held(0.0, c, feature) for c, feature in self.holding.items()]
+        agents = [pbx.EndpointRead(0.0, pbx.endpoint_of(self._name(c)), True) for c in people]
+        return board_of(replace(asyncio.run(Answers(self).read_state()), at=0.0), agents)
+
+    def answer(self, path: str, asked: str) -> object:
+        """To a GET of ARI, as JSON."""
+        if path == "channels":
+            return [{"id": c, "name": self._name(c), "state": "Up" if up else "Ringing"} for c, up in self.up.items()]
+        if path == "bridges":
+            rooms = {bridge: [c for c, b in self.where.items() if b == bridge] for bridge in dict.fromkeys(self.where.values())}
+            kinds = {True: "mixing", False: "holding"}
+            return [{"id": bridge, "bridge_type": kinds[self.mixing[bridge]], "channels": inside} for bridge, inside in rooms.items()]
+        channel = path.split("/")[1]
+        beside = {c for c, b in self.where.items() if b == self.where.get(channel)} - {channel}
+        variables = {
+            "CHANNEL(onhold)": any(c in self.holding for c in beside),
+            "CHANNEL(rtp,hold)": self.holding.get(channel) is False,
+        }
+        return {"value": str(int(variables[asked])) if asked in variables else ""}
+
+
+class Answers(Ari):
+    """The daemon's own client of ARI, with a made-up Asterisk in place of the network."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        super().__init__(AriAccess("", "", ""), "made-up")
+        self._exchange = exchange
+
+    async def request(self, method: str, path: str, params: Mapping[str, str] | None = None) -> bytes:
+        return msgspec.json.encode(self._exchange.answer(path, (params or {}).get("variable", "")))
 
 
 Step = Callable[[float], float]

@@ -74,7 +74,7 @@ STEPS: dict[str, Play] = {
     r"(the caller|\w+) holds": lambda w, x, at, lag, a: x.hold(_who(a[0]), at),
     r"(\w+) holds by feature code": lambda w, x, at, lag, a: x.hold(a[0], at, feature=True),
     r"(the caller|\w+) ends the hold": lambda w, x, at, lag, a: x.unhold(_who(a[0]), at),
-    r"the link is lost, noticed at (\S+), back at (\S+)": lambda w, x, at, lag, a: w.lose_link(at, float(a[0]), float(a[1]), x.facts),
+    r"the link is lost, noticed at (\S+), back at (\S+)": lambda w, x, at, lag, a: w.lose_link(at, float(a[0]), float(a[1]), x.read),
     r"the file fails": lambda w, x, at, lag, a: w.fail_file(),
     r"the daemon looks in": lambda w, x, at, lag, a: w.do(at, lambda: w.receive(ev.Tick(at))),
     r"the daemon is busy until (\S+)": lambda w, x, at, lag, a: w.busy.append((at, float(a[0]))),

@@ -114,16 +114,14 @@ class World:
         drawn = frozenset(p.name for p in profile.purposes if p.one_in) & self.drawn
         self.do(at, lambda: self.receive(ev.ProfileChanged(at, profile, drawn)))
 
-    def lose_link(self, at: float, noticed: float, back: float, facts: Callable[[], list[pbx.PbxEvent]]) -> None:
-        """Nothing is delivered from `at` to `back`; that it is so becomes known at `noticed`. `facts` is what is read afterwards."""
+    def lose_link(self, at: float, noticed: float, back: float, read: Callable[[], switchboard.Switchboard]) -> None:
+        """Nothing is delivered from `at` to `back`; that it is so becomes known at `noticed`. `read` is how all is read afterwards."""
         self.down.append((at, back))
         self.do(noticed, lambda: self.receive(ev.LinkLost(self.proven())))
-        self.do(back, lambda: self._read(facts()))
+        self.do(back, lambda: self._read(read()))
 
-    def _read(self, facts: list[pbx.PbxEvent]) -> None:
-        self.board = switchboard.Switchboard()
-        for fact in facts:
-            self.board.apply(fact)
+    def _read(self, board: switchboard.Switchboard) -> None:
+        self.board = board
         if CALLER not in self.board:
             self.receive(ev.HungUp(self.now))
         self.receive(ev.LinkRestored(self.now))
