@@ -14,7 +14,7 @@ from asterisk_privacy.audio.cues import Cue, in_flac, in_wav
 from asterisk_privacy.audio.joining import Cut, Gaps, joined
 from asterisk_privacy.call.gaps import Gap, gaps
 from asterisk_privacy.cli.common import actor, clock, config_option, configured, json_option, operator_errors, print_json
-from asterisk_privacy.cli.listener import facts_now, viewer_of
+from asterisk_privacy.cli.listener import facts_now, refuse_unless_allowed, viewer_of
 from asterisk_privacy.cli.printing import echo
 from asterisk_privacy.daemon.config import Config
 from asterisk_privacy.daemon.proving import proving
@@ -22,13 +22,13 @@ from asterisk_privacy.daemon.storage import shelf_of
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.parts import audio_of
 from asterisk_privacy.registry.registry import Registry
-from asterisk_privacy.registry.rows import RecordingRow, State
-from asterisk_privacy.review.permission import further_use, told_of, why_not_hear
-from asterisk_privacy.review.texts_en import TEXTS
+from asterisk_privacy.registry.rows import RecordingRow
+from asterisk_privacy.review.permission import told_of, why_not_hear
 from asterisk_privacy.store.flac import Stereo
 from asterisk_privacy.store.identity import Identity
 from asterisk_privacy.store.vault import open_recording
 
+REFUSED = "recording.export-refused"
 FORMATS: Mapping[str, str] = {".flac": "FLAC", ".wav": "WAV"}
 
 
@@ -53,9 +53,11 @@ def export(recording_id: str, identity: Path, output: Path, purpose: str, reason
     """Decrypt a recording into a file: customer left, agents right.
 
     The copy is in clear and nothing forgets it for you: delete it when its purpose is done. Who exported what, when, for which
-    purpose and why is in the audit trail before the first byte is written; so is an attempt for a purpose that the recording does
-    not have, which is refused. For a purpose that the policy calls compatible with one that it has, you need an account with a role that
-    listens for it, and it is no call of yours.
+    purpose and why is in the audit trail before the first byte is written; so is an attempt that is refused.
+
+    You may export what you may hear on the review page: by the roles of your account, for a purpose that still keeps the recording, and no
+    call of yours. You are who the system says you are (sudo included). Root without an account may export too, and the audit row says so;
+    but not for a purpose that the policy only calls compatible with one that the recording has.
 
     A hold, a pause or a queue is not in a recording. In the copy each is a gap (--gaps), whose edges fade within 5 ms, and a point with
     its name and length: cue points in a .wav, chapters in a .flac. With --gaps full a moment of the copy is one of the call, counted from
@@ -73,10 +75,9 @@ def export(recording_id: str, identity: Path, output: Path, purpose: str, reason
     with configured(config) as (settings, registry):
         row = registry.recording(recording_id)
         detail = {"purpose": purpose, "reason": reason}
-        if row is not None and purpose not in {p.name for p in row.purposes} and further_use(facts_now(row, settings), purpose) is not None:
-            detail |= _further(settings, registry, row, detail)
-        else:
-            _refuse_if_not_allowed(registry, row, recording_id, detail)
+        if row is None:
+            raise OperatorError(f"recording {recording_id}: does not exist in the registry; see: asterisk-privacy recordings list")
+        detail |= _allowed(settings, registry, row, detail)
         identities = Identity.load_all(identity)
         sealed = shelf_of(settings).source(recording_id)
         if os.path.lexists(output):
@@ -85,7 +86,7 @@ def export(recording_id: str, identity: Path, output: Path, purpose: str, reason
         try:
             with proving(registry, recording_id, "export") as content:
                 samples, rate = open_recording(sealed, content, identities)
-            left_out = [] if row is None else _gaps_in(row, registry, len(samples) * 1000 // rate)
+            left_out = _gaps_in(row, registry, len(samples) * 1000 // rate)
             samples, begins = joined(samples, rate, [Cut(gap.at_ms, gap.length_ms) for gap in left_out], Gaps(how))
             cues = [Cue(at, _words(gap)) for at, gap in zip(begins, left_out, strict=True)]
             _write(output, _encoded(samples, rate, FORMATS[output.suffix.lower()], cues))
@@ -112,46 +113,19 @@ def _words(gap: Gap) -> str:
     return f"{gap.kind}, {gap.length_ms / 1000:.1f} s, from {clock(gap.start_ms)} of the call"
 
 
-def _further(settings: Config, registry: Registry, row: RecordingRow, detail: Mapping[str, str]) -> Mapping[str, str]:
-    """What the audit row says more. For what a recording was not made for it is copied only by whom the review page would let hear it."""
+def _allowed(settings: Config, registry: Registry, row: RecordingRow, detail: Mapping[str, str]) -> Mapping[str, str]:
+    """What the audit row says more. For what a recording was not made for it is copied only by who has an account, root too."""
+    purpose = detail["purpose"]
     facts = facts_now(row, settings)
-    try:
-        viewer = viewer_of(settings)
-    except OperatorError:
-        registry.audit(actor(), "recording.export-refused", row.id, {**detail, "why": "no-account"})
-        raise
-    refusal = why_not_hear(viewer, facts, detail["purpose"])
-    if refusal is not None:
-        registry.audit(actor(), "recording.export-refused", row.id, {**detail, "why": refusal.value})
-        raise OperatorError(f"recording {row.id}: {TEXTS[f'refusal-{refusal}']} It is not exported, and the attempt is in the audit trail")
-    return told_of(facts, detail["purpose"])
-
-
-def _refuse_if_not_allowed(registry: Registry, row: RecordingRow | None, recording_id: str, detail: Mapping[str, str]) -> None:
-    if row is None:
-        raise OperatorError(f"recording {recording_id}: does not exist in the registry; see: asterisk-privacy recordings list")
-    names = [p.name for p in row.purposes]
-    if detail["purpose"] not in names:
-        registry.audit(actor(), "recording.export-refused", recording_id, detail)
-        raise OperatorError(
-            f"recording {recording_id}: does not serve purpose {detail['purpose']!r}, only {', '.join(names) or 'none any more'}; "
-            "it is not exported, and the attempt is in the audit trail"
-        )
-    if row.restriction is not None and detail["purpose"] not in row.restriction.except_for:
-        registry.audit(actor(), "recording.export-refused", recording_id, detail)
-        raise OperatorError(
-            f"recording {recording_id}: is restricted since {row.restriction.at:%Y-%m-%d} (GDPR art. 18) and not excepted for "
-            f"{detail['purpose']!r}; it is not exported, and the attempt is in the audit trail"
-        )
-    for hold in row.circumstances.holds:
-        if actor().removeprefix("cli:") not in hold.listeners:
-            registry.audit(actor(), "recording.export-refused", recording_id, {**detail, "hold": str(hold.id)})
-            raise OperatorError(
-                f"recording {recording_id}: is under legal hold {hold.id}, to which only {', '.join(hold.listeners)} may listen; "
-                "it is not exported, and the attempt is in the audit trail"
-            )
-    if row.state is not State.SEALED:
-        raise OperatorError(f"recording {recording_id}: is {row.state}; only a sealed recording can be exported")
+    further = told_of(facts, purpose) if purpose not in {*facts.purposes, *facts.ended} else {}
+    if further:
+        try:
+            viewer_of(settings)
+        except OperatorError:
+            registry.audit(actor(), REFUSED, row.id, {**detail, "why": "no-account"})
+            raise
+    told = refuse_unless_allowed(settings, registry, row, REFUSED, lambda viewer, now: why_not_hear(viewer, now, purpose), detail)
+    return {**told, **further}
 
 
 def _encoded(samples: Stereo, rate: int, kind: str, cues: Sequence[Cue]) -> bytes:

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from asterisk_privacy.audio.deidentify import How
 from asterisk_privacy.cli.common import actor, config_option, configured, iso, json_option, operator_errors, print_json
+from asterisk_privacy.cli.listener import judging
 from asterisk_privacy.cli.printing import echo
 from asterisk_privacy.cli.purge import Moment
 from asterisk_privacy.daemon.config import Config
@@ -22,6 +23,7 @@ from asterisk_privacy.registry.clock import utc_now
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import RecordingRow, State
 from asterisk_privacy.retention.plan import judge
+from asterisk_privacy.review.permission import Act
 from asterisk_privacy.store.identity import Identity
 
 
@@ -38,6 +40,8 @@ def lesson(
     recording_id: str, until: datetime, reason: str, deidentify: str | None, identity: Path | None, config: Path, as_json: bool
 ) -> None:
     """Keep a recording as a lesson, until a date of your choice.
+
+    For who may do so on the review page: a reviewer, and no call of yours.
 
     Possible for purposes that end with a review or an evaluation, up to their latest date, or up to their lesson_days where the policy
     gives lessons more time. The last decision counts, so an earlier date takes a decision back.
@@ -70,6 +74,7 @@ def lesson(
         row = registry.recording(recording_id)
         if row is None:
             raise OperatorError(f"recording {recording_id}: does not exist in the registry; see: asterisk-privacy recordings list")
+        judging(settings, registry, row, Act.LESSON)
         limit = latest_lesson(row, Rules.of(settings))
         if limit is None:
             raise OperatorError(f"recording {recording_id}: none of its purposes ends with a review or evaluation; it cannot be a lesson")

@@ -11,6 +11,7 @@ from asterisk_privacy.call.participants import PartyRole
 from asterisk_privacy.cli.common import actor, clock, config_option, configured, iso, json_option, local, operator_errors, print_json
 from asterisk_privacy.cli.export import export
 from asterisk_privacy.cli.lesson import lesson
+from asterisk_privacy.cli.listener import judging
 from asterisk_privacy.cli.listens import heard_for, heard_json
 from asterisk_privacy.cli.place_words import in_words
 from asterisk_privacy.cli.printing import echo
@@ -26,6 +27,7 @@ from asterisk_privacy.registry.clock import utc_now
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import LIVING, RecordingRow, State
 from asterisk_privacy.retention.plan import Planned, judge
+from asterisk_privacy.review.permission import Act
 
 language_option = click.option("--language", type=click.Choice(LANGUAGES), help="Of the reasons; without it that of [office].")
 
@@ -185,8 +187,12 @@ def _show_purposes(row: RecordingRow, judged: Planned | None) -> None:
 @json_option
 @operator_errors
 def reviewed(recording_id: str, outcome: str, config: Path, as_json: bool) -> None:
-    """Write down that a recording was reviewed; purposes that waited for it end."""
+    """Write down that a recording was reviewed; purposes that waited for it end.
+
+    For who may do so on the review page: a reviewer, and no call of yours. Root without an account may too, and the audit trail says so.
+    """
     with configured(config) as (settings, registry):
+        judging(settings, registry, wanted(registry, recording_id), Act.REVIEWED)
         registry.milestone(recording_id, Milestone.REVIEWED, utc_now(), actor(), outcome)
         row = wanted(registry, recording_id)
     _tell(row, _judged(row, settings, None), as_json)

@@ -24,6 +24,7 @@ from asterisk_privacy.cli.common import (
     operator_errors,
     print_json,
 )
+from asterisk_privacy.cli.listener import refuse_unless_allowed
 from asterisk_privacy.cli.listens import heard_for, heard_json
 from asterisk_privacy.cli.persons import period_options, person, person_options
 from asterisk_privacy.cli.printing import echo
@@ -39,6 +40,7 @@ from asterisk_privacy.registry.requests import About, RequestKind, RequestRow
 from asterisk_privacy.registry.rows import RecordingRow, State
 from asterisk_privacy.registry.subjects import ListenRow
 from asterisk_privacy.retention.plan import Planned
+from asterisk_privacy.review.permission import why_not_copy
 from asterisk_privacy.rights import bundle
 from asterisk_privacy.rights.bundle import Side, Wish
 from asterisk_privacy.rights.delivery import deliver_to
@@ -156,7 +158,7 @@ def export(
 
     It is in clear and readable by you alone; hand it over on a safe road and delete it. A restriction does not stand in its way (the
     person asks for it), a deletion does. That it is made is in the audit trail of each recording before the first byte. Where nothing is
-    kept there is no copy for an open request: exit code 1.
+    kept there is no copy for an open request: exit code 1. It is for a privacy officer's account, or root, and not of your own calls.
 
     \b
     Example:
@@ -175,12 +177,14 @@ def export(
         identities = Identity.load_all(identity)
         if os.path.lexists(output):
             raise OperatorError(f"{output}: exists already and is not overwritten; name another place")
+        by: Mapping[str, str] = {}
         for row in rows:
+            by = refuse_unless_allowed(settings, registry, row, "recording.export-refused", why_not_copy, {"purpose": "access"})
             if (why_not := may_copy(row, actor().removeprefix("cli:"))) is not None:
                 registry.audit(actor(), "recording.export-refused", row.id, {"purpose": "access"})
                 raise OperatorError(why_not)
         detail = {"purpose": "access", "reason": f"request {asked.id}" if asked else "no request noted"}
-        detail |= {"identity_check": identity_check or "not noted", "masked": str(mask_other).lower()}
+        detail |= {"identity_check": identity_check or "not noted", "masked": str(mask_other).lower(), **by}
         side = Side.AGENTS if who.about is About.AGENT else Side.CUSTOMER
         wish = Wish(side, mask_other, language or settings.office.language, utc_now(), settings.office)
         with _audited(registry, rows, detail), deliver_to(output) as delivery:

@@ -151,6 +151,13 @@ def told_of(facts: Facts | None, purpose: str) -> dict[str, str]:
     return {} if use is None else {"compatible_with": use.made_for, "because": use.because}
 
 
+def why_not_copy(viewer: Viewer, facts: Facts) -> Refusal | None:
+    """For the person whose voice is in it. The privacy officer hands over copies, not those of his own calls."""
+    if _own(viewer, facts):
+        return Refusal.OWN
+    return None if may_open(viewer, Page.REQUESTS) else Refusal.NOT_YOUR_ACT
+
+
 def why_not_do(viewer: Viewer, facts: Facts, act: Act) -> Refusal | None:
     """A role writes down only what its own purposes are about; the privacy officer's word is about all. For whom it is only compatible
     with his own he ends and prolongs nothing: he may note that somebody objects to just that."""

@@ -108,9 +108,9 @@ def test_a_lost_object_and_one_of_nobody_are_found_and_settled(place: Place, s3:
 def test_with_the_bucket_away_each_command_says_so_in_one_line(tmp_path: Path, s3: S3Server, road: Road, bucket: Bucket) -> None:
     place = Place(tmp_path)
     use_bucket(place, s3, bucket, url=road.url)
-    recording = place.record(31, Days(30))
+    recording, kept = place.record(31, Days(30)), place.record(1, Days(30))
     road.open = False
-    export = ("export", recording, "--identity", str(tmp_path / "identity.txt"), "--output", str(tmp_path / "x.wav"))
+    export = ("export", kept, "--identity", str(tmp_path / "identity.txt"), "--output", str(tmp_path / "x.wav"))
     for result in (
         place.run(purge),
         place.run(reconcile),

@@ -41,7 +41,7 @@ BEFORE = {  # what the reader of the page has done before
     "privacy-officer.md": [
         "case open 2026-17 --kind complaint --recording DISPUTED",
         "keys generate-checkpoint-key /etc/asterisk-privacy/checkpoint.key",
-        *["subject request open --kind access --received 2026-11-20 --number 06-12345678"] * 7,
+        *["subject request open --kind objection --received 2026-11-20 --number 06-12345678"] * 6,
     ]
 }
 NEEDS = {"--speak": "espeak-ng"}  # a program that may be missing here; then exit 3 and the way out is right

@@ -102,6 +102,16 @@ def test_not_beside_a_purger_and_one_failure_does_not_stop_the_rest(house: House
     assert state(house, free) is State.PURGED
 
 
+def test_what_is_excepted_is_heard(house: House) -> None:
+    recording = house.call(ANNA, COMPLAINT, TRAINING)
+    house.json(subject, "restrict", "--recording", recording, "--except-for", "complaint", *CHECK)
+    for purpose, code in (("training", 3), ("complaint", 0)):
+        output = str(house.folder / f"{purpose}.flac")
+        export = ("export", recording, "--identity", house.identity_file, "--output", output, "--purpose", purpose, "--reason", "x")
+        assert house.run(recordings, *export).exit_code == code
+    assert [h["what"] for h in house.json(recordings, "show", recording)["listened"]] == ["refused", "copy made"]
+
+
 def test_restricted_is_only_stored(house: House) -> None:
     expired = Purpose("complaint", "handling your complaint", COMPLAINT.basis, "disputes", COMPLAINT.trigger, Days(10))
     recording = house.call(ANNA, expired, TRAINING, days_ago=500)
@@ -111,11 +121,11 @@ def test_restricted_is_only_stored(house: House) -> None:
     assert report["deleted"] == [] == report["overdue"] and "restricted since" in report["items"][0]["reason"]
     with pytest.raises(WrongState, match="is restricted"):
         house.registry.mark_purging(recording, NOW, "due")
-    for purpose, code in (("training", 3), ("complaint", 0)):
+    for purpose in ("training", "complaint"):
         output = str(house.folder / f"{purpose}.flac")
         export = ("export", recording, "--identity", house.identity_file, "--output", output, "--purpose", purpose, "--reason", "x")
-        assert house.run(recordings, *export).exit_code == code
-    assert [h["what"] for h in house.json(recordings, "show", recording)["listened"]] == ["refused", "copy made"]
+        assert house.run(recordings, *export).exit_code == 3  # the one that is excepted has ended
+    assert [h["what"] for h in house.json(recordings, "show", recording)["listened"]] == ["refused", "refused"]
     assert "except for complaint" in house.run(recordings, "show", recording).stdout
     twice = house.json(subject, "restrict", "--recording", recording, *CHECK, code=1)
     assert "restricted already" in twice[0]["answer"]
