@@ -25,7 +25,7 @@ KINDS = (
     f"{FORM}; charset=x", f"{FORM}; charset", "multipart/form-data; boundary=x", "text/plain", "",
 )  # fmt: skip
 FIELDS = ("purpose", "reason", "outcome", "until", "reference", "kind", "csrf", "x")
-VALUES = ("training", "proof", "complaint", "weekly", "2026-12-01", "K-1", "9999-12-31", "x" * 600)
+VALUES = ("training", "proof", "complaint", "weekly", "2026-12-01", "K-1", "9999-12-31", "x" * 600, "\\ud800", "\x00", "\u202e")
 ACTS = ("listen", "reviewed", "lesson", "case", "objection")
 PEOPLE = ("rita", "otto", "anna")
 REFUSED = "recording.listen-refused"
