@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -18,6 +20,7 @@ from asterisk_privacy.lab.phone import Phone
 from asterisk_privacy.lab.rtp import Tone
 from asterisk_privacy.lab.site import Site
 from asterisk_privacy.lab.unpack import Install
+from asterisk_privacy.registry.rows import State
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.timeout(90)]
 
@@ -95,6 +98,31 @@ async def test_a_ring_group(install: Install, tmp_path: Path, line: str) -> None
     (call,) = at.site.calls()
     assert call.outcome == "kept" and call.agents == ("PJSIP/agent",)
     heard = tones.seconds_of(at.the_recording()[:, 0], HZ)
+    assert heard["customer"] > 1.5 and set(heard) <= {"customer", tones.SILENCE, tones.OTHER}
+
+
+@pytest.mark.parametrize("line", ["group", "groupopt"])
+async def test_a_ring_group_goes_on_after_a_restart(install: Install, tmp_path: Path, line: str) -> None:
+    """What the customer heard on half of a Local channel is on no channel of their own, and without /n on none that is still there."""
+    async with place(install, tmp_path) as at:
+        await at.customer.dial(line)
+        await at.customer.talk(NOTICE_SECONDS)
+        await at.agent.answered()
+        await at.customer.talk(2.0)
+        os.kill(at.site.daemon_pid, signal.SIGKILL)
+        at.site.stop_daemon()
+        await asyncio.to_thread(at.site.start_daemon)
+        for _ in range(100):
+            if at.site.status()["capture"]["taps"] == 2:
+                break
+            await at.customer.talk(0.1)
+        assert at.site.status()["calls"]["taken_up"] == 1
+        await at.customer.talk(2.0)
+        await at.over()
+    (call,) = at.site.calls()
+    (row,) = [r for r in at.site.recordings() if r.state is State.SEALED and not r.truncated]
+    assert call.outcome == "kept" and row.call_id == call.id
+    heard = tones.seconds_of(at.site.listen(row.id)[:, 0], HZ)
     assert heard["customer"] > 1.5 and set(heard) <= {"customer", tones.SILENCE, tones.OTHER}
 
 
