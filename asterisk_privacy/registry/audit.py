@@ -63,8 +63,19 @@ def _head(engine: Engine, db: Database, chain: str) -> Head:
             raise OperatorError(f"{gone}, so nothing can be added to it; see: asterisk-privacy audit verify")
         found = (0, genesis(chain))
         sql(db, "INSERT INTO audit_head (chain, entries, hash) VALUES (?, ?, ?)", (chain, *found))
-        append(engine, db, chains.BEGINS, chain, {}, chain=chains.FIRST)
+        if not engine.apart:
+            append(engine, db, chains.BEGINS, chain, {}, chain=chains.FIRST)
     return Head(int(found[0]), found[1])
+
+
+def take_in(engine: Engine, db: Database) -> None:
+    """Chains of tenants' own users, who cannot write in the first one: it tells of them from here on."""
+    if engine.node is None:
+        return
+    query = """SELECT chain FROM audit_head h WHERE tenant IS NOT NULL
+        AND NOT EXISTS (SELECT 1 FROM audit a WHERE a.chain = '' AND a.action = ? AND a.subject = h.chain) ORDER BY chain"""
+    for (chain,) in sql(db, query, (chains.BEGINS,)).fetchall():
+        append(engine, db, chains.BEGINS, chain, {}, chain=chains.FIRST)
 
 
 @dataclass(frozen=True, slots=True)

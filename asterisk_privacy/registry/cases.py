@@ -67,7 +67,7 @@ def unlink(engine: Engine, reference: str, recording_id: str, at: datetime, by: 
         held = sql(db, "SELECT id FROM legal_holds WHERE case_id = ? AND released_at IS NULL", (case.id,)).fetchone()
         if held is not None:
             raise WrongState(f"case {reference}: is under legal hold {held[0]}, which keeps its recordings; release that first")
-        sql(db, "DELETE FROM case_links WHERE case_id = ? AND recording_id = ?", (case.id, recording_id))
+        sql(db, engine.UNLINK, (case.id, recording_id))
         detail = {"case": str(case.id), "at": at.isoformat(), "reason_sha256": digest(reason)}
         audit.append(engine, db, "case.unlink", recording_id, detail, actor=by)
         return wanted(db, reference)

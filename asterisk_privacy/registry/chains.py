@@ -43,6 +43,13 @@ def there(engine: Engine, db: Database) -> list[str]:
     return sorted({FIRST} | found)
 
 
+def of_tenants(engine: Engine, db: Database) -> list[str]:
+    """Chains that a tenant's own user of the database began."""
+    if engine.node is None:
+        return []
+    return [name for (name,) in sql(db, "SELECT chain FROM audit_head WHERE tenant IS NOT NULL").fetchall()]
+
+
 def begun(db: Database) -> dict[str, int]:
     """Of each chain but the first, the entry that tells of its begin."""
     rows = sql(db, f"SELECT subject, seq FROM audit WHERE chain = '' AND action = '{BEGINS}' ORDER BY seq DESC").fetchall()

@@ -53,6 +53,7 @@ def make(engine: Engine, signer: Signer, beside: Path) -> Checkpoint:
             if _walk(engine, db, _to_name(engine, db), walked) < MANY:
                 break
     with engine.change() as db:
+        audit.take_in(engine, db)
         number = max([*(c.number for c in stored(db)), *(one.number for one in chains.told(db))], default=0) + 1
         named = _to_name(engine, db)
         _walk(engine, db, named, walked)

@@ -74,6 +74,8 @@ class Engine(ABC):
 
     db: Database
     where: str  # for people: a path, or an address without a password
+    UNLINK = "DELETE FROM case_links WHERE case_id = ? AND recording_id = ?"
+    FORGET_SUBJECTS = "DELETE FROM request_subjects WHERE request_id = ?"
     LOCKED = ""  # behind a SELECT: nobody else changes these rows before we are done. In a file there is one writer anyway
 
     def __init__(self, actor: str, clock: Callable[[], datetime], node: str | None = None, bucket: str | None = None) -> None:
@@ -84,6 +86,7 @@ class Engine(ABC):
         self.node = node
         self.bucket = bucket
         self.chain = node or ""  # of the audit trail, in which this object writes
+        self.apart = False  # for a tenant's own user of the database, who locks and changes nothing but what is the tenant's
         self.heads: dict[str, Head] = {}  # of chains, where they are known within a transaction without asking
 
     @abstractmethod

@@ -26,7 +26,7 @@ from asterisk_privacy.registry.engine import sql
 from asterisk_privacy.registry.moved import MOVED, SUBJECT
 from asterisk_privacy.registry.server import RegistryServer
 
-_VERSION, _HEAD = "schema_version", "audit_head"
+_VERSION, _HEAD, _CLAIMS = "schema_version", "audit_head", "claims"
 EVERY = 1000  # rows between two reports of progress
 Progress = Callable[[int], None]
 """Is told how many rows more were carried over, or compared."""
@@ -60,7 +60,7 @@ def counts(source: RegistryFile) -> dict[str, int]:
 def not_empty(target: RegistryServer) -> list[str]:
     """Tables in which there is something already. Within a transaction of `target`."""
     found = []
-    for name in sorted(target.tables() - {_VERSION}):
+    for name in sorted(target.tables() - {_VERSION, _CLAIMS}):
         condition = " WHERE entries != 0" if name == _HEAD else ""
         if sql(target.db, f"SELECT EXISTS (SELECT 1 FROM {name}{condition})").fetchone()[0]:
             found.append(name)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from asterisk_privacy.registry import separation
+from asterisk_privacy.registry import postgres_turns, separation
 from asterisk_privacy.registry.dialect import schema_for_postgres
 from asterisk_privacy.registry.migrations import GUARDS, STEPS, m0010_chains, m0015_participants, m0017_request_subjects
 from asterisk_privacy.registry.postgres_chains import CHAINS
@@ -72,6 +72,7 @@ _TRIGGERS: Mapping[int, Sequence[str]] = {
     12: ("ALTER TABLE recording_purposes DROP CONSTRAINT recording_purposes_rowid_key",),
     14: (*separation.separate(("participants",)), m0015_participants.OF_GRANTEES),
     16: (*separation.separate(("request_subjects",)), m0017_request_subjects.OF_GRANTEES),
+    17: tuple(postgres_turns.statements()),
 }
 _CARRIED = ("INSERT INTO audit_head", "INSERT INTO participants", "INSERT INTO request_subjects")
 _OTHERWISE: Mapping[Sequence[str], Sequence[str]] = {m0010_chains.STATEMENTS: CHAINS}

@@ -20,6 +20,7 @@ def note(engine: Engine, at: datetime, planned: int, deleted: int, failed: int, 
         Purge.insert(at=to_ms(at), planned=planned, deleted=deleted, failed=failed, dry_run=dry_run, node=engine.node).execute(db)
         detail = {"planned": str(planned), "deleted": str(deleted), "failed": str(failed), "dry_run": str(dry_run).lower()}
         audit.append(engine, db, "purge", "", {"at": at.isoformat(), **detail})
+        audit.take_in(engine, db)
         if not dry_run:
             for name in engine.forget_copies():
                 audit.append(engine, db, "backup.forget", name, {})

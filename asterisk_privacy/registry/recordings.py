@@ -84,6 +84,7 @@ def deidentify(
     """The row takes the hash of the new version (`was`: of the old one), and the caller is forgotten unless he is heard in another
     recording of the call. Protected under a legal hold: what is evidence is not changed; and while somebody waits for a copy of it."""
     with engine.change() as db:
+        _lock(engine, db, recording_id)
         if state_of(db, recording_id) is not State.SEALED:
             raise WrongState(f"recording {recording_id}: is {state_of(db, recording_id)}; only a sealed recording can be de-identified")
         refuse_elsewhere(engine, db, recording_id, engine.in_reach("r"))
@@ -117,9 +118,11 @@ def mark_purging(engine: Engine, recording_id: str, at: datetime, reason: str, u
     `unless_asked_for`: and while a person waits for an answer about it.
 
     Beside others' calls: holds, cases, restrictions and requests are written alone, so none can come between the look and the
-    deletion's begin; of two purgers the second finds the row changed.
+    deletion's begin. Those of a tenant's own user are not: holds and restrictions lock the recording's row, as this does. Of two purgers
+    the second finds the row changed.
     """
     with engine.change_own() as db:
+        _lock(engine, db, recording_id)
         if sql(db, "SELECT 1 FROM restrictions WHERE recording_id = ? AND lifted_at IS NULL", (recording_id,)).fetchone():
             raise Protected(f"recording {recording_id}: is restricted, so it is not deleted; first: subject restrict --lift")
         hold = consequences.held(db, recording_id)
@@ -134,6 +137,11 @@ def _refuse_if_asked_for(db: Database, recording_id: str, at: datetime, done: st
     for request in requests.concerning(db, "r.id = ?", (recording_id,)).get(recording_id, ()):
         if at < request.until:
             raise Protected(f"recording {recording_id}: request {request.id} concerns it, so it is not {done}; answer that first")
+
+
+def _lock(engine: Engine, db: Database, recording_id: str) -> None:
+    """Whoever puts a hold or a restriction on it waits, or was before us and is seen from here on (PostgreSQL: m0018_turns)."""
+    sql(db, f"SELECT 1 FROM recordings WHERE id = ? {engine.LOCKED}", (recording_id,)).fetchone()
 
 
 class _Alone(Exception):

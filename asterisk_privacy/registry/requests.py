@@ -131,7 +131,7 @@ def close(engine: Engine, number: int, outcome: str) -> None:
         _open_one(engine, number)
         values = (to_ms(engine.clock()), outcome, number)
         sql(db, "UPDATE requests SET closed_at = ?, outcome = ?, subject = NULL WHERE id = ?", values)
-        sql(db, "DELETE FROM request_subjects WHERE request_id = ?", (number,))
+        sql(db, engine.FORGET_SUBJECTS, (number,))
         audit.append(engine, db, "request.close", f"request {number}", {"outcome": outcome})
 
 

@@ -53,9 +53,10 @@ POLICIES: Mapping[str, str] = {
     "case_events": _CASE,
     "legal_holds": f"(recording_id IS NULL OR {_RECORDING}) AND (case_id IS NULL OR {_CASE})",
     "tenant_users": "db_user IN (session_user, current_setting('role'))",
+    "tenant_turns": _OWN,
 }
 """What a row must be for somebody who is listed, by table."""
-LATER = frozenset({"participants", "request_subjects"})
+LATER = frozenset({"participants", "request_subjects", "tenant_turns"})
 """Tables that came after the step that separates the others; their own step does it."""
 WRITES: Mapping[str, str] = {"audit": _OWN_CHAIN, "audit_head": f"(tenant = {BOUND} OR chain = '')"}
 """Where he may not add all that he may see: into no chain but his own."""
@@ -68,6 +69,8 @@ EXEMPT: Mapping[str, str] = {
     "purges": "how many files a run deleted, of all companies",
     "places": "addresses of buckets",
     "nodes": "names of machines, and how many calls go on there",
+    "writers": "empty: it is there to be locked, by who may change it",
+    "claims": "names of machines",
 }
 """Tables that everybody sees whole, and why that is harmless."""
 
@@ -84,10 +87,10 @@ def separate(tables: Iterable[str]) -> Iterator[str]:
 def _function(name: str, returns: str, body: str, kind: str = "STABLE SECURITY DEFINER") -> Iterator[str]:
     """Names in it mean the registry's tables, whatever temporary ones its caller makes."""
     yield f"CREATE FUNCTION {name}() RETURNS {returns} LANGUAGE plpgsql {kind} AS $$ {body} $$"
-    yield _fixed_path(f"{name}()")
+    yield fixed_path(f"{name}()")
 
 
-def _fixed_path(function: str) -> str:
+def fixed_path(function: str) -> str:
     return f"DO $$ BEGIN EXECUTE format('ALTER FUNCTION {function} SET search_path = %I, pg_temp', current_schema()); END $$"
 
 
@@ -118,7 +121,7 @@ def statements() -> Iterator[str]:
         yield f"ALTER TABLE {table} ALTER COLUMN tenant SET DEFAULT tenant_here()"
     for guard in ("audit_insert", "audit_head_update"):  # they look for entries that not everybody sees
         yield f"ALTER FUNCTION {guard}() SECURITY DEFINER"
-        yield _fixed_path(f"{guard}()")
+        yield fixed_path(f"{guard}()")
     yield from _function("keep_tenants_apart", "void", _APART, "VOLATILE")
     yield from separate(table for table in POLICIES if table not in LATER)
     yield "ALTER TABLE tenant_users ENABLE ROW LEVEL SECURITY"

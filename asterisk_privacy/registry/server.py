@@ -1,28 +1,26 @@
 """A registry in a database of its own on a PostgreSQL server, which several nodes share (extra `postgres`: psycopg 3).
 
-Two kinds of change (engine.py says which is which), by an advisory lock of each transaction: `change` takes it alone, so that what it
+Two kinds of change (engine.py says which is which), by a lock of each transaction (turns.py): `change` takes it alone, so that what it
 reads (a count, a state) is still true when it is written, as in a SQLite file; `change_own` shares it with those of other nodes, and then
 locks the head of its own audit chain, then at most a row that another node began (a call before its recording). Always in that order,
 and who shares never asks to be alone: so nobody waits in a circle. Who waits to be alone is not overtaken: the server lets in nobody who
-came later. Locks that outlive a transaction (of a node, of the purger) belong to the session: the server releases them when their holder
-is gone.
+came later. A tenant's own user takes no part in that: he locks what is the tenant's, and the rows that he is about.
 """
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any, cast
 
 import psycopg
 from peewee import Database, PeeweeException, PostgresqlDatabase
 
 from asterisk_privacy.errors import OperatorError
-from asterisk_privacy.registry import separation
+from asterisk_privacy.registry import separation, turns
 from asterisk_privacy.registry.address import Server
 from asterisk_privacy.registry.clocks import Difference, measured
 from asterisk_privacy.registry.dialect import to_postgres
@@ -30,32 +28,26 @@ from asterisk_privacy.registry.engine import AUDIT_COLUMNS, Engine, Entry, Head,
 from asterisk_privacy.registry.passing import InDoubt, Passing, TurnTaken
 from asterisk_privacy.registry.patience import Patience
 from asterisk_privacy.registry.postgres_schema import ALL_GUARDS, POSTGRES_STEPS
-from asterisk_privacy.registry.server_errors import in_words, is_lost, passes
+from asterisk_privacy.registry.server_errors import in_words, is_lost, passes, server_cause
 
-LOCKS = 0x6173_7072  # our part of the server's advisory locks; one registry has a database of its own
-WRITER, PURGER = 1, 2
 CONNECT_SECONDS = 5
 QUIET_SECONDS = 1.0  # after a connection that failed: what is asked meanwhile fails at once, and does not wait again
 STANDSTILL_SECONDS = 60.0  # of a node that stands still in the middle of a change: others write then, and its change is not made
-_WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
-_BEGIN = f"{_WRITE}; SELECT pg_advisory_xact_lock({LOCKS}, {WRITER}); SELECT pg_current_xact_id()::text"
-_ASIDE = f"{_WRITE}; SET LOCAL synchronous_commit = off"
-_BEGIN_OWN = f"""{_WRITE}; SELECT pg_advisory_xact_lock_shared({LOCKS}, {WRITER});
-    SELECT pg_current_xact_id()::text, entries, hash FROM audit_head WHERE chain = '{{chain}}' FOR UPDATE"""
+CLAIM_SECONDS = 0.1  # between two looks whether a node's name has become free
+_ASIDE = f"{turns.WRITE}; SET LOCAL synchronous_commit = off"
 _ENTER = to_postgres(
     f"""WITH entry AS (INSERT INTO audit ({AUDIT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING chain, seq, hash)
     UPDATE audit_head h SET entries = e.seq, hash = e.hash FROM entry e WHERE h.chain = e.chain"""
 ).encode()
 _READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-_HOLDER = """SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid JOIN pg_database d ON d.oid = l.database
-    WHERE l.locktype = 'advisory' AND l.granted AND d.datname = current_database() AND l.objsubid = 2
-    AND l.classid = %s::bigint::oid AND l.objid = %s::bigint::oid"""
 
 
 class RegistryServer(Engine):
     """`busy_seconds`: how long to wait for another writer. `answer_seconds`: how long for the server's answer in one transaction, where
     something waits for it; None: as long as it takes (the purger, a command)."""
 
+    UNLINK = "SELECT unlink_case(?, ?)"  # who may delete from a table may lock all of it
+    FORGET_SUBJECTS = "SELECT forget_subjects(?)"
     LOCKED = "FOR NO KEY UPDATE"  # so that recordings may still be added to a call that is locked
 
     def __init__(
@@ -66,11 +58,10 @@ class RegistryServer(Engine):
         self._server = server
         self._busy_seconds = busy_seconds
         self._patience = Patience(answer_seconds)
-        self._begin_own = _BEGIN_OWN.format(chain=self.chain)
         self._lock = threading.RLock()
         self._within: str | None = None  # how the transaction began that goes on
         self._claim_of: tuple[int, datetime] | None = None  # the session that holds our node's name
-        self._purging = False
+        self._purging: int | None = None  # by which number it is our turn
         self._quiet_until = 0.0
         self._away: str | None = None  # why the server could not be reached
         self._doubt: str | None = None  # a transaction that was to be committed when the connection was lost
@@ -106,6 +97,7 @@ class RegistryServer(Engine):
             idle = f"SET idle_in_transaction_session_timeout = {round(STANDSTILL_SECONDS * 1000)}"
             self._raw.execute(f"SET lock_timeout = {max(1, round(self._busy_seconds * 1000))}; {keep}; {idle}".encode())
             self._keep_to_tenant()
+            self._look_how()
             if self._claim_of is not None:
                 self._claim_again(*self._claim_of)
         except (PeeweeException, psycopg.Error, OperatorError) as error:
@@ -114,6 +106,10 @@ class RegistryServer(Engine):
             self.db.close()
             raise
         self._away = None
+
+    def _look_how(self) -> None:
+        self._turns = turns.Turns(self._raw, self.chain)
+        self.apart = self._turns.apart
 
     def _keep_to_tenant(self) -> None:
         """OperatorError: this user would see the rows of all."""
@@ -137,7 +133,7 @@ class RegistryServer(Engine):
             raise OperatorError(f"registry {self.where}: was closed")
         if not self.db.is_closed() and not self._raw.closed:
             return
-        if self._purging:
+        if self._purging is not None:
             raise Passing(f"registry {self.where}: the connection was lost, and with it the purger's turn; the next run goes on")
         self._open()
 
@@ -147,15 +143,23 @@ class RegistryServer(Engine):
             self._patience.end()
             self.db.close()
 
+    def _way(self, alone: bool) -> str:
+        with self._lock, self.errors():
+            if self._within is None:
+                self._ready()
+                if self._turns.old:  # unless its tables were made meanwhile
+                    self._look_how()
+            return self._turns.alone if alone else self._turns.own
+
     @contextmanager
     def change(self) -> Iterator[PostgresqlDatabase]:
-        with self._transaction(_BEGIN):
+        with self._transaction(self._way(alone=True)):
             yield self.db
 
     @contextmanager
     def change_own(self) -> Iterator[PostgresqlDatabase]:
         """Alone too, if this chain is still to begin: the first chain tells of that."""
-        with self._transaction(self._begin_own):
+        with self._transaction(self._way(alone=False)):
             yield self.db
 
     @contextmanager
@@ -181,7 +185,7 @@ class RegistryServer(Engine):
         """Within another one it is part of that."""
         with self._lock, self.errors():
             if self._within is not None:
-                if begin == _BEGIN and self._within == self._begin_own:  # others write beside it, and it was promised to be alone
+                if begin == self._turns.alone != self._turns.own == self._within:  # others write beside it, and it was promised to be alone
                     raise RuntimeError("a change that must be alone was begun within one that is not")
                 yield
                 return
@@ -218,10 +222,10 @@ class RegistryServer(Engine):
     def _begun(self, statements: str) -> str | None:
         with self._patience.closed_after(self._raw):
             found = self._last_answer(statements)
-            if statements == self._begin_own:
+            if statements == self._turns.own != self._turns.alone:
                 if found is None:
                     self._raw.execute(b"ROLLBACK")
-                    found = self._last_answer(_BEGIN)
+                    found = self._last_answer(self._turns.alone)
                 else:
                     self.heads[self.chain] = Head(found[1], found[2])
             return None if found is None else str(found[0])
@@ -251,10 +255,19 @@ class RegistryServer(Engine):
             words = in_words(error, self._busy_seconds)
             told = f"registry {self.where}: {words}"
             if not is_lost(error) and (self.db.is_closed() or not self._raw.closed):
+                told += self._of_tenants_locks(error)
                 raise (Passing if passes(error) else OperatorError)(told) from error
             self._away = words
             doubt, self._doubt = self._doubt, None
             raise (Passing(told) if doubt is None else InDoubt(told, doubt)) from error
+
+    def _of_tenants_locks(self, error: BaseException) -> str:
+        if self.apart or self._within is not None or not isinstance(server_cause(error), psycopg.errors.LockNotAvailable):
+            return ""
+        try:
+            return f"; {found}" if (found := turns.end_tenants_locks(self._raw)) else ""
+        except psycopg.Error:  # no right to look
+            return ""
 
     def stream(self, statement: str, values: Sequence[object] = ()) -> Iterator[Any]:
         with self._raw.cursor(name="rows") as cursor:  # on the server, which hands them over by the thousand
@@ -273,10 +286,14 @@ class RegistryServer(Engine):
 
     def _claim(self) -> None:
         """Waits a little: the daemon before this one may be leaving at this moment."""
-        try:
-            self._raw.execute("SELECT pg_advisory_lock(%s, %s)", (LOCKS, _number_of(self._server.node)))
-        except psycopg.errors.LockNotAvailable:
-            raise self._taken() from None
+        until = monotonic() + self._busy_seconds
+        while isinstance(found := turns.take(self._raw, f"node {self.node}"), str):
+            if monotonic() >= until:
+                raise Passing(
+                    f"registry {self.where}: node {self.node} is taken by {found}; each PBX has a name of its own: set [registry] node, or "
+                    "stop the other daemon"
+                )
+            sleep(CLAIM_SECONDS)
         self._claim_of = self._session()
 
     def _claim_again(self, pid: int, since: datetime) -> None:
@@ -290,42 +307,27 @@ class RegistryServer(Engine):
         assert found is not None
         return found[0], found[1]
 
-    def _taken(self) -> Passing:
-        who = self._holder(_number_of(self._server.node))
-        return Passing(
-            f"registry {self.where}: node {self.node} is taken by {who}; each PBX has a name of its own: set [registry] node, or stop "
-            "the other daemon"
-        )
-
     @contextmanager
     def only_one(self) -> Iterator[None]:
         with self._lock, self.errors():
             self._ready()
-            if not self._try(PURGER):
-                who = self._holder(PURGER)
-                raise TurnTaken(f"purge of {self.where}: another one is running ({who}); wait for it, then try again")
-            self._purging = True
+            found = turns.take(self._raw, turns.PURGER)
+            if isinstance(found, str):
+                raise TurnTaken(f"purge of {self.where}: another one is running ({found}); wait for it, then try again")
+            self._purging = found
         try:
             yield
         finally:
             with self._lock, suppress(PeeweeException, psycopg.Error):
-                self._purging = False
-                self._raw.execute("SELECT pg_advisory_unlock(%s, %s)", (LOCKS, PURGER))
+                self._purging = None
+                turns.give_back(self._raw, found)
 
     def _nodes(self) -> list[str]:
         """Daemons that run on this registry now, as they call themselves."""
         query = """SELECT DISTINCT a.application_name FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
             JOIN pg_database d ON d.oid = l.database WHERE l.locktype = 'advisory' AND d.datname = current_database() AND l.objsubid = 2
             AND l.classid = CAST(? AS bigint)::oid AND l.objid > CAST(? AS bigint)::oid"""
-        return sorted(name for (name,) in sql(self.db, query, (LOCKS, PURGER)))
-
-    def _try(self, number: int) -> bool:
-        found = self._raw.execute("SELECT pg_try_advisory_lock(%s, %s)", (LOCKS, number)).fetchone()
-        return bool(found and found[0])
-
-    def _holder(self, number: int) -> str:
-        found = self._raw.execute(_HOLDER, (LOCKS, number)).fetchone()
-        return str(found[0]) if found else "somebody who is just leaving"
+        return sorted(name for (name,) in sql(self.db, query, (turns.LOCKS, 2)))
 
     def tables(self) -> set[str]:
         return {name for (name,) in sql(self.db, "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()").fetchall()}
@@ -362,8 +364,3 @@ class RegistryServer(Engine):
 
     def forget_copies(self) -> list[str]:
         return []
-
-
-def _number_of(node: str) -> int:
-    """Of the lock of a node: 31 bits of a hash, beyond the numbers of the others."""
-    return max(16, int.from_bytes(hashlib.sha256(node.encode()).digest()[:4], "big") >> 1)

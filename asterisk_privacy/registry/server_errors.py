@@ -26,7 +26,7 @@ _NO_CONNECTION = {
 
 
 def is_lost(error: BaseException) -> bool:
-    found = _of_server(error)
+    found = server_cause(error)
     return isinstance(found, errors.AdminShutdown | errors.CrashShutdown | errors.CannotConnectNow) or (
         isinstance(found, psycopg.OperationalError | psycopg.InterfaceError) and found.sqlstate is None
     )
@@ -34,12 +34,12 @@ def is_lost(error: BaseException) -> bool:
 
 def passes(error: BaseException) -> bool:
     return is_lost(error) or isinstance(
-        _of_server(error), errors.LockNotAvailable | errors.DiskFull | errors.OutOfMemory | errors.QueryCanceled
+        server_cause(error), errors.LockNotAvailable | errors.DiskFull | errors.OutOfMemory | errors.QueryCanceled
     )
 
 
 def in_words(error: BaseException, busy_seconds: float) -> str:
-    found = _of_server(error)
+    found = server_cause(error)
     text = " ".join(str(found).split())
     if isinstance(found, errors.LockNotAvailable):
         return f"another node or process kept it locked for more than {busy_seconds:g} s; see who holds it, then try again"
@@ -58,7 +58,7 @@ def in_words(error: BaseException, busy_seconds: float) -> str:
     return text or type(error).__name__
 
 
-def _of_server(error: BaseException) -> BaseException:
+def server_cause(error: BaseException) -> BaseException:
     """What psycopg raised, below what peewee made of it."""
     return next((found for found in _behind(error) if isinstance(found, psycopg.Error)), error)
 

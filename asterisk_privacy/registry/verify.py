@@ -52,7 +52,7 @@ def verify(engine: Engine, copies: Sequence[Copy] = (), verifier: Verifier | Non
         faults = [f"{chains.called(name)}: {walk.why}" if several else walk.why for name, walk in walks.items() if walk.why is not None]
         faults += [why] if not faults and (why := audit.unguarded(engine)) is not None else []
         faults += _of_checkpoints(db, sources, walks[chains.FIRST], verifier)
-        faults += _of_other_chains(walks, chains.begun(db), told)
+        faults += _of_other_chains(walks, chains.begun(db), told, chains.of_tenants(engine, db))
     last = max((c for source in sources for c in source.checkpoints), key=lambda c: c.number, default=None)
     bad = next((name for name, walk in walks.items() if walk.first_bad is not None), chains.FIRST)
     entries = sum(walk.entries for walk in walks.values())
@@ -93,7 +93,7 @@ def against_checkpoints(engine: Engine, copy: Copy, verifier: Verifier) -> list[
         newest = [Told(one.seq, one.number, one.at, {name: head}) for name, (one, head) in chains.last_told(told).items()]
         return [
             *_of_checkpoints(db, sources, walks[chains.FIRST], verifier, every_key=False),
-            *_of_other_chains(walks, chains.begun(db), newest),
+            *_of_other_chains(walks, chains.begun(db), newest, chains.of_tenants(engine, db)),
         ]
 
 
@@ -103,13 +103,15 @@ def _looked_up(db: Database, chain: str, wanted: Collection[int]) -> audit.Walk:
     return audit.Walk(count, "", hashes={seq: found[0] for seq, found in hashes.items() if found is not None})
 
 
-def _of_other_chains(walks: Mapping[str, audit.Walk], begun: Mapping[str, int], told: Sequence[Told]) -> Iterator[str]:
+def _of_other_chains(
+    walks: Mapping[str, audit.Walk], begun: Mapping[str, int], told: Sequence[Told], of_tenants: Collection[str]
+) -> Iterator[str]:
     """What the first chain says of the others against what is there: whole chains that are gone or were brought in, tails that are cut,
-    entries that were changed before a checkpoint and their hashes computed anew."""
+    entries that were changed before a checkpoint and their hashes computed anew. `of_tenants`: it tells of their begin the next night."""
     gone = {name for name in begun if name not in walks or not walks[name].entries}
     for name in sorted(gone):
         yield f"chain {name}: entry {begun[name]} tells that it began, and none of its entries is there: the whole chain was deleted"
-    for name in sorted(walks.keys() - begun.keys() - {chains.FIRST}):
+    for name in sorted(walks.keys() - begun.keys() - {chains.FIRST} - set(of_tenants)):
         yield f"chain {name}: no entry of the first chain tells that it began: it was brought in, or that entry was removed"
     fits: dict[str, int] = defaultdict(int)
     for one in told:

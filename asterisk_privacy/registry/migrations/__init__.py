@@ -25,6 +25,7 @@ from asterisk_privacy.registry.migrations import (
     m0015_participants,
     m0016_pieces,
     m0017_request_subjects,
+    m0018_turns,
 )
 
 STEPS: Sequence[Sequence[str]] = (
@@ -44,6 +45,7 @@ STEPS: Sequence[Sequence[str]] = (
     m0015_participants.STATEMENTS,
     m0016_pieces.STATEMENTS,
     m0017_request_subjects.STATEMENTS,
+    m0018_turns.STATEMENTS,
 )
 
 GUARDS = ("audit_insert", "audit_update", "audit_delete", "audit_head_insert", "audit_head_update", "audit_head_delete")

@@ -21,12 +21,13 @@ from asterisk_privacy.registry.audit import entry_hash
 from asterisk_privacy.registry.clock import to_ms
 from asterisk_privacy.registry.db import RegistryFile, sql
 from asterisk_privacy.registry.migrate import migrate
-from asterisk_privacy.registry.migrations import STEPS, m0015_participants
+from asterisk_privacy.registry.migrations import STEPS, m0015_participants, m0017_request_subjects
 from asterisk_privacy.registry.migrations.m0001_first import GENESIS
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import State
 
 OLDER = range(1, len(STEPS))
+WITH_SUBJECTS = STEPS.index(m0017_request_subjects.STATEMENTS) + 1
 WITH_PARTICIPANTS = STEPS.index(m0015_participants.STATEMENTS) + 1
 
 
@@ -66,6 +67,8 @@ def as_of(path: Path, version: int) -> None:
         )
         if version > 2:
             sql(db, _REQUEST, ("access", "agent", "Anna", "2026-03-01", "2026-04-01", at, "cli:kim"))
+        if version >= WITH_SUBJECTS:
+            sql(db, "INSERT INTO request_subjects (request_id, subject) SELECT id, 'pjsip/anna' FROM requests")
         entry = (1, at, "old", "recording.seal", "r1", "{}", GENESIS)
         digest = entry_hash(GENESIS, *entry[:-1])
         sql(db, "INSERT INTO audit (seq, at, actor, action, subject, detail, prev, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*entry, digest))

@@ -19,7 +19,7 @@ from asterisk_privacy.registry.audit import entry_hash
 from asterisk_privacy.registry.checkpoint import Checkpoint, read_file
 from asterisk_privacy.registry.clock import to_ms
 from asterisk_privacy.registry.grants import Role, grants
-from asterisk_privacy.registry.migrations import STEPS, m0015_participants
+from asterisk_privacy.registry.migrations import STEPS, m0015_participants, m0017_request_subjects
 from asterisk_privacy.registry.migrations.m0001_first import GENESIS
 from asterisk_privacy.registry.postgres_schema import POSTGRES_STEPS
 from asterisk_privacy.registry.registry import Registry
@@ -28,6 +28,7 @@ from asterisk_privacy.registry.signing import Signer, Verifier, key_id
 from asterisk_privacy.registry.verify import Copy
 
 FIRST = 7  # steps of m0008, the first version that had a server
+WITH_SUBJECTS = STEPS.index(m0017_request_subjects.STATEMENTS) + 1
 WITH_PARTICIPANTS = STEPS.index(m0015_participants.STATEMENTS) + 1
 SIGNER = Signer.generate()
 VERIFIER = Verifier({key_id(SIGNER.key.public_key()): SIGNER.key.public_key()})
@@ -79,6 +80,8 @@ def as_of(server: Server, version: int, file: Path) -> None:
             " VALUES ('access', 'agent', 'Anna', '', '2026-03-01', '2026-04-01', %s, 'cli:kim')",
             (AT,),
         )
+        if version >= WITH_SUBJECTS:
+            db.execute("INSERT INTO request_subjects (request_id, subject) SELECT id, 'pjsip/anna' FROM requests")
         unsigned = Checkpoint(1, 8, prev, T0.isoformat(), SIGNER.key_id, "")
         signed = replace(unsigned, signature=SIGNER.sign(unsigned.message))
         db.execute("INSERT INTO checkpoints VALUES (%s, %s, %s, %s, %s, %s)", (1, 8, prev, signed.at, signed.key, signed.signature))
@@ -132,7 +135,7 @@ def test_who_could_write_before_can_begin_a_chain(old: Server, postgres: Postgre
         with psycopg.connect(old.url, autocommit=True) as db:
             for statement in grants(Role.RECORDER, "pbx"):
                 there = statement.replace(", audit_head", "", 1) if statement.startswith("GRANT INSERT") else statement  # as it was then
-                for later in (" participants,", " request_subjects,", " nodes,", " places,"):
+                for later in (" participants,", " request_subjects,", " nodes,", " places,", " writers,", " claims,"):
                     there = there.replace(later, "")
                 db.execute(there.encode())
         Registry.open(replace(old, backed_up=True)).close()
