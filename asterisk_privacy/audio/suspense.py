@@ -6,6 +6,8 @@ Nothing ever has to be taken out of a file.
 
 Dead: no sample of the agent's leg louder than `DEAD_PEAK`. A person who listens is never that quiet (a room, a breath, comfort noise);
 a phone that holds, mutes, or sends nothing is. Music: loud, tonal, and without the pauses of speech.
+
+A phone that is dead silent between words (audio/pauses.py) is so while its user listens. Once that is known, its silence is no hold.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import numpy.typing as npt
 
 from asterisk_privacy.audio.frames import FRAME_SAMPLES, FRAME_SECONDS, Leg
 from asterisk_privacy.audio.levels import DEAD_PEAK
+from asterisk_privacy.audio.pauses import Pauses
 
 Block = npt.NDArray[np.int16]
 
@@ -70,6 +73,7 @@ class Suspense:
         self._pauses: deque[float] = deque()  # begins of held frames that are pauses
         self._dead = 0
         self._loudest = LOUD_DB
+        self._between_words = Pauses()
         self._hold: tuple[float, bool] | None = None  # since when; of music?
         self._recent: deque[bool] = deque(maxlen=SHORT)  # in a hold of music: was it music
         self._end = 0.0  # of what came last
@@ -79,6 +83,15 @@ class Suspense:
     @property
     def on(self) -> bool:
         return bool(self._most_dead or self._window)
+
+    @property
+    def dead_between_words(self) -> bool:
+        """It is known that this phone is, and its silence is taken for no hold."""
+        return self._between_words.dead
+
+    def another_phone(self) -> None:
+        """What comes from now on is another agent's."""
+        self._between_words.forget()
 
     def take(self, began: float, block: Block) -> list[tuple[float, Block]]:
         """`block`: whole frames of one stretch, shape (n, 2), in order. Another stretch begins where the last one does not go on."""
@@ -106,8 +119,9 @@ class Suspense:
                 frame.samples.fill(0)
                 return []
             self._end_hold(frame.began)
+        self._between_words.take(frame.dead, word=not frame.dead and frame.level >= max(LOUD_DB, self._loudest - PAUSE_DB))
         self._held.append(frame)
-        self._dead = self._dead + 1 if frame.dead else 0
+        self._dead = self._dead + 1 if frame.dead and not self.dead_between_words else 0
         if self._most_dead and self._dead >= self._most_dead:
             self._begin_hold(self._dead, music=False)
             return self._release(len(self._held))
@@ -148,6 +162,7 @@ class Suspense:
         for frame in gone:
             frame.samples.fill(0)
         self._hold = gone[-1].began, music
+        self._between_words.forget()  # and in it nothing is learned of its user's pauses
         self._recent.clear()
         self._dead = 0
         self._pauses = deque(p for p in self._pauses if p < gone[-1].began)

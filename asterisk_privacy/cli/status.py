@@ -105,6 +105,12 @@ STRANGERS = (
 )
 
 
+GATED = (
+    ": these phones send nothing in pauses (VAD, DTX) or have a noise gate. Once a call has shown it, their silence is no hold, so they "
+    "must signal each hold; before that ten seconds of listening count as one. Better: VAD and noise gate off"
+)
+
+
 def rows(report: Report) -> Iterator[tuple[str, str]]:
     """Of the table: what it is about, and what is to be said, with the markup of rich."""
     ari, agi, calls, capture, ring = (part(report, n) for n in ("ari", "agi", "calls", "capture", "ring"))
@@ -155,6 +161,8 @@ def _heard(capture: dict[str, object]) -> Iterator[tuple[str, str]]:
         yield "Talk missing", _bad(f"{capture.get('missing_seconds')} s of single voices: this machine has more to do than it can")
     if capture.get("silent_holds"):
         yield "Holds that only a phone knew of", escape(_pairs(capture.get("silent_holds")))
+    if capture.get("silent_between_words"):
+        yield "Silent between words", escape(_pairs(capture.get("silent_between_words"))) + GATED
 
 
 def _forgetting(report: Report) -> Iterator[tuple[str, str]]:

@@ -82,6 +82,7 @@ class Health:
         self.calls_begun = 0
         self.calls_taken_up = 0
         self.silent_holds: Counter[str] = Counter()
+        self.gated: Counter[str] = Counter()  # by endpoint: calls in which a phone was found dead silent between words
         self.notices_failed: Counter[str] = Counter()  # by profile
         self.outsiders: Counter[str] = Counter()  # by endpoint: calls that were not kept, or not all of them
         self.colleagues: Counter[str] = Counter()  # by endpoint: calls of agents to a recorded line
@@ -118,6 +119,11 @@ class Health:
     def colleague(self, endpoint: str) -> None:
         _count(self.colleagues, endpoint)
         log.info("an agent called a recorded line: colleagues are not recorded")
+
+    def silent_between_words(self, endpoint: str) -> None:
+        """`status` names the phone; the log does not."""
+        _count(self.gated, endpoint)
+        log.info("a phone is dead silent between words: its silence is taken for no hold from now on in this call")
 
     def silent_hold(self, endpoint: str) -> None:
         """`status` names the phone; the log does not."""

@@ -57,7 +57,8 @@ class _Tapped:
 
 
 class CallMedia:
-    """`silent_hold` is told of each hold that only the agent's phone knew of, when its begin is decided: R15."""
+    """`silent_hold` is told of each hold that only the agent's phone knew of, when its begin is decided: R15. `silent_between_words`, once
+    for each agent's phone, that it is dead silent then, so that its silence is not taken for a hold."""
 
     def __init__(
         self,
@@ -68,6 +69,7 @@ class CallMedia:
         blind_seconds: float,
         suspense: Suspense,
         silent_hold: Callable[[], None],
+        silent_between_words: Callable[[], None] = lambda: None,
     ) -> None:
         self._customer = customer
         self._capture = capture
@@ -82,7 +84,10 @@ class CallMedia:
         self._suspense = suspense
         self._silent_hold = silent_hold
         self._silent_holds_seen = 0
-        self._agents_in: deque[tuple[float, bool]] = deque()  # since when there is one in the conversation, or none
+        self._silent_between_words = silent_between_words
+        self._told_so = False
+        self._agents_in: deque[tuple[float, frozenset[str]]] = deque()  # since when they are in the conversation, or none
+        self._agents: frozenset[str] = frozenset()  # of what left quarantine last
         self._stretch = 0
         self._tapped: dict[str, _Tapped] = {}
         self._file: RecordingFile | None = None
@@ -116,7 +121,7 @@ class CallMedia:
         """`customers`: those of the parties who are heard on the customer's side."""
         self._stop_taps()
         self._stretch = self._quarantine.open(at)
-        self._agents_in.append((at, parties > customers))
+        self._agents_in.append((at, parties - customers))
         for channel in (self._customer, *sorted(parties)):
             leg = Leg.CUSTOMER if channel == self._customer or channel in customers else Leg.AGENT
             self._tapped[channel] = self._silent(self._stretch, _Tapped(channel, leg, None, self._blind_seconds))
@@ -140,6 +145,9 @@ class CallMedia:
         while self._silent_holds_seen < self._suspense.seen:
             self._silent_holds_seen += 1
             self._silent_hold()
+        if self._suspense.dead_between_words and not self._told_so:
+            self._told_so = True
+            self._silent_between_words()
 
     async def all_released(self, proven: Callable[[], float]) -> None:
         """Waits for the proof of the last second, and drops what is not proven in time."""
@@ -153,7 +161,10 @@ class CallMedia:
     def _is_with_agents(self, began: float) -> bool:
         while len(self._agents_in) > 1 and self._agents_in[1][0] <= began + 1e-6:
             self._agents_in.popleft()
-        return not self._agents_in or self._agents_in[0][1]
+        if self._agents_in and self._agents_in[0][1] != self._agents:
+            self._agents, self._told_so = self._agents_in[0][1], False
+            self._suspense.another_phone()
+        return not self._agents_in or bool(self._agents)
 
     @property
     def silent_holds(self) -> tuple[SilentHold, ...]:

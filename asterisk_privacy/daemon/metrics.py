@@ -124,6 +124,8 @@ def _audio(running: Running) -> Iterator[Metric]:
     yield gauge("audiosocket_peers", "Audio connections from Asterisk.", running.audio.connected)
     yield counter("audiosocket_uninvited", "Peers that nobody expected, shut out.", running.audio.uninvited)
     yield counter("audiosocket_broken", "Peers that broke the protocol.", running.audio.broken)
+    gated = sum(service.health.gated.values())
+    yield counter("silent_between_words", "Calls in which a phone was found dead silent between words: VAD or a noise gate.", gated)
     yield counter("silent_holds", "Holds that only an agent's phone knew of.", sum(service.health.silent_holds.values()))
 
 

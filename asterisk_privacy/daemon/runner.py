@@ -74,7 +74,14 @@ class CallRunner:
         self._over = over
         self.recorder = Recorder(profile, drawn, self.began_at, tools.timing, tools.objection_purpose)
         self.media = CallMedia(
-            channel, tools.capture, tools.new_ring, tools.health, tools.blind_seconds, tools.new_suspense(), self._silent_hold
+            channel,
+            tools.capture,
+            tools.new_ring,
+            tools.health,
+            tools.blind_seconds,
+            tools.new_suspense(),
+            self._silent_hold,
+            self._silent_between_words,
         )
         self._before = Before(left, round((monotonic() - self.began_at) * 1000), tools.vault, tools.ledger, tools.health)
         self.notice = secrets.token_hex(8)  # the announcement that was answered last: no other's stages count
@@ -217,6 +224,9 @@ class CallRunner:
 
     def _silent_hold(self) -> None:
         self._tools.health.silent_hold(self._attendance.last_agent or "unknown")
+
+    def _silent_between_words(self) -> None:
+        self._tools.health.silent_between_words(self._attendance.last_agent or "unknown")
 
     def talks_with(self, people: frozenset[Person], at: float) -> None:
         """Who is in conversation with this customer from `at` on; nobody, if it is interrupted."""

@@ -29,7 +29,7 @@ def look_at_the_recorder(steps: Steps, control: Path) -> None:
     except OperatorError as error:
         steps.cannot("recorder", f"{error}; what ended it: journalctl -u asterisk-privacy")
         return
-    steps.fine("recorder", f"version {report.get('version')}")
+    steps.fine("recorder", f"version {report.get('version')}{_silent_phones(report)}")
     ari = report.get("ari")
     if isinstance(ari, dict) and ari.get("connected"):
         steps.fine("connected", f"as {ari.get('app')}")
@@ -37,6 +37,15 @@ def look_at_the_recorder(steps: Steps, control: Path) -> None:
         steps.cannot("connected", "Asterisk does not let anybody in, see above")
     else:
         steps.wrong("connected", "it tries again every few seconds, and its journal says why not: journalctl -u asterisk-privacy")
+
+
+def _silent_phones(report: Report) -> str:
+    """What real calls have shown since its start; a test call has no phone."""
+    capture = report.get("capture")
+    phones = capture.get("silent_between_words") if isinstance(capture, dict) else None
+    if not isinstance(phones, dict) or not phones:
+        return ""
+    return f"; phones that are dead silent between words, and so must signal their holds: {', '.join(sorted(map(str, phones)))}"
 
 
 async def look_at_ari(steps: Steps, ari: Ari, access: AriAccess) -> None:

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from sites import ALWAYS, profile, running, short_sounds, wait_until_quiet
 
+from asterisk_privacy.audio.ulaw import Pcm
 from asterisk_privacy.lab import tones
 from asterisk_privacy.lab.pbx import DIALPLAN, free_port
 from asterisk_privacy.lab.phone import Phone
-from asterisk_privacy.lab.rtp import Tone
+from asterisk_privacy.lab.rtp import Nothing, Silence, Source, Tone
 from asterisk_privacy.lab.site import Site
 from asterisk_privacy.lab.unpack import Install
 from asterisk_privacy.registry.rows import State
@@ -32,6 +33,57 @@ def site_of(install: Install, work: Path, port: int, settings: dict[str, str] | 
     policy = ALWAYS + profile("orders", '"proof"')
     settings = {"keys.grace_seconds": "1", **(settings or {})}
     return Site(work, install, policy, settings=settings, contacts={"agent": port}, sounds=sounds, extra_dialplan=ORDERS)
+
+
+class Words:
+    """Half a second of a tone, then four tenths of what a phone does in pauses: no packets, or exact zeros."""
+
+    def __init__(self, freq: float, in_pauses: Source) -> None:
+        self._tone, self._in_pauses = Tone(freq), in_pauses
+
+    def frame(self, n: int) -> Pcm | None:
+        samples = self._tone.frame(n)
+        return samples if n % 45 < 25 else self._in_pauses.frame(n)
+
+    def label(self, n: int) -> str:
+        return self._tone.label(n) if n % 45 < 25 else self._in_pauses.label(n)
+
+
+@pytest.mark.parametrize("in_pauses", [Nothing(), Silence()], ids=["no packets", "exact zeros"])
+async def test_an_agent_who_listens_costs_nothing_and_a_signalled_hold_stays_one(
+    install: Install, tmp_path: Path, in_pauses: Source
+) -> None:
+    port = free_port(socket.SOCK_DGRAM)
+    site = site_of(install, tmp_path, port, {"capture.silent_hold_seconds": "10"})
+    async with running(site):
+        customer = Phone("customer", 0, site.pbx.sip_port, source=Tone(tones.CUSTOMER))
+        agent = Phone("agent", port, site.pbx.sip_port, source=Words(tones.AGENT, in_pauses), answer_after=0.0)
+        async with customer, agent:
+            await customer.dial("130")
+            await agent.answered()
+            await customer.talk(5.0)
+            agent.say(in_pauses)
+            await customer.talk(12.0)  # a long story
+            agent.say(Words(tones.AGENT, in_pauses))
+            await customer.talk(1.0)
+            await agent.hold()
+            customer.say(Tone(tones.CUSTOMER_HELD))
+            await asyncio.sleep(2.0)
+            customer.say(Tone(tones.CUSTOMER))
+            await asyncio.sleep(0.1)
+            await agent.unhold()
+            await customer.talk(2.0)
+            await customer.hangup()
+        await asyncio.to_thread(site.wait_for_calls, 1)
+        report = site.status()
+        await asyncio.to_thread(wait_until_quiet, site)
+    (row,) = site.recordings()
+    heard = tones.seconds_of(site.listen(row.id)[:, 0], {"customer": tones.CUSTOMER, "held": tones.CUSTOMER_HELD})
+    assert "held" not in heard and heard["customer"] > 5.0 + 12.0 + 1.0 + 2.0 - 0.6, heard
+    capture, alarms = report["capture"], report["alarms"]
+    assert isinstance(capture, dict) and isinstance(alarms, dict)
+    assert capture["silent_between_words"] == {"PJSIP/agent": 1} and capture["silent_holds"] == {}
+    assert "silent_hold" not in alarms
 
 
 async def test_hung_up_as_soon_as_it_was_answered(install: Install, tmp_path: Path) -> None:

@@ -84,6 +84,12 @@ def test_the_wire_has_a_row_where_there_is_one() -> None:
     assert lossy["Through the wire"].endswith("[red]5 packets lost: voices are missing[/red]")
 
 
+def test_phones_that_are_silent_between_words_are_named_with_what_that_means() -> None:
+    assert "Silent between words" not in dict(rows({**FINE, "capture": {"silent_between_words": {}}}))
+    words = dict(rows({**FINE, "capture": {"silent_between_words": {"PJSIP/anna": 3}}}))["Silent between words"]
+    assert "PJSIP/anna" in words and "signal each hold" in words
+
+
 def test_talk_that_is_missing_has_a_row_where_some_is() -> None:
     quiet = dict(rows({**FINE, "capture": {"missing_seconds": 0.0, "renewed": 0}}))
     assert not {"Talk missing", "Late taps"} & quiet.keys()

@@ -213,6 +213,32 @@ async def test_zeros_of_one_read_count_each() -> None:
     assert lines.made["anna"][0].stopped and len(lines.made["caller"]) == 1
 
 
+def test_each_phone_is_learned_by_itself() -> None:
+    """Who takes the call over may hold as silently as the one before listened."""
+    lines, told, memory = Lines(), [], RingMemory(1 << 26)
+    media = CallMedia(
+        "caller", lines, lambda: Ring(60, memory), Health(), 60.0, Suspense(2, 0), lambda: told.append("hold"),
+        silent_between_words=lambda: told.append("between words"),
+    )  # fmt: skip
+    words = (25 * SPOKEN + 20 * bytes(FRAME_BYTES)) * 4 + 25 * SPOKEN
+    at = 0.0
+    for agent, sounds in (
+        ("anna", words + 150 * bytes(FRAME_BYTES)),
+        ("anna", 150 * bytes(FRAME_BYTES) + SPOKEN),
+        ("bert", words[:8000] + 150 * bytes(FRAME_BYTES)),
+    ):
+        media.open(at, frozenset({agent}))
+        for begin in range(0, len(sounds), 10 * FRAME_BYTES):
+            piece = sounds[begin : begin + 10 * FRAME_BYTES]
+            at += len(piece) // FRAME_BYTES * FRAME_SECONDS
+            for channel in ("caller", agent):
+                lines.made[channel][-1].arrives(at, piece if channel == agent else len(piece) // FRAME_BYTES * SPOKEN)
+            media.release(at)
+        media.shut(at)
+        media.release(at + 1)
+    assert told == ["between words", "hold"]
+
+
 def test_audio_waits_for_a_tap_that_waits_for_an_answer() -> None:
     """What its phone said meanwhile finds its place when the answer has come; and the other side stays beside it."""
     lines = Lines()
