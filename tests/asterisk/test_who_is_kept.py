@@ -51,6 +51,7 @@ exten => plainroom,1,Answer()
  same => n,ConfBridge(77)
 exten => line,1,Gosub(privacy-start,s,1(asked))
  same => n,Dial(PJSIP/agent,30,tkK)
+exten => lobby,1,Wait(60)
 exten => again,1,Gosub(privacy-start,s,1(both))
  same => n,ConfBridge(77)
 [from-agents](+)
@@ -195,25 +196,31 @@ async def test_who_refuses_later_goes_out_of_the_others_recording(install: Insta
 
 
 async def test_who_refuses_after_a_restart_goes_out_of_the_others_recording(install: Install, tmp_path: Path) -> None:
-    """As above, but the daemon dies between: whose voices are in the first customer's recording is known to the next one."""
+    """As above, but Bea has left the room and the daemon has died in between: the next one knows in whose recording her voice is."""
     async with place(install, tmp_path) as at:
         await at.enters("customer", "room")
         await at.enters("bea", "room")
         await at.agent.dial("room")
-        await at.customer.talk(2.0)
+        await at.customer.talk(7.0)
+        at.site.pbx.cli(f"channel redirect {at.channel_of('bea')} from-outside,lobby,1")
+        await at.customer.talk(0.5)
         os.kill(at.site.daemon_pid, signal.SIGKILL)
         at.site.stop_daemon()
         await asyncio.to_thread(at.site.start_daemon)
         await at.customer.talk(1.5)
         assert at.site.status()["calls"]["taken_up"] == 2
+        (before,) = [row for row in at.site.recordings() if row.state is State.SEALED]
+        assert frames_of("bea", at.site.listen(before.id, allow_truncated=True)) > 50
         at.site.pbx.cli(f"channel redirect {at.channel_of('bea')} from-outside,again,1")
         await at.bea.talk(0.4)
         await at.bea.press("3")
-        await at.customer.talk(3.5)
+        await at.customer.talk(2.5)
         await at.over(2)
     assert [c.outcome for c in at.site.calls()] == ["kept", "refused"]
-    left = [row for row in at.site.recordings() if row.state is State.SEALED]
-    assert left and all(frames_of("bea", at.site.listen(row.id)) == 0 for row in left)
+    rows = {row.id: row for row in at.site.recordings()}
+    assert rows[before.id].state is State.PURGED
+    left = [row for row in rows.values() if row.state is State.SEALED]
+    assert all(frames_of("bea", at.site.listen(row.id)) == 0 for row in left)
     assert len(list((at.site.state / "recordings").rglob("*.age"))) == len(left)
 
 
