@@ -6,6 +6,7 @@ asks nobody's phone and runs no dialplan; callers, queues and call records know 
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 
 import msgspec
@@ -13,14 +14,22 @@ import msgspec
 from asterisk_privacy.asterisk import names
 from asterisk_privacy.asterisk.ari import Ari, AriRefused
 
+ENDPOINT = "Local/s@privacy-probe"
+
+
+def is_probe(channel_name: str) -> bool:
+    """Also one that a recorder made and did not live to remove."""
+    return channel_name.startswith(f"{ENDPOINT}-")
+
 
 async def missing_contexts(ari: Ari) -> tuple[str, ...]:
     """Those of the include that the dialplan lacks; none too if Asterisk does not say. The application must be connected.
     Raises AriRefused or AriUnreachable."""
     probe = f"privacy-probe-{uuid.uuid4().hex}"
-    await ari.request("POST", "channels/create", {"endpoint": "Local/s@privacy-probe/n", "app": ari.app, "channelId": probe})
+    await ari.request("POST", "channels/create", {"endpoint": f"{ENDPOINT}/n", "app": ari.app, "channelId": probe})
     try:
-        return tuple([context for context in names.CONTEXTS if not await _exists(ari, probe, context)])
+        there = await asyncio.gather(*(_exists(ari, probe, context) for context in names.CONTEXTS))
+        return tuple(context for context, exists in zip(names.CONTEXTS, there, strict=True) if not exists)
     finally:
         await ari.hang_up(probe)
 

@@ -16,6 +16,7 @@ from asterisk_privacy.asterisk import names
 from asterisk_privacy.asterisk.ari import Ari, AriRefused, AriUnreachable
 from asterisk_privacy.asterisk.ari_events import Channel
 from asterisk_privacy.asterisk.audiosocket import AudioSocketServer, FrameSink
+from asterisk_privacy.asterisk.dialplan_probe import is_probe
 from asterisk_privacy.asterisk.time_limits import within
 from asterisk_privacy.audio.quarantine import Times
 
@@ -142,17 +143,18 @@ class SnoopCapture:
         return {"renewed": self.renewed}
 
     async def sweep(self, channels: Iterable[Channel]) -> int:
-        """Removes taps and tones that this recorder's dead daemon left; those of another recorder on this Asterisk stay. Returns how many
-        there were."""
+        """Removes the channels that this recorder's dead daemon left: taps, tones, probes of the dialplan.
+
+        Those of another recorder on this Asterisk stay. Returns how many there were."""
         self._old_include = False  # a reload of the dialplan may have brought another one
-        orphans = [c for c in channels if c.name.startswith("Snoop/") and self._is_ours(c)]
+        orphans = [c for c in channels if (c.name.startswith("Snoop/") or is_probe(c.name)) and self._is_ours(c)]
         for orphan in orphans:
             await self._ari.hang_up(orphan.id)
         return len(orphans)
 
-    def _is_ours(self, snoop: Channel) -> bool:
-        """On its way to our address, or still (a tone: always) in our ARI application, which nobody but the dead daemon served."""
-        where = snoop.dialplan
+    def _is_ours(self, left: Channel) -> bool:
+        """On its way to our address, or still (tones, probes: always) in our ARI application, which only the dead daemon served."""
+        where = left.dialplan
         if where.app_name == "Stasis":
             return self._ari.is_our_app(where.app_data.partition(",")[0])
         return where.context == names.TAP_CONTEXT and where.exten == (self._extension or "s")

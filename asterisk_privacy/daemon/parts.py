@@ -149,7 +149,7 @@ class Ears:
         ):  # `status` names the phones; the log does not
             log.warning("advice: %s", line)
         if swept:
-            log.warning("%d taps of a daemon that died were removed", swept)
+            log.warning("%d channels of a daemon that died were removed", swept)
         if missed > self._missed:
             more = missed - self._missed
             self._health.alarm(Alarm.MISSED_CALLS, f"{more} calls went on unrecorded without an answer from the daemon", times=more)

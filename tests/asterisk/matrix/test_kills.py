@@ -45,6 +45,9 @@ class Story:
 
 async def _kill(site: Site, story: Story) -> None:
     rng = random.Random(7)
+    until = time.monotonic() + 20.0
+    while site.log.count(" begun on profile ") < LANES // 2 and time.monotonic() < until:  # else there is nothing to kill
+        await asyncio.sleep(0.05)
     for _ in range(KILLS):
         await asyncio.sleep(rng.choice((rng.uniform(0.0, 0.5), rng.uniform(2.0, 8.0))))
         story.kills.append(time.monotonic())

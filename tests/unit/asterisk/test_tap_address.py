@@ -103,9 +103,9 @@ def snoop(number: str, *, exten: str = "s", app: str = "AudioSocket", data: str 
 @pytest.mark.parametrize(
     ("address", "app", "ours"),
     [
-        ("10.0.0.5:9092", "asterisk-privacy", ["mine", "begun", "fresh"]),
-        ("10.0.0.6:9092", "asterisk-privacy-2", ["theirs", "theirs-begun"]),
-        ("", "asterisk-privacy", ["unsaid", "begun", "fresh"]),
+        ("10.0.0.5:9092", "asterisk-privacy", ["mine", "begun", "fresh", "probe"]),
+        ("10.0.0.6:9092", "asterisk-privacy-2", ["theirs", "theirs-begun", "their-probe"]),
+        ("", "asterisk-privacy", ["unsaid", "begun", "fresh", "probe"]),
     ],
 )
 async def test_only_its_own_are_swept(toy: ToyAri, address: str, app: str, ours: list[str]) -> None:
@@ -117,6 +117,8 @@ async def test_only_its_own_are_swept(toy: ToyAri, address: str, app: str, ours:
         snoop("fresh", app="Stasis", data="asterisk-privacy~1,x", context="default"),
         snoop("theirs-begun", app="Stasis", data="asterisk-privacy-2", context="default"),
         snoop("strange", context="spy", exten="to-10.0.0.5:9092"),
+        Channel("probe", "Local/s@privacy-probe-00000001;1", "Down", _Dialplan("privacy-probe", "s", "Stasis", "asterisk-privacy")),
+        Channel("their-probe", "Local/s@privacy-probe-00000002;1", "Down", _Dialplan("privacy-probe", "s", "Stasis", "asterisk-privacy-2")),
         Channel("phone", "PJSIP/agent-1", "Up", _Dialplan("privacy-tap", "to-10.0.0.5:9092", "AudioSocket", "")),
     ]
     async with capturing(toy, address, app) as capture:
