@@ -4,6 +4,10 @@ A snoop sends a frame every 20 ms. While Asterisk stands still it sends none; wh
 then on all comes so much later. That is never made up for, and half a second of it is thrown away. So a second snoop is put on beside the
 late one. Both bring the same samples: where the first samples of the second come from the late one too, the second goes on.
 
+Where a packet is late, Asterisk sends zeros instead and the packet's sound after them. Such zeros in the midst of a voice are left out.
+Where the packet was lost they are right, and only a second snoop can tell: it is put on after some of them, and from then on it is known
+what such zeros mean in this stretch.
+
 Until then a late frame has the place that follows the one before it. Its place is earlier than it came; it counts as here only then.
 """
 
@@ -32,6 +36,12 @@ OVERLAP_SECONDS: Final = 1.5
 _SLACK: Final = (BEHIND_SLOTS + 1) * FRAME_SECONDS
 _NOT_WORTH: Final = BEHIND_SLOTS
 """Frames. The first frame of a tap may come that much late."""
+_MOST_ZEROS: Final = 4
+"""Frames of zeros. A phone that is silent by itself is so for longer."""
+_ZEROS: Final = 3
+_MOST_NEEDED: Final = 48
+_EDGE: Final = 16
+"""Bytes of a frame that is in the midst of a voice; what fades out ends in zeros."""
 _QUIET_PEAK: Final = 400  # 38 dB below full scale: no word is cut there
 
 
@@ -75,6 +85,13 @@ class Voice:
         self._overlap_at = 0.0
         self._held: list[_Piece] | None = None  # of the late tap, from when the second was asked for
         self._second: list[_Piece] = []
+        self._zeros: list[float] = []  # of the frames at the end, that may be none of the voice
+        self._silent = False  # they are more than that
+        self._alive = False  # what came before them
+        self._leaves_out = True
+        self._suspects = 0  # such frames
+        self._needed = _ZEROS  # until it is worth a second tap to know
+        self._left_out = 0
         self._patience = PATIENCE_SECONDS
         self._renewed_at = -inf
 
@@ -89,8 +106,9 @@ class Voice:
         late = self._lateness(complete_at, len(piece.times))
         if self._next is None:
             self._next = float(piece.times[0]) - FRAME_SECONDS
-        if self._held is None and self._is_worth_it(late, complete_at) and self._beside():
+        if self._held is None and self._is_worth_it(late + self._left_out * FRAME_SECONDS, complete_at) and self._beside():
             self._overlap_at = self._renewed_at = complete_at
+            self._say_zeros()
             self._held, self._second = [], []
         self._late = late
         if self._held is not None:
@@ -101,7 +119,7 @@ class Voice:
             self._received, self._late = len(piece.times), 0.0
             self._origin = float(piece.times[0]) - FRAME_SECONDS
             self._leave_out(self._origin, told=True)
-        self._say_new(piece.samples, piece.times)
+        self._say_new(*self._without_zeros(piece.samples, piece.times))
 
     def take_second(self, complete_at: float, samples: bytes) -> None:
         if self._held is not None:
@@ -118,8 +136,11 @@ class Voice:
         """The present tap has ended; of both, all that came is here. The next one begins by its own clock."""
         if self._held is not None:
             self._hand_over_where_they_meet(over=True)
-        if self._next is not None and self._late > _NOT_WORTH * FRAME_SECONDS:  # so much of the end is still in Asterisk
-            self._missing(self._next, self._late)
+        self._say_zeros()
+        late = self._late + self._left_out * FRAME_SECONDS
+        if self._next is not None and late > _NOT_WORTH * FRAME_SECONDS:  # so much of the end is still in Asterisk
+            self._missing(self._next, late)
+        self._left_out = self._suspects = 0
         self._received, self._origin, self._late, self._double, self._cut = 0, inf, 0.0, 0, b""
         self._next = None
 
@@ -138,6 +159,38 @@ class Voice:
         self._double -= double
         self._say(samples[double * FRAME_BYTES :], times[double:])
 
+    def _without_zeros(self, samples: bytes, times: Times) -> tuple[bytes, Times]:
+        """Without those that Asterisk sent for a packet that was late; those at the end wait for what comes after them."""
+        if not self._zeros and not self._silent and SILENT_FRAME not in samples:
+            self._alive = any(samples[-_EDGE:])
+            return samples, times
+        out: list[tuple[float, bytes]] = []
+        for at, frame in zip(times.tolist(), _frames(samples), strict=True):
+            if frame == SILENT_FRAME and not self._silent:
+                self._zeros.append(at)
+                if len(self._zeros) > _MOST_ZEROS:
+                    self._silent = True
+                    out += self._those_zeros()
+                continue
+            if frame != SILENT_FRAME:
+                inserted = bool(self._zeros) and self._alive and any(frame[:_EDGE])
+                self._suspects += inserted * len(self._zeros)
+                if inserted and self._leaves_out:
+                    self._left_out += len(self._zeros)
+                    self._zeros = []
+                out += self._those_zeros()
+                self._silent, self._alive = False, any(frame[-_EDGE:])
+            out.append((at, frame))
+        return b"".join(frame for _, frame in out), np.array([at for at, _ in out])
+
+    def _those_zeros(self) -> list[tuple[float, bytes]]:
+        zeros, self._zeros = self._zeros, []
+        return [(at, SILENT_FRAME) for at in zeros]
+
+    def _say_zeros(self) -> None:
+        zeros = self._those_zeros()
+        self._say(SILENT_FRAME * len(zeros), np.array([at for at, _ in zeros]))
+
     def _lateness(self, complete_at: float, count: int) -> float:
         self._received += count
         origin = complete_at - FRAME_SECONDS * self._received
@@ -145,7 +198,7 @@ class Voice:
         return origin - self._origin
 
     def _is_worth_it(self, late: float, now: float) -> bool:
-        if late < VERY_LATE_SECONDS and min(late, self._late) < LATE_SECONDS:
+        if late < VERY_LATE_SECONDS and min(late, self._late) < LATE_SECONDS and self._suspects < self._needed:
             return False
         since = now - self._renewed_at
         if since < PATIENCE_SECONDS or (late < VERY_LATE_SECONDS and since < self._patience):
@@ -167,6 +220,11 @@ class Voice:
             return
         self._held, self._second = None, []
         at, found, later = meeting or (len(old_times), 0, 0.0)
+        if self._suspects:
+            proven = later - self._late > self._suspects * FRAME_SECONDS / 2
+            self._needed = _ZEROS if proven else min(2 * self._needed, _MOST_NEEDED)
+            self._leaves_out = proven
+        self._suspects = self._left_out = 0
         self._cut = b""
         shift = found % FRAME_BYTES
         if shift:  # its frames are cut elsewhere; so are all that follow
