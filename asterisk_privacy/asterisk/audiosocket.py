@@ -79,6 +79,8 @@ class AudioSocketServer:
         self._peers: dict[uuid.UUID, _Peer] = {}
         self._unnamed: set[_Peer] = set()
         self._listening: asyncio.TimerHandle | None = None
+        self._due = 0.0  # when it is to be listened
+        self.late = 0.0  # so many seconds after that it was, the last time
         self._server: asyncio.Server | None = None
         self.uninvited = 0
         self.strangers = 0  # under a name that is none of ours
@@ -138,9 +140,16 @@ class AudioSocketServer:
 
     def _listen(self) -> None:
         loop = asyncio.get_running_loop()
-        self._listening = loop.call_later(LISTEN_SECONDS, self._listen) if self._peers else None
+        self.late = time.monotonic() - self._due
+        self._listening = None
+        if self._peers:
+            self._listen_later()
         for peer in self._peers.values():
             loop.call_soon(peer.hear)  # a mistake with one must not keep the others from being heard
+
+    def _listen_later(self) -> None:
+        self._due = time.monotonic() + LISTEN_SECONDS
+        self._listening = asyncio.get_running_loop().call_later(LISTEN_SECONDS, self._listen)
 
     # ---- called by the peers
 
@@ -162,7 +171,7 @@ class AudioSocketServer:
         expected.clock.cancel()
         self._peers[tap] = peer
         if self._listening is None:
-            self._listening = asyncio.get_running_loop().call_later(LISTEN_SECONDS, self._listen)
+            self._listen_later()
         return expected
 
     def gone(self, peer: _Peer, tap: uuid.UUID | None, fault: str | None) -> None:

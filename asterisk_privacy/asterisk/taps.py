@@ -23,6 +23,8 @@ from asterisk_privacy.audio.quarantine import Times
 log = logging.getLogger(__name__)
 
 START_SECONDS = 2.0
+LATE_SECONDS = 0.2
+"""A process that looks so much later than it should has more to do than it can: what costs more has to wait."""
 MOST_AT_WORK = 10
 """Taps that are being put on or taken off, of all calls. Beyond that Asterisk has enough to do, and none is renewed."""
 
@@ -122,7 +124,7 @@ class SnoopCapture:
         self.renewed = 0
 
     def beside(self, channel: str, sink: FrameSink, ended: Callable[[], None]) -> Tap | None:
-        if len(self._tasks) >= MOST_AT_WORK:  # Asterisk is slow to do what it is asked
+        if len(self._tasks) >= MOST_AT_WORK or self._server.late > LATE_SECONDS:  # Asterisk, or this process, has enough to do
             return None
         self.renewed += 1
         return self.attach(channel, sink, ended)

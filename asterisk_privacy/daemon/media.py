@@ -29,6 +29,8 @@ CURE_SECONDS = 0.04
 NEWS_SECONDS = 0.25
 """In which the reason why a tap ended (hang-up, hold, move) has normally arrived."""
 LONGEST_PATIENCE_SECONDS = 30.0
+CURED_SECONDS = 0.6
+"""A tap put anew that hears a voice only later than this was no cure: the phone was silent by itself."""
 MISSING_APART_SECONDS = 5.0
 """Moments at which a voice is missing are told once in so long a time."""
 LAST_FRAMES_SECONDS = 3.0
@@ -43,7 +45,10 @@ class _Tapped:
     leg: Leg
     tap: Tap | None
     patience: float  # seconds of exact zeros before it is tapped afresh; doubles, since a muted phone looks the same
+    least_patience: float  # after a voice was heard; doubles when the phone was silent by itself: each new tap costs the begin of a word
     zeros: int = 0
+    anew: bool = False  # put anew, and nothing came from it yet
+    anew_at: float | None = None  # when the first came; no voice was heard yet
     retry: float = NEWS_SECONDS  # until a tap that ended by itself is put anew; doubles
     number: int = 0  # of the tap; what comes late from an earlier one is not heard
     second: Tap | None = None  # beside a late one, until it goes on in its place
@@ -124,7 +129,7 @@ class CallMedia:
         self._agents_in.append((at, parties - customers))
         for channel in (self._customer, *sorted(parties)):
             leg = Leg.CUSTOMER if channel == self._customer or channel in customers else Leg.AGENT
-            self._tapped[channel] = self._silent(self._stretch, _Tapped(channel, leg, None, self._blind_seconds))
+            self._tapped[channel] = self._silent(self._stretch, _Tapped(channel, leg, None, self._blind_seconds, self._blind_seconds))
             self._attach(self._stretch, channel)
 
     def shut(self, at: float) -> None:
@@ -303,12 +308,18 @@ class CallMedia:
             return
         tapped.voice.take(complete_at, samples)
         silent = _silent_at_the_end(samples)
+        if tapped.anew:
+            tapped.anew, tapped.anew_at = False, complete_at
         if silent * FRAME_BYTES < len(samples):
-            tapped.zeros, tapped.patience = 0, self._blind_seconds
+            if tapped.anew_at is not None:
+                cured = complete_at - tapped.anew_at <= CURED_SECONDS
+                tapped.least_patience = self._blind_seconds if cured else min(2 * tapped.least_patience, LONGEST_PATIENCE_SECONDS)
+            tapped.zeros, tapped.patience, tapped.anew_at = 0, tapped.least_patience, None
         tapped.zeros += silent
         if tapped.zeros * FRAME_SECONDS >= tapped.patience:
             tapped.zeros, tapped.patience = 0, min(2 * tapped.patience, LONGEST_PATIENCE_SECONDS)
             self._stop(tapped)
+            tapped.anew, tapped.anew_at = True, None
             self._health.alarms[Alarm.TAP_BLIND] += 1
             self._attach_later(stretch, tapped.channel, CURE_SECONDS)
 

@@ -14,6 +14,7 @@ from measuring import Stretch, leaks
 from test_faults_late import CODES, coded_calls, over
 
 from asterisk_privacy.audio.frames import RATE
+from asterisk_privacy.audio.voice import VERY_LATE_SECONDS
 from asterisk_privacy.lab.site import Site
 from asterisk_privacy.lab.unpack import Install
 
@@ -72,6 +73,6 @@ async def test_every_frame_is_accounted_for(stalls: list[float], apart: float, i
     if max(stalls) < 0.2:
         assert max(late) <= slack
     else:
-        assert max(late) <= 2 * 0.52 + slack
+        assert max(late) <= 2 * (0.52 + VERY_LATE_SECONDS) + slack  # Asterisk throws away all that waits
     assert abs(apart_by[0] - apart_by[1]) <= 0.1
     assert max(spread) <= 0.1 + slack

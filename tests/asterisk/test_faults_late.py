@@ -90,7 +90,8 @@ async def test_nothing_of_what_lay_in_the_sockets_is_lost(capture: str, seconds:
     assert report["alarms"] == {}
     capture_report = report["capture"]
     assert isinstance(capture_report, dict)
-    assert (capture_report["attached"], capture_report["broken"]) == (10, 0), capture_report
+    given_up = capture_report["attached"] - capture_report["renewed"] - 10, capture_report["broken"]
+    assert given_up == (0, 0), capture_report  # a tap that Asterisk makes late, on a busy machine, is renewed: that loses nothing
 
 
 @pytest.mark.parametrize("seconds", [0.7, 1.9, 2.8, 5.0])

@@ -16,7 +16,7 @@ from typing import Final
 from asterisk_privacy.asterisk.ari import Ari, AriRefused, AriUnreachable
 from asterisk_privacy.asterisk.ari_events import Channel
 from asterisk_privacy.asterisk.audiosocket import LISTEN_SECONDS
-from asterisk_privacy.asterisk.taps import SnoopCapture, Tap, TapSink
+from asterisk_privacy.asterisk.taps import LATE_SECONDS, SnoopCapture, Tap, TapSink
 from asterisk_privacy.asterisk.wire import place
 from asterisk_privacy.asterisk.wire.packets import PacketRing
 from asterisk_privacy.asterisk.wire.place import Elsewhere, Place, Why
@@ -24,8 +24,6 @@ from asterisk_privacy.asterisk.wire.tap import WireTap
 
 log = logging.getLogger(__name__)
 
-LATE_SECONDS: Final = 0.2
-"""A process that looks so much later than it should has more to do than it can: what costs more has to wait."""
 _MOST_REMEMBERED: Final = 10000
 
 

@@ -205,6 +205,19 @@ async def test_who_stood_still_reads_what_has_arrived_before_it_judges(
     writer.close()
 
 
+async def test_it_knows_how_late_it_looks(server: aus.AudioSocketServer, ear: Ear) -> None:
+    """So that a process which has more to do than it can begins nothing that is no must."""
+    _, writer = await peer(server, name(ear.tap), frame(1))
+    await until(lambda: server.connected == 1)
+    time.sleep(0.5)  # noqa: ASYNC251
+    writer.write(frame(2))
+    await until(lambda: ear.numbers == [1, 2])
+    assert server.late > 0.2
+    writer.write(frame(3))
+    await until(lambda: server.late < 0.2)
+    writer.close()
+
+
 async def test_a_peer_whose_last_piece_lies_unread_was_silent_since_that_arrived(
     server: aus.AudioSocketServer, ear: Ear, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -72,6 +72,15 @@ async def test_none_is_renewed_while_asterisk_has_enough_to_do(toy: ToyAri) -> N
         assert first.beside(lambda _at, _samples: None, lambda: None) is not None, "it has done what it was asked"
 
 
+async def test_none_is_renewed_while_this_process_has_more_to_do_than_it_can(toy: ToyAri) -> None:
+    async with capturing(toy, "") as capture:
+        first = capture.attach("caller", lambda _at, _samples: None, lambda: None)
+        capture._server.late = 0.3
+        assert first.beside(lambda _at, _samples: None, lambda: None) is None
+        capture._server.late = 0.1
+        assert first.beside(lambda _at, _samples: None, lambda: None) is not None
+
+
 async def test_an_older_include_is_asked_once_until_the_next_connection(toy: ToyAri) -> None:
     toy.old_include = True
     async with capturing(toy, "10.0.0.5:9092") as capture:

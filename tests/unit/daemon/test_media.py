@@ -8,6 +8,7 @@ from math import inf
 from pathlib import Path
 
 import numpy as np
+import pytest
 from stage import Stage
 
 from asterisk_privacy.asterisk.audiosocket import FrameSink
@@ -237,6 +238,40 @@ def test_each_phone_is_learned_by_itself() -> None:
         media.shut(at)
         media.release(at + 1)
     assert told == ["between words", "hold"]
+
+
+async def zeros_and_sound(media: CallMedia, line: Line, began: float, zeros: int) -> float:
+    """In pieces of 0.2 s; then a word. Until when."""
+    at = began
+    for _ in range(zeros):
+        at += 0.2
+        line.arrives(at, 10 * bytes(FRAME_BYTES))
+        media.release(0.0)
+        if line.stopped:
+            return at
+    line.arrives(at + 0.2, 10 * SPOKEN)
+    media.release(0.0)
+    return at + 0.2
+
+
+@pytest.mark.parametrize("cured", [False, True])
+async def test_a_phone_that_is_silent_by_itself_is_tapped_anew_ever_less(cured: bool) -> None:
+    """Each new tap costs the begin of a word that is said just then. One whose new tap hears a voice at once was deaf."""
+    lines, health = Lines(), Health()
+    media = media_of(lines, health, blind_seconds=1.0)
+    media.open(0.0, frozenset({"anna"}))
+    at, made = 0.0, 1
+    for _pause in range(8):
+        line = lines.made["anna"][-1]
+        at = await zeros_and_sound(media, line, at, 7)  # 1.4 s
+        if line.stopped:
+            made += 1
+            async with asyncio.timeout(3):
+                while len(lines.made["anna"]) < made:
+                    await asyncio.sleep(0.005)
+            at = await zeros_and_sound(media, lines.made["anna"][-1], at + 0.1, 1 if cured else 5)
+    assert made - 1 == (8 if cured else 1)
+    assert health.alarms[Alarm.TAP_BLIND] == made - 1
 
 
 def test_audio_waits_for_a_tap_that_waits_for_an_answer() -> None:
