@@ -57,6 +57,10 @@ def _faults(report: Report) -> Iterator[tuple[int, str]]:
         yield 1, str(off)
     if doubted := part(report, "clock").get("doubted"):
         yield 2, str(doubted)
+    if gone := part(report, "registry").get("gone"):
+        yield 2, str(gone)
+    if astray := number(report, "astray", "total"):
+        yield 2, f"{astray} files, rows or audit entries astray, see status"
     if part(report, "draining").get("on"):
         yield 1, "no new call is taken, it was told to drain"
     alarms = part(report, "alarms")
@@ -81,6 +85,7 @@ def _performance(report: Report) -> str:
             f"ring={number(report, 'ring', 'bytes')}B;;;0;{number(report, 'ring', 'limit')}",
             f"disk_free={number(report, 'disk', 'free')}B;;{LEAST_FREE_BYTES}:;0;{number(report, 'disk', 'size')}",
             f"purge_overdue={number(report, 'purge', 'overdue')};;0;0",
+            f"astray={number(report, 'astray', 'total')};;0;0",
             f"requests_open={number(report, 'requests', 'open')};;;0",
             f"requests_overdue={number(report, 'requests', 'overdue')};0;;0",
             f"alarms={alarms}c;0",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections import Counter
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ class _Told:
     settled: list[str] = field(default_factory=list)
     settled_count: int = 0
     left: list[str] = field(default_factory=list)
+    still: list[Finding] = field(default_factory=list)
     left_count: int = 0
     brake: str | None = None
 
@@ -40,14 +42,16 @@ class _Told:
 
 @click.command("reconcile")
 @click.option("--settle", is_flag=True, help="Settle what was found: see above what that means for each.")
+@click.option("--all-files", is_flag=True, help="Read every file whole, and compare it with its row. It takes its time.")
 @click.option("--override-brake", is_flag=True, help="Settle even if it is unusually much at once.")
 @config_option
 @json_option
 @operator_errors
-def reconcile(settle: bool, override_brake: bool, config: Path, as_json: bool) -> None:
+def reconcile(settle: bool, all_files: bool, override_brake: bool, config: Path, as_json: bool) -> None:
     """Compare the files of the store, the rows of the registry and the keys in the recipients file.
 
-    It looks and changes nothing. The nightly purge compares the first three of these too, and raises an alarm. With --settle:
+    It looks and changes nothing but what `status` tells. The daemon looks each night too, raises an alarm, and `status` tells it until it
+    is settled. Each night it also reads a share of the files whole; with --all-files this reads all of them. With --settle:
 
     \b
       orphan-file       a file of which the registry knows nothing        is shredded
@@ -58,6 +62,12 @@ def reconcile(settle: bool, override_brake: bool, config: Path, as_json: bool) -
       row-behind        a sealed file whose row says writing              gets its seal
       row-of-nothing    a row that says writing, without a file           says that nothing is kept
       half-replaced     a version without the customer, not in place      is put in place if its row tells of it, else shredded
+      damaged           another file than the one that was sealed         is shredded, the row says so; not under a legal hold
+      stray, set-aside  something among the recordings that is none       is removed
+      row-lost          the audit trail tells of it, and it has no row    the trail says that a person knows
+      row-changed       its row does not fit the audit trail              is mended if its file fits the trail
+      row-untold        a row of which the audit trail tells nothing      stays: restore the registry
+      dated-ahead       recorded by a clock that was ahead                is dated today
       unknown           in a folder that cannot be read                   stays: mend the folder's owner and mode
       no-known-key      sealed to keys that nobody on the list has        stays: keep that secret key
 
@@ -77,10 +87,12 @@ def reconcile(settle: bool, override_brake: bool, config: Path, as_json: bool) -
         sealing = sealing_of(settings)
         reconciler = Reconciler(registry, vault_of(settings, sealing), settings, sealing.all)
         with registry.only_one(), Console(stderr=True).status("comparing files and rows ..."):
-            told = _look(reconciler, now)
+            told = _look(reconciler, now, all_files)
+            reconciler.remember(told.listed, now)
             told.brake = None if override_brake or not settle else reconciler.brake(told.counts)
             if settle and told.brake is None:
                 _settle(reconciler, now, told)
+                reconciler.remember(told.still, now)
     if as_json:
         print_json(_as_json(told, settle))
     else:
@@ -89,9 +101,9 @@ def reconcile(settle: bool, override_brake: bool, config: Path, as_json: bool) -
         sys.exit(FOUND_SOMETHING)
 
 
-def _look(reconciler: Reconciler, now: datetime) -> _Told:
+def _look(reconciler: Reconciler, now: datetime, all_files: bool) -> _Told:
     told = _Told()
-    for found in reconciler.look(now):
+    for found in itertools.chain(reconciler.look(now), reconciler.read_all() if all_files else ()):
         told.counts[found.kind] += 1
         if len(told.listed) < MOST_LISTED:
             told.listed.append(found)
@@ -107,6 +119,7 @@ def _settle(reconciler: Reconciler, now: datetime, told: _Told) -> None:
             told.left_count += 1
             if len(told.left) < MOST_LISTED:
                 told.left.append(f"{found.what}; not settled: {error}")
+                told.still.append(found)
         else:
             told.settled_count += 1
             if len(told.settled) < MOST_LISTED:

@@ -22,6 +22,7 @@ from asterisk_privacy.policy.book import NAME
 from asterisk_privacy.registry.address import Server
 from asterisk_privacy.registry.grants import Role, grants
 from asterisk_privacy.registry.nodes import NodeState
+from asterisk_privacy.registry.opening import is_new
 from asterisk_privacy.registry.registry import Registry
 
 
@@ -30,7 +31,8 @@ def registry() -> None:
     """A registry on PostgreSQL, which several PBXs share: make and upgrade its tables, say who may do what with them, and look
     after the nodes.
 
-    A registry in a file of this machine, the default, needs none of this: the daemon makes, copies and upgrades it by itself.
+    A registry in a file of this machine, the default, needs none of this: the daemon makes, copies and upgrades it by itself. Only where it
+    is lost, begin-anew makes a new one.
     """
 
 
@@ -61,6 +63,32 @@ def upgrade(config: Path, backed_up: bool) -> None:
         raise OperatorError(f"registry {place}: is a file; the daemon upgrades it at its next start, and makes a copy before")
     with Registry.open(replace(place, backed_up=backed_up), actor=actor()) as opened:
         echo(f"{opened.where}: its tables are those of this version")
+
+
+@registry.command("begin-anew")
+@config_option
+@operator_errors
+def begin_anew(config: Path) -> None:
+    """Make a new registry in a file, where the old one is lost and no backup of it is left.
+
+    The daemon does not do it by itself where recordings are: the new registry knows of none of them. They stay until `reconcile --settle`
+    shreds them as files without a row. Their purposes and periods are not known any more.
+
+    \b
+    Example:
+      sudo -u asterisk-privacy asterisk-privacy registry begin-anew
+
+    \b
+    Exit codes: 0 fine, 2 configuration, 3 cannot work now, or there is a registry.
+    """
+    place = home_of(load(config))
+    if isinstance(place, Server):
+        raise OperatorError(f"registry {place.where}: is on a server; run: asterisk-privacy registry upgrade")
+    if not is_new(place):
+        raise OperatorError(f"registry {place}: is there; move it away first, if it is not the right one")
+    with Registry.open(place, actor=actor()) as opened:
+        opened.audit(actor(), "registry.begin-anew", "", {})
+    echo(f"{place}: is new and empty; see: asterisk-privacy reconcile")
 
 
 @registry.command("nodes")

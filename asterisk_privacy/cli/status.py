@@ -38,7 +38,8 @@ def status(config: Path, as_json: bool, as_plugin: bool) -> None:
     \b
     Exit codes:
       0 connected, no alarm since the start, nothing overdue
-      1 not connected, alarms, a refused configuration, an overdue request or deletion, a silent node, a clock that is off or doubted
+      1 not connected, alarms, a refused configuration, an overdue request or deletion, a silent node, a clock that is off or doubted,
+        a registry that is gone, files or rows astray
       3 no daemon answers
     With --nagios: 0 OK, 1 WARNING (alarms, requests, nodes, clock), 2 CRITICAL (no daemon, no Asterisk, disk full, deletions overdue),
     3 UNKNOWN.
@@ -61,6 +62,8 @@ def status(config: Path, as_json: bool, as_plugin: bool) -> None:
         or part(report, "nodes").get("silent")
         or part(part(report, "nodes"), "clock").get("off")
         or part(report, "clock").get("doubted")
+        or part(report, "registry").get("gone")
+        or number(report, "astray", "total")
     )
     sys.exit(1 if wrong else 0)
 
@@ -173,12 +176,23 @@ def _forgetting(report: Report) -> Iterator[tuple[str, str]]:
     yield "Purge", f"last {_when(purge.get('last')) or 'never'}, next {_when(purge.get('next')) or 'not planned'}, {late}"
     if doubted := part(report, "clock").get("doubted"):
         yield "Clock", _bad(str(doubted))
+    if gone := part(report, "registry").get("gone"):
+        yield "Registry", _bad(str(gone))
+    yield from _astray(part(report, "astray"))
     uploads = part(report, "uploads")
     if uploads:
         yield "Bucket", _uploads(uploads)
     asked = part(report, "requests")
     late = ", " + _bad(f"{asked.get('overdue')} overdue") if asked.get("overdue") else ""
     yield "Requests of persons", f"{asked.get('open', '?')} open, {asked.get('due_soon', '?')} due within 7 days{late}"
+
+
+def _astray(found: dict[str, object]) -> Iterator[tuple[str, str]]:
+    """What the night found, until somebody has settled it."""
+    lines = found.get("lines")
+    if found.get("total") and isinstance(lines, list):
+        yield "Astray", _bad(f"{_pairs(found.get('kinds'))}, since {_when(found.get('since'))}; see: asterisk-privacy reconcile")
+        yield "", "\n".join(escape(printable(str(line))) for line in lines)
 
 
 def _wire(capture: dict[str, object]) -> str:

@@ -38,6 +38,7 @@ from asterisk_privacy.daemon.exposed import refuse_open_registry
 from asterisk_privacy.daemon.health import Alarm, Health
 from asterisk_privacy.daemon.ledger import Ledger
 from asterisk_privacy.daemon.logs import set_level
+from asterisk_privacy.daemon.lost_registry import refuse_fresh_registry
 from asterisk_privacy.daemon.neighbours import Neighbourhood, Now
 from asterisk_privacy.daemon.old_place import refuse_half_moved
 from asterisk_privacy.daemon.old_place import warnings as left_behind
@@ -45,6 +46,7 @@ from asterisk_privacy.daemon.parts import Ears, Service
 from asterisk_privacy.daemon.questions import Questions
 from asterisk_privacy.daemon.reach import dialled, plain_tcp
 from asterisk_privacy.daemon.registry_place import home_of, keep_name, refuse_old_store
+from asterisk_privacy.daemon.registry_watch import RegistryWatch
 from asterisk_privacy.daemon.reload import Reloader
 from asterisk_privacy.daemon.remembered import Reminders
 from asterisk_privacy.daemon.report import Running
@@ -124,10 +126,10 @@ async def assemble(config: Config, path: Path, stack: AsyncExitStack) -> Running
         return Callers(ledger, number_key, to, by.registry.country_code)
 
     uploads = _uploads(config, vault, health, stack)
-    purging, clock = _watches(config, vault, ledger, health)
+    purging, clock, watch = _watches(config, vault, ledger, health)
     supervisor = Supervisor(
         config, tools(config), waiters, callers(config, sealing), health,
-        _readiness(config.store.directory, ledger, uploads, clock), reminders,
+        _readiness(config.store.directory, ledger, uploads, clock, watch), reminders,
         Agents(partial(is_agents, ari), config.agents.endpoints), settled.calls,
     )  # fmt: skip
     ears.attach(supervisor)
@@ -138,7 +140,7 @@ async def assemble(config: Config, path: Path, stack: AsyncExitStack) -> Running
     for setting, address, server in (("fastagi.listen", config.fastagi.listen, agi), ("capture.listen", config.capture.listen, audio)):
         await _listen(setting, address, server.start)
         stack.push_async_callback(server.stop)
-    await _start((purging, clock), stack)
+    await _start((purging, clock, watch), stack)
     service = Service(config, sealing, ari, link, supervisor, capture, health)
 
     def follow(new: Config, to: Sealing) -> None:
@@ -154,7 +156,8 @@ async def assemble(config: Config, path: Path, stack: AsyncExitStack) -> Running
     reloader = Reloader(path, config, sealing, health, follow)
     neighbours = await _neighbours(config, ledger, service, purging, uploads, stack)
     return await _answer_people(
-        Running(service, agi, audio, memory, purging, reloader, Draining(supervisor, ledger, uploads), clock, uploads, neighbours), stack
+        Running(service, agi, audio, memory, purging, reloader, Draining(supervisor, ledger, uploads), clock, watch, uploads, neighbours),
+        stack,
     )
 
 
@@ -165,12 +168,13 @@ async def _settle(config: Config, ledger: Ledger, vault: Vault, health: Health) 
     return settled
 
 
-def _watches(config: Config, vault: Vault, ledger: Ledger, health: Health) -> tuple[PurgeSchedule, ClockWatch]:
-    purging = PurgeSchedule(config, vault, health)
-    return purging, ClockWatch(ledger, health, purging.clock_was_set)
+def _watches(config: Config, vault: Vault, ledger: Ledger, health: Health) -> tuple[PurgeSchedule, ClockWatch, RegistryWatch]:
+    purging, place = PurgeSchedule(config, vault, health), home_of(config)
+    where = place.where if isinstance(place, Server) else str(place)
+    return purging, ClockWatch(ledger, health, purging.clock_was_set), RegistryWatch(ledger, health, where)
 
 
-async def _start(parts: Iterable[PurgeSchedule | ClockWatch], stack: AsyncExitStack) -> None:
+async def _start(parts: Iterable[PurgeSchedule | ClockWatch | RegistryWatch], stack: AsyncExitStack) -> None:
     for part in parts:
         await part.start()
         stack.push_async_callback(part.stop)
@@ -197,7 +201,11 @@ async def _neighbours(
 def _uploads(config: Config, vault: Vault, health: Health, stack: AsyncExitStack) -> Uploads | None:
     if not config.s3.bucket:
         return None
-    uploads = Uploads(vault, lambda: Registry.open(home_of(config), actor="recorder", answer_seconds=ANSWER_SECONDS), health, config.s3)
+
+    def open_registry() -> Registry:
+        return Registry.open(home_of(config), actor="recorder", answer_seconds=ANSWER_SECONDS, create=False)
+
+    uploads = Uploads(vault, open_registry, health, config.s3)
     uploads.start()
     stack.push_async_callback(asyncio.to_thread, uploads.stop)
     return uploads
@@ -249,6 +257,7 @@ def _own_registry(config: Config, stack: AsyncExitStack) -> Registry:
         _one_daemon_only(config.registry.path.with_name(config.registry.path.name + ".lock"), "registry.path", stack)
     refuse_half_moved(config)
     refuse_open_registry(config.registry.path)
+    refuse_fresh_registry(config)
     registry = Registry.open(home_of(config), actor="recorder", answer_seconds=ANSWER_SECONDS)
     stack.callback(registry.close)
     refuse_part(registry)
@@ -259,7 +268,9 @@ def _own_registry(config: Config, stack: AsyncExitStack) -> Registry:
     return registry
 
 
-def _readiness(directory: Path, ledger: Ledger, uploads: Uploads | None, clock: ClockWatch) -> Callable[[], str | None]:
+def _readiness(
+    directory: Path, ledger: Ledger, uploads: Uploads | None, clock: ClockWatch, registry: RegistryWatch
+) -> Callable[[], str | None]:
     def why_not() -> str | None:
         if ledger.stuck_seconds > MOST_STUCK_SECONDS:
             return f"the registry has taken nothing for {ledger.stuck_seconds:.0f} s"
@@ -269,7 +280,7 @@ def _readiness(directory: Path, ledger: Ledger, uploads: Uploads | None, clock: 
             return f"{directory}: {error.strerror}"
         if free < LEAST_FREE_BYTES:
             return f"{directory}: only {free >> 20} MiB free; make room"
-        if (why := clock.why_not()) is not None:
+        if (why := registry.why_not() or clock.why_not()) is not None:
             return why
         return None if uploads is None else uploads.why_full()
 

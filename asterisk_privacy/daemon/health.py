@@ -35,6 +35,7 @@ class Alarm(StrEnum):
     PURGE_BRAKED = "purge_braked"
     DELETION_OVERDUE = "deletion_overdue"
     NOT_AS_RECORDED = "not_as_recorded"  # a file, or its row, is not what was recorded; it is neither heard nor copied
+    REGISTRY_GONE = "registry_gone"  # it was removed, replaced or emptied while this daemon runs
     ASTRAY = "astray"  # files, rows and trail do not agree, or something lies among the recordings that is none
     AUDIT_BROKEN = "audit_broken"  # the nightly walk found the audit trail tampered with
     CHECKPOINT_FAILED = "checkpoint_failed"  # the night ended without a signed checkpoint, though there is a key

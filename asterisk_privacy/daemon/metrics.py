@@ -23,6 +23,7 @@ from asterisk_privacy.call.timeline import SpanKind
 from asterisk_privacy.daemon.health import Alarm
 from asterisk_privacy.daemon.report import Disk, Running
 from asterisk_privacy.daemon.tally import Buckets, Decision, RecordingOutcome
+from asterisk_privacy.retention.reconcile import Kind
 
 PREFIX = "asterisk_privacy_"
 Value = TypeVar("Value", bound=str)
@@ -185,6 +186,11 @@ def _forgetting(running: Running) -> Iterator[Metric]:
         yield gauge("purge_next_timestamp_seconds", "When the purger runs next.", purging.next.timestamp())
     doubted = running.clock.doubt is not None
     yield gauge("clock_doubted", "1 while this machine's clock contradicts the audit trail: nothing is deleted.", doubted)
+    yield gauge("registry_gone", "1 while the registry is not in its place: no new call is recorded.", running.registry.gone is not None)
+    astray = GaugeMetricFamily(PREFIX + "astray", "What the nights found astray, until it is settled.", labels=["kind"])
+    for kind in Kind:
+        astray.add_metric([kind.value], purging.astray.kinds[kind.value])
+    yield astray
     yield gauge("purge_overdue", "Recordings that should have been deleted over a day ago.", purging.overdue)
     asked = purging.requests.counts
     yield gauge("requests_open", "Requests of persons that are open.", asked.open)

@@ -20,6 +20,7 @@ from asterisk_privacy.daemon.control import Report
 from asterisk_privacy.daemon.draining import Draining
 from asterisk_privacy.daemon.logs import current_level
 from asterisk_privacy.daemon.neighbours import Neighbourhood
+from asterisk_privacy.daemon.registry_watch import RegistryWatch
 from asterisk_privacy.daemon.schedule import PurgeSchedule
 from asterisk_privacy.daemon.uploads import Uploads
 
@@ -40,6 +41,7 @@ class Running:
     reloader: Reloader
     draining: Draining
     clock: ClockWatch
+    registry: RegistryWatch
     uploads: Uploads | None = None  # None: recordings stay on this machine
     neighbours: Neighbourhood | None = None  # None: the registry is a file of this machine
 
@@ -105,6 +107,8 @@ def status_report(running: Running, disk: Disk) -> Report:
         },
         **({} if running.uploads is None else {"uploads": _uploads(running.uploads)}),
         "clock": {"doubted": running.clock.words},
+        "registry": {"gone": running.registry.gone},
+        "astray": purging.astray.report(),
         "requests": dataclasses.asdict(purging.requests.counts),
         "alarms": {alarm.value: count for alarm, count in sorted(service.health.alarms.items())},
         "advice": list(service.health.advice),

@@ -12,9 +12,11 @@ from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from asterisk_privacy.daemon import contents_watch, vouching
+from asterisk_privacy.daemon.astray_watch import AstrayWatch
 from asterisk_privacy.daemon.contents_watch import ContentsWatch
 from asterisk_privacy.daemon.health import Alarm, Health
-from asterisk_privacy.daemon.night import Night, run_night
+from asterisk_privacy.daemon.inspection import Inspection, Share
+from asterisk_privacy.daemon.night import THIS_NIGHT, Night, run_night
 from asterisk_privacy.daemon.registry_place import home_of
 from asterisk_privacy.daemon.request_watch import EVERY_MINUTES, RequestWatch
 from asterisk_privacy.daemon.settings import Config
@@ -51,9 +53,14 @@ class PurgeSchedule:
         self.last_run: PurgeRow | None = None
         self.overdue = 0
         self._waits_since: datetime | None = None  # for another node's purger
-        self.requests = RequestWatch(lambda: Registry.open(home_of(config), actor="recorder", answer_seconds=60.0), health)
+        self._inspection = Inspection()
 
-        self.contents = ContentsWatch(lambda: Registry.open(home_of(config), actor="recorder", answer_seconds=60.0), health)
+        def open_registry() -> Registry:
+            return Registry.open(home_of(config), actor="recorder", answer_seconds=60.0, create=False)
+
+        self.requests = RequestWatch(open_registry, health)
+        self.astray = AstrayWatch(open_registry)
+        self.contents = ContentsWatch(open_registry, health)
 
     @property
     def last(self) -> datetime | None:
@@ -136,6 +143,7 @@ class PurgeSchedule:
     async def remind(self) -> None:
         try:
             self.requests.note(await asyncio.to_thread(self.requests.read))
+            self.astray.note(await asyncio.to_thread(self.astray.read))
         except OperatorError as error:
             self._health.alarm(Alarm.REGISTRY_FAILED, str(error))
 
@@ -147,14 +155,36 @@ class PurgeSchedule:
             self._health.alarm(Alarm.REGISTRY_FAILED, str(error))
 
     def _last_run(self) -> PurgeRow | None:
-        with Registry.open(home_of(self._config), actor="purger") as registry:
+        with Registry.open(home_of(self._config), actor="purger", create=False) as registry:
             return registry.last_purge()
 
     def _purge(self) -> Night:
-        with Registry.open(home_of(self._config), actor="purger") as registry:
+        with Registry.open(home_of(self._config), actor="purger", create=False) as registry:
+            share, look = self._share(registry), True
             try:
                 night = run_night(registry, self._vault, self._config, utc_now(), dry_run=False, once_for_all=True)
+                look = night.clock is None or not self._inspection.was_within(THIS_NIGHT)  # this run comes again in an hour
                 contents_watch.nightly(registry, self._vault, self._health)
                 return night
+            except OperatorError as error:
+                look = not is_passing(error)  # else it comes again soon
+                raise
             finally:
                 vouching.nightly(registry, self._config.registry, self._health)
+                if look:
+                    self._inspect(registry, share)
+
+    def _share(self, registry: Registry) -> Share:
+        """Of the night's look, before it is noted that this node has done its part."""
+        try:
+            nodes = registry.nodes
+            return Share(bucket=not nodes.bucket_is_compared(THIS_NIGHT), rows=not nodes.rows_have_expired(THIS_NIGHT))
+        except OperatorError:  # whatever stands in the way, the night itself says so
+            return Share()
+
+    def _inspect(self, registry: Registry, share: Share) -> None:
+        try:
+            self._inspection.night(registry, self._vault, self._config, self._health, utc_now(), share)
+            self.astray.note(self.astray.read())
+        except OperatorError as error:
+            self._health.alarm(Alarm.ASTRAY, f"nobody has looked what is astray tonight: {error}")

@@ -174,6 +174,7 @@ class S3:
     path_style: bool = True  # ENDPOINT/BUCKET; else BUCKET.ENDPOINT
     access_key: Path | None = None  # None: systemd's credential "s3", or the environment
     ca_file: Path | None = None  # None: the system's certificate authorities
+    check_days: Annotated[int, Meta(ge=0, le=3650)] = 30  # within which each recording there is read whole once, by night; 0: never
     waiting_minutes: Annotated[int, Meta(ge=1, le=10080)] = 30  # for its upload, until that is an alarm
     queue_mib: Annotated[int, Meta(ge=16, le=16777216)] = 10240  # that wait; beyond that no new call is announced or recorded
 

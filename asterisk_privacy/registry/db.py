@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from peewee import IntegrityError, PeeweeException, SqliteDatabase
 
@@ -47,6 +47,7 @@ class RegistryFile(Engine):
         self.where = str(path)
         self.busy_seconds = busy_seconds
         self._lock = threading.RLock()
+        self._identity: tuple[int, int] | None = None  # device and inode of the file that is open
         self.db: SqliteDatabase = SqliteDatabase(
             str(path), pragmas=PRAGMAS, timeout=busy_seconds, thread_safe=False, autoconnect=False, check_same_thread=False
         )
@@ -68,6 +69,7 @@ class RegistryFile(Engine):
             ) from error
         with self.errors():
             self.db.connect()
+            self._identity = self._there()
             # Pages written meanwhile by an opener that is still migrating make this wait up to busy_seconds.
             sql(self.db, "PRAGMA journal_mode = WAL")
 
@@ -124,6 +126,32 @@ class RegistryFile(Engine):
                 yield
         except Held as error:
             raise Passing(str(error)) from error
+
+    def _there(self) -> tuple[int, int] | None:
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def replaced(self) -> str | None:
+        """A file that was removed, or another one under its name: SQLite goes on with the old one, which goes with this process."""
+        there = self._there()
+        if there is None:
+            return "its file is gone"
+        return None if there == self._identity else "another file has taken its place"
+
+    def damage(self) -> str | None:
+        with self._lock, self.errors():
+            (found,) = sql(self.db, "PRAGMA quick_check(1)").fetchone()
+        return None if found == "ok" else str(found).splitlines()[0]
+
+    def rescue(self, copy: str | None) -> str | None:
+        """By SQLite's backup of the connection: what is open is whole, whatever became of its name."""
+        with self._lock, self.errors():
+            target = Path(copy) if copy is not None else file_copies.rescued(self.path, self.clock())
+            file_copies.backup(cast(Any, self.db).connection(), target)
+        return str(target)
 
     def tables(self) -> set[str]:
         return {name for (name,) in sql(self.db, "SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()}

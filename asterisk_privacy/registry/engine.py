@@ -147,6 +147,18 @@ class Engine(ABC):
         """Whether that change was written. A file leaves no doubt: what it did not say is written is not."""
         return False
 
+    def replaced(self) -> str | None:
+        """Why what is open here is not what its place leads to any more."""
+        return None
+
+    def damage(self) -> str | None:
+        """What is broken in it, as far as the database looks after that itself."""
+        return None
+
+    def rescue(self, copy: str | None) -> str | None:
+        """A whole copy of what is open here, when its file is gone, into `copy` or a new one; its path. None: there is no file."""
+        return None
+
     @abstractmethod
     def tables(self) -> set[str]:
         """All that are there, whosoever."""

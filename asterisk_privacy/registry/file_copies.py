@@ -28,14 +28,19 @@ def make(registry: Path, version: int, now: datetime) -> Path:
     return copy
 
 
-def backup(source: Path, target: Path) -> None:
+def rescued(registry: Path, now: datetime) -> Path:
+    """Of a registry whose file is gone; forgotten as the others are."""
+    return registry.with_name(f"{registry.name}.schema-rescued-{now:%Y%m%dT%H%M%SZ}")
+
+
+def backup(source: Path | sqlite3.Connection, target: Path) -> None:
     """A whole copy by SQLite's backup API, mode 0600: under its name it is complete, and safe on the disk."""
     draft = target.with_name(target.name + ".new")
     draft.unlink(missing_ok=True)
     made = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     file_access.hand_over(made, target.parent)
     os.close(made)
-    reader = sqlite3.connect(source)
+    reader = sqlite3.connect(source) if isinstance(source, Path) else source
     writer = sqlite3.connect(draft)
     try:
         reader.backup(writer)
@@ -44,7 +49,8 @@ def backup(source: Path, target: Path) -> None:
         raise
     finally:
         writer.close()
-        reader.close()
+        if reader is not source:
+            reader.close()
     os.replace(draft, target)
     directory = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

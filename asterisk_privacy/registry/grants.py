@@ -9,7 +9,7 @@ from enum import StrEnum
 _ADDS = {
     "recorder": "claims calls consents participants recordings recording_purposes promise_sets quota_counts quota_places campaign_calls "
     "nodes places audit audit_head",
-    "purger": "claims purges checkpoints audit audit_head",
+    "purger": "claims purges checkpoints findings audit audit_head",
     "reviewer": "claims milestones cases case_links case_events legal_holds lessons restrictions requests request_subjects "
     "campaigns promise_sets audit audit_head",
 }
@@ -18,7 +18,7 @@ _CHANGES = {
     "quota_places campaigns(taken) audit_head(entries,hash) milestones(note) case_events(note) lessons(reason) "
     "legal_holds(reason,release_reason)",  # words that go with what is erased
     "purger": "writers claims calls participants recordings milestones(note) case_events(note) lessons(reason) "
-    "legal_holds(reason,release_reason) audit_head(entries,hash)",
+    "legal_holds(reason,release_reason) findings audit_head(entries,hash)",
     "reviewer": "writers claims recording_purposes(withdrawn_at,withdrawn_why) recordings(eventful,promise_set) "
     "cases(reopened_at,closed_at,tenant) legal_holds(released_at,released_by,release_reason) restrictions(lifted_at,lifted_why) "
     "requests(due,extended_at,extended_why,closed_at,outcome,subject) campaigns(closed_at) audit_head(entries,hash)",
@@ -26,7 +26,7 @@ _CHANGES = {
 _DELETES = {
     "recorder": "",
     "purger": "calls consents participants recordings recording_purposes milestones case_links cases case_events legal_holds lessons "
-    "restrictions quota_counts quota_places campaign_calls",
+    "findings restrictions quota_counts quota_places campaign_calls",
     "reviewer": "",
 }
 _FUNCTIONS = {"recorder": "", "purger": "", "reviewer": "unlink_case(bigint, text), forget_subjects(bigint)"}

@@ -17,7 +17,7 @@ def migrate(engine: Engine, steps: Sequence[Sequence[str]] | None = None, create
         version = version_of(engine)
     if version == len(wanted):
         return
-    if version == 0 and not create and engine.node is not None:
+    if version == 0 and not create:
         raise engine.empty()
     with engine.change() as db:  # the write lock: nobody else migrates, and the copy misses nothing
         version = version_of(engine)

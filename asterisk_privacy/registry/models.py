@@ -62,6 +62,7 @@ class Recording(Model):
     place = IntegerField(null=True)  # in which bucket; see m0009_places
     tenant = TextField(null=True)  # its call's
     pieces = BlobField(null=True)  # hashes; see store/pieces.py
+    checked_at = BigIntegerField(default=0)  # when its file was last read whole and compared; 0: never
 
     class Meta:
         table_name = "recordings"

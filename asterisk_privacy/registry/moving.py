@@ -142,7 +142,7 @@ def _carry(source: RegistryFile, connection: psycopg.Connection[Any], table: Tab
 
     def named(row: Sequence[object]) -> Sequence[object]:
         """A file belongs to one PBX and names none; from now on its rows say which."""
-        return row if at is None or row[at] is not None else (*row[:at], node, *row[at + 1 :])
+        return row if at is None or row[at] else (*row[:at], node, *row[at + 1 :])
 
     with connection.cursor() as cursor, cursor.copy(into.encode()) as copy:
 

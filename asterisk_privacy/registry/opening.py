@@ -8,8 +8,10 @@ from pathlib import Path
 
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.address import Server
+from asterisk_privacy.registry.clock import utc_now
 from asterisk_privacy.registry.db import RegistryFile
 from asterisk_privacy.registry.engine import Engine
+from asterisk_privacy.registry.migrate import version_of
 
 
 def open_engine(
@@ -37,3 +39,20 @@ def require_library(place: Server) -> None:
             f"registry {place.where}: needs the library psycopg, which is not there ({error}); apt install asterisk-privacy-postgres, or "
             "pip install 'asterisk-privacy[postgres]'"
         ) from error
+
+
+def is_new(place: Path | Server) -> bool:
+    """Whether there are no tables yet, so that the next opening would make them. OperatorError: a server does not let us look."""
+    if not isinstance(place, Server):
+        try:
+            return place.stat().st_size == 0
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False  # whoever opens it says why
+    engine = open_engine(place, "recorder", utc_now, 5.0, 10.0, create=False)
+    try:
+        with engine.read():
+            return version_of(engine) == 0
+    finally:
+        engine.close()

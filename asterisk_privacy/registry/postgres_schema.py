@@ -9,7 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from asterisk_privacy.registry import postgres_turns, separation
 from asterisk_privacy.registry.dialect import schema_for_postgres
-from asterisk_privacy.registry.migrations import GUARDS, STEPS, m0010_chains, m0015_participants, m0017_request_subjects
+from asterisk_privacy.registry.migrations import (
+    GUARDS,
+    STEPS,
+    m0010_chains,
+    m0015_participants,
+    m0017_request_subjects,
+    m0019_findings,
+)  # fmt: skip
 from asterisk_privacy.registry.postgres_chains import CHAINS
 
 TRUNCATE_GUARDS = ("audit_truncate", "audit_head_truncate")  # TRUNCATE asks no trigger of rows
@@ -73,6 +80,7 @@ _TRIGGERS: Mapping[int, Sequence[str]] = {
     14: (*separation.separate(("participants",)), m0015_participants.OF_GRANTEES),
     16: (*separation.separate(("request_subjects",)), m0017_request_subjects.OF_GRANTEES),
     17: tuple(postgres_turns.statements()),
+    18: (*separation.separate(("findings",)), m0019_findings.OF_GRANTEES),
 }
 _CARRIED = ("INSERT INTO audit_head", "INSERT INTO participants", "INSERT INTO request_subjects")
 _OTHERWISE: Mapping[Sequence[str], Sequence[str]] = {m0010_chains.STATEMENTS: CHAINS}

@@ -49,6 +49,7 @@ from asterisk_privacy.registry.reading import Ours
 from asterisk_privacy.registry.rights_door import PersonsRights
 from asterisk_privacy.registry.rows import AuditReport, AuditRow, CallRow, PurgeRow, RecordingRow, State
 from asterisk_privacy.registry.signing import Signer, Verifier
+from asterisk_privacy.registry.soundness import Soundness
 from asterisk_privacy.registry.tenants import Tenants
 
 
@@ -109,6 +110,11 @@ class Registry(PersonsRights):
     def tenants(self) -> Tenants:
         """Whose rows are seen from here, and who sees whose."""
         return Tenants(self._engine)
+
+    @property
+    def soundness(self) -> Soundness:
+        """Whether it is still what it was."""
+        return Soundness(self._engine)
 
     @property
     def where(self) -> str:

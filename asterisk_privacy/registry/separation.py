@@ -48,6 +48,7 @@ POLICIES: Mapping[str, str] = {
     "lessons": _RECORDING,
     "restrictions": _RECORDING,
     "quota_places": _RECORDING,
+    "findings": "FALSE",  # of the machine that all share
     "quota_counts": "FALSE",  # names agents, and only the recorder counts
     "case_links": f"{_CASE} AND {_RECORDING}",
     "case_events": _CASE,
@@ -56,7 +57,7 @@ POLICIES: Mapping[str, str] = {
     "tenant_turns": _OWN,
 }
 """What a row must be for somebody who is listed, by table."""
-LATER = frozenset({"participants", "request_subjects", "tenant_turns"})
+LATER = frozenset({"participants", "request_subjects", "tenant_turns", "findings"})
 """Tables that came after the step that separates the others; their own step does it."""
 WRITES: Mapping[str, str] = {"audit": _OWN_CHAIN, "audit_head": f"(tenant = {BOUND} OR chain = '')"}
 """Where he may not add all that he may see: into no chain but his own."""

@@ -9,6 +9,7 @@ came later. A tenant's own user takes no part in that: he locks what is the tena
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -66,6 +67,7 @@ class RegistryServer(Engine):
         self._away: str | None = None  # why the server could not be reached
         self._doubt: str | None = None  # a transaction that was to be committed when the connection was lost
         self._closed = False
+        self._cursors = itertools.count(1)
         self.db: PostgresqlDatabase = PostgresqlDatabase(
             server.bare_url,
             prefer_psycopg3=True,
@@ -270,7 +272,7 @@ class RegistryServer(Engine):
             return ""
 
     def stream(self, statement: str, values: Sequence[object] = ()) -> Iterator[Any]:
-        with self._raw.cursor(name="rows") as cursor:  # on the server, which hands them over by the thousand
+        with self._raw.cursor(name=f"rows{next(self._cursors)}") as cursor:  # on the server, which hands them over by the thousand
             cursor.itersize = 2000
             cursor.execute(to_postgres(statement).encode(), values)
             yield from cursor

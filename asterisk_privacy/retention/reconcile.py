@@ -17,6 +17,15 @@ class Kind(StrEnum):
     HALF_DELETED = "half-deleted"  # its deletion was cut off
     HALF_REPLACED = "half-replaced"  # a version without a person in it was not put in place, or not finished
     UNKNOWN = "unknown"  # whether its file is there cannot be said: a folder that cannot be read
+    DAMAGED = "damaged"  # another file than the one that was sealed: swapped, cut, changed, or it cannot be read
+    STRAY = "stray"  # something among the recordings that is none
+    SET_ASIDE = "set-aside"  # what stood in the way of a recording
+    ROW_LOST = "row-lost"  # the audit trail tells of a recording that has no row
+    ROW_CHANGED = "row-changed"  # ... or of another one than its row, a hold or a restriction
+    ROW_UNTOLD = "row-untold"  # a row of which the audit trail tells nothing
+    DATED_AHEAD = "dated-ahead"  # recorded by a clock that was ahead
+    TRAIL_BROKEN = "trail-broken"  # the audit trail does not agree with itself
+    REGISTRY_DAMAGED = "registry-damaged"
     NO_KNOWN_KEY = "no-known-key"  # sealed to keys of which none is in the recipients file any more
 
 

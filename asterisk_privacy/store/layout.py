@@ -66,6 +66,15 @@ def ids(directory: Path, suffix: str) -> Iterator[str]:
                 yield recording_id
 
 
+def has_recordings(directory: Path) -> bool:
+    """Sealed, half written or half destroyed. False also where there is no such directory."""
+    try:
+        found = any(True for suffix in (SEALED, WRITING, NEXT) for _ in ids(directory, suffix))
+        return found or any(is_recording_id(name.partition(".")[0]) for name in os.listdir(directory / SHRED))
+    except (StoreFault, OSError):
+        return False
+
+
 def is_there(path: Path) -> bool:
     """Whatever it is. Not Path.exists(), which from Python 3.14 on takes what it may not look at for missing. OSError: nobody knows."""
     try:

@@ -16,6 +16,7 @@ from asterisk_privacy.content import Content
 from asterisk_privacy.locks import Held, locked
 from asterisk_privacy.store import layout, version
 from asterisk_privacy.store.faults import BadFile, StoreFault, fault
+from asterisk_privacy.store.fingerprint import Fingerprint, fingerprint
 from asterisk_privacy.store.flac import Stereo
 from asterisk_privacy.store.layout import new_recording_id
 from asterisk_privacy.store.opening import open_recording
@@ -185,6 +186,18 @@ class Vault:
         """What stands in the way of a recording, by its name below the directory; where it is now. StoreFault."""
         return put_aside(self._directory, name)
 
+    def remove_stray(self, name: str) -> None:
+        """A file is shredded, a link, FIFO, socket or device removed. What a link leads to stays as it is, and what we cannot overwrite is
+        removed all the same. StoreFault: it is a directory, or the disk refuses."""
+        path = self._directory / name
+        try:
+            if layout.is_file(path) and os.access(path, os.R_OK | os.W_OK):
+                shred_one(self._directory, path)
+            else:
+                path.unlink()
+        except OSError as error:
+            raise fault(path, "remove it", error) from error
+
     def put_recording_aside(self, recording_id: str) -> list[str]:
         """Its file, or files, as they are; where they are now. StoreFault."""
         names = [str(layout.place(Path(), recording_id, suffix)) for suffix in (layout.SEALED, layout.WRITING)]
@@ -214,6 +227,23 @@ class Vault:
                 told = self.path(recording_id).stat()
                 found.append(Queued(recording_id, told.st_size, datetime.fromtimestamp(told.st_mtime, UTC)))
         return sorted(found, key=lambda one: one.sealed_at)
+
+    def fingerprint(self, recording_id: str) -> Fingerprint | None:
+        """Of its file on this machine, read whole; None if there is none. BadFile: it cannot be read."""
+        path = self.path(recording_id)
+        try:
+            return fingerprint(path)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise BadFile(str(fault(path, "read the recording", error))) from error
+
+    def fingerprint_there(self, recording_id: str) -> Fingerprint | None:
+        """Of what is in the bucket. BucketAway, StoreFault."""
+        if self._objects is None:
+            return None
+        found = next((version for version in self._objects.versions(recording_id) if not version.marker), None)
+        return None if found is None else Fingerprint(found.size, self._objects.digest(recording_id))
 
     def hand_over(self, recording_id: str, may: Callable[[str], bool]) -> bool:
         """Its file to the bucket, and once that gave it back unchanged the file is shredded. False if there was none, or `may` said no: it

@@ -26,6 +26,7 @@ from asterisk_privacy.registry.migrations import (
     m0016_pieces,
     m0017_request_subjects,
     m0018_turns,
+    m0019_findings,
 )
 
 STEPS: Sequence[Sequence[str]] = (
@@ -46,6 +47,7 @@ STEPS: Sequence[Sequence[str]] = (
     m0016_pieces.STATEMENTS,
     m0017_request_subjects.STATEMENTS,
     m0018_turns.STATEMENTS,
+    m0019_findings.STATEMENTS,
 )
 
 GUARDS = ("audit_insert", "audit_update", "audit_delete", "audit_head_insert", "audit_head_update", "audit_head_delete")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import secrets
 from collections.abc import Iterator
@@ -55,7 +56,7 @@ class House:
             recording_id = secrets.token_hex(16)
             self.registry.begin_call(recording_id, "sales", self.now, None, None, "in")
             self.registry.begin_recording(recording_id, recording_id, self.now, [PROOF], 1)
-            self.registry.seal_recording(recording_id, self.now, 3, "ab" * 32, 1000, False)
+            self.registry.seal_recording(recording_id, self.now, 3, hashlib.sha256(b"age").hexdigest(), 1000, False)
             self.registry.end_call(recording_id, self.now, "kept", None, (), ())
             self.vault.path(recording_id).parent.mkdir(mode=0o700, exist_ok=True)
             self.vault.path(recording_id).write_bytes(b"age")

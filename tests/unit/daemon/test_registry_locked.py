@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from stage import Stage
@@ -210,5 +211,5 @@ async def test_a_night_that_found_the_registry_locked_begins_again(tmp_path: Pat
 
 class _Impatient:
     @staticmethod
-    def open(path: Path, actor: str) -> Registry:
-        return Registry.open(path, actor=actor, busy_seconds=BUSY_SECONDS)
+    def open(path: Path, **more: Any) -> Registry:
+        return Registry.open(path, busy_seconds=BUSY_SECONDS, **more)

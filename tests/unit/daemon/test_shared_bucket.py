@@ -260,7 +260,7 @@ def test_what_is_done_for_all_nodes_is_done_by_one_a_night(
     by_hand = run_night(one.registry, one.vault, config, NOW, dry_run=False)
     assert by_hand.purge.plan.total == 0 and len(counted) == 2, "who asks himself is told"
     two.vault.path(two.record()).unlink()
-    lost = run_night(two.registry, two.vault, config, AT, dry_run=False, once_for_all=True).purge
+    lost = run_night(two.registry, two.vault, config, NOW, dry_run=False, once_for_all=True).purge
     assert lost.brake is not None and "1 of 1 recordings are not in the store" in lost.brake
 
 

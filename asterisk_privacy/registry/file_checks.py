@@ -1,0 +1,66 @@
+"""Which files are to be read whole and compared with their rows next: those that were never read, or not for the longest time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from asterisk_privacy.registry.clock import to_ms
+from asterisk_privacy.registry.engine import Engine, sql
+
+AT_ONCE = 500  # ids in one query
+
+
+@dataclass(frozen=True, slots=True)
+class ToCheck:
+    """A sealed recording, and what its row says of its file."""
+
+    id: str
+    sha256: str
+    size: int
+
+
+class FileChecks:
+    """`in_bucket`: of recordings that are in the bucket that this node uses; else of those on its disk. Every method may raise
+    OperatorError."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def count(self, in_bucket: bool) -> int:
+        with self._engine.read() as db:
+            return int(sql(db, f"SELECT count(*) FROM recordings r WHERE {self._which(in_bucket)}").fetchone()[0])
+
+    def next(self, share: int, in_bucket: bool) -> list[ToCheck]:
+        """At most `share`; of those that waited equally long the latest first."""
+        query = f"SELECT id, sha256, size FROM recordings r WHERE {self._which(in_bucket)} ORDER BY checked_at, sealed_at DESC LIMIT ?"
+        with self._engine.read() as db:
+            return [ToCheck(*row) for row in sql(db, query, (share,)).fetchall()]
+
+    def of(self, ids: Sequence[str], in_bucket: bool) -> list[ToCheck]:
+        """Those of them that are still sealed."""
+        found: list[ToCheck] = []
+        with self._engine.read() as db:
+            for start in range(0, len(ids), AT_ONCE):
+                some = ids[start : start + AT_ONCE]
+                query = f"SELECT id, sha256, size FROM recordings r WHERE {self._which(in_bucket)} AND id IN ({', '.join('?' * len(some))})"
+                found += [ToCheck(*row) for row in sql(db, query, tuple(some)).fetchall()]
+        return found
+
+    def note(self, ids: Sequence[str], at: datetime) -> None:
+        """They were read, whatever was found."""
+        for start in range(0, len(ids), AT_ONCE):
+            some = ids[start : start + AT_ONCE]
+            with self._engine.aside() as db:
+                sql(db, f"UPDATE recordings SET checked_at = ? WHERE id IN ({', '.join('?' * len(some))})", (to_ms(at), *some))
+
+    def whose(self, sha256: str) -> str | None:
+        """The recording whose file has this hash."""
+        with self._engine.read() as db:
+            found = sql(db, "SELECT id FROM recordings WHERE sha256 = ? AND state = 'sealed' LIMIT 1", (sha256,)).fetchone()
+        return None if found is None else str(found[0])
+
+    def _which(self, in_bucket: bool) -> str:
+        where = f"place IS NOT NULL AND {self._engine.in_reach('r')}" if in_bucket else f"place IS NULL AND {self._engine.own('r')}"
+        return f"state = 'sealed' AND sha256 IS NOT NULL AND {where}"
