@@ -37,13 +37,19 @@ class House(Place):
         self.identity_file = str(folder / "identity.txt")
 
     def call(
-        self, number: str, *purposes: Purpose, days_ago: float = 1, agent: str = "PJSIP/anna", people: Sequence[Participant] = ()
+        self,
+        number: str,
+        *purposes: Purpose,
+        days_ago: float = 1,
+        agent: str = "PJSIP/anna",
+        people: Sequence[Participant] = (),
+        country_code: str = "31",
     ) -> str:
         """A sealed recording of one second: the customer a rising ramp, the agents a falling one. `people`: in place of the one agent."""
         recording_id = secrets.token_hex(16)
         at = NOW - timedelta(days=days_ago)
         sealed = seal_text(number, Recipients.load(self.folder / "recipients.txt"))
-        self.registry.begin_call(recording_id, "sales", at, number_hash(number, self.key, "31"), sealed, "in")
+        self.registry.begin_call(recording_id, "sales", at, number_hash(number, self.key, country_code), sealed, "in")
         self.registry.begin_recording(recording_id, recording_id, at, purposes or (COMPLAINT,), 1)
         writer = self.vault.create(recording_id)
         writer.write(np.stack([np.arange(8000), -np.arange(8000)], axis=1).astype(np.int16))

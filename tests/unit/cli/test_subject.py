@@ -274,3 +274,16 @@ def test_everybody_who_spoke_is_told_with_the_time(house: House) -> None:
     ]  # fmt: skip
     assert "agents PJSIP/anna 0:00-0:04, PJSIP/bert 0:04-0:50" in house.run(recordings, "show", mine).stdout
     assert "PJSIP/bert" in house.run(recordings, "list").stdout
+
+
+@pytest.mark.parametrize(
+    ("country_code", "called_from", "asked"),
+    [("34", "612345678", "+34 612 34 56 78"), ("36", "06201234567", "+36 20 123 4567"), ("45", "34412345", "0045 34 41 23 45")],
+)
+def test_a_caller_of_a_country_without_a_leading_0_is_found(house: House, country_code: str, called_from: str, asked: str) -> None:
+    config = house.folder / "config.toml"
+    config.write_text(config.read_text().replace('country_code = "31"', f'country_code = "{country_code}"'))
+    recording = house.call(called_from, country_code=country_code)
+    assert [row["id"] for row in house.json(subject, "find", "--number", asked)] == [recording]
+    unreadable = house.run(subject, "find", "--number", "99 12345678")
+    assert unreadable.exit_code == 2 and "no whole telephone number of country" in unreadable.stderr
