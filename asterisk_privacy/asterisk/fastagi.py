@@ -22,6 +22,8 @@ MAX_BYTES = 16384
 SECONDS = 2.0
 """For a whole exchange; the dialplan waits less than that (PRIVACY_AGI_SECONDS)."""
 BACKLOG = 1024
+MOST_PEERS = 1000
+"""At once. Beyond it the one that has been there longest is dropped: Asterisk's are done within milliseconds."""
 
 _ENVIRONMENT = (
     "agi_network", "agi_network_script", "agi_request", "agi_channel", "agi_language", "agi_type", "agi_uniqueid", "agi_version",
@@ -120,6 +122,7 @@ class FastAgiServer:
         self._unheard = unheard
         self._dropped = dropped
         self._server: asyncio.Server | None = None
+        self._peers: dict[asyncio.StreamWriter, None] = {}  # the oldest first
         self.problems = 0
         self.served = 0
 
@@ -134,6 +137,7 @@ class FastAgiServer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         began, asked = time.monotonic(), None
+        self._arrived(writer)
         try:
             async with within(self._seconds):
                 request = await self._believe(parse_environment(await _environment(reader)))
@@ -157,9 +161,17 @@ class FastAgiServer:
         except OSError as error:
             self._drop(AgiProblem(str(error.strerror)))
         finally:
+            self._peers.pop(writer, None)
             writer.close()
             if asked is not None:
                 self._unheard(asked)
+
+    def _arrived(self, peer: asyncio.StreamWriter) -> None:
+        self._peers[peer] = None
+        if len(self._peers) > MOST_PEERS:
+            oldest = next(iter(self._peers))
+            del self._peers[oldest]
+            oldest.transport.abort()
 
     def _drop(self, problem: AgiProblem) -> None:
         self.problems += 1

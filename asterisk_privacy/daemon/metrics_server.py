@@ -8,34 +8,30 @@ import contextlib
 from aiohttp import web
 from prometheus_client.exposition import choose_encoder
 
+from asterisk_privacy.daemon.http_limits import HttpServer, Limits, middleware
 from asterisk_privacy.daemon.metrics import metrics_registry
 from asterisk_privacy.daemon.report import Running, disk_of
+
+LIMITS = Limits(peers=32, head=5.0, body=5.0, answer=5.0)
+"""Who scrapes is one program, or a few. A descriptor that somebody else holds is one that a call does not get."""
 
 
 class MetricsServer:
     def __init__(self, running: Running) -> None:
         self._running = running
-        self._runner: web.AppRunner | None = None
         self._one = asyncio.Lock()
+        app = web.Application(middlewares=[middleware])
+        app.router.add_get("/metrics", self._answer)
+        self._server = HttpServer(app, LIMITS)
 
     async def start(self, host: str, port: int) -> None:
         """Raises OSError if the address cannot be had."""
-        app = web.Application()
-        app.router.add_get("/metrics", self._answer)
-        runner = web.AppRunner(app, access_log=None)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, host, port).start()
-        except OSError:
-            await runner.cleanup()
-            raise
-        self._runner = runner
+        await self._server.start(host, port)
 
     async def stop(self) -> None:
-        if self._runner is not None:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(1.0):  # a scraper that reads slowly must not hold up the sealing
-                    await self._runner.cleanup()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1.0):  # a scraper that reads slowly must not hold up the sealing
+                await self._server.stop()
 
     async def _answer(self, request: web.Request) -> web.Response:
         async with self._one:  # a stalled disk stalls the scrapes only, and takes one thread

@@ -24,7 +24,7 @@ from asterisk_privacy.daemon.health import Alarm, Health
 
 log = logging.getLogger(__name__)
 
-WAIT_SECONDS = 1.0
+WAIT_SECONDS = 1.5
 """The event is a few milliseconds before or after the question; more on a machine that is at its limit."""
 MOST_WAITING = 500
 """Channels that questions wait for. Beyond it the oldest gives up: a real one has its event long before."""

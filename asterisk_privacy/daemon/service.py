@@ -20,11 +20,13 @@ from asterisk_privacy.daemon.settings import Config
 log = logging.getLogger(__name__)
 
 PR_SET_DUMPABLE = 4  # linux/prctl.h
+MOST_DESCRIPTORS = 16384
 
 
 async def serve(config: Config, path: Path) -> None:
     """Runs until SIGTERM or SIGINT; SIGHUP has it read `path` again. Raises OperatorError with one line where only a person can help."""
     _never_dump_core()
+    _enough_descriptors()
     async with AsyncExitStack() as stack:
         running = await assemble(config, path, stack)
         service = running.service
@@ -52,6 +54,14 @@ async def serve(config: Config, path: Path) -> None:
         await asyncio.gather(*pending, return_exceptions=True)
         for task in done:
             task.result()  # raises what ended the link
+
+
+def _enough_descriptors() -> None:
+    """A call takes three. A login shell gives a thousand, which strangers at the ports could nearly use up; what may be had is more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MOST_DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _on_hangup(reloader: Reloader) -> None:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from asterisk_privacy.daemon.http_limits import Limits
+from asterisk_privacy.daemon.http_limits import middleware as limited
 from asterisk_privacy.review import guard, listening, lists, officer, recordings, signing_in
 from asterisk_privacy.review.pages import STATIC, error_page
 from asterisk_privacy.review.permission import Page, may_open
 from asterisk_privacy.review.site import SITE, Site, visit_of
 
 LONGEST_BODY = 64 << 10
+LIMITS = Limits(peers=200, answer=600.0)
+"""A browser has six connections at most; a player that is paused takes nothing, and asks for the rest when it goes on."""
 RECORDING = f"/recordings/{{id:{recordings.ID}}}"
 
 
 def make_app(site: Site) -> web.Application:
     """Closes the site when it is cleaned up."""
-    app = web.Application(middlewares=[guard.errors, guard.guard], client_max_size=LONGEST_BODY)
+    app = web.Application(middlewares=[guard.errors, limited, guard.guard], client_max_size=LONGEST_BODY)
     app[SITE] = site
     app.on_response_prepare.append(guard.headers)
 

@@ -10,16 +10,15 @@ import resource
 import signal
 from collections.abc import Mapping, Sequence
 
-from aiohttp import web
-
 from asterisk_privacy.credentials import credential
 from asterisk_privacy.daemon.health import place_of
+from asterisk_privacy.daemon.http_limits import HttpServer
 from asterisk_privacy.daemon.notify import notify, watchdog_seconds
 from asterisk_privacy.daemon.registry_place import home_of
 from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.registry import Registry
-from asterisk_privacy.review.app import make_app
+from asterisk_privacy.review.app import LIMITS, make_app
 from asterisk_privacy.review.site import Site
 from asterisk_privacy.store.identity import Identity
 
@@ -50,13 +49,12 @@ async def serve(config: Config, environ: Mapping[str, str] = os.environ) -> None
         registry.close()
         raise OperatorError(f"registry {registry.where}: {why_not}")
     site = Site(config, registry, keys)
-    runner = web.AppRunner(make_app(site), access_log=None, shutdown_timeout=CALM_DOWN_SECONDS)
+    server = HttpServer(make_app(site), LIMITS, CALM_DOWN_SECONDS)
     logging.getLogger("aiohttp.server").addFilter(only_the_place)
-    await runner.setup()
     try:
         listen = config.review.listen
         try:
-            await web.TCPSite(runner, listen.host, listen.port).start()
+            await server.start(listen.host, listen.port)
         except OSError as error:
             raise OperatorError(f"[review] listen: cannot listen on {listen} ({error.strerror}); is another one running?") from error
         log.info("review page on %s, %d keys", listen, len(keys))
@@ -69,7 +67,7 @@ async def serve(config: Config, environ: Mapping[str, str] = os.environ) -> None
         notify("STOPPING=1")
         pulse.cancel()
     finally:
-        await runner.cleanup()
+        await server.stop()
 
 
 def _another_company(wanted: str, bound: str | None) -> str | None:

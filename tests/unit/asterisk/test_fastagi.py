@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Mapping
 
 import pytest
@@ -10,6 +11,7 @@ from agi_lines import address, environment
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asterisk_privacy.asterisk import fastagi
 from asterisk_privacy.asterisk.fastagi import (
     MAX_BYTES,
     AgiAsked,
@@ -210,6 +212,21 @@ def unquoted(text: str) -> str:
         i += 1
     assert i == len(text) - 1
     return out
+
+
+async def test_beyond_so_many_at_once_the_oldest_makes_room(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each holds a descriptor, and Asterisk's are done within milliseconds."""
+    monkeypatch.setattr(fastagi, "MOST_PEERS", 20)
+    monkeypatch.setattr(served.server, "_seconds", 60.0)
+    silent = [await asyncio.open_connection("127.0.0.1", served.port) for _ in range(50)]
+    assert await served.talk(REQUEST) != []
+    assert len(served.server._peers) < 20
+    async with asyncio.timeout(20):
+        for reader, _ in silent[:30]:
+            with contextlib.suppress(ConnectionError):
+                assert await reader.read() == b""
+    for _, writer in silent:
+        writer.close()
 
 
 @given(st.text())

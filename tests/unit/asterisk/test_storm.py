@@ -43,7 +43,7 @@ keys.grace_seconds = 1
 class Recorder:
     """The daemon in a process of its own."""
 
-    def __init__(self, folder: Path, url: str) -> None:
+    def __init__(self, folder: Path, url: str, settings: str = "") -> None:
         self.folder = folder
         with closing(socket.create_server(("127.0.0.1", 0))) as one, closing(socket.create_server(("127.0.0.1", 0))) as other:
             self.agi, audio = one.getsockname()[1], other.getsockname()[1]
@@ -52,7 +52,7 @@ class Recorder:
         (folder / "number.key").chmod(0o600)
         (folder / "recipients.txt").write_text(Identity.generate().public + "\n")
         self.config = folder / "config.toml"
-        self.config.write_text(CONFIG.format(folder=folder, url=url, agi=self.agi, audio=audio) + SALES)
+        self.config.write_text(CONFIG.format(folder=folder, url=url, agi=self.agi, audio=audio) + settings + SALES)
         self.log = folder / "log"
         self.process: asyncio.subprocess.Process | None = None
 
@@ -85,8 +85,8 @@ class Recorder:
 
 
 @asynccontextmanager
-async def recorder(folder: Path, url: str, connected: bool) -> AsyncIterator[Recorder]:
-    made = Recorder(folder, url)
+async def recorder(folder: Path, url: str, connected: bool, settings: str = "") -> AsyncIterator[Recorder]:
+    made = Recorder(folder, url, settings)
     with made.log.open("wb") as log:
         arguments = [sys.executable, "-m", "asterisk_privacy", "serve", "--config", str(made.config)]
         made.process = await asyncio.create_subprocess_exec(*arguments, stderr=log, stdout=log)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
 
 from asterisk_privacy.daemon.health import place_of
+from asterisk_privacy.daemon.service import MOST_DESCRIPTORS, _enough_descriptors
 
 PROBE = """
 import ctypes, resource
@@ -35,3 +37,15 @@ def test_a_mistake_is_told_by_its_place_and_not_by_its_words() -> None:
 
 def test_a_mistake_without_a_traceback() -> None:
     assert place_of(ValueError("x")) == "an unknown place"
+
+
+def test_a_login_shells_thousand_descriptors_are_made_more() -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_DESCRIPTORS if before[1] == resource.RLIM_INFINITY else min(MOST_DESCRIPTORS, before[1])
+    try:
+        for given, wanted in ((1024, most), (most, most)):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (given, before[1]))
+            _enough_descriptors()
+            assert resource.getrlimit(resource.RLIMIT_NOFILE) == (wanted, before[1])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)

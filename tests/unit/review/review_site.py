@@ -28,18 +28,18 @@ from types import TracebackType
 
 import numpy as np
 import numpy.typing as npt
-from aiohttp import web
 from argon2 import PasswordHasher
 
 from asterisk_privacy.call.participants import Participant
 from asterisk_privacy.call.timeline import Mark, MarkKind, Span, SpanKind, passages
 from asterisk_privacy.daemon.config import Config, load
+from asterisk_privacy.daemon.http_limits import HttpServer
 from asterisk_privacy.daemon.review_settings import Role
 from asterisk_privacy.policy.purpose import Purpose
 from asterisk_privacy.policy.retention import Milestone
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.review.accounts import Account, save
-from asterisk_privacy.review.app import make_app
+from asterisk_privacy.review.app import LIMITS, make_app
 from asterisk_privacy.review.site import Site
 from asterisk_privacy.store.identity import Identity
 from asterisk_privacy.store.recipients import Recipients
@@ -239,16 +239,13 @@ class ReviewSite:
     async def _start(self) -> None:
         opened = Registry.open(self.folder / "registry.sqlite", actor="review", clock=lambda: self.now, create=False)
         self.site = Site(self.config, opened, self._identities, clock=lambda: self._seconds, now=lambda: self.now)
-        self._runner = web.AppRunner(make_app(self.site), access_log=None)
-        await self._runner.setup()
-        where = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await where.start()
-        host, port = self._runner.addresses[0][:2]
-        self.url = f"http://{host}:{port}"
+        self.server = HttpServer(make_app(self.site), LIMITS)
+        await self.server.start("127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{self.server.port}"
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None) -> None:
         with suppress(Exception):
-            asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result(30)
+            asyncio.run_coroutine_threadsafe(self.server.stop(), self._loop).result(30)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._loop.close()

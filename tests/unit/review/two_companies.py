@@ -10,19 +10,19 @@ from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
-from aiohttp import web
 from registry_users import Users
 from review_site import ACCOUNTS, NOW, SPANS, password_hash
 
 from asterisk_privacy.call.participants import Participant
 from asterisk_privacy.daemon.config import load
+from asterisk_privacy.daemon.http_limits import HttpServer
 from asterisk_privacy.daemon.registry_place import home_of
 from asterisk_privacy.daemon.tenants import sealing_of
 from asterisk_privacy.registry.grants import Role
 from asterisk_privacy.registry.numbers import number_hash
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.review.accounts import Account, save
-from asterisk_privacy.review.app import make_app
+from asterisk_privacy.review.app import LIMITS, make_app
 from asterisk_privacy.review.site import Site
 from asterisk_privacy.store.identity import Identity
 from asterisk_privacy.store.seal_text import seal_text
@@ -115,9 +115,7 @@ class TwoCompanies:
         settings = load(self.folder / f"{company}.toml")
         registry = Registry.open(home_of(settings), actor="review", clock=lambda: NOW, create=False)
         site = Site(settings, registry, [self.identities[company]], now=lambda: NOW)
-        runner = web.AppRunner(make_app(site), access_log=None)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        host, port = runner.addresses[0][:2]
-        yield Page(f"http://{host}:{port}", self.ids)
-        await runner.cleanup()
+        server = HttpServer(make_app(site), LIMITS)
+        await server.start("127.0.0.1", 0)
+        yield Page(f"http://127.0.0.1:{server.port}", self.ids)
+        await server.stop()
