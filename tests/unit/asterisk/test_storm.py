@@ -166,11 +166,12 @@ async def test_no_caller_waits_and_none_is_announced_and_forgotten(
         await daemon.comes_to(CALLS, "calls", "now")
         pause = SECONDS / CALLS / share()
         for n, (_, told) in enumerate(answers):
-            for stage, heard in (("begin", ""), ("end", "yes")):
+            for stage, heard, context in (("begin", "", "privacy-notice"), ("end", "yes", "privacy-key-choice")):
                 said = {"eventname": "PrivacyNotice", "Call": told["PRIVACY_CALL"], "Stage": stage, "Heard": heard}
                 said["Notice"] = told["PRIVACY_NOTICE_ID"]
                 event = {"type": "ChannelUserevent", "timestamp": toy.stamp(), "eventname": "PrivacyNotice", "userevent": said}
-                await toy.send({**event, "channel": channel(str(n), f"PJSIP/trunk-{n}")})
+                there = {**channel(str(n), f"PJSIP/trunk-{n}"), "dialplan": {"context": context}}
+                await toy.send({**event, "channel": there})
             await toy.send({"type": "ChannelDestroyed", "timestamp": toy.stamp(), "channel": channel(str(n), f"PJSIP/trunk-{n}")})
             await asyncio.sleep(pause)
         await daemon.comes_to(0, "calls", "now")
