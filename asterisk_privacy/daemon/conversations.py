@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from time import monotonic
 
 from asterisk_privacy.call import events as ev
@@ -26,18 +26,23 @@ log = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 2.0
 """For so long somebody may be unknown, or on the way to a notice, before it is told that the call is not kept for them."""
+WITHDRAWN = "refused by another customer in it"
 
 
 class Conversations:
-    """`runners`: by the customer's channel."""
+    """`runners`: by the customer's channel. `erase`: what is kept of calls that are over, and why."""
 
-    def __init__(self, runners: Mapping[str, CallRunner], others: OtherRecorders, health: Health) -> None:
+    def __init__(
+        self, runners: Mapping[str, CallRunner], others: OtherRecorders, health: Health, erase: Callable[[Collection[str], str], None]
+    ) -> None:
         self.board = Switchboard()
         self.last_calls = LastCalls(others)
         self._runners = runners
         self._others = others
         self._health = health
         self._told_of: set[tuple[str, str]] = set()  # call and stranger
+        self._erase = erase
+        self._earlier: dict[str, frozenset[str]] = {}  # by call: others that an earlier daemon knew, in which its customer's voice may be
         self.finished: list[CallRunner] = []  # with voices of others in them that go on
         self._holds_hidden: set[str] = set()  # customers of whose calls that was said
 
@@ -64,6 +69,8 @@ class Conversations:
             if found.strangers:
                 asyncio.get_running_loop().call_later(PATIENCE_SECONDS, self._still_strangers, runner)
             runner.beside = {c: self._runners[c].call_id for c in found.customers}
+            for other in found.customers:
+                self._runners[other].heard_in(runner.call_id)
             for event in surroundings(found, change, channel, at, now):
                 runner.talks_with(self._people(event), event.at)
                 runner.receive(event)
@@ -86,7 +93,13 @@ class Conversations:
         for other in self.finished:
             if runner.call_id in other.voices:
                 other.voices = frozenset()
-                other.wipe("refused by another customer in it")
+                other.wipe(WITHDRAWN)
+        over = self._earlier.pop(runner.call_id, frozenset()) - {r.call_id for r in self._runners.values()}
+        if over:
+            self._erase(over, WITHDRAWN)
+
+    def taken_up(self, runner: CallRunner) -> None:
+        self._earlier[runner.call_id] = runner.memory.heard_in
 
     def objected(self, runner: CallRunner) -> None:
         for other in self._with_the_voice_of(runner):
@@ -134,6 +147,8 @@ class Conversations:
         """What it kept still answers for the voices of calls that go on."""
         living = {r.call_id for r in self._runners.values() if r is not runner}
         self.finished = [r for r in (*self.finished, runner) if r.voices & living]
+        self._earlier.pop(runner.call_id, None)
+        self._earlier = {call: others - {runner.call_id} for call, others in self._earlier.items()}  # of this one it is known by now
         self._holds_hidden.discard(runner.channel)
         self._told_of = {told for told in self._told_of if told[0] != runner.call_id}
 

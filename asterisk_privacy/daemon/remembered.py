@@ -31,8 +31,8 @@ class Memory:
     """`profiles`: names, in the order in which they were announced. `lots`: for each sample purpose that was decided, whether it took
     the call. `flagged`: the agent wants it kept. `objected`: the agent marked the customer's objection. `agreed`: the purposes agreed to
     by key, for a call with several profiles. `voices`: calls of other customers whose voice may be in this one's, whether it is kept or
-    not. `consent`: as PRIVACY_CONSENT has it, where that is on another channel than the customer's own (the notice was played on half of a
-    Local channel). `notice`: the announcement of the first of `profiles`."""
+    not; `heard_in`: those of others in which this customer's may be. `consent`: as PRIVACY_CONSENT has it, where that is on another channel
+    than the customer's own (the notice was played on half of a Local channel). `notice`: the announcement of the first of `profiles`."""
 
     call_id: str
     profiles: tuple[str, ...]
@@ -45,6 +45,7 @@ class Memory:
     answers: int = 0  # to draws; so that each is written down, whatever it says
     voices: frozenset[str] = frozenset()
     consent: str = ""
+    heard_in: frozenset[str] = frozenset()
 
     @property
     def drawn(self) -> frozenset[str]:
@@ -111,6 +112,7 @@ class _Plain(msgspec.Struct, forbid_unknown_fields=True):
     voices: list[str] = []
     consent: str = ""
     notice: str = ""
+    heard_in: list[str] = []
 
 
 class Reminders:
@@ -133,6 +135,7 @@ class Reminders:
             sorted(memory.voices),
             memory.consent,
             memory.notice,
+            sorted(memory.heard_in),
         )
         text = msgspec.json.encode(plain)
         return self._fernet.encrypt(text.ljust(-(-len(text) // PADDED_BYTES) * PADDED_BYTES)).decode()
@@ -147,4 +150,6 @@ class Reminders:
         if plain.channel != channel or not plain.profiles:
             return None
         memory = Memory(plain.call, tuple(plain.profiles), plain.lots, plain.flagged, plain.objected, frozenset(plain.agreed), hush)
-        return replace(memory, voices=frozenset(plain.voices), consent=plain.consent, notice=plain.notice)
+        return replace(
+            memory, voices=frozenset(plain.voices), consent=plain.consent, notice=plain.notice, heard_in=frozenset(plain.heard_in)
+        )

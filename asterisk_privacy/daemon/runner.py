@@ -80,7 +80,7 @@ class CallRunner:
             tools.health,
             tools.blind_seconds,
             tools.new_suspense(),
-            self._silent_hold,
+            lambda: tools.health.silent_hold(self._attendance.last_agent or "unknown"),
             self._silent_between_words,
         )
         self._before = Before(left, round((monotonic() - self.began_at) * 1000), tools.vault, tools.ledger, tools.health)
@@ -209,6 +209,12 @@ class CallRunner:
         if isinstance(event, ev.AgentJoined) or any(isinstance(c, cmd.Open | cmd.Shut | cmd.StartFile | cmd.Wipe) for c in commands):
             self._tell()
 
+    def heard_in(self, call: str) -> None:
+        """Another customer's, whose recording has what this one says from now on."""
+        if call not in self.memory.heard_in:
+            self.memory, self._reminded = replace(self.memory, heard_in=self.memory.heard_in | {call}), True
+            self._tools.remember(self.customer or self.channel, self.memory)
+
     def _tell(self) -> None:
         """For a daemon that must take the call up again."""
         if self.recorder.situation.life is not Life.OVER:
@@ -221,9 +227,6 @@ class CallRunner:
             spans = with_hold(spans, round((hold.since - self.began_at) * 1000), round((hold.until - self.began_at) * 1000))
         missing = [Mark(MarkKind.MISSING, max(0, round((at - self.began_at) * 1000))) for at in self.media.missing]
         return self._before.story(spans, tuple(sorted((*marks, *missing), key=lambda mark: mark.at_ms)))
-
-    def _silent_hold(self) -> None:
-        self._tools.health.silent_hold(self._attendance.last_agent or "unknown")
 
     def _silent_between_words(self) -> None:
         self._tools.health.silent_between_words(self._attendance.last_agent or "unknown")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from time import monotonic
 
@@ -22,7 +22,7 @@ from asterisk_privacy.daemon.aftermath import LeftCall, end_calls
 from asterisk_privacy.daemon.agents import Agents
 from asterisk_privacy.daemon.answers import announcement, elsewhere, no_announcement, shown
 from asterisk_privacy.daemon.boards import board_of
-from asterisk_privacy.daemon.call_tools import Tools
+from asterisk_privacy.daemon.call_tools import Jobs, Tools
 from asterisk_privacy.daemon.callers import Callers
 from asterisk_privacy.daemon.conversations import Conversations
 from asterisk_privacy.daemon.health import Alarm, Health
@@ -34,7 +34,7 @@ from asterisk_privacy.daemon.runner import CallRunner
 from asterisk_privacy.daemon.selftest import NAME as SELFTEST
 from asterisk_privacy.daemon.selftest import SelftestLine
 from asterisk_privacy.daemon.settings import Config
-from asterisk_privacy.daemon.taking_up import unheard
+from asterisk_privacy.daemon.taking_up import erase_calls, unheard
 from asterisk_privacy.daemon.tally import Decision
 from asterisk_privacy.policy.book import Book
 from asterisk_privacy.policy.purpose import Profile
@@ -75,11 +75,12 @@ class Supervisor:
         self._by_channel: dict[str, CallRunner] = {}
         self._began_with: dict[str, Book] = {}  # by channel
         self._linked = False
+        self._jobs = Jobs()
         self._others = OtherRecorders(config.asterisk.app)
         self._agents = agents
         agents.tell = self.pbx_told
         self._customers: dict[str, CallRunner] = {}
-        self._conversations = Conversations(self._customers, self._others, health)
+        self._conversations = Conversations(self._customers, self._others, health, self._erase)
         self._notices = Notices(self._conversations, self._by_channel, self._customers, health, lambda: str(self._config.dialplan.sounds))
         self.closing = False
         self.draining = False  # no new call is taken
@@ -231,6 +232,7 @@ class Supervisor:
             runner.receive(ev.LinkLost(monotonic()))  # until its surroundings are told
             chosen = announced.consent_to(memory.notice)
             runner.take_up(memory, memory.consent if chosen == "none" else chosen, later)
+            self._conversations.taken_up(runner)
             self._health.calls_taken_up += 1
             log.info("call %s taken up again", runner.call_id, extra=about("call.taken-up", runner.call_id, profile.name))
         if self._left:
@@ -367,6 +369,10 @@ class Supervisor:
             runner.close()
         for runner in (*runners, *self._conversations.finished):
             await runner.finished()
+        await self._jobs.finished()
+
+    def _erase(self, calls: Collection[str], reason: str) -> None:
+        self._jobs.next(partial(erase_calls, tuple(calls), reason, self._tools))
 
     def _over(self, runner: CallRunner) -> None:
         for runners in (self._by_channel, self._customers):

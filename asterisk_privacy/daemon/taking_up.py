@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -13,6 +13,7 @@ from asterisk_privacy.call.commands import Outcome
 from asterisk_privacy.call.situation import Consent, Hush, Life, Situation
 from asterisk_privacy.call.timeline import Mark, Span, SpanKind
 from asterisk_privacy.daemon.aftermath import LeftCall
+from asterisk_privacy.daemon.call_tools import Tools
 from asterisk_privacy.daemon.health import Alarm, Health
 from asterisk_privacy.daemon.ledger import Ledger
 from asterisk_privacy.daemon.remembered import Memory
@@ -20,6 +21,7 @@ from asterisk_privacy.daemon.storage import destroy
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.policy.purpose import Profile, Purpose
 from asterisk_privacy.registry.registry import Registry
+from asterisk_privacy.registry.rows import State
 from asterisk_privacy.store.vault import Vault
 
 
@@ -113,18 +115,30 @@ class Before:
             self._ledger.post(partial(Registry.withdraw_purpose, recording_id=part, name=name, at=at, reason=reason))
 
     async def erase(self, reason: str, talk_becomes: SpanKind) -> None:
-        """A refusal, or off the record: the earlier parts go too, each with its evidence. What the disk refuses is an alarm, and done
-        by the purger, as the row says so."""
+        """A refusal, or off the record: the earlier parts go too."""
         self._spans = tuple(replace(s, kind=talk_becomes) if s.kind is SpanKind.TALK else s for s in self._spans)
         parts, self._parts = self._parts, {}
-        for part in parts:
-            try:
-                await self._erase(part, reason)
-            except OperatorError as error:
-                self._health.alarm(Alarm.STORE_FAILED, str(error))
+        await _erase(parts, reason, self._vault, self._ledger, self._health)
 
-    async def _erase(self, part: str, reason: str) -> None:
-        now = datetime.now(UTC)
-        await self._ledger.ask(lambda registry: registry.mark_purging(part, now, reason))
-        evidence = json.dumps((await destroy(self._vault, part)).told())
-        await self._ledger.ask(lambda registry: registry.mark_purged(part, now, reason, evidence))
+
+async def erase_calls(calls: Iterable[str], reason: str, tools: Tools) -> None:
+    """All that is kept of these calls, which are over."""
+    for call in calls:
+        rows = await tools.ledger.ask(lambda registry, call=call: registry.recordings(State.SEALED, call))  # type: ignore[misc]
+        await _erase([row.id for row in rows], reason, tools.vault, tools.ledger, tools.health)
+
+
+async def _erase(parts: Iterable[str], reason: str, vault: Vault, ledger: Ledger, health: Health) -> None:
+    """Each with its evidence. What the disk refuses is an alarm, and done by the purger, as the row says so."""
+    for part in parts:
+        try:
+            await _erase_one(part, reason, vault, ledger)
+        except OperatorError as error:
+            health.alarm(Alarm.STORE_FAILED, str(error))
+
+
+async def _erase_one(part: str, reason: str, vault: Vault, ledger: Ledger) -> None:
+    now = datetime.now(UTC)
+    await ledger.ask(lambda registry: registry.mark_purging(part, now, reason))
+    evidence = json.dumps((await destroy(vault, part)).told())
+    await ledger.ask(lambda registry: registry.mark_purged(part, now, reason, evidence))

@@ -20,7 +20,7 @@ ONE, OTHER = Reminders(bytes(32)), Reminders(bytes(31) + b"1")
 
 def test_what_was_written_is_read_by_the_next_daemon() -> None:
     memory = Memory("c" * 32, ("sales", "complaints"), {"training": True}, flagged=True, objected=True, hush=Hush.PAUSED, notice="5f0e")
-    memory = replace(memory, voices=frozenset({"d" * 32, "e" * 32}), consent="agreed:1")
+    memory = replace(memory, voices=frozenset({"d" * 32, "e" * 32}), consent="agreed:1", heard_in=frozenset({"f" * 32}))
     assert Reminders(bytes(32)).read("1.1", ONE.write("1.1", memory)) == memory
 
 

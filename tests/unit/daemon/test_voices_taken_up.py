@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 
@@ -17,6 +18,7 @@ from asterisk_privacy.asterisk.ari import Announced, Reading
 from asterisk_privacy.asterisk.fastagi import AgiRequest
 from asterisk_privacy.call import pbx
 from asterisk_privacy.call.situation import Consent, Life
+from asterisk_privacy.daemon.config import load
 from asterisk_privacy.daemon.remembered import Reminders
 from asterisk_privacy.daemon.report import Running
 from asterisk_privacy.daemon.runner import CallRunner
@@ -224,3 +226,29 @@ async def test_that_it_is_remembered_does_not_tell_whether_the_call_is_kept(aste
         await two_customers(asterisk, "chance")
         first = asterisk.call_of("cora")
         assert first.memory.voices == {asterisk.call_of("bea").call_id} and asterisk.rows() == []
+
+
+@pytest.mark.parametrize("joined", [True, False])
+async def test_a_call_that_an_earlier_daemon_knew_and_that_is_over(asterisk: Pbx, joined: bool) -> None:
+    """Cora's call ends while no daemon lives; the next one hears of her from nobody but from what Bea's channel remembers."""
+    async with asterisk.daemon():
+        asterisk.announced_to("cora")
+        asterisk.announced_to("bea")
+        for one in ("cora", "anna", "bea")[: 3 if joined else 2]:
+            asterisk.joins(one, "room")
+        if not joined:
+            asterisk.joins("bea", "elsewhere")
+        call, bea = asterisk.call_of("cora").call_id, asterisk.call_of("bea").call_id
+        await asyncio.sleep(0.5)
+    asterisk.bridges = {name: members - {"cora"} for name, members in asterisk.bridges.items()}
+    del asterisk.announced["cora"]
+    with closing(Registry.open(asterisk.config.parent / "registry.sqlite")) as registry:
+        purpose = load(asterisk.config).book.purposes["proof"]
+        registry.begin_recording("c" * 32, call, datetime.now(UTC), [purpose], 7)
+        registry.seal_recording("c" * 32, datetime.now(UTC), 1, "0" * 64, 1000, False)
+    async with asterisk.daemon():
+        await asyncio.sleep(0.05)
+        assert [r.call_id for r in asterisk.running.service.supervisor.runners] == [bea]
+        asterisk.chooses("bea", bea, "3")
+    (row,) = [row for row in asterisk.rows() if row.id == "c" * 32]
+    assert row.state is (State.PURGED if joined else State.SEALED)
