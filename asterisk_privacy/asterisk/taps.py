@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 import uuid
+from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from math import inf
 from typing import Protocol
@@ -27,6 +29,8 @@ LATE_SECONDS = 0.2
 """A process that looks so much later than it should has more to do than it can: what costs more has to wait."""
 MOST_AT_WORK = 10
 """Taps that are being put on or taken off, of all calls. Beyond that Asterisk has enough to do, and none is renewed."""
+MOST_A_SECOND = 10
+"""Taps that are renewed, of all calls: a machine on which all taps are late must not have twice as many."""
 
 
 class TapSink(Protocol):
@@ -122,10 +126,15 @@ class SnoopCapture:
         self.failed = 0
         self.attached = 0
         self.renewed = 0
+        self._renewed_at: deque[float] = deque(maxlen=MOST_A_SECOND)
 
     def beside(self, channel: str, sink: FrameSink, ended: Callable[[], None]) -> Tap | None:
         if len(self._tasks) >= MOST_AT_WORK or self._server.late > LATE_SECONDS:  # Asterisk, or this process, has enough to do
             return None
+        now = time.monotonic()
+        if len(self._renewed_at) == MOST_A_SECOND and now - self._renewed_at[0] < 1.0:
+            return None
+        self._renewed_at.append(now)
         self.renewed += 1
         return self.attach(channel, sink, ended)
 

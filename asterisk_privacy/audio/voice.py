@@ -201,7 +201,7 @@ class Voice:
         if late < VERY_LATE_SECONDS and min(late, self._late) < LATE_SECONDS and self._suspects < self._needed:
             return False
         since = now - self._renewed_at
-        if since < PATIENCE_SECONDS or (late < VERY_LATE_SECONDS and since < self._patience):
+        if since < max(PATIENCE_SECONDS, self._patience / 4) or (late < VERY_LATE_SECONDS and since < self._patience):
             return False
         often = since < 2 * self._patience
         self._patience = min(2 * self._patience, LONGEST_PATIENCE_SECONDS) if often else PATIENCE_SECONDS

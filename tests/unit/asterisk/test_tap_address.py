@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,7 +12,7 @@ from ari_double import ToyAri
 from asterisk_privacy.asterisk.ari import Ari, AriAccess
 from asterisk_privacy.asterisk.ari_events import Channel, _Dialplan
 from asterisk_privacy.asterisk.audiosocket import AudioSocketServer
-from asterisk_privacy.asterisk.taps import MOST_AT_WORK, SnoopCapture, StasisWaiters
+from asterisk_privacy.asterisk.taps import MOST_A_SECOND, MOST_AT_WORK, SnoopCapture, StasisWaiters
 
 S = {"context": "privacy-tap", "extension": "s", "priority": "1"}
 OURS = {"context": "privacy-tap", "extension": "to-10.0.0.5:9092", "label": "here"}
@@ -79,6 +80,17 @@ async def test_none_is_renewed_while_this_process_has_more_to_do_than_it_can(toy
         assert first.beside(lambda _at, _samples: None, lambda: None) is None
         capture._server.late = 0.1
         assert first.beside(lambda _at, _samples: None, lambda: None) is not None
+
+
+async def test_so_many_are_renewed_in_a_second(toy: ToyAri, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("asterisk_privacy.asterisk.taps.MOST_AT_WORK", 1000)
+    async with capturing(toy, "") as capture:
+        tap = capture.attach("caller", lambda _at, _samples: None, lambda: None)
+        began = time.monotonic()
+        made = [tap.beside(lambda _at, _samples: None, lambda: None) for _ in range(50)]
+        assert time.monotonic() - began > 1 or [one is not None for one in made] == [True] * MOST_A_SECOND + [False] * 40
+        capture._renewed_at.extend([began - 2] * MOST_A_SECOND)
+        assert tap.beside(lambda _at, _samples: None, lambda: None) is not None
 
 
 async def test_an_older_include_is_asked_once_until_the_next_connection(toy: ToyAri) -> None:
