@@ -36,6 +36,16 @@ class MarkKind(StrEnum):
     AGREED = "agreed"
     HANGUP = "hangup"
     MISSING = "missing"  # a party's voice is not here for a moment, though it was talk
+    # why a party is silent from here on: see silence.Why
+    MUTED = "muted"
+    PAUSES = "pauses"
+    COMFORT_NOISE = "comfort-noise"
+    NO_PACKETS = "no-packets"
+    GONE = "gone"
+    NO_TRANSLATOR = "no-translator"
+    UNDECIPHERED = "undeciphered"
+    BLIND_HOOK = "blind-hook"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)

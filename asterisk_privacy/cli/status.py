@@ -164,6 +164,9 @@ def _heard(capture: dict[str, object]) -> Iterator[tuple[str, str]]:
         yield "Talk missing", _bad(f"{capture.get('missing_seconds')} s of single voices: this machine has more to do than it can")
     if capture.get("silent_holds"):
         yield "Holds that only a phone knew of", escape(_pairs(capture.get("silent_holds")))
+    silent = capture.get("silent_legs")
+    for why, phones in silent.items() if isinstance(silent, dict) else ():
+        yield f"Silent: {why}", escape(_pairs(phones))
     if capture.get("silent_between_words"):
         yield "Silent between words", escape(_pairs(capture.get("silent_between_words"))) + GATED
 

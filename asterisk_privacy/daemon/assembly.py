@@ -12,6 +12,7 @@ from pathlib import Path
 from time import monotonic
 
 from asterisk_privacy import file_access
+from asterisk_privacy.asterisk import leg_facts
 from asterisk_privacy.asterisk.agent_marks import is_agents
 from asterisk_privacy.asterisk.ari import Ari
 from asterisk_privacy.asterisk.audiosocket import AudioSocketServer
@@ -118,6 +119,7 @@ async def assemble(config: Config, path: Path, stack: AsyncExitStack) -> Running
             timing=Timing(by.capture.resume_debounce_ms / 1000, quarantine, float(by.keys.grace_seconds)),
             blind_seconds=by.capture.blind_ms / 1000,
             new_suspense=lambda: Suspense(by.capture.silent_hold_seconds, by.capture.music_hold_seconds),
+            ask_leg=partial(leg_facts.ask, ari),
             objection_purpose=by.keys.objection_purpose,
             remember=lambda channel, memory: left_there.write(channel, reminders.write(channel, memory) if memory is not None else None),
         )

@@ -17,6 +17,7 @@ from asterisk_privacy.daemon.filing import RecordingFile
 from asterisk_privacy.daemon.health import Health
 from asterisk_privacy.daemon.ledger import Ledger
 from asterisk_privacy.daemon.remembered import Memory
+from asterisk_privacy.daemon.silent_legs import AskLeg, nobody_asked
 from asterisk_privacy.store.vault import Vault
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Tools:
     blind_seconds: float
     remember: Callable[[str, Memory | None], None]  # for the next daemon, what changed; None: nothing any more
     objection_purpose: str = ""  # what the agent's objection key takes away; empty: all sample purposes
+    ask_leg: AskLeg = nobody_asked  # what Asterisk says of a channel that is silent
     new_suspense: Callable[[], Suspense] = lambda: Suspense(0, 0)
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import traceback
 from collections import Counter
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from time import monotonic
 
+from asterisk_privacy.call.silence import Why
 from asterisk_privacy.daemon.tally import Tally
 
 log = logging.getLogger(__name__)
@@ -25,7 +27,10 @@ class Alarm(StrEnum):
     MISSED_CALLS = "missed_calls"  # the dialplan found no daemon
     NOT_READY = "not_ready"  # a call was turned down since the recorder could not record
     TAP_FAILED = "tap_failed"
-    TAP_BLIND = "tap_blind"  # a leg fell silent and was tapped afresh
+    TAP_BLIND = "tap_blind"  # Asterisk's hook was deaf to a leg; heard again by a fresh tap
+    PARTY_GONE = "party_gone"  # no packet comes from a phone any more, and it did not hang up
+    NO_TRANSLATOR = "no_translator"  # Asterisk cannot decode what a phone sends: nothing of it is kept
+    UNDECIPHERED = "undeciphered"  # SRTP of a phone that Asterisk never made anything of
     STORE_FAILED = "store_failed"
     REGISTRY_FAILED = "registry_failed"
     RING_FULL = "ring_full"
@@ -57,6 +62,17 @@ class Alarm(StrEnum):
     INTERNAL = "internal"  # a mistake of ours; all gates were shut until the state was read again
 
 
+SILENT: Mapping[Why, tuple[Alarm, str]] = {
+    Why.BLIND_HOOK: (Alarm.TAP_BLIND, "Asterisk's hook was deaf to a party, whose talk of that time is lost"),
+    Why.GONE: (Alarm.PARTY_GONE, "no packet comes from a phone any more, and it did not hang up: is rtp_timeout set on its endpoint?"),
+    Why.NO_TRANSLATOR: (
+        Alarm.NO_TRANSLATOR, "Asterisk has no translator for a phone's codec, so nothing of it is kept: load one, or allow G.711 or G.722",
+    ),
+    Why.UNDECIPHERED: (Alarm.UNDECIPHERED, "a phone's SRTP was never deciphered by Asterisk, so nothing of it is kept"),
+}  # fmt: skip
+"""What of a party's silence a person must know."""
+
+
 def place_of(mistake: BaseException) -> str:
     """Where it was raised, as `module.py:line in function`, and which of our own lines led there."""
     frames = traceback.extract_tb(mistake.__traceback__)
@@ -83,6 +99,7 @@ class Health:
         self.calls_begun = 0
         self.calls_taken_up = 0
         self.silent_holds: Counter[str] = Counter()
+        self.silent_legs: dict[Why, Counter[str]] = {why: Counter() for why in Why}  # by endpoint
         self.gated: Counter[str] = Counter()  # by endpoint: calls in which a phone was found dead silent between words
         self.notices_failed: Counter[str] = Counter()  # by profile
         self.outsiders: Counter[str] = Counter()  # by endpoint: calls that were not kept, or not all of them
@@ -120,6 +137,14 @@ class Health:
     def colleague(self, endpoint: str) -> None:
         _count(self.colleagues, endpoint)
         log.info("an agent called a recorded line: colleagues are not recorded")
+
+    def silent_leg(self, why: Why, endpoint: str) -> None:
+        """`status` names the phone; the log does not."""
+        _count(self.silent_legs[why], endpoint)
+        if why in SILENT:
+            self.alarm(*SILENT[why])
+        else:
+            log.info("a party is silent in mid-conversation: %s", why.value)
 
     def silent_between_words(self, endpoint: str) -> None:
         """`status` names the phone; the log does not."""

@@ -21,9 +21,12 @@ from asterisk_privacy.audio.suspense import SilentHold, Suspense
 from asterisk_privacy.audio.voice import Voice
 from asterisk_privacy.daemon.filing import RecordingFile
 from asterisk_privacy.daemon.health import Alarm, Health
+from asterisk_privacy.daemon.silent_legs import AskLeg, SilentLegs, nobody_asked
 
 log = logging.getLogger(__name__)
 
+AT_ONCE_FRAMES = 5
+"""A fresh tap begins with one or two frames of zeros (facts 13.4); what it hears within so many it would have heard before."""
 CURE_SECONDS = 0.04
 """Between taking a tap away and putting a new one: a frame must pass without any hook on the channel (facts 11.4: at least 30 ms)."""
 NEWS_SECONDS = 0.25
@@ -75,6 +78,7 @@ class CallMedia:
         suspense: Suspense,
         silent_hold: Callable[[], None],
         silent_between_words: Callable[[], None] = lambda: None,
+        ask_leg: AskLeg = nobody_asked,
     ) -> None:
         self._customer = customer
         self._capture = capture
@@ -91,6 +95,7 @@ class CallMedia:
         self._silent_holds_seen = 0
         self._silent_between_words = silent_between_words
         self._told_so = False
+        self.legs = SilentLegs(ask_leg, health, lambda channel: channel in self._agents and suspense.dead_between_words)
         self._agents_in: deque[tuple[float, frozenset[str]]] = deque()  # since when they are in the conversation, or none
         self._agents: frozenset[str] = frozenset()  # of what left quarantine last
         self._stretch = 0
@@ -127,6 +132,7 @@ class CallMedia:
         self._stop_taps()
         self._stretch = self._quarantine.open(at)
         self._agents_in.append((at, parties - customers))
+        self.legs.talk((self._customer, *parties))
         for channel in (self._customer, *sorted(parties)):
             leg = Leg.CUSTOMER if channel == self._customer or channel in customers else Leg.AGENT
             self._tapped[channel] = self._silent(self._stretch, _Tapped(channel, leg, None, self._blind_seconds, self._blind_seconds))
@@ -149,7 +155,8 @@ class CallMedia:
             self._keep(self._suspense.flush())
         while self._silent_holds_seen < self._suspense.seen:
             self._silent_holds_seen += 1
-            self._silent_hold()
+            if not self.legs.no_hold(self._agents):
+                self._silent_hold()
         if self._suspense.dead_between_words and not self._told_so:
             self._told_so = True
             self._silent_between_words()
@@ -222,6 +229,7 @@ class CallMedia:
                     tap.hear()
 
     def _stop_taps(self) -> None:
+        self.legs.over()
         for tapped in self._tapped.values():
             self._stop(tapped)
         self._tapped.clear()
@@ -311,16 +319,21 @@ class CallMedia:
         if tapped.anew:
             tapped.anew, tapped.anew_at = False, complete_at
         if silent * FRAME_BYTES < len(samples):
+            at_once = tapped.anew_at is not None and tapped.zeros + _silent_at_the_begin(samples) <= AT_ONCE_FRAMES
+            self.legs.heard(tapped.channel, at_once)
             if tapped.anew_at is not None:
                 cured = complete_at - tapped.anew_at <= CURED_SECONDS
                 tapped.least_patience = self._blind_seconds if cured else min(2 * tapped.least_patience, LONGEST_PATIENCE_SECONDS)
             tapped.zeros, tapped.patience, tapped.anew_at = 0, tapped.least_patience, None
         tapped.zeros += silent
+        since = complete_at - tapped.zeros * FRAME_SECONDS
+        if tapped.zeros * FRAME_SECONDS >= tapped.patience / 2:
+            self.legs.begins(tapped.channel, since)
         if tapped.zeros * FRAME_SECONDS >= tapped.patience:
             tapped.zeros, tapped.patience = 0, min(2 * tapped.patience, LONGEST_PATIENCE_SECONDS)
             self._stop(tapped)
             tapped.anew, tapped.anew_at = True, None
-            self._health.alarms[Alarm.TAP_BLIND] += 1
+            self.legs.lasts(tapped.channel, since, complete_at)
             self._attach_later(stretch, tapped.channel, CURE_SECONDS)
 
     def _misses(self, at: float, seconds: float) -> None:
@@ -328,6 +341,13 @@ class CallMedia:
         if not self.missing or at - self.missing[-1] > MISSING_APART_SECONDS:
             self.missing.append(at)
             log.info("a voice is late or missing for a moment: this machine has more to do than it can")
+
+
+def _silent_at_the_begin(samples: bytes) -> int:
+    count = 0
+    while samples[count * FRAME_BYTES : (count + 1) * FRAME_BYTES] == SILENT_FRAME:
+        count += 1
+    return count
 
 
 def _silent_at_the_end(samples: bytes) -> int:

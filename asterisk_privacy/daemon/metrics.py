@@ -18,6 +18,7 @@ from asterisk_privacy.asterisk.wire.place import Why
 from asterisk_privacy.audio.frames import FRAME_SECONDS
 from asterisk_privacy.call.commands import ConsentKind, Outcome
 from asterisk_privacy.call.events import AgentKey
+from asterisk_privacy.call.silence import Why as WhySilent
 from asterisk_privacy.call.situation import Life
 from asterisk_privacy.call.timeline import SpanKind
 from asterisk_privacy.daemon.health import Alarm
@@ -125,6 +126,8 @@ def _audio(running: Running) -> Iterator[Metric]:
     yield gauge("audiosocket_peers", "Audio connections from Asterisk.", running.audio.connected)
     yield counter("audiosocket_uninvited", "Peers that nobody expected, shut out.", running.audio.uninvited)
     yield counter("audiosocket_broken", "Peers that broke the protocol.", running.audio.broken)
+    silent = {why: count.total() for why, count in service.health.silent_legs.items()}
+    yield counters("silent_legs", "Parties that fell silent in mid-conversation, and why.", "why", WhySilent, silent)
     gated = sum(service.health.gated.values())
     yield counter("silent_between_words", "Calls in which a phone was found dead silent between words: VAD or a noise gate.", gated)
     yield counter("silent_holds", "Holds that only an agent's phone knew of.", sum(service.health.silent_holds.values()))

@@ -85,6 +85,7 @@ def status_report(running: Running, disk: Disk) -> Report:
             "broken": audio.broken,
             **service.capture.report(),
             "silent_holds": dict(service.health.silent_holds),
+            "silent_legs": {why.value: dict(count) for why, count in service.health.silent_legs.items() if count},
             "silent_between_words": dict(service.health.gated),
             "missing_seconds": round(service.health.tally.missing_seconds + sum(r.media.missing_seconds for r in runners), 2),
         },

@@ -82,6 +82,7 @@ class CallRunner:
             tools.new_suspense(),
             lambda: tools.health.silent_hold(self._attendance.last_agent or "unknown"),
             self._silent_between_words,
+            tools.ask_leg,
         )
         self._before = Before(left, round((monotonic() - self.began_at) * 1000), tools.vault, tools.ledger, tools.health)
         self.notice = secrets.token_hex(8)  # the announcement that was answered last: no other's stages count
@@ -225,7 +226,8 @@ class CallRunner:
         """The whole call's, with what an earlier daemon told and what the recorder was not told: holds that only a phone knew of."""
         for hold in self.media.silent_holds:
             spans = with_hold(spans, round((hold.since - self.began_at) * 1000), round((hold.until - self.began_at) * 1000))
-        missing = [Mark(MarkKind.MISSING, max(0, round((at - self.began_at) * 1000))) for at in self.media.missing]
+        heard = [(at, MarkKind.MISSING) for at in self.media.missing] + [(at, MarkKind(why.value)) for at, why in self.media.legs.marks]
+        missing = [Mark(kind, max(0, round((at - self.began_at) * 1000))) for at, kind in heard]
         return self._before.story(spans, tuple(sorted((*marks, *missing), key=lambda mark: mark.at_ms)))
 
     def _silent_between_words(self) -> None:

@@ -71,6 +71,16 @@ class _G722:
         return _narrowed(np.asarray(self._in.decode(data), np.int16))
 
 
+class _Opaque:
+    """Packets of the right size that nobody here can decode: G.729, ten bytes for 10 ms."""
+
+    def encode(self, samples: Pcm) -> bytes:
+        return np.random.default_rng(int(np.abs(samples).sum())).bytes(20)
+
+    def decode(self, data: bytes) -> Pcm:
+        return np.zeros(8 * len(data), np.int16)
+
+
 def _widened(samples: Pcm) -> Pcm:
     """8 to 16 kHz by the spectrum of one frame: exact for tones at multiples of 50 Hz, with small clicks at the borders of others."""
     wide = 2 * np.fft.irfft(np.fft.rfft(samples.astype(np.float64)), 2 * len(samples))
@@ -88,6 +98,7 @@ CODECS: Final = {
     "alaw": Codec("PCMA/8000", 8, _Alaw),
     "g722": Codec("G722/8000", 9, _G722),
     "slin16": Codec("L16/16000", 118, _Linear16, 320),
+    "g729": Codec("G729/8000", 18, _Opaque),
     "opus": Codec("OPUS/48000", 107, Opus, 960, "/2"),
 }
 """By Asterisk's names. slin16 is a wideband leg without a codec; G.722's clock is 8000 by a mistake that became the rule (RFC 3551)."""

@@ -43,6 +43,15 @@ EN: Final[Mapping[str, str]] = {
     "mark-agreed": "agreed",
     "mark-hangup": "hang-up",
     "mark-missing": "a voice is missing here",
+    "mark-muted": "muted",
+    "mark-pauses": "silent in its pauses",
+    "mark-comfort-noise": "comfort noise",
+    "mark-no-packets": "sends nothing",
+    "mark-gone": "gone without hanging up",
+    "mark-no-translator": "codec that Asterisk cannot decode",
+    "mark-undeciphered": "undeciphered",
+    "mark-blind-hook": "not heard for a moment",
+    "mark-unknown": "silent",
 }
 
 NL: Final[Mapping[str, str]] = {
@@ -83,4 +92,13 @@ NL: Final[Mapping[str, str]] = {
     "mark-agreed": "toegestemd",
     "mark-hangup": "opgehangen",
     "mark-missing": "hier ontbreekt een stem",
+    "mark-muted": "gedempt",
+    "mark-pauses": "stil in de pauzes",
+    "mark-comfort-noise": "comfortruis",
+    "mark-no-packets": "zendt niets",
+    "mark-gone": "weg zonder op te hangen",
+    "mark-no-translator": "codec die Asterisk niet kan lezen",
+    "mark-undeciphered": "niet ontcijferd",
+    "mark-blind-hook": "even niet gehoord",
+    "mark-unknown": "stil",
 }

@@ -10,6 +10,7 @@ import pytest
 from sites import ALWAYS, profile, running, short_sounds, wait_until_quiet
 
 from asterisk_privacy.audio.ulaw import Pcm
+from asterisk_privacy.call.timeline import MarkKind
 from asterisk_privacy.lab import tones
 from asterisk_privacy.lab.pbx import DIALPLAN, free_port
 from asterisk_privacy.lab.phone import Phone
@@ -83,7 +84,90 @@ async def test_an_agent_who_listens_costs_nothing_and_a_signalled_hold_stays_one
     capture, alarms = report["capture"], report["alarms"]
     assert isinstance(capture, dict) and isinstance(alarms, dict)
     assert capture["silent_between_words"] == {"PJSIP/agent": 1} and capture["silent_holds"] == {}
-    assert "silent_hold" not in alarms
+    assert alarms == {}
+
+
+@pytest.mark.parametrize("who", ["agent", "customer"])
+async def test_a_mute_is_no_hold_and_no_alarm(install: Install, tmp_path: Path, who: str) -> None:
+    """As browsers do it: packets of silence."""
+    port = free_port(socket.SOCK_DGRAM)
+    site = site_of(install, tmp_path, port, {"capture.silent_hold_seconds": "10"})
+    async with running(site):
+        customer = Phone("customer", 0, site.pbx.sip_port, source=Tone(tones.CUSTOMER))
+        agent = Phone("agent", port, site.pbx.sip_port, source=Tone(tones.AGENT), answer_after=0.0)
+        async with customer, agent:
+            await customer.dial("130")
+            await agent.answered()
+            await customer.talk(1.5)
+            muted = agent if who == "agent" else customer
+            muted.say(Silence())
+            await customer.talk(3.0)
+            muted.say(Tone(tones.AGENT if who == "agent" else tones.CUSTOMER))
+            await customer.talk(1.5)
+            await customer.hangup()
+        (call,) = await asyncio.to_thread(site.wait_for_calls, 1)
+        report = site.status()
+        await asyncio.to_thread(wait_until_quiet, site)
+    capture = report["capture"]
+    assert isinstance(capture, dict) and report["alarms"] == {}
+    (row,) = site.recordings()
+    audio = site.listen(row.id)
+    other = 0 if who == "agent" else 1
+    known = {"customer": tones.CUSTOMER, "agent": tones.AGENT}
+    assert max(tones.seconds_of(audio[:, other], known).values()) > 5.4, "who is not muted is kept all the time"
+    if site.capture == "snoop":
+        assert capture["silent_legs"] == {"muted": {f"PJSIP/{who}": 1}}
+        [mark] = [m for m in call.marks if m.kind is MarkKind.MUTED]
+        assert 1000 < mark.at_ms < 3500
+
+
+G729 = """
+[g729](lab-phone)
+context = from-outside
+disallow = all
+allow = g729
+[g729agent](lab-phone,privacy-agent)
+context = from-agents
+aors = g729agent
+disallow = all
+allow = g729
+[g729agent](lab-contact)
+contact = sip:g729agent@127.0.0.1:{port}
+"""
+G729_LINE = """
+[from-outside]
+exten => 131,1,Gosub(privacy-start,s,1(orders))
+ same => n,Dial(PJSIP/g729agent,30,tkK)
+"""
+
+
+async def test_a_codec_without_a_translator_is_told_and_nothing_is_sealed(install: Install, tmp_path: Path) -> None:
+    """Both phones understand each other, and Asterisk neither. The announcement is there in their codec."""
+    port = free_port(socket.SOCK_DGRAM)
+    sounds = short_sounds(tmp_path / "sounds", DIALPLAN / "sounds")
+    (sounds / "en/short.g729").write_bytes(bytes(range(10)) * 50)
+    policy, phones = ALWAYS + profile("orders", '"proof"'), G729.format(port=port)
+    site = Site(
+        tmp_path, install, policy, settings={"keys.grace_seconds": "1"}, sounds=sounds, extra_dialplan=G729_LINE, extra_pjsip=phones
+    )
+    async with running(site):
+        await asyncio.to_thread(site.pbx.cli, "module load format_g729.so")
+        customer = Phone("g729", 0, site.pbx.sip_port, codec="g729", source=Tone(tones.CUSTOMER))
+        agent = Phone("g729agent", port, site.pbx.sip_port, codec="g729", source=Tone(tones.AGENT), answer_after=0.0)
+        async with customer, agent:
+            await customer.dial("131")
+            await agent.answered()
+            await customer.talk(5.0)
+            await customer.hangup()
+        (call,) = await asyncio.to_thread(site.wait_for_calls, 1)
+        report = site.status()
+        await asyncio.to_thread(wait_until_quiet, site)
+    alarms, capture = report["alarms"], report["capture"]
+    assert isinstance(alarms, dict) and isinstance(capture, dict)
+    assert alarms == {"no_translator": 2, "kept_nothing": 1}, (alarms, capture)
+    assert capture["silent_legs"] == {"no-translator": {"PJSIP/g729": 1, "PJSIP/g729agent": 1}}
+    assert call.outcome == "not-kept" and MarkKind.NO_TRANSLATOR in {mark.kind for mark in call.marks}
+    assert not [row for row in site.recordings() if row.state is State.SEALED]
 
 
 async def test_hung_up_as_soon_as_it_was_answered(install: Install, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from asterisk_privacy.call.silence import Why
 from asterisk_privacy.call.timeline import MarkKind, SpanKind
 from asterisk_privacy.lab.demo.play import Played
 from asterisk_privacy.registry.rows import RecordingRow, State
@@ -34,6 +35,7 @@ MARK_WORDS = {
     MarkKind.AGREED: "the caller presses the agree key",
     MarkKind.HANGUP: "hang-up",
     MarkKind.MISSING: "a voice is missing for a moment: this machine was too busy",
+    **{MarkKind(why.value): f"somebody is silent: {why}" for why in Why},
 }
 
 

@@ -94,6 +94,11 @@ def test_phones_that_are_silent_between_words_are_named_with_what_that_means() -
     assert "PJSIP/anna" in words and "signal each hold" in words
 
 
+def test_each_reason_for_silence_has_its_row_with_the_phones() -> None:
+    found = dict(rows({**FINE, "capture": {"silent_legs": {"muted": {"PJSIP/anna": 3}, "gone": {"PJSIP/bert": 1}}}}))
+    assert (found["Silent: muted"], found["Silent: gone"]) == ("PJSIP/anna 3", "PJSIP/bert 1")
+
+
 def test_talk_that_is_missing_has_a_row_where_some_is() -> None:
     quiet = dict(rows({**FINE, "capture": {"missing_seconds": 0.0, "renewed": 0}}))
     assert not {"Talk missing", "Late taps"} & quiet.keys()
