@@ -32,8 +32,15 @@ def plain_files(*folders: Path, since: Known = frozenset()) -> list[str]:
     """Of each file that has it: where and how; only those that are new or changed. Files that this process has open and that are removed
     from their directory are looked at too."""
     paths = sorted(path for path, _, _ in snapshot(*folders) - since)
-    paths += [path for path in Path("/proc/self/fd").iterdir() if path.is_file() and "deleted" in str(path.readlink())]
+    paths += [path for path in Path("/proc/self/fd").iterdir() if _is_removed(path)]
     return [f"{path}: {how}" for path in paths for how in _found(path.read_bytes())]
+
+
+def _is_removed(path: Path) -> bool:
+    try:
+        return path.is_file() and "deleted" in str(path.readlink())
+    except FileNotFoundError:  # it was closed meanwhile
+        return False
 
 
 def _found(data: bytes) -> Iterator[str]:

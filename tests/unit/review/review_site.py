@@ -321,7 +321,7 @@ class ReviewSite:
         registry.mark_purging(gone, self.now, "due" + self.evil)
         told = {"purpose": "training", "reason": self.evil or "weekly"}
         registry.audit("cli:root" + self.evil, "recording.listen", self.ids["sample"], told)
-        registry.open_request("access", "number", "hash", "passport" + self.evil, date(2026, 11, 2), date(2026, 12, 2))
+        registry.open_request("access", "number", "hash of somebody else", "passport" + self.evil, date(2026, 11, 2), date(2026, 12, 2))
         late = registry.open_request("erasure", "agent", "PJSIP/bert", "in person", date(2026, 10, 1), date(2026, 11, 1))
         registry.open_request("objection", "number", "hash2", "called back", date(2026, 10, 22), date(2026, 11, 22))
         registry.extend_request(late, date(2026, 11, 12), "many recordings" + self.evil)

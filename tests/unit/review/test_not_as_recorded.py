@@ -26,7 +26,7 @@ from asterisk_privacy.store.layout import NEXT
 from asterisk_privacy.store.pieces import PIECE
 from asterisk_privacy.store.vault import Vault
 
-LONG = np.tile(sound(noise=True), (24, 1))  # two minutes, 4 MB: its ends are not all of it
+LONG = np.tile(sound(noise=True), (80, 1))  # seven minutes, 13 MB: its ends are not all of it, and no buffers of a connection take it
 HEARD = "not what was recorded"
 
 
