@@ -15,7 +15,7 @@ from asterisk_privacy.call.conversation import Role, Standing, conversation, rol
 from asterisk_privacy.call.news import surroundings
 from asterisk_privacy.call.participants import PartyRole, Person
 from asterisk_privacy.call.pbx import endpoint_of
-from asterisk_privacy.call.situation import Consent, Life
+from asterisk_privacy.call.situation import Consent, Hush, Life
 from asterisk_privacy.call.switchboard import Change, Switchboard
 from asterisk_privacy.daemon.health import Alarm, Health
 from asterisk_privacy.daemon.last_calls import LastCalls
@@ -98,8 +98,13 @@ class Conversations:
         if over:
             self._erase(over, WITHDRAWN)
 
-    def taken_up(self, runner: CallRunner) -> None:
-        self._earlier[runner.call_id] = runner.memory.heard_in
+    def taken_up(self, runners: Collection[CallRunner]) -> None:
+        """All that go on. Who refused while no daemon lived goes out of others' recordings now; where one did so before, that is known."""
+        self._earlier = {runner.call_id: runner.memory.heard_in for runner in runners}
+        for runner in runners:
+            situation = runner.recorder.situation
+            if situation.consent is Consent.REFUSED or situation.hush is Hush.OFF_RECORD:
+                self.withdrew(runner)
 
     def objected(self, runner: CallRunner) -> None:
         for other in self._with_the_voice_of(runner):

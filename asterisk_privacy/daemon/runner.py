@@ -202,7 +202,10 @@ class CallRunner:
         memory = after(self.memory, event, commands, self.recorder.situation.hush, self.recorder.wishes.agreed)
         chosen = consent_words(self.recorder.situation.consent, self.profile, self.recorder.wishes.agreed)
         elsewhere = self.memory.consent or self.customer not in (None, self.channel)
-        memory = replace(memory, voices=self.memory.voices.union(self.beside.values()), consent=chosen if elsewhere else "")
+        wiped = any(isinstance(c, cmd.Wipe) for c in commands)
+        voices = frozenset(self.beside.values()) | (frozenset() if wiped else self.memory.voices)
+        heard_in = frozenset[str]() if wiped and not isinstance(event, ev.Withdrawn) else self.memory.heard_in
+        memory = replace(memory, voices=voices, heard_in=heard_in, consent=chosen if elsewhere else "")
         if memory != self.memory:
             self.memory = memory
             self._reminded = True

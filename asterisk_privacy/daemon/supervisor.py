@@ -215,6 +215,7 @@ class Supervisor:
 
     def _take_up(self, reading: Reading) -> None:
         """At the first reading: calls that the daemon before this one announced go on, the others that it left are over."""
+        taken: list[CallRunner] = []
         for channel, announced in reading.announced.items():
             memory = self._reminders.read(channel, announced.state)
             left = self._left.get(memory.call_id) if memory is not None else None
@@ -232,9 +233,11 @@ class Supervisor:
             runner.receive(ev.LinkLost(monotonic()))  # until its surroundings are told
             chosen = announced.consent_to(memory.notice)
             runner.take_up(memory, memory.consent if chosen == "none" else chosen, later)
-            self._conversations.taken_up(runner)
+            taken.append(runner)
             self._health.calls_taken_up += 1
             log.info("call %s taken up again", runner.call_id, extra=about("call.taken-up", runner.call_id, profile.name))
+        if taken:
+            self._conversations.taken_up(taken)
         if self._left:
             for call in self._left.values():
                 self._tools.ledger.post(partial(end_calls, calls=(call,)))

@@ -228,6 +228,49 @@ async def test_that_it_is_remembered_does_not_tell_whether_the_call_is_kept(aste
         assert first.memory.voices == {asterisk.call_of("bea").call_id} and asterisk.rows() == []
 
 
+def kept_before(asterisk: Pbx, call: str) -> str:
+    """A recording of this call that an earlier daemon sealed."""
+    with closing(Registry.open(asterisk.config.parent / "registry.sqlite")) as registry:
+        registry.begin_recording("c" * 32, call, datetime.now(UTC), [load(asterisk.config).book.purposes["proof"]], 7)
+        registry.seal_recording("c" * 32, datetime.now(UTC), 1, "0" * 64, 1000, False)
+    return "c" * 32
+
+
+def state_of(asterisk: Pbx, recording: str) -> State:
+    (row,) = [row for row in asterisk.rows() if row.id == recording]
+    return row.state
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+async def test_who_refuses_while_no_daemon_lives(asterisk: Pbx, goes_on: bool) -> None:
+    async with asterisk.daemon():
+        await two_customers(asterisk)
+        call = asterisk.call_of("cora").call_id
+    recording = kept_before(asterisk, call)
+    asterisk.announced["bea"] = Announced(asterisk.announced["bea"].state, "refused")
+    if not goes_on:
+        asterisk.bridges["room"].discard("cora")
+        del asterisk.announced["cora"]
+    async with asterisk.daemon():
+        await asyncio.sleep(0.05)
+        assert asterisk.call_of("bea").recorder.situation.consent is Consent.REFUSED
+    assert state_of(asterisk, recording) is State.PURGED
+
+
+async def test_what_was_said_after_it_was_wiped_is_not_wiped_by_the_next_daemon(asterisk: Pbx) -> None:
+    async with asterisk.daemon():
+        await two_customers(asterisk)
+        call, bea = asterisk.call_of("cora").call_id, asterisk.call_of("bea").call_id
+        asterisk.chooses("bea", bea, "3")
+        asterisk.announced["bea"] = Announced("", "refused")
+        assert asterisk.call_of("cora").memory.voices == asterisk.call_of("bea").memory.heard_in == frozenset()
+    recording = kept_before(asterisk, call)
+    async with asterisk.daemon():
+        await asyncio.sleep(0.05)
+        assert asterisk.call_of("bea").recorder.situation.consent is Consent.REFUSED
+    assert state_of(asterisk, recording) is State.SEALED
+
+
 @pytest.mark.parametrize("joined", [True, False])
 async def test_a_call_that_an_earlier_daemon_knew_and_that_is_over(asterisk: Pbx, joined: bool) -> None:
     """Cora's call ends while no daemon lives; the next one hears of her from nobody but from what Bea's channel remembers."""
@@ -242,13 +285,9 @@ async def test_a_call_that_an_earlier_daemon_knew_and_that_is_over(asterisk: Pbx
         await asyncio.sleep(0.5)
     asterisk.bridges = {name: members - {"cora"} for name, members in asterisk.bridges.items()}
     del asterisk.announced["cora"]
-    with closing(Registry.open(asterisk.config.parent / "registry.sqlite")) as registry:
-        purpose = load(asterisk.config).book.purposes["proof"]
-        registry.begin_recording("c" * 32, call, datetime.now(UTC), [purpose], 7)
-        registry.seal_recording("c" * 32, datetime.now(UTC), 1, "0" * 64, 1000, False)
+    recording = kept_before(asterisk, call)
     async with asterisk.daemon():
         await asyncio.sleep(0.05)
         assert [r.call_id for r in asterisk.running.service.supervisor.runners] == [bea]
         asterisk.chooses("bea", bea, "3")
-    (row,) = [row for row in asterisk.rows() if row.id == "c" * 32]
-    assert row.state is (State.PURGED if joined else State.SEALED)
+    assert state_of(asterisk, recording) is (State.PURGED if joined else State.SEALED)
