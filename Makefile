@@ -74,7 +74,7 @@ FUZZ_SECONDS ?= 60
 fuzz: venv  ## coverage-guided fuzzing of what reads strangers' bytes, a minute each (network once: atheris; FUZZ_SECONDS=3600 for longer)
 	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python -m pip install --disable-pip-version-check -q --editable '.[fuzz]'
 	@mkdir -p dist/fuzz
-	@for target in agi-lines ari-event audio-socket rtp-packets configuration age-file review-forms; do echo "== fuzz $$target"; \
+	@for target in agi-lines agi-caller ari-event user-event audio-socket rtp-packets configuration age-file review-forms; do echo "== fuzz $$target"; \
 		(cd dist/fuzz && $(abspath $(BIN))/python ../../tools/fuzz.py $$target -max_total_time=$(FUZZ_SECONDS) -verbosity=0 2>&1 | sed '/^INFO/d;/^WARNING/d') || exit 1; done
 
 test: lint unit core test-browser lab test-asterisk  ## all of it

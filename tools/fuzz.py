@@ -13,12 +13,19 @@ import io
 import socket
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import atheris
 
+sys.path.append(str(Path(__file__).parent.parent / "tests"))
+from agi_lines import address, environment
+
 with atheris.instrument_imports(include=["asterisk_privacy", "tomllib", "msgspec"]):
-    from asterisk_privacy.asterisk import ari_events, audiosocket, fastagi
+    import msgspec
+
+    from asterisk_privacy.asterisk import ari_events, audiosocket, fastagi, names
     from asterisk_privacy.asterisk.clock import stamp_seconds
     from asterisk_privacy.asterisk.wire import rtp
     from asterisk_privacy.asterisk.wire.rtp import Unfit
@@ -32,6 +39,23 @@ with atheris.instrument_imports(include=["asterisk_privacy", "tomllib", "msgspec
     from asterisk_privacy.store.recipients import Recipients
 
 _LOOP = asyncio.new_event_loop()
+CALLERS_LINES = ("callerid", "calleridname", "dnid", "rdnis", "extension", "accountcode")
+"""Those of Asterisk's lines in which a caller's words can be."""
+AGI_WORDS = (
+    *(f"\n{line.partition(':')[0]}: ".encode() for line in environment().decode().splitlines() if line),
+    b"\n", b"\r", b"\n\n", b"1.9", b"agi://h/start?profile=sales&channel=1.9", address().encode(),
+)  # fmt: skip
+OUR_EVENTS = (
+    names.EVENT_KEY, names.EVENT_NOTICE, names.EVENT_CHOICE, names.EVENT_UNAVAILABLE,
+    f"{names.EVENT_ALIVE}-5a", f"{names.EVENT_CLOCK}-5a", "",
+)  # fmt: skip
+EVENT_WORDS = (
+    *(f",eventname:{event}".encode() for event in OUR_EVENTS),
+    b",Cmd:off", b",Linked:1.1", b",Call:c", b",Notice:n", b",Stage:end", b",Heard:yes",
+    b",Why:TIMEOUT", b",Key:3", b",channel:", b",userevent:", b",type:ChannelUserevent", b",dialplan:", b",context:privacy-key-off",
+)  # fmt: skip
+CONTEXTS = (None, "from-outside", "", "privacy-start", "privacy-key-room", "privacy-keys-idle", "privacy-selftest", "Privacy-Key-Off")
+"""None of them tells an event of ours; None: no channel."""
 ME = Identity.generate()
 PLAIN = bytes(range(256)) * 300  # a whole chunk and a piece of one
 _sealed = io.BytesIO()
@@ -46,6 +70,51 @@ def agi_lines(data: bytes) -> None:
         fastagi.parse_address(fastagi.parse_environment(data.decode("utf-8", "replace").split("\n")))
     except fastagi.AgiProblem:
         return
+
+
+def _spoken(data: bytes, words: tuple[bytes, ...]) -> bytes:
+    """A byte from 128 on is a word, as far as there are words."""
+    return b"".join(words[byte - 128] if 128 <= byte < 128 + len(words) else bytes([byte]) for byte in data)
+
+
+def agi_caller(data: bytes) -> None:
+    """A number or name of SIP, in whichever of Asterisk's lines: PJSIP decodes %0a, and Asterisk writes it as it is. Whatever it says, the
+    question is asked for the channel and the address that Asterisk itself gave, or for none."""
+    if not data:
+        return
+    name = CALLERS_LINES[data[0] % len(CALLERS_LINES)]
+    sent = environment("1.5", **{name: "\0"}).replace(b"\0", unquote_to_bytes(_spoken(data[1:], AGI_WORDS)))
+    try:
+        asked = _LOOP.run_until_complete(_asked(sent))
+    except (fastagi.AgiProblem, asyncio.IncompleteReadError):
+        return
+    assert asked == fastagi.AgiAsked("1.5", address())
+
+
+async def _asked(sent: bytes) -> fastagi.AgiAsked:
+    reader = asyncio.StreamReader(fastagi.MAX_BYTES)
+    reader.feed_data(sent)
+    reader.feed_eof()
+    return fastagi.parse_environment(await fastagi._environment(reader))
+
+
+def user_event(data: bytes) -> None:
+    """A display name in a UserEvent of the administrator's own, which Asterisk takes apart at each comma: of our own events it makes none
+    from a context that is not the include's, and no key or notice without a channel."""
+    if len(data) < 2:
+        return
+    event = OUR_EVENTS[data[0] % len(OUR_EVENTS)]
+    context = CONTEXTS[data[1] % len(CONTEXTS)]
+    fields = {"eventname": "Incoming"}
+    said = _spoken(data[2:], EVENT_WORDS).decode("utf-8", "replace")
+    for part in f"Name: x,eventname:{event}{said}".split(","):
+        name, _, value = part.partition(":")
+        fields[name.strip()] = value.strip()
+    there = {"id": "1.5", "name": "PJSIP/agent-00000001", "state": "Up", "dialplan": {"context": context}} if context is not None else None
+    told = {"type": "ChannelUserevent", "timestamp": "2026-11-30T12:00:00.000+0000", "userevent": fields, "channel": there}
+    for found in ari_events.parse(msgspec.json.encode(told), lambda stamp: stamp_seconds(stamp) or 0.0):
+        posted = isinstance(found, ari_events.AliveAsked | ari_events.ClockTold)
+        assert isinstance(found, ari_events.Forged | ari_events.Ignored) or (posted and context is None)
 
 
 def ari_event(data: bytes) -> None:
@@ -142,7 +211,9 @@ def _forms() -> Any:
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "agi-lines": agi_lines,
+    "agi-caller": agi_caller,
     "ari-event": ari_event,
+    "user-event": user_event,
     "audio-socket": audio_socket,
     "rtp-packets": rtp_packets,
     "configuration": configuration,
