@@ -14,8 +14,8 @@ from asterisk_privacy.registry.clock import utc_now
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import RecordingRow
 from asterisk_privacy.review.accounts import Account, AccountBook
+from asterisk_privacy.review.facts import facts_of
 from asterisk_privacy.review.permission import Act, Facts, Refusal, Viewer, why_not_do
-from asterisk_privacy.review.site import facts_of
 from asterisk_privacy.review.texts_en import TEXTS
 
 WITHOUT_ACCOUNT: Mapping[str, str] = {"account": "none"}

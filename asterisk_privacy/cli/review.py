@@ -13,6 +13,7 @@ from asterisk_privacy.cli.review_account import account
 from asterisk_privacy.cli.review_play import play_next, play_one
 from asterisk_privacy.daemon.config import load
 from asterisk_privacy.daemon.logs import Formatter
+from asterisk_privacy.review.desk.server import run as run_desk
 from asterisk_privacy.review.serve import serve as run_page
 
 LEVELS = ("debug", "info", "warning", "error")
@@ -51,7 +52,25 @@ def serve(config: Path, log_level: str) -> None:
     \b
     Exit codes: 0 it was stopped, 2 usage or configuration, 3 cannot work now.
     """
+    _log(log_level)
+    asyncio.run(run_page(load(config)))
+
+
+@review.command("desk", hidden=True)
+@config_option
+@click.option("--descriptor", type=int, required=True, help="Of the listening socket.")
+@operator_errors
+def desk(config: Path, descriptor: int) -> None:
+    """Answer the review page, where the registry is a file. The recorder starts this itself; nobody else has to.
+
+    \b
+    Exit codes: 0 nobody asks any more, 2 configuration, 3 cannot work now.
+    """
+    _log("info")
+    run_desk(load(config), descriptor)
+
+
+def _log(level: str) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(Formatter("%(name)s: %(message)s"))
-    logging.basicConfig(handlers=[handler], level=log_level.upper())
-    asyncio.run(run_page(load(config)))
+    logging.basicConfig(handlers=[handler], level=level.upper())

@@ -17,7 +17,8 @@ from asterisk_privacy.daemon.registry_place import home_of
 from asterisk_privacy.daemon.review_settings import Role
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.registry import Registry
-from asterisk_privacy.review.accounts import NAME, Account, AccountBook, hashed, save
+from asterisk_privacy.review.accounts import NAME, Account, AccountBook, save
+from asterisk_privacy.review.passwords import hashed
 
 name_argument = click.argument("name", metavar="NAME")
 role_option = click.option("--role", "roles", type=click.Choice([r.value for r in Role]), multiple=True, help="May be said several times.")

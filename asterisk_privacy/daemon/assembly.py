@@ -43,6 +43,7 @@ from asterisk_privacy.daemon.lost_registry import refuse_fresh_registry
 from asterisk_privacy.daemon.neighbours import Neighbourhood, Now
 from asterisk_privacy.daemon.old_place import refuse_half_moved
 from asterisk_privacy.daemon.old_place import warnings as left_behind
+from asterisk_privacy.daemon.page_desk import PageDesk, page_socket
 from asterisk_privacy.daemon.parts import Ears, Service
 from asterisk_privacy.daemon.questions import Questions
 from asterisk_privacy.daemon.reach import dialled, plain_tcp
@@ -61,6 +62,7 @@ from asterisk_privacy.daemon.uploads import Uploads
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.locks import note, take
 from asterisk_privacy.registry.address import Server
+from asterisk_privacy.registry.db import own_only
 from asterisk_privacy.registry.numbers import load_key
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.store.sealing import Sealing
@@ -182,6 +184,24 @@ async def _start(parts: Iterable[PurgeSchedule | ClockWatch | RegistryWatch], st
         stack.push_async_callback(part.stop)
 
 
+async def _page_desk(running: Running, stack: AsyncExitStack) -> None:
+    """Calls do not depend on it: where its socket cannot be made, the page says that nobody answers."""
+    config, health, reloader = running.service.config, running.service.health, running.reloader
+    place = page_socket(config)
+    if place is None:
+        return
+    desk = PageDesk(place, reloader.path, health)
+    try:
+        await desk.start()
+    except OSError as error:
+        if config.review.accounts.exists():
+            words = f"{place}: {error.strerror or error}; the review page has nobody to ask: make its directory writable"
+            health.alarm(Alarm.PAGE_DESK_FAILED, words)
+        return
+    stack.push_async_callback(desk.stop)
+    reloader.then(desk.follow)
+
+
 async def _neighbours(
     config: Config, ledger: Ledger, service: Service, purging: PurgeSchedule, uploads: Uploads | None, stack: AsyncExitStack
 ) -> Neighbourhood | None:
@@ -214,8 +234,9 @@ def _uploads(config: Config, vault: Vault, health: Health, stack: AsyncExitStack
 
 
 async def _answer_people(running: Running, stack: AsyncExitStack) -> Running:
-    """The control socket, and what Prometheus asks."""
+    """The control socket, what the review page asks, and what Prometheus does."""
     config = running.service.config
+    await _page_desk(running, stack)
     control = ControlServer(config.control.socket, answers(running))
     try:
         await control.start()
@@ -257,6 +278,7 @@ def _own_registry(config: Config, stack: AsyncExitStack) -> Registry:
     """A second daemon, with a run directory of its own, would take the first one's open recordings for what a crash left."""
     if not config.registry.url:
         _one_daemon_only(config.registry.path.with_name(config.registry.path.name + ".lock"), "registry.path", stack)
+        own_only(config.registry.path)
     refuse_half_moved(config)
     refuse_open_registry(config.registry.path)
     refuse_fresh_registry(config)

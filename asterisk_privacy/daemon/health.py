@@ -58,6 +58,7 @@ class Alarm(StrEnum):
     UPLOADS_LATE = "uploads_late"  # recordings wait for the bucket for longer than [s3] waiting_minutes
     NODE_SILENT = "node_silent"  # another node of this registry has told nothing of itself for minutes
     CLOCK_OFF = "clock_off"  # over a minute from the registry's server; a clock that is ahead deletes nothing
+    PAGE_DESK_FAILED = "page_desk_failed"  # what answers the review page ended by a fault; it is started again
     CONFIG_REFUSED = "config_refused"  # a changed configuration has mistakes; the one before it still holds
     INTERNAL = "internal"  # a mistake of ours; all gates were shut until the state was read again
 

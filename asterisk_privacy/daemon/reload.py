@@ -94,7 +94,7 @@ class Reloader:
     """`apply` is given what holds from now on; it must not fail. `ok`: whether the file, as it was last read, could be used."""
 
     def __init__(self, path: Path, config: Config, sealing: Sealing, health: Health, apply: Callable[[Config, Sealing], None]) -> None:
-        self._path = path
+        self.path = path
         self._config = config
         self._sealing = sealing
         self._health = health
@@ -103,6 +103,11 @@ class Reloader:
         self.read_at = datetime.now(UTC)
         self.ok = True
         self.restart: tuple[str, ...] = ()
+        self._then: list[Callable[[], None]] = []
+
+    def then(self, follow: Callable[[], None]) -> None:
+        """Called after each new configuration has taken effect."""
+        self._then.append(follow)
 
     async def reload(self) -> Reloaded:
         async with self._one:
@@ -128,7 +133,7 @@ class Reloader:
         return self._take(merged(self._config, config), sealing)
 
     def _read(self) -> tuple[Config, Sealing]:
-        config = load(self._path)
+        config = load(self.path)
         sealing = load_sealing(self._config.store.recipients, config.book)  # another file of them takes effect with a restart
         if sealing.without:
             raise ConfigError(tuple(sealing.without.values()))
@@ -136,7 +141,7 @@ class Reloader:
 
     def _refused(self, problems: tuple[str, ...]) -> Reloaded:
         self.ok = False
-        self._health.alarm(Alarm.CONFIG_REFUSED, f"{len(problems)} mistakes in {self._path}: what was read before still holds")
+        self._health.alarm(Alarm.CONFIG_REFUSED, f"{len(problems)} mistakes in {self.path}: what was read before still holds")
         for problem in problems:
             log.error("configuration: %s", problem, extra=about("config.problem"))
         return Reloaded(problems)
@@ -146,6 +151,8 @@ class Reloader:
         result = Reloaded(changed=(*new.changed, *keys), restart=new.restart)
         self._config, self._sealing = new.config, sealing
         self._apply(new.config, sealing)
+        for follow in self._then:
+            follow()
         self.ok, self.read_at, self.restart = True, datetime.now(UTC), new.restart
         log.info("configuration read again: %s", in_words(result), extra=about("config.reloaded"))
         return result

@@ -226,6 +226,9 @@ class Review:
     """The page on which people listen; see asterisk_privacy/review/."""
 
     listen: Address = Address("127.0.0.1", 8480)
+    recorder_socket: Path | None = (
+        None  # where it asks the recorder, if the registry is a file; None: beside the control socket's directory
+    )
     behind_proxy: bool = False  # a proxy speaks HTTPS with the browsers
     identity: Path | None = None  # secret keys; None: systemd's credential "identity"
     accounts: Path = Path("/etc/asterisk-privacy/review-accounts.json")

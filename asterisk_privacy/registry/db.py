@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
-import stat
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -38,6 +37,15 @@ PRAGMAS = {
 _SIDECARS = ("", "-wal", "-shm")
 
 
+def own_only(path: Path) -> None:
+    """Takes a file that earlier versions shared with the review page back from the group. OSError."""
+    for beside in (path.with_name(path.name + end) for end in _SIDECARS):
+        with suppress(FileNotFoundError):
+            found = beside.stat()
+            if found.st_uid == os.geteuid() and found.st_mode & 0o077:
+                beside.chmod(0o600)
+
+
 class RegistryFile(Engine):
     """`busy_seconds`: how long to wait for another process."""
 
@@ -53,7 +61,7 @@ class RegistryFile(Engine):
         )
 
     def connect(self, create: bool = True) -> None:
-        """Creates the file when it does not exist, for its owner only, or for the group too where the directory is the group's.
+        """Creates the file when it does not exist, for its owner only: who can read it can lock it, and stop whoever writes.
         OperatorError says what stands in the way."""
         if not self.path.parent.is_dir():
             raise OperatorError(f"registry {self.path}: directory {self.path.parent} does not exist; make it, or set [registry] path")
@@ -80,8 +88,6 @@ class RegistryFile(Engine):
         if create and not self.path.exists():
             with suppress(FileExistsError):
                 made = os.open(self.path, os.O_RDWR | os.O_CLOEXEC | os.O_CREAT | os.O_EXCL, 0o600)
-                if self.path.parent.stat().st_mode & stat.S_IWGRP:  # the review page's user is in our group; SQLite copies the mode
-                    os.fchmod(made, 0o660)
                 file_access.hand_over(made, self.path.parent)
                 os.close(made)
         if not self.path.exists():

@@ -16,17 +16,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
 
 from asterisk_privacy import file_access
 from asterisk_privacy.daemon.review_settings import Role
 from asterisk_privacy.errors import OperatorError
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
-SHORTEST_PASSWORD = 12
-LONGEST_PASSWORD = 1024
-_HASHER = PasswordHasher()  # argon2id, RFC 9106's choice for little memory: 64 MiB, three passes
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,27 +44,6 @@ class _Stored(msgspec.Struct, forbid_unknown_fields=True):
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):
     accounts: dict[str, _Stored]
-
-
-def hashed(password: str) -> str:
-    """OperatorError when it is too short to withstand guessing, or absurdly long."""
-    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
-        raise OperatorError(f"a password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters, such as four or five words")
-    return _HASHER.hash(password)
-
-
-_NOBODY = _HASHER.hash(secrets.token_urlsafe(16))
-
-
-def password_fits(account: Account | None, password: str) -> bool:
-    """Takes as long for an account that does not exist, is disabled or has no password."""
-    good = account is not None and account.password is not None and not account.disabled
-    stored = account.password if account is not None and account.password is not None and good else _NOBODY
-    try:
-        _HASHER.verify(stored, password[:LONGEST_PASSWORD])
-    except (VerificationError, InvalidHashError):
-        return False
-    return good
 
 
 class AccountBook:

@@ -7,6 +7,7 @@ from aiohttp import web
 from asterisk_privacy.daemon.http_limits import Limits
 from asterisk_privacy.daemon.http_limits import middleware as limited
 from asterisk_privacy.review import guard, listening, lists, officer, recordings, signing_in
+from asterisk_privacy.review.desk.signing import Healthy
 from asterisk_privacy.review.pages import STATIC, error_page
 from asterisk_privacy.review.permission import Page, may_open
 from asterisk_privacy.review.site import SITE, Site, visit_of
@@ -67,7 +68,7 @@ def only(where: Page, handler: guard.Handler) -> guard.Handler:
 async def healthz(request: web.Request) -> web.StreamResponse:
     """For monitoring: 200 when registry and accounts can be read; nothing about either."""
     site = request.app[SITE]
-    await site.ask(lambda registry: registry.last_purge())
+    await site.ask(Healthy())
     if not site.config.review.proxy_header:
         site.accounts.all()
     return web.Response(text="ok\n")

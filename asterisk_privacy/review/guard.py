@@ -13,6 +13,8 @@ from aiohttp import web
 
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.review.accounts import Account
+from asterisk_privacy.review.desk.client import RecorderAway
+from asterisk_privacy.review.desk.signing import SessionOver
 from asterisk_privacy.review.pages import error_page, language_of
 from asterisk_privacy.review.sessions import Session
 from asterisk_privacy.review.site import VISIT, Site, Visit, site_of
@@ -61,6 +63,8 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         return error_page(request, error.status)
     except OperatorError as error:
         log.warning("%s %s: %s", request.method, request.match_info.route.resource and request.match_info.route.resource.canonical, error)
+        if isinstance(error, RecorderAway):
+            return error_page(request, 503, "recorder-away")
         return error_page(request, 500 if isinstance(error, AgeError) else 503, "unavailable")
 
 
@@ -179,8 +183,7 @@ async def _signed_out(request: web.Request, site: Site) -> web.StreamResponse:
     was = site.sessions.was(request.cookies.get(site.cookie, ""))
     recording_id = request.match_info.get("id")
     if was is not None and recording_id and request.path.endswith(("/listen", "/audio")):
-        detail = {"why": "session-over"}
-        await site.ask(lambda registry: registry.audit(f"review:{was}", "recording.listen-refused", recording_id, detail))
+        await site.ask(SessionOver(was, recording_id))
     if site.config.review.proxy_header:
         return error_page(request, 403, "proxy-only")
     if request.path.endswith(("/audio", "/timeline.json")):

@@ -16,6 +16,7 @@ from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import ConsentNote, MilestoneNote, RecordingRow, RestrictionRow, State
 from asterisk_privacy.registry.subjects import ListenRow
 from asterisk_privacy.retention.plan import Planned, judge
+from asterisk_privacy.review.desk.desk import Desk
 from asterisk_privacy.review.permission import (
     SEES_ALL,
     Act,
@@ -28,7 +29,6 @@ from asterisk_privacy.review.permission import (
     why_not_do,
     why_not_hear,
 )
-from asterisk_privacy.review.site import Site
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +95,15 @@ class RecordingView:
     open_cases: tuple[str, ...]  # references to which it can be linked
 
 
-def seen(registry: Registry, site: Site, viewer: Viewer, row: RecordingRow, language: str) -> RecordingView:
-    now, facts = site.now(), site.facts(row)
+def seen(desk: Desk, viewer: Viewer, row: RecordingRow, language: str) -> RecordingView:
+    now, facts, registry = desk.now(), desk.facts(row), desk.registry
     everything = SEES_ALL in viewer.roles
     incidents = everything or Role.INCIDENT_HANDLER in viewer.roles
     mine = {p.name for p in row.purposes if everything or p.name in viewer.listens_for}
     own = mine | {use.made_for for use in facts.further if use.purpose in viewer.listens_for}
-    book = site.config.book.purposes
+    book = desk.config.book.purposes
     titles = {p.name: p.title for p in row.purposes} | {use.purpose: book[use.purpose].title_in(language) for use in facts.further}
-    judged = judge(to_item(row, site.rules), now, language) if row.state in (State.WRITING, State.SEALED) else None
+    judged = judge(to_item(row, desk.rules), now, language) if row.state in (State.WRITING, State.SEALED) else None
     call = registry.call(row.call_id)
     end = max((span.end_ms for span in row.spans), default=0)
     hear, further = purposes_to_hear(viewer, facts), further_to_hear(viewer, facts)
@@ -133,7 +133,7 @@ def seen(registry: Registry, site: Site, viewer: Viewer, row: RecordingRow, lang
         cases=row.circumstances.cases if incidents else (),
         holds=row.circumstances.holds,
         lesson=row.circumstances.lesson,
-        lesson_until=latest_lesson(row, site.rules),
+        lesson_until=latest_lesson(row, desk.rules),
         restriction=row.restriction,
         hear=tuple((name, titles[name]) for name in hear),
         further=tuple(FurtherView(use.purpose, titles[use.purpose], titles[use.made_for], use.because) for use in further),

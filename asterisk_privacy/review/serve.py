@@ -14,12 +14,16 @@ from asterisk_privacy.credentials import credential
 from asterisk_privacy.daemon.health import place_of
 from asterisk_privacy.daemon.http_limits import HttpServer
 from asterisk_privacy.daemon.notify import notify, watchdog_seconds
+from asterisk_privacy.daemon.page_desk import page_socket
 from asterisk_privacy.daemon.registry_place import home_of
 from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.review.app import LIMITS, make_app
-from asterisk_privacy.review.site import Site
+from asterisk_privacy.review.desk.client import SocketDesk
+from asterisk_privacy.review.desk.desk import Rulebook
+from asterisk_privacy.review.desk.local import LocalDesk
+from asterisk_privacy.review.site import Asked, Site
 from asterisk_privacy.store.identity import Identity
 
 log = logging.getLogger(__name__)
@@ -43,12 +47,8 @@ async def serve(config: Config, environ: Mapping[str, str] = os.environ) -> None
     """Runs until SIGTERM or SIGINT. OperatorError with one line where only a person can help."""
     _never_dump_core()
     keys = identities(config, environ)
-    registry = Registry.open(home_of(config), actor="review", create=False, answer_seconds=10.0)
-    why_not = _another_company(config.registry.tenant, registry.tenants.bound)
-    if why_not is not None:
-        registry.close()
-        raise OperatorError(f"registry {registry.where}: {why_not}")
-    site = Site(config, registry, keys)
+    book = Rulebook.of(config)
+    site = Site(book, _desk(book), keys)
     server = HttpServer(make_app(site), LIMITS, CALM_DOWN_SECONDS)
     logging.getLogger("aiohttp.server").addFilter(only_the_place)
     try:
@@ -68,6 +68,20 @@ async def serve(config: Config, environ: Mapping[str, str] = os.environ) -> None
         pulse.cancel()
     finally:
         await server.stop()
+
+
+def _desk(book: Rulebook) -> Asked:
+    """A file is the recorder's alone, and asked of it; a server keeps its users apart itself."""
+    place = page_socket(book.config)
+    if place is not None:
+        return SocketDesk(place)
+    wanted = book.config.registry.tenant
+    registry = Registry.open(home_of(book.config), actor="review", create=False, answer_seconds=10.0)
+    why_not = _another_company(wanted, registry.tenants.bound)
+    if why_not is not None:
+        registry.close()
+        raise OperatorError(f"registry {registry.where}: {why_not}")
+    return LocalDesk(registry, book)
 
 
 def _another_company(wanted: str, bound: str | None) -> str | None:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 
 from aiohttp import web
 
-from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.review.accounts import NAME
+from asterisk_privacy.review.desk.signing import NOBODY, LockedOut, SignedIn, SignedOut
 from asterisk_privacy.review.guard import address_of, csrf_fits, forget_cookie, new_sign_in_cookie, proof_of, set_cookie, sign_in_token
 from asterisk_privacy.review.pages import error_page, page, say
 from asterisk_privacy.review.site import site_of, visit_of
 
 MOST_WAITING = 20  # sign-ins at once; argon2 is slow on purpose
-NOBODY = "nobody"  # what was typed for a name may be a password: an unknown one stands in no trail
 
 
 async def form(request: web.Request) -> web.StreamResponse:
@@ -50,11 +48,11 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
     if account is None or not fits:
         for kind, _ in locked:
             who = name if account is not None else NOBODY
-            await site.ask(partial(_note_lock, who=who, kind=kind))
+            await site.ask(LockedOut(who, kind))
         return _form(request, 401, say(request, "wrong-password"))
     site.lockout.right(*keys)
     key, _ = site.sessions.begin(account.name, proof_of(account))
-    await site.ask(lambda registry: registry.audit(f"review:{account.name}", "review.sign-in", account.name, {}))
+    await site.ask(SignedIn(account.name))
     response = web.HTTPSeeOther("/")
     set_cookie(site, response, site.cookie, key)
     forget_cookie(site, response, site.sign_in_cookie)
@@ -64,14 +62,10 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
 async def sign_out(request: web.Request) -> web.StreamResponse:
     site, visit = site_of(request), visit_of(request)
     site.sessions.end(request.cookies.get(site.cookie, ""))
-    await site.ask(lambda registry: registry.audit(visit.actor, "review.sign-out", visit.account.name, {}))
+    await site.ask(SignedOut(visit.account.name))
     response = web.HTTPSeeOther("/" if site.config.review.proxy_header else "/sign-in")
     forget_cookie(site, response, site.cookie)
     raise response
-
-
-def _note_lock(registry: Registry, who: str, kind: str) -> None:
-    registry.audit("review", "review.locked-out", who, {"for": kind})
 
 
 def _form(request: web.Request, status: int, sentence: str) -> web.StreamResponse:

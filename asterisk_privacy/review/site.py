@@ -1,4 +1,4 @@
-"""What every handler shares: settings, accounts, sessions, and the registry on a thread of its own (peewee is synchronous)."""
+"""What every handler shares: settings, accounts, sessions, and the desk at which the registry is asked."""
 
 from __future__ import annotations
 
@@ -9,25 +9,19 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from aiohttp import web
 
 from asterisk_privacy.content import Content
-from asterisk_privacy.daemon.purging import Rules
-from asterisk_privacy.daemon.registry_place import home_of
-from asterisk_privacy.daemon.review_settings import ReviewRoles
-from asterisk_privacy.daemon.rights import further_of, living_purposes
-from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.daemon.storage import shelf_of
-from asterisk_privacy.registry.clock import utc_now
-from asterisk_privacy.registry.registry import Registry
-from asterisk_privacy.registry.rows import RecordingRow, State
-from asterisk_privacy.review.accounts import Account, AccountBook, password_fits
+from asterisk_privacy.review.accounts import Account
+from asterisk_privacy.review.desk.desk import Rulebook
+from asterisk_privacy.review.desk.requests import Request
 from asterisk_privacy.review.lockout import Lockout
-from asterisk_privacy.review.permission import Facts, Viewer
+from asterisk_privacy.review.passwords import password_fits
+from asterisk_privacy.review.permission import Viewer
 from asterisk_privacy.review.sessions import Session, Sessions
 from asterisk_privacy.store.identity import Identity
 
@@ -52,26 +46,33 @@ class Visit:
         return f"review:{self.account.name}"
 
 
+class Asked(Protocol):
+    """Where requests go: LocalDesk or SocketDesk."""
+
+    async def ask(self, request: Request[T]) -> T:
+        """OperatorError when it cannot be done now."""
+
+    def close(self) -> None: ...
+
+
 class Site:
     """`clock` is monotonic seconds, for sessions and lock-outs; `now` the time of day."""
 
     def __init__(
         self,
-        config: Config,
-        registry: Registry,
+        book: Rulebook,
+        desk: Asked,
         identities: Sequence[Identity],
         clock: Callable[[], float] = monotonic,
-        now: Callable[[], datetime] = utc_now,
     ) -> None:
-        review = config.review
-        self.config = config
+        self.config = book.config
+        review = self.config.review
         self.identities = identities
-        self.shelf = shelf_of(config)
+        self.shelf = shelf_of(self.config)
         self.clock = clock
-        self.now = now
-        self.rules = Rules.of(config)
-        self.roles: ReviewRoles = review.purposes(config.book)
-        self.accounts = AccountBook(review.accounts)
+        self.now = book.now
+        self.roles = book.roles
+        self.accounts = book.accounts
         self.sessions = Sessions(review.idle_minutes * 60, review.session_hours * 3600, review.listen_minutes * 60, clock)
         self.lockout = Lockout(clock)
         self.secret = secrets.token_bytes(32)  # for the form of sign-in, before there is a session
@@ -79,8 +80,7 @@ class Site:
         self.measured: OrderedDict[str, Content] = OrderedDict()  # by SHA-256: of recordings that were hashed whole
         self.guessing = 0  # passwords that are being looked at, or wait for it
         self._guessers = ThreadPoolExecutor(2, thread_name_prefix="password")  # argon2 takes 64 MiB each
-        self._registry = registry
-        self._desk = ThreadPoolExecutor(1, thread_name_prefix="registry")
+        self._desk = desk
 
     @property
     def cookie(self) -> str:
@@ -91,17 +91,9 @@ class Site:
     def sign_in_cookie(self) -> str:
         return f"{self.cookie}-sign-in"
 
-    async def ask(self, work: Callable[[Registry], T], actor: str = "review") -> T:
-        """Raises what the registry raises: OperatorError."""
-        return await asyncio.get_running_loop().run_in_executor(self._desk, self._as, actor, work)
-
-    async def read(self, work: Callable[[Registry], T]) -> T:
-        """For what may take long over a large registry: a connection and a thread of its own. Raises OperatorError."""
-        return await asyncio.to_thread(self._read, work)
-
-    def _read(self, work: Callable[[Registry], T]) -> T:
-        with Registry.open(home_of(self.config), actor="review", create=False) as registry:
-            return work(registry)
+    async def ask(self, request: Request[T]) -> T:
+        """Raises what the desk raises: OperatorError."""
+        return await self._desk.ask(request)
 
     async def guess(self, account: Account | None, password: str) -> bool:
         """Slow on purpose, so not on the loop."""
@@ -111,26 +103,18 @@ class Site:
         finally:
             self.guessing -= 1
 
-    def _as(self, actor: str, work: Callable[[Registry], T]) -> T:
-        with self._registry.acting(actor):
-            return work(self._registry)
-
     def remember(self, content: Content) -> None:
         """Of the latest MEASURED; a thousand hours are 3 MB."""
         self.measured[content.sha256] = content
         while len(self.measured) > MEASURED:
             self.measured.popitem(last=False)
 
-    def facts(self, row: RecordingRow) -> Facts:
-        return facts_of(row, self.config, self.rules, self.now())
-
     def viewer(self, account: Account) -> Viewer:
         return Viewer(account.name, account.roles, self.roles.purposes, account.agents)
 
     def close(self) -> None:
         self._guessers.shutdown(wait=True)
-        self._desk.shutdown(wait=True)
-        self._registry.close()
+        self._desk.close()
 
 
 SITE = web.AppKey("site", Site)
@@ -146,21 +130,6 @@ VISIT: Any = web.RequestKey("visit", Visit) if hasattr(web, "RequestKey") else "
 def visit_of(request: web.Request) -> Visit:
     visit: Visit = request[VISIT]
     return visit
-
-
-def facts_of(row: RecordingRow, config: Config, rules: Rules, now: datetime) -> Facts:
-    """At this moment: what ends later must be asked again. Of what is gone no purpose keeps anything, and its state says so."""
-    names = tuple(purpose.name for purpose in row.purposes)
-    lives = living_purposes(row, rules, now) if row.state in (State.SEALED, State.WRITING) else frozenset(names)
-    return Facts(
-        state=row.state.value,
-        agents=row.agents,
-        purposes=tuple(name for name in names if name in lives),
-        ended=tuple(name for name in names if name not in lives),
-        listeners=tuple(frozenset(hold.listeners) for hold in row.circumstances.holds),
-        excepted=None if row.restriction is None else frozenset(row.restriction.except_for),
-        further=further_of(row, config, now, rules),
-    )
 
 
 def words_of(form: Mapping[str, object], name: str, most: int = 500) -> str:

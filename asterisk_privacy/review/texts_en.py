@@ -175,6 +175,8 @@ TEXTS: Final[Mapping[str, str]] = {
     "the audit trail.",
     "not-as-recorded": "This is not what was recorded: its file was changed or swapped, or wrongly restored. It is not played. Tell the "
     "administrator, who finds out with: asterisk-privacy reconcile",
+    "error-recorder-away": "The recorder does not run, and without it nothing can be shown or played. The administrator starts it with: "
+    "systemctl start asterisk-privacy",
     # refusals
     "refusal-unknown": "There is no such recording, or it is not for you.",
     "refusal-own": "Nobody reviews his own calls.",

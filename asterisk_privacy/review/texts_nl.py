@@ -177,6 +177,8 @@ TEXTS: Final[Mapping[str, str]] = {
     "poging staat in het logboek.",
     "not-as-recorded": "Dit is niet wat er is opgenomen: het bestand is gewijzigd, verwisseld of verkeerd teruggezet. Het wordt niet "
     "afgespeeld. Meld het de beheerder, die het uitzoekt met: asterisk-privacy reconcile",
+    "error-recorder-away": "De recorder draait niet, en zonder hem kan hier niets worden getoond of afgespeeld. De beheerder start "
+    "hem met: systemctl start asterisk-privacy",
     # refusals
     "refusal-unknown": "Deze opname bestaat niet, of is niet voor u.",
     "refusal-own": "Niemand beoordeelt zijn eigen gesprekken.",

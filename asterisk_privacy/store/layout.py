@@ -1,11 +1,13 @@
 """Names and sizes: where things stand in the recordings directory. Nothing in a name tells who called (R24).
 
-recordings/           0700, or 0750 where the review page's user, in our group, may read: then folders are 0750 and files 0640
-  ab/ab12...ef.part       being written, or left by a crash
-  ab/ab12...ef.flac.age   sealed
+recordings/           0700, or 0710 where the review page's user, in our group, may get at what it is told of: then folders are 0710
+  ab/ab12...ef.part       being written, or left by a crash; 0600, so that nobody else can lock it
+  ab/ab12...ef.flac.age   sealed; 0640 in a folder that is the group's to enter
   ab/ab12...ef.next       sealed anew without a person in it, about to take its place; .next.part while it is written
-  shred/                  on the way out, see shred.py
-  set-aside/              what stood in the way of a recording, see strays.py
+  shred/                  on the way out, see shred.py; 0700: who can open it can lock it
+  set-aside/              what stood in the way of a recording, see strays.py; 0700
+
+Nobody but the recorder's user lists a folder: a name is known to whom the registry tells it.
 """
 
 from __future__ import annotations
@@ -97,7 +99,10 @@ def is_recording_id(text: str) -> bool:
 
 
 def prepare(directory: Path) -> None:
-    """Make the directory (0700), or refuse one that others than our group can enter, or that we cannot write to. StoreFault."""
+    """Make the directory (0700), or refuse one that others than our group can enter, or that we cannot write to. StoreFault.
+
+    One that an earlier version let the group list is closed to that.
+    """
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
@@ -108,6 +113,10 @@ def prepare(directory: Path) -> None:
         os.close(os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
         probe.unlink()
         make_folder(directory / SHRED)  # now: on a full disk there would be no room for it, and nothing could be deleted to make some
+        (directory / SHRED).chmod(0o700)
+        if stat.S_IMODE(directory.stat().st_mode) & stat.S_IRGRP:
+            for folder in (directory, *(one for one in directory.iterdir() if len(one.name) == 2 and one.is_dir())):
+                folder.chmod(0o710)
     except OSError as error:
         raise fault(directory, "write to the recordings directory", error) from error
 
@@ -129,14 +138,20 @@ def make_folder(folder: Path) -> None:
     """A folder of ours, and its name safe on the disk."""
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
-        if shared(folder.parent):
-            folder.chmod(0o750)
+        if shared(folder.parent) and folder.name != SHRED:
+            folder.chmod(0o710)
         sync_folder(folder.parent)
 
 
 def shared(folder: Path) -> bool:
-    """Whether the group may read what is in it: whoever made the recordings directory has said so by its mode, whatever our umask is."""
-    return bool(folder.stat().st_mode & stat.S_IRGRP)
+    """Whether the group may read what is sealed in it: whoever made the recordings directory said so by its mode, whatever our umask."""
+    return bool(folder.stat().st_mode & stat.S_IXGRP)
+
+
+def share(descriptor: int, folder: Path) -> None:
+    """What is sealed is the group's to read where its folder is the group's to enter."""
+    if shared(folder):
+        os.fchmod(descriptor, 0o640)
 
 
 def sync_folder(folder: Path) -> None:

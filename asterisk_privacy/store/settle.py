@@ -50,6 +50,7 @@ def _cut(path: Path) -> bool:
         if whole < 1:
             return False
         file.truncate(start + whole * layout.SEALED_CHUNK)
+        layout.share(file.fileno(), path.parent)
         os.fsync(file.fileno())
         return True
 

@@ -31,6 +31,8 @@ _BURN = layout.HEADER_MAX + layout.NONCE
 _FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW
 LOCK_SECONDS = 30.0
 """How long one deletion waits for others of the same store; each takes a fraction of a second."""
+BEING_WRITTEN = (layout.WRITING, layout.NEXT_WRITING)
+"""Of these a lock means that somebody writes; what is sealed the page's user can open, and a lock on it means nothing."""
 OBJECTS = "objects_and_versions_removed"
 
 
@@ -74,13 +76,15 @@ def steps(directory: Path, recording_id: str) -> Iterator[str | ShredEvidence]:
     """The same, pausing after each step under its name; evidence follows each file that went. OSError if the disk refuses."""
     folder = directory / layout.SHRED
     suffixes = (layout.SEALED, layout.WRITING, layout.NEXT, layout.NEXT_WRITING)
-    sources = [layout.place(directory, recording_id, suffix) for suffix in suffixes]
+    sources = [(layout.place(directory, recording_id, suffix), suffix in BEING_WRITTEN) for suffix in suffixes]
     layout.make_folder(folder)
     with _only_one(folder, recording_id):
         yield from _destroy(folder, recording_id)
-        for source in (*sources, *strays.of_a_recording(directory, recording_id)):
+        strayed = [(path, True) for path in strays.of_a_recording(directory, recording_id)]
+        for source, may_be_written in (*sources, *strayed):
             if layout.is_there(source):
-                _refuse_if_written(source)
+                if may_be_written:
+                    _refuse_if_written(source)
                 os.rename(source, folder / recording_id)
                 layout.sync_folder(folder)
                 layout.sync_folder(source.parent)

@@ -120,6 +120,7 @@ class Writer:
     def _seal(self) -> None:
         self._age.write(self._encoder.close())
         self._age.finish()
+        self._disk.share(self._path.parent)
         self._disk.sync()
         os.rename(self._path, self._target)
         layout.sync_folder(self._path.parent)
@@ -143,13 +144,10 @@ class Writer:
 
 
 class _Disk:
-    """The file: unbuffered, 0600 (0640 where its folder is shared), locked while it is open so that nobody settles or shreds it; knows
-    what was written to it."""
+    """The file: unbuffered, 0600, locked while it is open so that nobody settles or shreds it; knows what was written to it."""
 
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        if layout.shared(path.parent):
-            os.fchmod(self._descriptor, 0o640)
         fcntl.flock(self._descriptor, fcntl.LOCK_EX)  # ends with the process, however it dies
         self.measure = Measure()
 
@@ -159,6 +157,9 @@ class _Disk:
             written = os.write(self._descriptor, rest)
             self.measure.update(rest[:written])
             rest = rest[written:]
+
+    def share(self, folder: Path) -> None:
+        layout.share(self._descriptor, folder)
 
     def sync(self) -> None:
         os.fdatasync(self._descriptor)  # with the size, without the times

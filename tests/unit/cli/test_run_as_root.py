@@ -29,7 +29,7 @@ from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.signing import Signer, Verifier
 from asterisk_privacy.store.recipients import Recipients
 
-RECORDER, PAGE, GROUP = 64_001, 64_002, 64_001
+RECORDER, GROUP = 64_001, 64_001
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="becoming root and the recorder's user takes root")
 
 
@@ -38,7 +38,7 @@ class Host:
 
     def __init__(self, folder: Path) -> None:
         self.etc, self.state = folder / "etc", folder / "state"
-        for path, owner, mode in ((self.etc, 0, 0o750), (self.state, RECORDER, 0o1770), (self.state / "recordings", RECORDER, 0o750)):
+        for path, owner, mode in ((self.etc, 0, 0o750), (self.state, RECORDER, 0o710), (self.state / "recordings", RECORDER, 0o710)):
             path.mkdir()
             os.chown(path, owner, GROUP)
             path.chmod(mode)
@@ -129,7 +129,6 @@ def test_rows_by_root_are_in_files_of_the_recorders(host: Host) -> None:
                 own.begin_call("c", "sales", now, None, None, "in")
 
         as_user(RECORDER, GROUP, beside)
-        as_user(PAGE, GROUP, lambda: Registry.open(host.registry, create=False).close())
     host.root(case, "open", "K-1", "--kind", "complaint")
     host.root(recordings, "list")
     as_user(RECORDER, GROUP, lambda: Registry.open(host.registry).close())
@@ -139,7 +138,7 @@ def test_rows_by_root_are_in_files_of_the_recorders(host: Host) -> None:
 def test_what_root_makes_in_its_place_is_the_recorders(host: Host) -> None:
     """A start by hand, the copy before an upgrade, a lock, the notes of a move."""
     Registry.open(host.registry).close()
-    assert stat.S_IMODE(host.registry.stat().st_mode) == 0o660
+    assert stat.S_IMODE(host.registry.stat().st_mode) == 0o600
     copy = file_copies.make(host.registry, 1, datetime.now(UTC))
     os.close(file_access.lock_file(host.state / "registry.sqlite.lock"))
     config = load(host.config)

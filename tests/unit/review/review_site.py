@@ -16,6 +16,7 @@ import atexit
 import hashlib
 import json
 import shutil
+import socket
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
@@ -40,6 +41,9 @@ from asterisk_privacy.policy.retention import Milestone
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.review.accounts import Account, save
 from asterisk_privacy.review.app import LIMITS, make_app
+from asterisk_privacy.review.desk.client import SocketDesk
+from asterisk_privacy.review.desk.desk import Rulebook
+from asterisk_privacy.review.desk.server import Server
 from asterisk_privacy.review.site import Site
 from asterisk_privacy.store.identity import Identity
 from asterisk_privacy.store.recipients import Recipients
@@ -237,19 +241,29 @@ class ReviewSite:
         return self
 
     async def _start(self) -> None:
-        opened = Registry.open(self.folder / "registry.sqlite", actor="review", clock=lambda: self.now, create=False)
-        self.site = Site(self.config, opened, self._identities, clock=lambda: self._seconds, now=lambda: self.now)
+        book, place = Rulebook.of(self.config, lambda: self.now), self.folder / "desk.sock"
+        listening = socket.socket(socket.AF_UNIX)
+        listening.bind(str(place))
+        listening.listen()
+        self.answers = Server(book)  # in a process of the recorder's else
+        self._answering = asyncio.create_task(self.answers.serve(listening))
+        self.site = Site(book, SocketDesk(place), self._identities, clock=lambda: self._seconds)
         self.server = HttpServer(make_app(self.site), LIMITS)
         await self.server.start("127.0.0.1", 0)
         self.url = f"http://127.0.0.1:{self.server.port}"
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None) -> None:
         with suppress(Exception):
-            asyncio.run_coroutine_threadsafe(self.server.stop(), self._loop).result(30)
+            asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(30)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._loop.close()
         self.registry.close()
+
+    async def _stop(self) -> None:
+        await self.server.stop()
+        self.answers.over.set()
+        await self._answering
 
     # what there is
 

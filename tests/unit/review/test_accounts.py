@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -11,8 +12,12 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
@@ -20,9 +25,12 @@ from click.testing import CliRunner, Result
 from review_site import CONFIG, PASSWORD, ReviewSite
 
 from asterisk_privacy.cli.review import review
+from asterisk_privacy.daemon.health import Health
+from asterisk_privacy.daemon.page_desk import PageDesk
 from asterisk_privacy.daemon.review_settings import Role
 from asterisk_privacy.errors import OperatorError
-from asterisk_privacy.review.accounts import Account, AccountBook, password_fits, save
+from asterisk_privacy.review.accounts import Account, AccountBook, save
+from asterisk_privacy.review.passwords import password_fits
 
 
 @pytest.fixture
@@ -123,11 +131,28 @@ def start(folder: Path, **environ: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, **environ})
 
 
+@contextmanager
+def recorder(folder: Path) -> Iterator[None]:
+    """As much of it as the page asks."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    desk = PageDesk(folder / "desk.sock", folder / "config.toml", Health())
+    asyncio.run_coroutine_threadsafe(desk.start(), loop).result(10)
+    try:
+        yield
+    finally:
+        asyncio.run_coroutine_threadsafe(desk.stop(), loop).result(30)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+        loop.close()
+
+
 def test_the_process_from_its_credential_to_its_end(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    site = ReviewSite(tmp_path, review=f'listen = "127.0.0.1:{port}"')
+    site = ReviewSite(tmp_path, review=f'listen = "127.0.0.1:{port}"\nrecorder_socket = "{tmp_path}/desk.sock"\n')
     credentials = tmp_path / "credentials"
     credentials.mkdir()
     (credentials / "identity").write_text(site.identity.secret + "\n")
@@ -137,7 +162,9 @@ def test_the_process_from_its_credential_to_its_end(tmp_path: Path) -> None:
     process = start(tmp_path, CREDENTIALS_DIRECTORY=str(credentials), NOTIFY_SOCKET=str(tmp_path / "notify"), WATCHDOG_USEC="900000")
     try:
         assert told.recv(100) == b"READY=1" and told.recv(100) == b"WATCHDOG=1" and told.recv(100) == b"WATCHDOG=1"
-        with urlopen(f"http://127.0.0.1:{port}/healthz", timeout=60) as answer:
+        with pytest.raises(HTTPError, match="503"):
+            urlopen(f"http://127.0.0.1:{port}/healthz", timeout=60)
+        with recorder(tmp_path), urlopen(f"http://127.0.0.1:{port}/healthz", timeout=60) as answer:
             assert answer.read() == b"ok\n"
         assert resource.prlimit(process.pid, resource.RLIMIT_CORE) == (0, 0)
         process.send_signal(signal.SIGTERM)
@@ -149,15 +176,13 @@ def test_the_process_from_its_credential_to_its_end(tmp_path: Path) -> None:
         site.registry.close()
 
 
-@pytest.mark.parametrize("wrong", ["no key", "not a key", "no registry", "port in use"])
+@pytest.mark.parametrize("wrong", ["no key", "not a key", "port in use"])
 def test_what_only_a_person_can_mend_is_one_line(tmp_path: Path, wrong: str) -> None:
     taken = socket.create_server(("127.0.0.1", 0))
     key = f'identity = "{tmp_path}/identity.txt"\n' if wrong != "no key" else ""
     site = ReviewSite(tmp_path, review=f'{key}listen = "127.0.0.1:{taken.getsockname()[1]}"')
     site.registry.close()
     (tmp_path / "identity.txt").write_text("AGE-SECRET-KEY-1NONSENSE\n" if wrong == "not a key" else site.identity.secret + "\n")
-    if wrong == "no registry":
-        (tmp_path / "registry.sqlite").unlink()
     process = start(tmp_path, CREDENTIALS_DIRECTORY="")
     assert process.wait(90) == 3
     taken.close()
@@ -165,7 +190,6 @@ def test_what_only_a_person_can_mend_is_one_line(tmp_path: Path, wrong: str) -> 
     expected = {
         "no key": "has no secret key",
         "not a key": "not a secret key",
-        "no registry": "no such file",
         "port in use": "is another one running?",
     }
     assert said.count("\n") == 1 and expected[wrong] in said and not re.search("NONSENSE", said)

@@ -9,8 +9,9 @@ import pytest
 from review_browser import Answer, Browser
 from review_site import PAGES, ReviewSite
 
-from asterisk_privacy.review.accounts import Account, hashed, password_fits
+from asterisk_privacy.review.accounts import Account
 from asterisk_privacy.review.app import LONGEST_BODY
+from asterisk_privacy.review.passwords import hashed, password_fits
 from asterisk_privacy.review.serve import only_the_place
 
 ACTS = ("listen", "reviewed", "lesson", "case", "objection")
@@ -211,12 +212,12 @@ def test_a_guess_costs_as_much_for_a_name_that_nobody_has() -> None:
 
 
 async def test_a_mistake_of_ours_tells_nothing_and_has_the_headers(site: ReviewSite, caplog: pytest.LogCaptureFixture) -> None:
-    site.site.rules = None  # type: ignore[assignment]
+    site.site.roles = None  # type: ignore[assignment]
     with caplog.filtering(only_the_place):
         async with Browser(site) as one:
             answer = await one.sign_in("rita")
     assert answer.status == 500 and "NoneType" not in answer.text and "Traceback" not in answer.text
     check_headers(answer)
     [told] = [record.getMessage() for record in caplog.records if record.name == "aiohttp.server"]
-    assert re.fullmatch(r"AttributeError at purging\.py:\d+ in \S+", told)
+    assert re.fullmatch(r"AttributeError at site\.py:\d+ in \S+", told)
     assert "Traceback" not in caplog.text

@@ -17,9 +17,10 @@ def impatient(registry: Registry) -> None:
 
 
 async def test_no_listen_and_no_act_while_it_is_locked(site: ReviewSite) -> None:
-    impatient(site.site._registry)
     async with Browser(site) as rita:
         await rita.sign_in("rita")
+        assert site.answers._registry is not None
+        impatient(site.answers._registry)
         where = f"/recordings/{site.ids['sample']}"
         assert (await rita.get(where)).status == 200
         with closing(sqlite3.connect(site.folder / "registry.sqlite", isolation_level=None)) as thief:

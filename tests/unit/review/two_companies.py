@@ -23,6 +23,8 @@ from asterisk_privacy.registry.numbers import number_hash
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.review.accounts import Account, save
 from asterisk_privacy.review.app import LIMITS, make_app
+from asterisk_privacy.review.desk.desk import Rulebook
+from asterisk_privacy.review.desk.local import LocalDesk
 from asterisk_privacy.review.site import Site
 from asterisk_privacy.store.identity import Identity
 from asterisk_privacy.store.seal_text import seal_text
@@ -114,7 +116,8 @@ class TwoCompanies:
     async def page(self, company: str) -> AsyncIterator[Page]:
         settings = load(self.folder / f"{company}.toml")
         registry = Registry.open(home_of(settings), actor="review", clock=lambda: NOW, create=False)
-        site = Site(settings, registry, [self.identities[company]], now=lambda: NOW)
+        book = Rulebook.of(settings, lambda: NOW)
+        site = Site(book, LocalDesk(registry, book), [self.identities[company]])
         server = HttpServer(make_app(site), LIMITS)
         await server.start("127.0.0.1", 0)
         yield Page(f"http://127.0.0.1:{server.port}", self.ids)

@@ -133,19 +133,28 @@ def test_modes_keep_others_out_whatever_the_umask(directory: Path, recipients: R
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
 
 
-def test_the_group_reads_where_the_directory_says_so(directory: Path, recipients: Recipients, talk: Talk) -> None:
-    """The review page's user; the umask of the unit does not matter."""
-    directory.mkdir()
-    directory.chmod(0o750)
+@pytest.mark.parametrize("mode", (0o710, 0o750))
+def test_the_group_gets_at_what_is_sealed_where_the_directory_says_so(
+    directory: Path, recipients: Recipients, talk: Talk, mode: int
+) -> None:
+    """The review page's user, who is told names and lists none; the umask of the unit does not matter. Whoever opens what is being written,
+    or the folder of what is on its way out, could lock it."""
+    (directory / "ab").mkdir(parents=True)
+    for folder in (directory, directory / "ab"):  # as an earlier version left them
+        folder.chmod(mode)
+    writing = new_recording_id()
     before = os.umask(0o077)
     try:
         vault = Vault(directory, recipients)
         vault.create(ID).seal()
-        vault.create(new_recording_id()).write(talk(1))
+        vault.create(writing).write(talk(1))
     finally:
         os.umask(before)
-    for path in (directory, *directory.rglob("*")):
-        assert stat.S_IMODE(path.stat().st_mode) == (0o750 if path.is_dir() else 0o640), path
+    modes = {path.relative_to(directory).as_posix(): stat.S_IMODE(path.stat().st_mode) for path in (directory, *directory.rglob("*"))}
+    assert modes == {
+        **dict.fromkeys((".", "ab", ID[:2], writing[:2]), 0o710),
+        **{"shred": 0o700, f"{ID[:2]}/{ID}.flac.age": 0o640, f"{writing[:2]}/{writing}.part": 0o600},
+    }
 
 
 @pytest.mark.parametrize("mode", (0o705, 0o711, 0o770, 0o720, 0o751))

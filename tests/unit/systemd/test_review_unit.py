@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+import fcntl
 import os
 import shutil
+import sqlite3
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 from as_it_lies import open_recording
 from as_user import as_user, let_pass
+from policies import SALES
 from test_units import MOST_EXPOSED, SERVICE, SYSTEMD, _lines, settings
 
+from asterisk_privacy.daemon.config import load
+from asterisk_privacy.daemon.page_desk import listening_at
+from asterisk_privacy.registry.db import own_only
 from asterisk_privacy.registry.registry import Registry
+from asterisk_privacy.review.desk.client import RecorderAway, SocketDesk
+from asterisk_privacy.review.desk.desk import Rulebook
+from asterisk_privacy.review.desk.server import Server
+from asterisk_privacy.review.desk.signing import SignedIn
 from asterisk_privacy.store.identity import Identity
 from asterisk_privacy.store.layout import new_recording_id
 from asterisk_privacy.store.recipients import Recipients
@@ -25,13 +37,11 @@ OWN = [
     ("ExecStart", "/usr/bin/asterisk-privacy review serve", "the public name of the command"),
     ("User", "asterisk-privacy-review", "not the recorder's user, which must not have the key"),
     ("Group", "asterisk-privacy", "what is sealed is this group's to read"),
-    ("UMask", "0077", "what it makes is its own; SQLite gives its files the registry's mode"),
+    ("UMask", "0077", "what it makes is its own"),
     (
         *("LoadCredentialEncrypted", "identity:/etc/credstore.encrypted/asterisk-privacy-review.identity"),
         "the key stands on no disk in clear, and nobody else's process can read it",
     ),
-    ("ReadWritePaths", "/var/lib/asterisk-privacy", "the registry"),
-    ("ReadOnlyPaths", "-/var/lib/asterisk-privacy/recordings", "it cannot delete or change what is sealed"),
     ("MemoryMax", "1G", "a flood of sign-ins does not take Asterisk's memory"),
     ("TasksMax", "64", "the same"),
 ]
@@ -84,11 +94,11 @@ RECORDER, PAGE, STRANGER, GROUP, OTHERS = 64_001, 64_002, 64_003, 64_001, 64_009
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="becoming the three users takes root")
-def test_the_page_reads_and_adds_rows_and_removes_nothing(tmp_path: Path) -> None:
-    """With the modes of tmpfiles.d, as the users of sysusers.d, and the umask of the units."""
+def test_the_page_reads_what_is_sealed_and_can_lock_and_change_nothing(tmp_path: Path) -> None:
+    """With the modes of tmpfiles.d, as the users of sysusers.d, and the umask of the units; what earlier versions left is closed."""
     let_pass(tmp_path)
     state = tmp_path / "state"
-    for path, mode in ((state, 0o1770), (state / "recordings", 0o750)):
+    for path, mode in ((state, 0o710), (state / "recordings", 0o750)):
         path.mkdir()
         os.chown(path, RECORDER, GROUP)
         path.chmod(mode)
@@ -98,29 +108,37 @@ def test_the_page_reads_and_adds_rows_and_removes_nothing(tmp_path: Path) -> Non
     recipients.chmod(0o644)
     registry, recordings = state / "registry.sqlite", state / "recordings"
     sealed = recordings / one[:2] / f"{one}.flac.age"
+    writing = recordings / "ab" / f"{'ab' * 16}.part"
 
     def record() -> None:
-        import numpy as np
-
-        writer = Vault(recordings, Recipients.load(recipients)).create(one)
+        vault = Vault(recordings, Recipients.load(recipients))
+        writer = vault.create(one)
         writer.write(np.zeros((8000, 2), np.int16))
         writer.seal()
+        vault.create("ab" * 16).write(np.zeros((8000, 2), np.int16))
         Registry.open(registry).audit("daemon", "recording.seal", one, {})
+        for end in ("", "-wal", "-shm"):
+            registry.with_name(registry.name + end).chmod(0o660)  # as it was
+        own_only(registry)
 
     def look() -> None:
         assert len(open_recording(sealed, [identity])[0]) == 8000
-        with Registry.open(registry, create=False) as opened:
-            opened.audit("review:anna", "recording.listen", one, {})
 
     def harm() -> None:
-        for attempt in (sealed.unlink, registry.unlink, lambda: sealed.open("ab"), lambda: (recordings / "x").mkdir(), recordings.rmdir):  # noqa: PLW0108
-            with pytest.raises(PermissionError):
+        for attempt in (
+            *(sealed.unlink, registry.unlink, lambda: sealed.open("ab"), (recordings / "x").mkdir, recordings.rmdir),
+            *(lambda: os.listdir(recordings), lambda: os.listdir(sealed.parent), lambda: os.listdir(state)),
+            *(lambda: registry.open("rb"), lambda: registry.with_name("registry.sqlite-shm").open("rb"), lambda: writing.open("rb")),
+            *(lambda path=path: os.open(path, os.O_RDONLY) for path in (state, recordings, sealed.parent, recordings / "shred")),
+            lambda: sqlite3.connect(f"file:{registry}?mode=ro", uri=True).execute("SELECT * FROM audit"),
+        ):
+            with pytest.raises((PermissionError, sqlite3.OperationalError)):
                 attempt()
 
     def go_on() -> None:
-        with Registry.open(registry, create=False) as opened:
-            opened.audit("daemon", "recording.purged", one, {})
-            assert [e.actor for e in opened.audit_entries(3)][:2] == ["daemon", "review:anna"] and opened.verify_audit().ok
+        with sealed.open("rb") as held:  # the one thing that it can lock
+            fcntl.flock(held, fcntl.LOCK_EX)
+            assert Vault(recordings, Recipients.load(recipients)).shred(one).found
 
     def stranger() -> None:
         for path in (sealed, registry):
@@ -130,6 +148,60 @@ def test_the_page_reads_and_adds_rows_and_removes_nothing(tmp_path: Path) -> Non
     as_user(RECORDER, GROUP, record)
     as_user(PAGE, GROUP, look)
     as_user(PAGE, GROUP, harm)
-    as_user(RECORDER, GROUP, go_on)
-    as_user(PAGE, GROUP, look)
     as_user(STRANGER, OTHERS, stranger)
+    as_user(RECORDER, GROUP, go_on)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becoming the two users takes root")
+def test_the_page_asks_the_recorder_and_strangers_cannot(tmp_path: Path) -> None:
+    let_pass(tmp_path)
+    state, run = tmp_path / "state", tmp_path / "run"
+    for path, mode in ((state, 0o710), (run, 0o750)):
+        path.mkdir()
+        os.chown(path, RECORDER, GROUP)
+        path.chmod(mode)
+    config = tmp_path / "config.toml"
+    page = f'[review]\nrecorder_socket = "{run}/desk.sock"\naccounts = "{tmp_path}/none"\n'
+    config.write_text(f'[registry]\npath = "{state}/registry.sqlite"\n{page}{SALES}')
+    config.chmod(0o644)
+    ready, over = os.pipe(), os.pipe()
+
+    def recorder() -> None:
+        Registry.open(state / "registry.sqlite").close()
+
+        async def run_desk() -> None:
+            desk = Server(Rulebook.of(load(config)))  # in a process of its own else (test_accounts.py)
+            serving = asyncio.create_task(desk.serve(listening_at(run / "desk.sock"), lifeline=over[0]))
+            os.write(ready[1], b"x")
+            await serving
+
+        asyncio.run(run_desk())
+
+    async def ask() -> None:
+        page = SocketDesk(run / "desk.sock")
+        await page.ask(SignedIn("anna"))
+        page.close()
+
+    def stranger() -> None:
+        with pytest.raises(RecorderAway):
+            asyncio.run(ask())
+
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            as_user(RECORDER, GROUP, recorder)
+            code = 0
+        finally:
+            os._exit(code)
+    try:
+        os.read(ready[0], 1)
+        as_user(STRANGER, OTHERS, stranger)
+        as_user(PAGE, GROUP, lambda: asyncio.run(ask()))
+    finally:
+        os.write(over[1], b"x")
+        assert os.waitpid(child, 0)[1] == 0
+        for descriptor in (*ready, *over):
+            os.close(descriptor)
+    with Registry.open(state / "registry.sqlite") as registry:
+        assert [(e.actor, e.action) for e in registry.audit_entries(1)] == [("review:anna", "review.sign-in")]

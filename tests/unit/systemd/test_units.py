@@ -48,10 +48,10 @@ PROMISES = [
     ("Group", "asterisk-privacy", "its files are not Asterisk's"),
     ("SupplementaryGroups", "asterisk", "a directory that only Asterisk's group may enter"),
     ("UMask", "0077", "what it makes is its own"),
-    ("RuntimeDirectory", "asterisk-privacy", "/run/asterisk-privacy: socket and lock"),
+    ("RuntimeDirectory", "asterisk-privacy asterisk-privacy-review", "socket and lock; and where the review page asks"),
     ("RuntimeDirectoryMode", "0750", "others cannot ask the daemon"),
     ("StateDirectory", "asterisk-privacy", "/var/lib/asterisk-privacy: recordings and registry"),
-    ("StateDirectoryMode", "1770", "nobody else lists recordings; in the group is nobody but the review page's user, who removes nothing"),
+    ("StateDirectoryMode", "0710", "nobody else lists recordings; in the group is nobody but the review page's user, who is told of names"),
     ("ConfigurationDirectory", "asterisk-privacy", "/etc/asterisk-privacy"),
     ("ConfigurationDirectoryMode", "0750", "keys and passwords are not for all"),
     ("LimitCORE", "0", "a core file would hold calls that nobody saved (promise 2)"),
@@ -138,9 +138,15 @@ FILES = [
     ("z", "/etc/asterisk-privacy/checkpoint.key", "0640", "root", "with it checkpoints of the audit trail could be forged"),
     ("z", "/etc/asterisk-privacy/checkpoint.pub", "0644", "root", "whoever checks the trail may read it"),
     ("z", "/etc/asterisk-privacy/review-accounts.json", "0640", "root", "the review page cannot make itself an account"),
-    ("d", "/var/lib/asterisk-privacy", "1770", "asterisk-privacy", "registry and recordings; the review page removes nothing"),
-    ("d", "/var/lib/asterisk-privacy/recordings", "0750", "asterisk-privacy", "the review page reads; the store refuses a wider mode"),
-    ("z", "/var/lib/asterisk-privacy/registry.sqlite", "0660", "asterisk-privacy", "the review page writes its audit rows"),
+    ("d", "/var/lib/asterisk-privacy", "0710", "asterisk-privacy", "registry and recordings; the review page lists and locks nothing"),
+    ("d", "/var/lib/asterisk-privacy/recordings", "0710", "asterisk-privacy", "the review page opens what it is told of"),
+    (
+        "z",
+        "/var/lib/asterisk-privacy/registry.sqlite",
+        "0600",
+        "asterisk-privacy",
+        "who can open it can lock it, and read what is sealed in it",
+    ),
 ]
 
 
@@ -228,7 +234,7 @@ def test_tmpfiles_takes_every_line(tmp_path: Path) -> None:
     command = ["systemd-tmpfiles", "--create", f"--root={tmp_path}", str(tmp_path / "t.conf")]
     said = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert said.returncode == 0, said.stderr
-    assert (tmp_path / "var/lib/asterisk-privacy/recordings").stat().st_mode & 0o777 == 0o750
+    assert (tmp_path / "var/lib/asterisk-privacy/recordings").stat().st_mode & 0o777 == 0o710
 
 
 REFUSED_MEMORY = """

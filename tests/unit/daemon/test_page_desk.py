@@ -1,0 +1,92 @@
+"""A process of the recorder's answers the review page: by the accounts, and for as long as the recorder runs."""
+
+from __future__ import annotations
+
+import asyncio
+import stat
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from whole_daemon import installed, whole_daemon
+
+from asterisk_privacy.daemon.health import Alarm, Health
+from asterisk_privacy.daemon.page_desk import PageDesk, page_socket
+from asterisk_privacy.registry.registry import Registry
+from asterisk_privacy.review.accounts import save
+from asterisk_privacy.review.desk import wire
+from asterisk_privacy.review.desk.client import RecorderAway, SocketDesk
+from asterisk_privacy.review.desk.listening import Listen, NotHeard
+from asterisk_privacy.review.desk.officer import Holds, Trail
+from asterisk_privacy.review.desk.recordings import Show
+from asterisk_privacy.review.desk.signing import Healthy, SignedIn
+from asterisk_privacy.review.permission import Refusal
+
+RECORDING = "ab" * 16
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    save(tmp_path / "accounts.json", {})
+    return installed(tmp_path, more=f'[review]\naccounts = "{tmp_path}/accounts.json"\n')
+
+
+async def test_the_whole_daemon_answers_and_its_process_ends_with_it(config: Path, tmp_path: Path) -> None:
+    async with whole_daemon(config) as running:
+        place = page_socket(running.service.config)
+        assert place == tmp_path / "run-review" / "desk.sock" and stat.S_IMODE(place.stat().st_mode) == 0o660
+        page = SocketDesk(place)
+        await page.ask(Healthy())
+        await page.ask(SignedIn("anna"))
+        page.close()
+        await running.reloader.reload()  # whoever asks next is answered by the new configuration
+        again = SocketDesk(place)
+        async with asyncio.timeout(30):
+            await again.ask(Healthy())
+        again.close()
+        assert Alarm.PAGE_DESK_FAILED not in running.service.health.alarms
+    with pytest.raises(RecorderAway, match="systemctl start asterisk-privacy"):
+        await SocketDesk(place).ask(Healthy())
+    with Registry.open(tmp_path / "registry.sqlite") as registry:
+        assert "review.sign-in" in {entry.action for entry in registry.audit_entries(None)}
+
+
+@pytest.fixture
+async def desk(config: Path, tmp_path: Path) -> AsyncIterator[Path]:
+    with Registry.open(tmp_path / "registry.sqlite") as registry:
+        registry.begin_call("c" * 32, "sales", datetime.now(UTC), None, None, "in")
+    made = PageDesk(tmp_path / "desk.sock", config, Health())
+    await made.start()
+    yield tmp_path / "desk.sock"
+    await made.stop()
+
+
+async def test_who_has_no_account_hears_and_sees_nothing(desk: Path) -> None:
+    page = SocketDesk(desk)
+    assert await page.ask(Listen("stranger", RECORDING, "training", "because")) == NotHeard(Refusal.UNKNOWN)
+    assert await page.ask(Trail("stranger")) is None and await page.ask(Holds("stranger")) == ()
+    assert await page.ask(Show("stranger", RECORDING, "en")) is None
+    page.close()
+
+
+@pytest.mark.parametrize("what", ["long", "nonsense", "other type", "half"])
+async def test_what_is_no_request_does_nothing_and_the_next_is_answered(desk: Path, what: str) -> None:
+    reader, writer = await asyncio.open_unix_connection(desk)
+    writer.write(
+        {
+            "long": b"\xff\xff\xff\xff" + b"x" * 10,
+            "nonsense": wire.framed(b"\xc1" * 20),
+            "other type": wire.framed(wire.encoded({"type": "DeleteEverything", "who": "anna"})),
+            "half": wire.framed(b"x" * 100)[:50],
+        }[what]
+    )
+    if what == "half":
+        writer.write_eof()
+    async with asyncio.timeout(30):
+        answer = await reader.read(1000)
+    assert b"one version" in answer or answer == b""
+    writer.close()
+    page = SocketDesk(desk)
+    await page.ask(Healthy())
+    page.close()
