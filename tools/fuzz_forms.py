@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import shutil
 import sys
 import tempfile
 import unicodedata
@@ -30,8 +31,11 @@ ACTS = ("listen", "reviewed", "lesson", "case", "objection")
 PEOPLE = ("rita", "otto", "anna")
 REFUSED = "recording.listen-refused"
 
-_folder = tempfile.TemporaryDirectory(prefix="fuzz-forms-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None)
-_site = ReviewSite(Path(_folder.name)).__enter__()
+_folder = Path("review-forms").absolute()  # libFuzzer ends without any clearing up: the next run does it
+shutil.rmtree(_folder, ignore_errors=True)
+(_folder / "site").mkdir(parents=True)
+tempfile.tempdir = str(_folder)
+_site = ReviewSite(_folder / "site").__enter__()
 _recordings = (*_site.ids.values(), "0" * 32)
 
 
