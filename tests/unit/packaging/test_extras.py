@@ -41,6 +41,8 @@ def test_every_command_and_option_is_in_the_manual_page(extras: Path) -> None:
     page = (extras / "asterisk-privacy.1").read_text().replace("\\-", "-")
     assert {f".SS {name}" for name in COMMANDS} <= {" ".join(line.split()[:2]) for line in page.splitlines()}
     for path, command in leaves(main):
+        if command.hidden:  # the recorder's own
+            continue
         section = page.split(f"\n.SS {' '.join(path)}", 1)[1].split("\n.SS ", 1)[0]
         for parameter in command.params:
             if isinstance(parameter, click.Option) and not parameter.hidden:
