@@ -7,6 +7,7 @@ P, R = "asterisk_privacy.policy.", "asterisk_privacy.retention."
 RETENTION, CRITERION, FACTS, CASES, EVALUATIONS = P + "retention", P + "criterion", P + "facts", P + "cases", P + "evaluations"
 PLAN, BORDER = R + "plan", R + "border"
 DUE, PURGING, NUMBERS = "asterisk_privacy.registry.due", "asterisk_privacy.daemon.purging", "asterisk_privacy.registry.numbers"
+READING = "asterisk_privacy.registry.notations"
 
 # fmt: off
 PURE: tuple[tuple[str, str, str, str], ...] = (
@@ -82,16 +83,16 @@ STORED: tuple[tuple[str, str, str, str], ...] = (
     ("the border is that of agents without dates", PURGING, "((), *((agent,) for agent in self._rules.calendar.agents))", "((),)"),
     ("the policy of today is not read", PURGING, "Promise(promised.title, promised.criterion, self._rules.today(promised))", "Promise(promised.title, promised.criterion)"),
     ("holds are not handed on", PURGING, "_blocks(own.circumstances, own.restricted_at),\n            own", "(),\n            own"),
-    ("lessons are not handed on", PURGING, "None if own.circumstances.lesson is None else own.circumstances.lesson.until,\n        )\n\n    def _borders", "None,\n        )\n\n    def _borders"),
+    ("lessons are not handed on", PURGING, "None if own.circumstances.lesson is None else own.circumstances.lesson.until,\n            waits", "None,\n            waits"),
     ("court cases are not handed on", PURGING, "            own.circumstances.court,\n", "            (),\n"),
 )
 NOTATIONS: tuple[tuple[str, str, str, str], ...] = (
-    ("0031 is not +31", NUMBERS, "digits = digits.removeprefix(abroad)", "pass"),
-    ("06 is not +316", NUMBERS, "return country_code + (digits if country_code in _ZERO_STAYS else digits[1:])", "return digits"),
-    ("the zero of 06 stays", NUMBERS, "digits if country_code in _ZERO_STAYS else digits[1:]", "digits"),
-    ("+31 06 keeps its zero", NUMBERS, "return country_code + digits[len(country_code) + 1 :] if own else digits", "return digits"),
-    ("(0) is dialled", NUMBERS, 're.sub(r"\\(0\\)", "", text)', "text"),
-    ("Italy loses its zero", NUMBERS, "(digits if country_code in _ZERO_STAYS else digits[1:])", "digits[1:]"),
+    ("0031 is not +31", NUMBERS, "digits if plus else digits.removeprefix(abroad), True", "digits, True"),
+    ("06 is not +316", READING, "return _e164(number) if prefixed or not _prefix(country_code) else None", "return digits"),
+    ("a national zero behind +49 stays", NUMBERS, "(notations.international(digits) if abroad else None)", "None"),
+    ("only numbers with a prefix are national", READING, "if prefixed or not _prefix(country_code) else None", "if prefixed else None"),
+    ("a number without its prefix is national", READING, "_e164(number) if prefixed or not _prefix(country_code) else None", "_e164(number)"),
     ("an extension belongs to the number", NUMBERS, '    text = _TRAILER.sub("", text)\n', "    pass\n"),
-    ("what stood there before the country was set is not found", NUMBERS, 'f"0{national}")', "digits)"),
+    ("what stood there before the country was set is not found", READING, 'yield f"{_prefix(country_code)}{significant}"', "yield significant"),
+    ("what an earlier version kept is not found", NUMBERS, 'forms |= {_formerly(national, country_code), _formerly(national, "")}', "pass"),
 )

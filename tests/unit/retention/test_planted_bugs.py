@@ -104,7 +104,8 @@ def check_numbers() -> None:
     ):
         assert normalised(number, "31") == "31612345678", number
     assert normalised("00 31 (0)6 12345678", "31") == "31612345678" and normalised("06 6982", "39") == "39066982"
-    assert normalised("+49 (0)30 901820", "31") == "4930901820"
+    assert normalised("+49 (0)30 901820", "31") == "4930901820" == normalised("+49 030 901820", "31")
+    assert normalised("612345678", "34") == "34612345678" and normalised("612345678", "31") == "612345678"
     assert number_hash("0612345678", bytes(32)) in lookup_hashes("+31 6 12345678", bytes(32), "31")
 
 
