@@ -69,7 +69,7 @@ SILENT: Mapping[Why, tuple[Alarm, str]] = {
     Why.NO_TRANSLATOR: (
         Alarm.NO_TRANSLATOR, "Asterisk has no translator for a phone's codec, so nothing of it is kept: load one, or allow G.711 or G.722",
     ),
-    Why.UNDECIPHERED: (Alarm.UNDECIPHERED, "a phone's SRTP was never deciphered by Asterisk, so nothing of it is kept"),
+    Why.UNDECIPHERED: (Alarm.UNDECIPHERED, "nothing of a phone's SRTP was ever heard, so nothing is kept of it: ICE, media_encryption?"),
 }  # fmt: skip
 """What of a party's silence a person must know."""
 

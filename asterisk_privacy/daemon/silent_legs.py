@@ -51,6 +51,7 @@ class SilentLegs:
         self._silent: dict[str, _Silence] = {}
         self._parties: frozenset[str] = frozenset()
         self._heard: set[str] = set()
+        self._reasons: dict[str, Why] = {}  # of who was not heard since
         self._known_of: set[tuple[str, Why]] = set()
         self._tasks: set[asyncio.Task[object]] = set()
         self.marks: list[tuple[float, Why]] = []
@@ -75,6 +76,7 @@ class SilentLegs:
     def heard(self, channel: str, at_once: bool) -> None:
         """`at_once`: these are the first frames of its tap."""
         self._heard.add(channel)
+        self._reasons.pop(channel, None)
         silence = self._silent.pop(channel, None)
         if silence is not None:
             silence.heard_by_fresh_tap = silence.renewed and at_once
@@ -86,8 +88,8 @@ class SilentLegs:
             task.cancel()
 
     def no_hold(self, channels: Iterable[str]) -> bool:
-        """One of them is silent for a reason that is no hold."""
-        return any(c in self._silent and self._silent[c].told in NO_HOLD for c in channels)
+        """One of them is silent, or was until the conversation was interrupted, for a reason that is no hold."""
+        return any(self._reasons.get(channel) in NO_HOLD for channel in channels)
 
     async def _look(self, channel: str, silence: _Silence) -> _Sample:
         sample = _Sample(monotonic(), await self._ask(channel))
@@ -112,7 +114,7 @@ class SilentLegs:
         reason = why(known)
         if reason is silence.told:
             return
-        silence.told = reason
+        silence.told = self._reasons[channel] = reason
         if (channel, reason) not in self._known_of or reason in EACH:
             self._known_of.add((channel, reason))
             self.marks.append((silence.since, reason))

@@ -86,6 +86,16 @@ async def test_when_nobody_is_heard_and_all_send_no_tap_hears_anything() -> None
     assert [why for _, why in phone.legs.marks] == [Why.MUTED, Why.BLIND_HOOK] and phone.health.alarms == {Alarm.TAP_BLIND: 1}
 
 
+async def test_the_reason_counts_until_the_party_is_heard_again() -> None:
+    """What is decided a quarantine later is decided after the conversation was interrupted."""
+    phone = Phone(rate=0)
+    await phone.is_silent(1.0)
+    phone.legs.over()
+    assert phone.legs.no_hold(["a"]) and not phone.legs.no_hold(["b"])
+    phone.legs.heard("a", at_once=False)
+    assert not phone.legs.no_hold(["a"])
+
+
 async def test_a_conversation_that_is_interrupted_meanwhile_tells_nothing() -> None:
     phone = Phone(rate=50)
     phone.legs.begins("a", 100.0)
