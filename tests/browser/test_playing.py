@@ -146,7 +146,7 @@ async def test_every_kind_of_gap_has_a_pattern_of_its_own(office: ReviewSite, vi
         drawn = await rita.page.locator("svg.call rect[fill^=url]").evaluate_all("all => all.map((one) => one.getAttribute('fill'))")
         assert drawn == ["url(#p-notice)", "url(#p-hold)", "url(#p-pause)", "url(#p-off-record)", "url(#p-wait)"]
         paths = await rita.page.locator("pattern path").evaluate_all("all => all.map((one) => one.getAttribute('d'))")
-        assert len(set(paths)) == len(paths) == 8
+        assert len(set(paths)) == len(paths) == 10
         for leg in ("customer", "agent"):
             await expect(rita.page.locator(f"svg.call path.wave.{leg}")).to_have_count(3)
 
