@@ -142,7 +142,7 @@ def grant(role: str, user: str, tenant: str | None, config: Path) -> None:
         raise click.UsageError("--tenant goes with reviewer, and names one of [tenants]: recorder and purger work for all companies")
     _warn(user, tenant, config, Role(role))
     for statement in grants(Role(role), user, tenant):
-        echo(statement)
+        echo(statement, lines=True)
 
 
 def _warn(user: str, tenant: str | None, config: Path, role: Role) -> None:

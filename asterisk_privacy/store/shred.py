@@ -83,6 +83,8 @@ def steps(directory: Path, recording_id: str) -> Iterator[str | ShredEvidence]:
         strayed = [(path, True) for path in strays.of_a_recording(directory, recording_id)]
         for source, may_be_written in (*sources, *strayed):
             if layout.is_there(source):
+                if not layout.is_file(source):
+                    raise StoreFault(f"{source}: is no file; put it aside")
                 if may_be_written:
                     _refuse_if_written(source)
                 os.rename(source, folder / recording_id)

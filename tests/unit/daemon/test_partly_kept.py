@@ -139,9 +139,9 @@ def report_of(runner: CallRunner, stage: Stage) -> Report:
     count = SimpleNamespace(
         up=True, app="x", requests=0, counts=Counter[str](), served=0, problems=0, connected=0, attached=0, failed=0, uninvited=0,
         strangers=0, broken=0,
-        used=0, limit=1, report=dict, words=None,
+        used=0, limit=1, report=dict, words=None, gone="",
     )  # fmt: skip
-    purging = SimpleNamespace(last=None, next=None, overdue=0, requests=SimpleNamespace(counts=TIMING))
+    purging = SimpleNamespace(last=None, next=None, overdue=0, requests=SimpleNamespace(counts=TIMING), astray=SimpleNamespace(report=dict))
     service = SimpleNamespace(
         supervisor=SimpleNamespace(runners=(runner,)), link=count, ari=count, capture=count, health=stage.health,
         sealing=SimpleNamespace(all=SimpleNamespace(publics=())),
@@ -149,7 +149,7 @@ def report_of(runner: CallRunner, stage: Stage) -> Report:
     service.supervisor.draining = False
     draining = Draining(service.supervisor, stage.ledger, None)
     reloader = SimpleNamespace(read_at=datetime(2026, 11, 22, tzinfo=UTC), ok=True, restart=())
-    report = status_report(Running(service, count, count, count, purging, reloader, draining, count), Disk(1, 2))  # type: ignore[arg-type]
+    report = status_report(Running(service, count, count, count, purging, reloader, draining, count, count), Disk(1, 2))  # type: ignore[arg-type]
     report["process"] = {}
     report["draining"] |= {"longest": 0.0, "words": ""}  # how long both took  # type: ignore[operator]
     report["calls"]["outcomes"] = {}  # of earlier calls  # type: ignore[index]
