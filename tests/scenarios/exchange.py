@@ -176,7 +176,7 @@ class Exchange:
             rooms = {bridge: [c for c, b in self.where.items() if b == bridge] for bridge in dict.fromkeys(self.where.values())}
             kinds = {True: "mixing", False: "holding"}
             return [{"id": bridge, "bridge_type": kinds[self.mixing[bridge]], "channels": inside} for bridge, inside in rooms.items()]
-        channel = path.split("/")[1]
+        channel = path.removeprefix("channels/").removesuffix("/variable")
         beside = {c for c, b in self.where.items() if b == self.where.get(channel)} - {channel}
         variables = {
             "CHANNEL(onhold)": any(c in self.holding for c in beside),
