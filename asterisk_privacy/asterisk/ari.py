@@ -202,7 +202,8 @@ class Ari:
         called = {c.id: c.name for c in channels}
         members = sorted({c for b in mixing for c in b.channels if c in called})
         told = dict(zip(members, await asyncio.gather(*(self._is_told_to_hold(c) for c in members)), strict=True))
-        holds = dict(zip(members, await asyncio.gather(*(self._phone_holds(c, called[c]) for c in members)), strict=True))
+        asked = sorted({*members, *(c.id for c in channels if has_phone(c.name))})  # who holds in a queue still holds once it is answered
+        holds = dict(zip(asked, await asyncio.gather(*(self._phone_holds(c, called[c]) for c in asked)), strict=True))
         pressed = dict(zip(members, await asyncio.gather(*(self.variable(c, names.HUSH_VARIABLE) for c in members)), strict=True))
         found = read_holds([b.channels for b in mixing], called, told, holds)
         announced = await self._announced(channels)

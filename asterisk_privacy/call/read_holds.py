@@ -25,7 +25,7 @@ def read_holds(
     rooms: Iterable[Collection[str]], names: Mapping[str, str], told_to_hold: Mapping[str, bool], phone_holds: Mapping[str, bool | None]
 ) -> ReadHolds:
     """`rooms`: of each bridge that mixes, its channels. `names`: of every channel that exists. `told_to_hold`, `phone_holds`: the two
-    answers for each channel in a room; None where Asterisk does not say."""
+    answers for each channel in a room, the second one for others too; None where Asterisk does not say."""
     holding = frozenset(channel for channel, yes in phone_holds.items() if yes)
     suspects: set[str] = set()
     for room in rooms:

@@ -24,6 +24,7 @@ plans = st.builds(
 @given(plans)
 @example(Plan((("busy", 0.3, 0), ("join local", 0.04, 0), ("join held", 2.0, 0)), "even", 19621, always=False))
 @example(Plan((("join", 0.04, 0), ("link", 0.04, 0), ("join", 2.0, 0)), "even", 0))
+@example(Plan((("caller holds", 0.04, 0), ("link", 0.04, 0), ("join", 2.0, 0)), "even", 1961, always=False))
 def test_any_call(plan: Plan) -> None:
     call = Call(plan)
     for what in call.reached:

@@ -37,6 +37,16 @@ async def test_the_agent_holds(toy: ToyAri) -> None:
     assert got == replace(got, holding=frozenset({AGENT}), suspects=frozenset())
 
 
+async def test_who_holds_and_is_in_no_room_yet_holds(toy: ToyAri) -> None:
+    """In a queue, say; nothing more is told when the agent answers."""
+    toy.variables = {(COLLEAGUE, PHONE): "1"}
+    toy.channels = [channel(number, name) for number, name in THREE.items()]
+    toy.bridges = [{"id": "br", "bridge_type": "mixing", "channels": list(TWO)}]
+    async with running(toy) as (_link, story, _):
+        await until(lambda: bool(story.readings))
+        assert story.readings[0].holding == {COLLEAGUE}
+
+
 async def test_a_hold_in_a_conference_is_told_by_the_phone_only(toy: ToyAri) -> None:
     toy.variables = {(AGENT, PHONE): "1"}
     assert (await reading(toy, THREE)).holding == {AGENT}
