@@ -13,6 +13,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
@@ -56,7 +57,7 @@ class Server:
         self._idle_since = loop.time()
         if lifeline is not None:
             loop.add_reader(lifeline, self.over.set)
-        server = await asyncio.start_unix_server(self._connected, sock=listening)
+        server = await self._listen(listening)
         watch = asyncio.create_task(self._watch())
         try:
             await self.over.wait()
@@ -66,6 +67,12 @@ class Server:
                 loop.remove_reader(lifeline)
             server.close()
             await self._end()
+
+    async def _listen(self, listening: socket.socket) -> asyncio.Server:
+        """Its path stays when we end: it is the recorder's, which goes on listening."""
+        if sys.version_info >= (3, 13):
+            return await asyncio.start_unix_server(self._connected, sock=listening, cleanup_socket=False)
+        return await asyncio.start_unix_server(self._connected, sock=listening)
 
     async def answered(self, data: bytes) -> bytes:
         """Whatever comes, something goes back."""

@@ -11,15 +11,18 @@ from pathlib import Path
 import pytest
 from whole_daemon import installed, whole_daemon
 
+from asterisk_privacy.daemon.config import load
 from asterisk_privacy.daemon.health import Alarm, Health
-from asterisk_privacy.daemon.page_desk import PageDesk, page_socket
+from asterisk_privacy.daemon.page_desk import PageDesk, listening_at, page_socket
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.review.accounts import save
 from asterisk_privacy.review.desk import wire
 from asterisk_privacy.review.desk.client import RecorderAway, SocketDesk
+from asterisk_privacy.review.desk.desk import Rulebook
 from asterisk_privacy.review.desk.listening import Listen, NotHeard
 from asterisk_privacy.review.desk.officer import Holds, Trail
 from asterisk_privacy.review.desk.recordings import Show
+from asterisk_privacy.review.desk.server import Server
 from asterisk_privacy.review.desk.signing import Healthy, SignedIn
 from asterisk_privacy.review.permission import Refusal
 
@@ -50,6 +53,17 @@ async def test_the_whole_daemon_answers_and_its_process_ends_with_it(config: Pat
         await SocketDesk(place).ask(Healthy())
     with Registry.open(tmp_path / "registry.sqlite") as registry:
         assert "review.sign-in" in {entry.action for entry in registry.audit_entries(None)}
+
+
+async def test_the_socket_stays_for_who_asks_next(config: Path, tmp_path: Path) -> None:
+    """Since Python 3.13 asyncio removes the path of a server that closes: the recorder would listen where nobody finds it."""
+    listening = listening_at(tmp_path / "desk.sock")
+    for _ in range(2):  # a reload, or nobody asks for a while
+        server = Server(Rulebook.of(load(config)))
+        server.over.set()
+        await server.serve(listening.dup())
+        assert (tmp_path / "desk.sock").is_socket()
+    listening.close()
 
 
 @pytest.fixture
