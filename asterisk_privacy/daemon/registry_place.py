@@ -90,6 +90,8 @@ def refuse_another_name(config: Config) -> None:
         known = path.read_text(encoding="utf-8").strip()
     except FileNotFoundError:
         return
+    except UnicodeDecodeError as error:
+        raise OperatorError(f"{path}: holds no node's name; write the name of [registry] node into it, or remove it") from error
     except OSError as error:
         raise OperatorError(f"{path}: {error.strerror}; the recorder's user must be able to read and write it") from error
     if known != place.node:
@@ -109,8 +111,6 @@ def keep_name(config: Config) -> None:
     try:
         path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         file_access.write_note(path, f"{place.node}\n".encode())
-    except UnicodeDecodeError as error:
-        raise OperatorError(f"{path}: holds no node's name; write the name of [registry] node into it, or remove it") from error
     except OSError as error:
         raise OperatorError(f"{path}: {error.strerror}; the recorder's user must be able to read and write it") from error
 

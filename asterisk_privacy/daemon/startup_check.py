@@ -98,7 +98,7 @@ def _bucket(config: Config) -> None:
 
 def _store(config: Config) -> None:
     directory = config.store.directory
-    if directory.exists():
+    if os.path.exists(directory):  # no error where this user may not look
         layout.refuse(directory)
     _writable(directory, "store.directory")
 
@@ -131,7 +131,7 @@ def _registry(config: Config) -> None:
 
 def _writable(directory: Path, setting: str) -> None:
     """It is, or can be made."""
-    there = next(path for path in (directory, *directory.parents) if path.exists())
+    there = next(path for path in (directory, *directory.parents) if os.path.exists(path))
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         raise OperatorError(f"{setting}: {there} is no directory that the recorder's user can write to; make {directory} one")
 

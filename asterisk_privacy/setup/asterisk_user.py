@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.setup.conf import read_conf
 from asterisk_privacy.setup.tree import Tree
 
@@ -44,12 +46,14 @@ class AsteriskUser:
 
 
 def asterisk_user(tree: Tree, directory: str) -> AsteriskUser | None:
-    """The running process's, if this is its machine; else what its configuration, its unit or its init script says. None: not known."""
+    """The running process's, if this is its machine; else what its configuration, its unit or its init script says. None: not known, or
+    this user cannot read them."""
     if tree.root == Path("/") and (running := _running(Path("/proc"))) is not None:
         return running
-    for user, group, how in _written(tree, directory):
-        if (found := _by_name(tree, user, group, how)) is not None:
-            return found
+    with suppress(OperatorError):
+        for user, group, how in _written(tree, directory):
+            if (found := _by_name(tree, user, group, how)) is not None:
+                return found
     return None
 
 

@@ -29,7 +29,8 @@ class Tree:
         return replace(self, changed={**self.changed, **{self.real(path): text for path, text in changed.items()}})
 
     def real(self, path: str) -> Path:
-        """Where it is on this machine. Links are followed as the PBX would: an absolute one starts at the root."""
+        """Where it is on this machine. Links are followed as the PBX would: an absolute one starts at the root. OperatorError: this user
+        cannot look, or they lead in a circle."""
         todo, done, links = list(PurePosixPath(path).parts)[::-1], PurePosixPath("/"), 0
         while todo:
             part = todo.pop()
@@ -39,11 +40,12 @@ class Tree:
                 done = done.parent
             elif part != ".":
                 here = self.root / str(done / part).lstrip("/")
-                if here.is_symlink():
+                target = _target(here)
+                if target is not None:
                     links += 1
                     if links > _MOST_LINKS:
                         raise OperatorError(f"{self.root}{path}: its links lead in a circle; set them right first")
-                    todo += list(PurePosixPath(os.readlink(here)).parts)[::-1]
+                    todo += list(PurePosixPath(target).parts)[::-1]
                 else:
                     done /= part
         return self.root / str(done).lstrip("/")
@@ -77,7 +79,11 @@ class Tree:
         return False
 
     def is_directory(self, path: str) -> bool:
-        return self.real(path).is_dir()
+        real = self.real(path)
+        try:
+            return real.is_dir()
+        except OSError as error:
+            raise OperatorError(f"{real}: cannot be looked at ({error.strerror}); run this as root") from None
 
     def matching(self, pattern: str) -> list[str]:
         """The files that an #include names, as glob(3) finds them: wildcards in any part, {a,b}; * means no name with a dot in front."""
@@ -118,11 +124,22 @@ class Tree:
                 path = f"{directory}/{Path(where, name).relative_to(top)}"
                 try:
                     real = self.real(path)
-                except OperatorError:  # a link in a circle is no file; who reads it by name is told
+                    regular = real.is_file()
+                except (OperatorError, PermissionError):  # a link in a circle is no file; who reads it by name is told
                     continue
-                if real.is_file() and real not in seen:
+                if regular and real not in seen:
                     seen.add(real)
                     yield path
+
+
+def _target(path: Path) -> str | None:
+    """Of a link; None: it is none, or is not there."""
+    try:
+        return os.readlink(path)
+    except PermissionError as error:
+        raise OperatorError(f"{path}: cannot be looked at ({error.strerror}); run this as root") from None
+    except (OSError, ValueError):
+        return None
 
 
 def is_pattern(name: str) -> bool:

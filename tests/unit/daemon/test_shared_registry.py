@@ -17,9 +17,11 @@ from whole_daemon import Somebody, installed, linked, whole_daemon
 
 from asterisk_privacy.daemon import assembly, ledger
 from asterisk_privacy.daemon.aftermath import end_calls, settle_after_crash
+from asterisk_privacy.daemon.config import load
 from asterisk_privacy.daemon.health import Alarm, Health
 from asterisk_privacy.daemon.ledger import Ledger
 from asterisk_privacy.daemon.purging import make_purger
+from asterisk_privacy.daemon.registry_place import keep_name, refuse_another_name
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.policy.purpose import Basis, Purpose, Trigger
 from asterisk_privacy.policy.retention import Days
@@ -129,6 +131,10 @@ async def test_a_node_that_is_called_otherwise_does_not_start(server: Server, tm
     path.write_text(path.read_text().replace('node = "renamed"', 'node = "pbx-1"'))
     async with whole_daemon(path):
         assert (tmp_path / "recordings.node").read_text() == "pbx-1\n"
+    (tmp_path / "recordings.node").write_bytes(b"\xff\xfe\n")
+    for refuse in (refuse_another_name, keep_name):
+        with pytest.raises(OperatorError, match=r"recordings\.node: holds no node's name"):
+            refuse(load(path))
 
 
 async def test_a_night_waits_for_the_night_of_another_node(server: Server, tmp_path: Path) -> None:

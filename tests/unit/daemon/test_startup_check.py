@@ -172,6 +172,23 @@ def test_directories_of_others(tmp_path: Path) -> None:
         assert any(line.startswith("registry.path") for line in lines)
 
 
+def test_what_cannot_be_entered_is_one_line(tmp_path: Path) -> None:
+    """As whoever is not of the recorder's group: its directory is 0710."""
+    path = here(tmp_path)
+    (tmp_path / "shut").mkdir()
+    for name in ("recordings", "registry.sqlite"):
+        replaced(path, f'"{tmp_path}/{name}"', f'"{tmp_path}/shut/{name}"')
+
+    def looked() -> None:
+        (tmp_path / "shut").chmod(0)
+        told = refused_by_serve(load(path))
+        (tmp_path / "shut").chmod(0o700)
+        for setting in ("store.directory", "registry.path"):
+            assert sum(line.startswith(f"{setting}: {tmp_path}/shut is no directory") for line in told) == 1, told
+
+    unprivileged(tmp_path, looked)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can look as another user")
 def test_root_judges_for_the_recorders_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import pwd

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from as_user import unprivileged
 from pbx_trees import ETC, plain, planned, put, run
 
+from asterisk_privacy.setup.asterisk_user import asterisk_user
 from asterisk_privacy.setup.clashes import clashing
 from asterisk_privacy.setup.tree import Tree
 
@@ -81,3 +83,17 @@ def test_in_the_files_as_they_are(tmp_path: Path) -> None:
     own.write_text(own.read_text().replace("=> *", "=> 7"))
     assert clashing(Tree(tmp_path), ETC) == []
     assert clashing(Tree(tmp_path / "none"), ETC) == []
+
+
+def test_who_cannot_enter_asterisks_directory_is_told_nothing(tmp_path: Path) -> None:
+    """As selftest and check-config ask, for an ordinary user."""
+    plain(tmp_path / "pbx")
+
+    def look() -> None:
+        shut = tmp_path / "pbx" / ETC.lstrip("/")
+        shut.chmod(0)
+        assert clashing(Tree(tmp_path / "pbx"), ETC) == []
+        assert asterisk_user(Tree(tmp_path / "pbx"), ETC) is None
+        shut.chmod(0o700)
+
+    unprivileged(tmp_path, look)
