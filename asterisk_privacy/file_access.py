@@ -85,7 +85,7 @@ def above(path: Path) -> list[str]:
 
 def _wrong(path: Path, found: os.stat_result, secret: bool) -> Iterator[str]:
     mode = stat.S_IMODE(found.st_mode)
-    if secret and mode & 0o004 and not path.is_relative_to(MOUNTED_SECRETS):
+    if secret and mode & 0o004 and not path.resolve().is_relative_to(MOUNTED_SECRETS.resolve()):
         yield f"everybody on this machine can read it; run: chmod 0640 {path}; and make a new one, since others may have read it"
     if _others_write(found):
         yield f"others can change it (mode {mode:04o}); run: chmod go-w {path}; and look at what is in it"

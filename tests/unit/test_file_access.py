@@ -152,6 +152,22 @@ def test_secrets_of_a_container_are_for_all_to_read_in_it(tmp_path: Path, monkey
     refused(load_key, path, "others can change it")
 
 
+def test_secrets_of_a_container_may_be_reached_through_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As /var/run/secrets in Kubernetes; and a link that leads out of the mount is no secret of the container."""
+    for folder in ("run/secrets", "var", "etc"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "var/run").symlink_to("../run")
+    for place in ("run/secrets/key", "etc/key"):
+        (tmp_path / place).write_text("ab" * 32)
+        (tmp_path / place).chmod(0o444)
+    monkeypatch.setattr(file_access, "MOUNTED_SECRETS", tmp_path / "run/secrets")
+    load_key(tmp_path / "var/run/secrets/key")
+    monkeypatch.setattr(file_access, "MOUNTED_SECRETS", tmp_path / "var/run/secrets")
+    load_key(tmp_path / "run/secrets/key")
+    (tmp_path / "run/secrets/out").symlink_to("../../etc/key")
+    refused(load_key, tmp_path / "run/secrets/out", "everybody")
+
+
 @needs_root
 def test_the_owner_must_be_root_or_who_reads(tmp_path: Path) -> None:
     """Root itself trusts the owner of what it names."""
