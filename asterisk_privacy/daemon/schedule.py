@@ -87,10 +87,11 @@ class PurgeSchedule:
         self._scheduler.reschedule_job("purge", trigger=_daily(self._config))
         self._scheduler.reschedule_job("requests", trigger=IntervalTrigger(minutes=EVERY_MINUTES))
         self._scheduler.reschedule_job("contents", trigger=IntervalTrigger(seconds=contents_watch.EVERY_SECONDS))
-        for job in self._scheduler.get_jobs():
-            if job.id in ("purge-missed", "purge-again"):
-                self._again(TURN)
-                job.remove()
+        waiting = [job for job in self._scheduler.get_jobs() if job.id in ("purge-missed", "purge-again")]
+        for job in waiting:
+            job.remove()
+        if waiting:  # only now: the new one has the id of one of them
+            self._again(TURN)
 
     def follow(self, config: Config) -> None:
         """From the next run on."""

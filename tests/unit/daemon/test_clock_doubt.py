@@ -22,7 +22,7 @@ from asterisk_privacy.daemon.config import load
 from asterisk_privacy.daemon.errands import answers
 from asterisk_privacy.daemon.health import Alarm
 from asterisk_privacy.daemon.night import Night, run_night
-from asterisk_privacy.daemon.schedule import PurgeSchedule
+from asterisk_privacy.daemon.schedule import TURN, PurgeSchedule
 from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.daemon.storage import vault_of
 from asterisk_privacy.policy.purpose import Basis, Purpose, Trigger
@@ -276,3 +276,18 @@ async def test_a_clock_that_is_set_back_does_not_put_the_purger_off_for_years(ho
         jobs = {job.id: job for job in running.purging._scheduler.get_jobs()}
         assert jobs.keys() == {"purge", "purge-again", "requests", "contents"}
         assert all(job.next_run_time < datetime.now(UTC) + DAY + timedelta(hours=3) for job in jobs.values())
+
+
+async def test_once_the_clock_is_set_the_doubted_run_begins_soon(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.record()
+    house.night(T0 + DAY)
+    right = datetime.now(UTC) + timedelta(hours=2)  # still to come for the scheduler, whose clock is right
+    set_clock(monkeypatch, right + 900 * DAY)
+    async with whole_daemon(house.path) as running:
+        await running.purging.run()
+        again = running.purging._scheduler.get_job("purge-again")
+        assert again is not None and again.next_run_time > right + 899 * DAY
+        set_clock(monkeypatch, right)
+        await running.clock.look()
+        again = running.purging._scheduler.get_job("purge-again")
+        assert again is not None and again.next_run_time == right + TURN
