@@ -41,6 +41,7 @@ class Moment(click.ParamType[datetime]):
 @click.option("--dry-run", is_flag=True, help="Delete nothing; tell what would go.")
 @click.option("--explain", is_flag=True, help="Also list what stays, and until when.")
 @click.option("--override-brake", is_flag=True, help="Delete even if it is unusually much at once, or files are missing.")
+@click.option("--clock-is-right", is_flag=True, help="Go on by a clock that contradicts the audit trail. The brakes stay on.")
 @click.option("--at", type=Moment(), metavar="ISO-DATETIME", help="Judge as if it were this moment.")
 @click.option("--language", type=click.Choice(LANGUAGES), help="Of the reasons; without it that of [office].")
 @click.option("--yes", is_flag=True, help="Needed to delete with an --at that is still to come.")
@@ -51,6 +52,7 @@ def purge(
     dry_run: bool,
     explain: bool,
     override_brake: bool,
+    clock_is_right: bool,
     at: datetime | None,
     language: str | None,
     yes: bool,
@@ -61,7 +63,8 @@ def purge(
     The daemon does this each night; by hand it is the same. Each deletion is evidenced in the registry. Deletions that a crash cut
     off are finished first, and files and rows are compared both ways. Rows of calls of which nothing is kept go too, and in the end
     the evidence ([registry] unkept_calls_days, evidence_days). If far more is due than on an ordinary night, nothing is
-    deleted until somebody has looked and says --override-brake; the same holds for a clock that contradicts the audit trail.
+    deleted until somebody has looked and says --override-brake. By a clock that contradicts the audit trail nothing is
+    deleted either, until somebody says --clock-is-right. Each of the two says nothing about the other.
 
     \b
     Examples:
@@ -78,7 +81,9 @@ def purge(
         raise click.UsageError("this deletes recordings that are not due yet; add --dry-run to look, or --yes to delete them")
     with configured(config) as (settings, registry):
         vault = vault_of(settings)
-        night = run_night(registry, vault, settings, at or real_now, dry_run, override_brake, explain, by_the_clock=at is None)
+        night = run_night(
+            registry, vault, settings, at or real_now, dry_run, override_brake, explain, at is None, clock_is_right=clock_is_right
+        )
         report = night.purge
         told = report.plan.items if explain else report.plan.deletions
         where = registry.nodes.where([planned.item_id for planned in told]) if registry.nodes.name is not None else {}

@@ -38,18 +38,19 @@ def run_night(
     explain: bool = False,
     by_the_clock: bool = True,
     once_for_all: bool = False,
+    clock_is_right: bool = False,
 ) -> Night:
     """OperatorError as the purger's. When its brake holds, rows stay too: the clock or the policy may be wrong.
 
     `by_the_clock`: `now` is this node's; where that is ahead of the server's by more than a minute, nothing is planned (ClockAhead), and
-    where it contradicts the audit trail nothing is done, unless `override_brake`.
+    where it contradicts the audit trail nothing is done, unless a person says `clock_is_right`. No brake is overridden by that.
     `once_for_all`: what is done for all nodes, and may take minutes among millions, is done only if no other node has this night: comparing
     the bucket with the rows, and looking for rows that are about no recording any more.
     """
     clock = None
     if by_the_clock:
         refuse_ahead(registry)
-        clock = None if override_brake else registry.nodes.clock_doubt(now)
+        clock = None if clock_is_right else registry.nodes.clock_doubt(now)
     unsettled: Sequence[tuple[str, str]] = ()
     if not dry_run and clock is None:
         with registry.only_one():

@@ -22,7 +22,7 @@ OVERDUE = timedelta(hours=24)
 MOST_TOLD = 1000  # findings: an unmounted store would have as many as there are recordings
 MOST_UNKNOWN = 100  # files that cannot be looked at: a folder may be unreadable; of more it is the store
 WAY_ON = "look at `purge --dry-run --explain`, then run `purge --override-brake`"
-CLOCK_WAY_ON = "set the clock (timedatectl); if it is right, run `purge --override-brake`"
+CLOCK_WAY_ON = "set the clock (timedatectl); if it is right, run `purge --clock-is-right`"
 
 
 class Evidence(Protocol):
@@ -161,11 +161,11 @@ class Purger:
         self, now: datetime, dry_run: bool, override_brake: bool = False, explain: bool = False, clock: str | None = None
     ) -> PurgeReport:
         """`explain`: the plan tells also of what stays, which takes a look at every recording. `clock`: why `now` cannot be believed; then
-        nothing is done, nor noted as a run, unless `override_brake`.
+        nothing is done, nor noted as a run, whatever brake is overridden.
 
         OperatorError when registry or store cannot be read at all; what goes wrong with one recording stands in the report.
         """
-        brake = None if clock is None or override_brake else f"{clock}; nothing was deleted; {CLOCK_WAY_ON}"
+        brake = None if clock is None else f"{clock}; nothing was deleted; {CLOCK_WAY_ON}"
         if dry_run:
             return self._run(now, True, override_brake, explain, brake)
         if brake is not None:

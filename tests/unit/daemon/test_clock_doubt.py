@@ -63,9 +63,9 @@ class House:
             made.append(recording_id)
         return made
 
-    def night(self, at: datetime | None = None, dry_run: bool = False, override_brake: bool = False) -> Night:
+    def night(self, at: datetime | None = None, dry_run: bool = False, override_brake: bool = False, clock_is_right: bool = False) -> Night:
         self.now = at or self.now
-        return run_night(self.registry, self.vault, self.config, self.now, dry_run, override_brake)
+        return run_night(self.registry, self.vault, self.config, self.now, dry_run, override_brake, clock_is_right=clock_is_right)
 
     def left(self, ids: list[str]) -> int:
         """Files, whose rows must say the same."""
@@ -101,14 +101,37 @@ def test_a_clock_in_2097_deletes_none_of_nine(house: House) -> None:
         night = house.night(at)
         assert house.left(nine) == 9 and not night.rows and house.registry.call(nine[0]) is not None
         assert night.clock is not None and night.purge.brake is not None and not night.purge.clean
-        for words in ("2097-03-0", "2026-11-02", "ahead of the audit trail", "purge --override-brake", "set the clock"):
+        for words in ("2097-03-0", "2026-11-02", "ahead of the audit trail", "purge --clock-is-right", "set the clock"):
             assert words in night.purge.brake
         house.record()  # calls that go on by the wrong clock prove nothing
     assert len(house.night(dry_run=True).purge.plan.deletions) == 9, "one may look"
     last = house.registry.last_purge()
     assert last is not None and last.at == T0 + DAY, "a run that was stopped is none"
-    assert set(house.night(override_brake=True).purge.deleted) == set(nine), "a person says that the clock is right"
+    assert house.night(override_brake=True).clock is not None and house.left(nine) == 9, "that vouches for no clock"
+    assert set(house.night(clock_is_right=True).purge.deleted) == set(nine), "a person says that the clock is right"
     assert house.night(IN_2097 + 3 * DAY).clock is None
+
+
+def test_who_vouches_for_the_clock_overrides_no_brake(house: House) -> None:
+    """The recorder was off for over a week. Meanwhile the policy was changed, or its disk is not mounted."""
+    nine = []
+    for number in range(9):
+        nine += house.record()
+        house.night(T0 + (number + 1) * DAY)
+    sound = house.config
+    purpose = replace(sound.book.purposes["complaint"], retention=Days(1))
+    house.config = replace(sound, book=replace(sound.book, purposes={"complaint": purpose}))
+    assert house.night(T0 + 33 * DAY).clock is not None
+    night = house.night(clock_is_right=True)
+    assert night.clock is None and "all 9 recordings" in (night.purge.brake or "") and house.left(nine) == 9
+    assert house.night().clock is None, "it is said once"
+    house.config = sound
+    store = house.vault.path(nine[0]).parent.parent
+    store.rename(store.with_name("elsewhere"))
+    store.mkdir(mode=0o700)
+    night = house.night(T0 + 63 * DAY, clock_is_right=True)
+    assert night.clock is None and "is it mounted?" in (night.purge.brake or "")
+    assert all(house.registry.state(one) is State.SEALED for one in nine)
 
 
 def test_a_clock_that_is_right_again_goes_on_by_itself(house: House) -> None:
@@ -216,6 +239,8 @@ def test_by_hand_it_is_the_same(house: House, monkeypatch: pytest.MonkeyPatch) -
     told = json.loads(CliRunner().invoke(purge, ["--config", str(house.path), "--dry-run", "--json"]).stdout)
     assert "ahead of" in told["brake"] and told["due"] == 9
     result = CliRunner().invoke(purge, ["--config", str(house.path), "--override-brake"])
+    assert result.exit_code == 1 and house.left(nine) == 9
+    result = CliRunner().invoke(purge, ["--config", str(house.path), "--clock-is-right"])
     assert result.exit_code == 0 and "9 deleted" in result.stdout and house.left(nine) == 0
 
 
@@ -230,7 +255,7 @@ async def test_the_daemon_tells_it_until_the_clock_is_set(house: House, monkeypa
         await running.purging.run()
         assert running.service.health.alarms == {Alarm.CLOCK_OFF: 2} and house.left(nine) == 9
         clock = report["clock"]
-        assert isinstance(clock, dict) and "ahead of the audit trail" in clock["doubted"] and "--override-brake" in clock["doubted"]
+        assert isinstance(clock, dict) and "ahead of the audit trail" in clock["doubted"] and "--clock-is-right" in clock["doubted"]
         assert nagios.verdict(report).code == 2 and "audit trail" in nagios.verdict(report).line
         async with (
             aiohttp.ClientSession() as session,

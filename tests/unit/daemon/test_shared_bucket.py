@@ -240,12 +240,12 @@ def test_what_is_done_for_all_nodes_is_done_by_one_a_night(
     kept = [one.record() for _ in range(4)]
     one.uploads.look()
 
-    def night(node: Node, name: str, brake: bool = True) -> tuple[int, int]:
+    def night(node: Node, name: str) -> tuple[int, int]:
         """A call that was not kept long ago: is it gone?"""
         counted.clear()
         one.registry.begin_call(name, "sales", NOW - timedelta(days=99), None, None, "in")
         one.registry.end_call(name, NOW - timedelta(days=99), "not-kept", (), (), ())
-        done = run_night(node.registry, node.vault, config, AT, dry_run=False, override_brake=brake, once_for_all=True)
+        done = run_night(node.registry, node.vault, config, AT, dry_run=False, once_for_all=True, clock_is_right=True)
         assert done.purge.clean and (one.registry.call(name) is None) is (done.rows.unkept > 0)
         return done.rows.unkept, len(counted)
 
