@@ -14,7 +14,7 @@ from asterisk_privacy.store.fingerprint import Fingerprint
 from asterisk_privacy.store.vault import Vault
 
 DAYS = 7
-"""Each file of the disk is read within so many days, by a share each night."""
+"""Each file of the disk is read within so many days, by a share each night and what is new."""
 LEAST = 100
 MOST_SECONDS = 7200.0
 """Of a night; what it does not come to is the first of the next."""
@@ -35,7 +35,7 @@ def damaged(registry: Registry, vault: Vault, rows: Iterable[ToCheck], in_bucket
 def read_share(registry: Registry, vault: Vault, now: datetime, days: int = DAYS, in_bucket: bool = False) -> Iterator[Finding]:
     """Those that waited longest, so many that all are read within `days`. StoreFault: the bucket is away."""
     files, until = registry.soundness.files, monotonic() + MOST_SECONDS
-    rows = files.next(max(LEAST, -(-files.count(in_bucket) // days)), in_bucket)
+    rows = files.next(files.share(days, LEAST, now, in_bucket), in_bucket)
     for start in range(0, len(rows), AT_ONCE):
         some = rows[start : start + AT_ONCE]
         yield from damaged(registry, vault, some, in_bucket)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from asterisk_privacy.registry.clock import to_ms
 from asterisk_privacy.registry.engine import Engine, sql
 
 AT_ONCE = 500  # ids in one query
+MARGIN = timedelta(hours=12)  # a night that is earlier or later than the last by less is none of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,18 @@ class FileChecks:
     def count(self, in_bucket: bool) -> int:
         with self._engine.read() as db:
             return int(sql(db, f"SELECT count(*) FROM recordings r WHERE {self._which(in_bucket)}").fetchone()[0])
+
+    def share(self, days: int, least: int, now: datetime, in_bucket: bool) -> int:
+        """How many to read tonight, so that each is read within `days`, the new ones too: the days' share of all, or all whose time is up
+        before the next night, and besides what was sealed since the last night. The new ones take no other's turn."""
+        late = to_ms(now - timedelta(days=days) + MARGIN)
+        counts = """SELECT count(*), coalesce(sum(CASE WHEN checked_at > 0 AND checked_at <= ? THEN 1 ELSE 0 END), 0),
+            coalesce(max(checked_at), 0) FROM recordings r WHERE """
+        new = "SELECT count(*) FROM recordings r WHERE checked_at = 0 AND sealed_at > ? AND "
+        with self._engine.read() as db:
+            total, up, last = sql(db, counts + self._which(in_bucket), (late,)).fetchone()
+            since = sql(db, new + self._which(in_bucket), (last,)).fetchone()[0] if last else 0
+        return max(least, -(-int(total) // days), int(up)) + int(since)
 
     def next(self, share: int, in_bucket: bool) -> list[ToCheck]:
         """At most `share`; of those that waited equally long the latest first."""
