@@ -46,6 +46,30 @@ def hand_over(descriptor: int, folder: Path) -> None:
             os.fchown(descriptor, owner.st_uid, owner.st_gid)
 
 
+@contextlib.contextmanager
+def as_owner(folder: Path) -> Iterator[None]:
+    """Root works as the user of `folder`, or of what it is to be made in: what it makes is theirs. Whoever is not root stays who he is."""
+    found = next(path for path in (folder, *folder.absolute().parents) if path.exists()).stat()
+    if os.geteuid() != 0 or found.st_uid == 0:
+        yield
+        return
+    before = os.getegid(), os.getgroups()
+    try:
+        user = pwd.getpwuid(found.st_uid)
+        group, groups = user.pw_gid, os.getgrouplist(user.pw_name, user.pw_gid)
+    except KeyError:
+        group, groups = found.st_gid, []
+    try:
+        os.setgroups(groups)
+        os.setegid(group)
+        os.seteuid(found.st_uid)
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(before[0])
+        os.setgroups(before[1])
+
+
 def lock_file(path: Path) -> int:
     """Open, made if it is not there. Left behind by root it must not keep the recorder out."""
     try:

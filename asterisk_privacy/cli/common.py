@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-import getpass
 import os
+import pwd
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -56,12 +56,20 @@ def operator_errors(command: Callable[P, R]) -> Callable[P, R]:
     return wrapped
 
 
+def is_root() -> bool:
+    return os.geteuid() == 0
+
+
 def actor() -> str:
-    """Who stands in the audit rows: the person behind sudo, if there is one."""
+    """Who stands in the audit rows: whose the process is; for root's the person behind sudo, if there is one.
+
+    Only root is told so by sudo: anybody else can set a variable himself.
+    """
+    behind = os.environ.get("SUDO_USER") if is_root() else None
     try:
-        name = os.environ.get("SUDO_USER") or getpass.getuser()
-    except (OSError, KeyError):  # a user id without a name (KeyError before Python 3.13)
-        name = f"uid {os.getuid()}"
+        name = behind or pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:  # a user id without a name
+        name = f"uid {os.geteuid()}"
     return f"cli:{name}"
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from asterisk_privacy import file_access
 from asterisk_privacy.audio.deidentify import How
 from asterisk_privacy.cli.common import actor, config_option, configured, iso, json_option, operator_errors, print_json
 from asterisk_privacy.cli.listener import judging
@@ -60,7 +61,7 @@ def lesson(
     \b
     Examples:
       asterisk-privacy recordings lesson 0123456789abcdef --until 2026-12-31 --reason "how to calm an angry caller"
-      ssh root@pbx sudo -u asterisk-privacy asterisk-privacy recordings lesson 0123456789abcdef --until 2026-12-31 \\
+      ssh root@pbx asterisk-privacy recordings lesson 0123456789abcdef --until 2026-12-31 \\
           --reason "'calm caller'" --deidentify customer-removed --identity - < identity.txt
 
     \b
@@ -99,8 +100,12 @@ def lesson(
 
 
 def _deidentify(settings: Config, registry: Registry, row: RecordingRow, how: How, identities: Sequence[Identity]) -> None:
-    vault = vault_of(settings)
-    with registry.only_one(), Console(stderr=True).status("taking the customer out of it ..."):
+    with (
+        file_access.as_owner(settings.store.directory),
+        registry.only_one(),
+        Console(stderr=True).status("taking the customer out of it ..."),
+    ):
+        vault = vault_of(settings)
         take_out(registry, vault, row, how, identities, utc_now())
     copies = sum(listen.what == "copy made" for listen in registry.listens(row.id))
     if copies:

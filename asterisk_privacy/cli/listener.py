@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 
-from asterisk_privacy.cli.common import actor
+from asterisk_privacy.cli.common import actor, is_root
 from asterisk_privacy.daemon.purging import Rules
 from asterisk_privacy.daemon.review_settings import Role
 from asterisk_privacy.daemon.settings import Config
@@ -32,11 +31,6 @@ def viewer_of(settings: Config) -> Viewer:
 
 def facts_now(row: RecordingRow, settings: Config) -> Facts:
     return facts_of(row, settings, Rules.of(settings), utc_now())
-
-
-def is_root() -> bool:
-    """Or whom root made this user with sudo."""
-    return os.geteuid() == 0 or _name() == "root"
 
 
 def refuse_unless_allowed(

@@ -4,6 +4,7 @@ settled."""
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from as_it_lies import open_recording
+from as_user import STRANGER, let_pass
 from cli_samples import NOW, Place
 
 from asterisk_privacy.audio.deidentify import How
@@ -185,3 +187,14 @@ def test_a_purge_takes_a_version_that_waits_with_it(place: Place) -> None:
     place.vault.seal_version(recording, np.zeros((8000, 2), np.int16), 8000)
     place.vault.shred(recording)
     assert [p for p in (place.folder / "recordings").rglob("*") if p.is_file()] == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becoming root and the recorder's user takes root")
+def test_root_leaves_the_new_version_to_the_recorder(place: Place) -> None:
+    recording = voices(place)
+    let_pass(place.folder)
+    for path in (place.folder, *place.folder.rglob("*")):
+        os.chown(path, STRANGER, STRANGER)
+    assert lesson(place, recording, How.CUSTOMER_REMOVED.value)["deidentified"] == "customer-removed"
+    assert not heard(place, recording)[:, 0].any() and os.geteuid() == 0
+    assert {path.stat().st_uid for path in place.folder.rglob("*")} == {STRANGER}

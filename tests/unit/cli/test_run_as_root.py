@@ -154,3 +154,22 @@ def test_what_root_makes_in_its_place_is_the_recorders(host: Host) -> None:
 
     as_user(RECORDER, GROUP, use)
     assert set(host.owners().values()) == {RECORDER}
+
+
+def test_whoever_takes_the_customer_out_leaves_it_to_the_recorder(host: Host) -> None:
+    """Root judges the recording, and its new version is made as the recorder's user."""
+    made = host.state / "recordings" / "made"
+
+    def work() -> None:
+        with file_access.as_owner(host.state / "recordings"):
+            assert (os.geteuid(), os.getegid(), os.getgroups()) == (RECORDER, GROUP, [])
+            made.write_bytes(b"x")
+            raise KeyError
+
+    before = os.geteuid(), os.getegid(), os.getgroups()
+    with pytest.raises(KeyError):
+        work()
+    assert (os.geteuid(), os.getegid(), os.getgroups()) == before
+    assert (made.stat().st_uid, made.stat().st_gid) == (RECORDER, GROUP)
+    with file_access.as_owner(host.etc):  # root's own
+        assert os.geteuid() == 0

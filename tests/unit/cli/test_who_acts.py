@@ -12,6 +12,7 @@ from subject_samples import ANNA, COMPLAINT, ORDER, TRAINING, Days, House
 
 from asterisk_privacy.call.participants import Participant
 from asterisk_privacy.cli import listener
+from asterisk_privacy.cli.common import actor
 from asterisk_privacy.cli.recordings import recordings
 from asterisk_privacy.cli.subject import subject
 from asterisk_privacy.daemon.review_settings import Role
@@ -123,13 +124,23 @@ def test_the_persons_copy_is_the_privacy_officers(house: House, monkeypatch: pyt
     assert ("recording.export-refused" in house.actions(recording)) == (code == 3)
 
 
-def test_who_root_is(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("variable", ["LOGNAME", "USER", "LNAME", "USERNAME", "SUDO_USER"])
+def test_nobody_is_root_or_another_by_a_variable(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
     monkeypatch.undo()
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    monkeypatch.setenv("SUDO_USER", "kees")
-    assert not listener.is_root()
-    monkeypatch.setenv("SUDO_USER", "root")  # ssh root@pbx sudo -u asterisk-privacy ...
-    assert listener.is_root()
+    monkeypatch.delenv("SUDO_USER", raising=False)
+    monkeypatch.setattr(os, "geteuid", lambda: 64_007)
+    for name in ("root", "anna"):
+        monkeypatch.setenv(variable, name)
+        assert not listener.is_root() and actor() == "cli:uid 64007"  # type: ignore[attr-defined]
+    monkeypatch.setattr(os, "geteuid", lambda: 1)
+    assert actor() == "cli:daemon"
+
+
+def test_who_stands_behind_sudo(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
     monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setenv("LOGNAME", "anna")
+    monkeypatch.delenv("SUDO_USER", raising=False)
+    assert actor() == "cli:root"
     monkeypatch.setenv("SUDO_USER", "kees")
-    assert listener.is_root()
+    assert listener.is_root() and actor() == "cli:kees"  # type: ignore[attr-defined]

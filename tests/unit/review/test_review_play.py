@@ -34,6 +34,10 @@ SHORT = sound(1500)
 TODAY = datetime.now(UTC)
 
 
+AS_ROOT = "from asterisk_privacy.cli import common, main; common.is_root = lambda: True; main.main()"
+"""Else SUDO_USER would not count where another user runs the tests."""
+
+
 class Terminal:
     def __init__(self, site: ReviewSite) -> None:
         self.site = site
@@ -60,7 +64,7 @@ class Terminal:
     def play(self, *arguments: str, who: str = "rita", typed: str = "") -> subprocess.CompletedProcess[str]:
         """In a process of its own: ALSA reads its configuration once."""
         environment = {**os.environ, "SUDO_USER": who, "ALSA_CONFIG_PATH": str(self.folder / "alsa.conf"), "HOME": str(self.folder)}
-        command = [sys.executable, "-m", "asterisk_privacy", "review", *arguments, *self.files]
+        command = [sys.executable, "-c", AS_ROOT, "review", *arguments, *self.files]
         return subprocess.run(command, input=typed, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
     def trail(self, name: str) -> list[tuple[str, dict[str, str]]]:
@@ -184,7 +188,7 @@ def test_the_next_one_is_the_oldest_that_is_his(terminal: Terminal) -> None:
 @needs_pyaudio
 def test_keys_in_a_real_terminal(terminal: Terminal) -> None:
     long = terminal.site.record("long", ["training"], samples=np.tile(sound(), (150, 1)))
-    command = [sys.executable, "-m", "asterisk_privacy", "review", "play", long, *terminal.files]
+    command = [sys.executable, "-c", AS_ROOT, "review", "play", long, *terminal.files]
     environment = {"SUDO_USER": "rita", "ALSA_CONFIG_PATH": str(terminal.folder / "alsa.conf"), "TERM": "xterm", "COLUMNS": "100"}
     pid, leader = pty.fork()
     if pid == 0:
