@@ -39,10 +39,11 @@ class ProfileChanged:
 
 @dataclass(frozen=True, slots=True)
 class KeyChosen:
-    """The customer pressed a key at the announcement."""
+    """The customer pressed a key at the announcement. `refuses`: it is known to be the refuse key there, whatever line is known here."""
 
     at: float
     key: str
+    refuses: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,9 +131,10 @@ class Recorder:
 
     def _choose(self, event: ev.KeyChosen) -> list[cmd.Command]:
         meaning = meaning_of(self._profile, event.key)
-        if meaning.choice is Choice.NONE or self.situation.consent is Consent.REFUSED:
+        refuses = event.refuses or meaning.choice is Choice.REFUSE
+        if self.situation.consent is Consent.REFUSED or not (refuses or meaning.choice is Choice.AGREE):
             return []
-        if meaning.choice is Choice.REFUSE:
+        if refuses:
             self.situation = replace(self.situation, consent=Consent.REFUSED)
             self.wishes.heard = False
             self.chronicle.mark(MarkKind.REFUSED, event.at)

@@ -21,7 +21,6 @@ from asterisk_privacy.daemon.conversations import Conversations
 from asterisk_privacy.daemon.health import Alarm, Health
 from asterisk_privacy.daemon.logs import about
 from asterisk_privacy.daemon.runner import CallRunner
-from asterisk_privacy.policy.consent import Choice, meaning_of
 
 log = logging.getLogger(__name__)
 
@@ -101,25 +100,34 @@ class Notices:
             self._health.notice_failed(profile.name, notice_path(profile, self._sounds()))
 
     def key(self, event: NoticeKey) -> None:
-        runner = self._announced_on(event)
-        if runner is not None:
-            self._refused(event.channel, event.at, event.key)
+        """A refusal counts in whatever announcement of this call it was pressed, any other key only in the newest."""
+        runner = self._call_of(event)
+        if runner is None:
+            return
+        if runner.refuses(event.notice, event.key):
+            self._refused(event.channel, event.at)
+            runner.receive(ev.KeyChosen(event.at, event.key, refuses=True))
+        elif self._announced_on(event) is not None:
             runner.receive(ev.KeyChosen(event.at, event.key))
 
-    def _announced_on(self, event: NoticeStage | NoticeKey) -> CallRunner | None:
-        """The runner of the call whose notice plays there: on the channel that it began with, or on the customer's own after that. Only
-        the announcement that was answered last counts, and no other line's."""
+    def _call_of(self, event: NoticeStage | NoticeKey) -> CallRunner | None:
+        """The runner of the call whose notice plays there: on the channel that it began with, or on the customer's own after that."""
         runner = self._customers.get(event.channel) or self._runners.get(event.channel)
-        if runner is None or event.call != runner.call_id:
+        return runner if runner is not None and event.call == runner.call_id else None
+
+    def _announced_on(self, event: NoticeStage | NoticeKey) -> CallRunner | None:
+        """Only the announcement that was answered last counts, and no other line's."""
+        runner = self._call_of(event)
+        if runner is None:
             return None
         if not event.notice:
             self._health.alarm(Alarm.NOT_READY, _OLD_INCLUDE)
         return runner if event.notice == runner.notice else None
 
-    def _refused(self, channel: str, at: float, key: str) -> None:
+    def _refused(self, channel: str, at: float) -> None:
         """A refusal counts for everybody who may have pressed the key, and for all of their call."""
         waiting = self._waiting.get(channel)
-        if waiting is None or meaning_of(waiting.runner.profile, key).choice is not Choice.REFUSE:
+        if waiting is None:
             return
         for person in self._people(channel):
             own = self._customers.get(person)

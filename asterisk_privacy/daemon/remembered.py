@@ -32,7 +32,8 @@ class Memory:
     the call. `flagged`: the agent wants it kept. `objected`: the agent marked the customer's objection. `agreed`: the purposes agreed to
     by key, for a call with several profiles. `voices`: calls of other customers whose voice may be in this one's, whether it is kept or
     not; `heard_in`: those of others in which this customer's may be. `consent`: as PRIVACY_CONSENT has it, where that is on another channel
-    than the customer's own (the notice was played on half of a Local channel). `notice`: the announcement of the first of `profiles`."""
+    than the customer's own (the notice was played on half of a Local channel). `notice`: the announcement of the first of `profiles`.
+    `newest`: that of `newest_line`, another line, which was asked for last. Whether it was heard is unknown; a refusal in it counts."""
 
     call_id: str
     profiles: tuple[str, ...]
@@ -46,6 +47,8 @@ class Memory:
     voices: frozenset[str] = frozenset()
     consent: str = ""
     heard_in: frozenset[str] = frozenset()
+    newest: str = ""
+    newest_line: str = ""
 
     @property
     def drawn(self) -> frozenset[str]:
@@ -113,6 +116,8 @@ class _Plain(msgspec.Struct, forbid_unknown_fields=True):
     consent: str = ""
     notice: str = ""
     heard_in: list[str] = []
+    newest: str = ""
+    newest_line: str = ""
 
 
 class Reminders:
@@ -136,6 +141,8 @@ class Reminders:
             memory.consent,
             memory.notice,
             sorted(memory.heard_in),
+            memory.newest,
+            memory.newest_line,
         )
         text = msgspec.json.encode(plain)
         return self._fernet.encrypt(text.ljust(-(-len(text) // PADDED_BYTES) * PADDED_BYTES)).decode()
@@ -151,5 +158,11 @@ class Reminders:
             return None
         memory = Memory(plain.call, tuple(plain.profiles), plain.lots, plain.flagged, plain.objected, frozenset(plain.agreed), hush)
         return replace(
-            memory, voices=frozenset(plain.voices), consent=plain.consent, notice=plain.notice, heard_in=frozenset(plain.heard_in)
+            memory,
+            voices=frozenset(plain.voices),
+            consent=plain.consent,
+            notice=plain.notice,
+            heard_in=frozenset(plain.heard_in),
+            newest=plain.newest,
+            newest_line=plain.newest_line,
         )

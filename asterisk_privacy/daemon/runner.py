@@ -30,6 +30,7 @@ from asterisk_privacy.daemon.logs import about
 from asterisk_privacy.daemon.media import CallMedia
 from asterisk_privacy.daemon.remembered import Memory, after, at_begin, consent_words, joined, voices_after
 from asterisk_privacy.daemon.taking_up import Before, retold
+from asterisk_privacy.policy.consent import Choice, meaning_of
 from asterisk_privacy.policy.purpose import Profile, Purpose
 
 log = logging.getLogger(__name__)
@@ -86,6 +87,7 @@ class CallRunner:
         )
         self._before = Before(left, round((monotonic() - self.began_at) * 1000), tools.vault, tools.ledger, tools.health)
         self.notice = secrets.token_hex(8)  # the announcement that was answered last: no other's stages count
+        self._lines = {self.notice: profile}  # by announcement
         self.memory = at_begin(self.call_id, profile, drawn, self.notice)
         self._reminded = left is not None  # there may be something to forget
         self._joining: tuple[Profile, frozenset[str]] | None = None  # until its notice was heard
@@ -163,7 +165,14 @@ class CallRunner:
         """The call comes to another line, and its notice plays next."""
         self._joining = (profile, drawn)
         self.notice = secrets.token_hex(8)
+        self._lines[self.notice] = profile
+        self._note(replace(self.memory, newest=self.notice, newest_line=profile.name))
         self.receive(ev.ProfileChanged(monotonic(), profile, drawn))
+
+    def refuses(self, notice: str, key: str) -> bool:
+        """Whether that key refuses in that announcement. In one that is not known here it is the refuse key of any line."""
+        lines = [self._lines[notice]] if notice in self._lines else self._lines.values()
+        return any(meaning_of(line, key).choice is Choice.REFUSE for line in lines)
 
     @property
     def announcing(self) -> Profile:
@@ -178,8 +187,9 @@ class CallRunner:
         self.profile = replace(self.profile, purposes=(*self.profile.purposes, *(p for p in profile.purposes if p.name not in known)))
         self.memory = joined(self.memory, profile, drawn)
 
-    def take_up(self, memory: Memory, consent: str, later: Sequence[Profile] = ()) -> None:
-        """Brings a recorder that knows nothing to where the one of an earlier daemon was. `later`: lines to which the call came since."""
+    def take_up(self, memory: Memory, consent: str, later: Sequence[Profile] = (), newest: Profile | None = None) -> None:
+        """Brings a recorder that knows nothing to where the one of an earlier daemon was. `later`: lines to which the call came since.
+        `newest`: the one that was asked for last."""
         first = self.profile
         for profile in later:
             self._joining = (profile, memory.drawn)
@@ -191,6 +201,7 @@ class CallRunner:
         self._retelling = False
         self.memory, self.voices = memory, memory.voices
         self.notice = memory.notice or self.notice
+        self._lines = {self.notice: first} | ({memory.newest: newest} if newest is not None else {})
         self._drawn = {(purpose, agent) for purpose in memory.lots for agent in self.agents}
 
     def _remember(self, event: ev.Event, commands: tuple[cmd.Command, ...]) -> None:
@@ -206,18 +217,19 @@ class CallRunner:
         voices = frozenset(self.beside.values()) | (frozenset() if wiped else self.memory.voices)
         heard_in = frozenset[str]() if wiped and not isinstance(event, ev.Withdrawn) else self.memory.heard_in
         memory = replace(memory, voices=voices, heard_in=heard_in, consent=chosen if elsewhere else "")
-        if memory != self.memory:
-            self.memory = memory
-            self._reminded = True
-            self._tools.remember(self.customer or self.channel, memory)
+        self._note(memory)
         if isinstance(event, ev.AgentJoined) or any(isinstance(c, cmd.Open | cmd.Shut | cmd.StartFile | cmd.Wipe) for c in commands):
             self._tell()
 
     def heard_in(self, call: str) -> None:
         """Another customer's, whose recording has what this one says from now on."""
-        if call not in self.memory.heard_in:
-            self.memory, self._reminded = replace(self.memory, heard_in=self.memory.heard_in | {call}), True
-            self._tools.remember(self.customer or self.channel, self.memory)
+        self._note(replace(self.memory, heard_in=self.memory.heard_in | {call}))
+
+    def _note(self, memory: Memory) -> None:
+        """What changed is written down at once."""
+        if memory != self.memory:
+            self.memory, self._reminded = memory, True
+            self._tools.remember(self.customer or self.channel, memory)
 
     def _tell(self) -> None:
         """For a daemon that must take the call up again."""

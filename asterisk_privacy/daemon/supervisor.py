@@ -232,7 +232,8 @@ class Supervisor:
             self._enter(runner)
             runner.receive(ev.LinkLost(monotonic()))  # until its surroundings are told
             chosen = announced.consent_to(memory.notice)
-            runner.take_up(memory, memory.consent if chosen == "none" else chosen, later)
+            newest = self._config.book.profiles.get(memory.newest_line)
+            runner.take_up(memory, memory.consent if chosen == "none" else chosen, later, newest)
             taken.append(runner)
             self._health.calls_taken_up += 1
             log.info("call %s taken up again", runner.call_id, extra=about("call.taken-up", runner.call_id, profile.name))

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
 import pytest
 from test_unheard import SECOND
+from test_voices_taken_up import Pbx
 from whole_daemon import Somebody, installed, linked, whole_daemon
 
 from asterisk_privacy.asterisk import ari_events as ae
 from asterisk_privacy.call import pbx
 from asterisk_privacy.call.situation import Consent, Life
 from asterisk_privacy.daemon.health import Alarm
+from asterisk_privacy.daemon.remembered import Memory
 from asterisk_privacy.daemon.report import Running
 from asterisk_privacy.daemon.runner import CallRunner
 
@@ -66,3 +70,38 @@ async def test_the_next_daemon_knows_it_for_the_first_line_and_not_for_another(r
     assert first is not None and second is not None
     assert first.notice == caller.plan["PRIVACY_NOTICE_ID"]
     assert second.profiles == ("sales",) and second.notice == first.notice, "the end of the second must not count for the first"
+
+
+async def test_a_refusal_counts_in_whatever_announcement_of_the_call_it_was_pressed(running: Running) -> None:
+    caller = Somebody(running)
+    first = caller.plan["PRIVACY_NOTICE_ID"]
+    runner = hears(caller, first, "begin")
+    caller.asks("orders")
+    caller.tell(ae.NoticeKey(monotonic(), caller.channel, "f" * 32, first, "3"))
+    assert runner.recorder.situation.consent is Consent.UNASKED, "it is another call's"
+    caller.tell(ae.NoticeKey(monotonic(), caller.channel, runner.call_id, first, "3"))
+    assert runner.recorder.situation.consent is Consent.REFUSED
+
+
+async def test_the_name_of_the_newest_is_written_down_at_once(running: Running) -> None:
+    caller, written = Somebody(running), list[Memory | None]()
+    runner = hears(caller, caller.plan["PRIVACY_NOTICE_ID"])
+    runner._tools = replace(runner._tools, remember=lambda _channel, memory: written.append(memory))
+    plan = caller.asks("orders")
+    assert [(m.newest, m.newest_line) for m in written if m is not None] == [(plan["PRIVACY_NOTICE_ID"], "orders")]
+    read = running.service.supervisor._reminders.read(caller.channel, plan["PRIVACY_STATE"])
+    assert read is not None and (read.newest, read.newest_line) == (plan["PRIVACY_NOTICE_ID"], "orders")
+
+
+@pytest.mark.parametrize(("key", "consent"), [("3", Consent.REFUSED), ("4", Consent.HEARD)])
+async def test_a_refusal_in_the_second_lines_notice_reaches_the_next_daemon(tmp_path: Path, key: str, consent: Consent) -> None:
+    """The first line's refuse key is 4, which means nothing on the second."""
+    asterisk = Pbx(installed(tmp_path, SECOND))
+    async with asterisk.daemon():
+        call = asterisk.announced_to("cora", "orders")
+        asterisk.joins("cora", "waits")
+        assert asterisk.asks("cora", "sales") == call
+    async with asterisk.daemon():
+        await asyncio.sleep(0.02)
+        asterisk.chooses("cora", call, key)
+        assert asterisk.call_of("cora").recorder.situation.consent is consent
