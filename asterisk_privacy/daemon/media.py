@@ -84,7 +84,7 @@ class CallMedia:
         self._capture = capture
         self._new_ring = new_ring
         self._ring = new_ring()
-        self._ring_from = 0.0  # what began before this goes into no ring any more
+        self._keep_from = 0.0  # what began before this goes into no ring and no file any more
         self.marked = Marked(new_ring())
         self.marked.ring.save()  # the agent has asked for all that comes in there
         self._health = health
@@ -211,14 +211,15 @@ class CallMedia:
     def forget_file(self, at: float) -> None:
         """Nothing that began before `at` may be kept, but for the marked parts."""
         self._ring.wipe()
-        self._ring_from = at
+        self._keep_from = at
         self._file = None
 
     def _deliver(self, began: float, block: Block) -> None:
-        if self._file is not None:
+        late = began < self._keep_from - 1e-6
+        if self._file is not None and not late:
             self._file.append(block)
             return
-        if began >= self._ring_from - 1e-6:
+        if not late:
             self._ring.append(block)
         block.fill(0)
 

@@ -62,7 +62,7 @@ class World:
         self.marked_file: File | None = None
         self.lines: dict[str, Profile] = {}
         self.draw_takes = 0.05  # seconds until the registry has answered
-        self._ring_from = 0.0
+        self._keep_from = 0.0
         self.lag, self.jitter, self.echo, self.overtake = lag, jitter, echo, overtake
         self.now = 0.0
         self.frames: list[Frame] = []
@@ -238,7 +238,7 @@ class World:
                 self._erase(self.marked_file)
             case cmd.EraseFile():
                 self.ring.wipe()
-                self._ring_from = command.at
+                self._keep_from = command.at
                 self._erase(self.file)
             case cmd.DropPurposes():
                 file = self.marked_file if command.marked else self.file
@@ -289,9 +289,11 @@ class World:
     def release(self) -> None:
         for began, block in self.quarantine.release(self.proven()):
             self.marked.take(began, block)
+            if began < self._keep_from - 1e-6:
+                continue
             if self.file is not None:
                 self.file.blocks.append(block)
-            elif began >= self._ring_from - 1e-6:
+            else:
                 self.ring.append(block)
 
     def _housekeeping(self) -> None:

@@ -91,6 +91,12 @@ async def test_an_objection_that_leaves_no_purpose_erases_and_the_rest_can_be_ke
     assert near(stage.heard(rows[2]), 60, 149)
 
 
+async def test_what_waited_from_before_the_objection_is_not_in_the_next_file(stage: Stage) -> None:
+    """The agent keeps the rest at once, while the last words before the objection are still in quarantine."""
+    runner = await stage.call((SAMPLED, COMPLAINT), {60: "object", 63: "keep"}, frozenset({"training"}))
+    assert near(stage.heard(stage.rows(runner)[2]), 60, 149)
+
+
 async def test_an_objection_after_the_recording_was_sealed_destroys_it_with_evidence(stage: Stage) -> None:
     runner = await stage.call((SAMPLED, COMPLAINT), {180: "object"}, frozenset({"training"}))
     [row] = stage.rows(runner).values()
