@@ -101,7 +101,7 @@ def is_recording_id(text: str) -> bool:
 def prepare(directory: Path) -> None:
     """Make the directory (0700), or refuse one that others than our group can enter, or that we cannot write to. StoreFault.
 
-    One that an earlier version let the group list is closed to that.
+    What an earlier version let the group list, or open while it is written, is closed to that: each by its own mode.
     """
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -114,11 +114,29 @@ def prepare(directory: Path) -> None:
         probe.unlink()
         make_folder(directory / SHRED)  # now: on a full disk there would be no room for it, and nothing could be deleted to make some
         (directory / SHRED).chmod(0o700)
-        if stat.S_IMODE(directory.stat().st_mode) & stat.S_IRGRP:
-            for folder in (directory, *(one for one in directory.iterdir() if len(one.name) == 2 and one.is_dir())):
-                folder.chmod(0o710)
+        _close(directory, 0o710)
+        most = 0o710 if shared(directory) else 0o700
+        for folder in (one for one in directory.iterdir() if len(one.name) == 2 and one.is_dir()):
+            _close(folder, most)
+            _close_unfinished(folder)
     except OSError as error:
         raise fault(directory, "write to the recordings directory", error) from error
+
+
+def _close(path: Path, most: int) -> None:
+    """Takes away what its mode gives beyond `most`."""
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & ~most:
+        path.chmod(mode & most)
+
+
+def _close_unfinished(folder: Path) -> None:
+    with contextlib.suppress(PermissionError):  # a folder that we cannot read: strays.py tells of it
+        for name in os.listdir(folder):
+            if name.endswith(WRITING):
+                with contextlib.suppress(FileNotFoundError, PermissionError):  # sealed meanwhile; or not ours, and put aside at the start
+                    if is_file(folder / name):
+                        _close(folder / name, 0o600)
 
 
 def refuse(directory: Path) -> None:

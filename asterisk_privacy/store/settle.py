@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -50,7 +51,6 @@ def _cut(path: Path) -> bool:
         if whole < 1:
             return False
         file.truncate(start + whole * layout.SEALED_CHUNK)
-        layout.share(file.fileno(), path.parent)
         os.fsync(file.fileno())
         return True
 
@@ -60,6 +60,8 @@ def _report(directory: Path, sealed: Path) -> Sealed:
         raise StoreFault(f"{sealed}: is no file; put it aside")
     with open(sealed, "rb") as file:
         start = parse(file.read(layout.HEADER_MAX)).length + layout.NONCE
+        with contextlib.suppress(PermissionError):  # not ours, as a restore by root leaves it
+            layout.share(file.fileno(), sealed.parent)
         found = measured(file)
         if file.seek(0, os.SEEK_END) != found.size:
             raise StoreFault(f"{sealed}: somebody else writes to it; it is settled once that is over")

@@ -120,9 +120,9 @@ class Writer:
     def _seal(self) -> None:
         self._age.write(self._encoder.close())
         self._age.finish()
-        self._disk.share(self._path.parent)
         self._disk.sync()
         os.rename(self._path, self._target)
+        self._disk.share(self._path.parent)  # only now: who closes what is being written goes by its name
         layout.sync_folder(self._path.parent)
         self._close()
 

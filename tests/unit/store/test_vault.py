@@ -157,6 +157,43 @@ def test_the_group_gets_at_what_is_sealed_where_the_directory_says_so(
     }
 
 
+@pytest.mark.parametrize(("top", "closed"), [(0o710, 0o710), (0o750, 0o710), (0o700, 0o700)])
+def test_each_folder_is_closed_by_its_own_mode(directory: Path, recipients: Recipients, top: int, closed: int) -> None:
+    """A package sets the mode of the directory before the new version starts: below it all is as the earlier version left it."""
+    for name in ("ab", "cd", "shred"):
+        (directory / name).mkdir(parents=True)
+    unfinished = [directory / "ab" / ("ab" * 16 + suffix) for suffix in (".part", ".next.part")]
+    unfinished.append(directory / "cd" / f"{'cd' * 16}.part")
+    sealed = directory / "ab" / f"{'ab' * 16}.flac.age"
+    for file in (*unfinished, sealed):
+        file.touch()
+        file.chmod(0o640)
+    for name, mode in (("ab", 0o750), ("cd", 0o710), ("shred", 0o750), ("", top)):
+        (directory / name).chmod(mode)
+    Vault(directory, recipients)
+    modes = {name: stat.S_IMODE((directory / name).stat().st_mode) for name in ("", "ab", "cd", "shred")}
+    assert modes == {"": closed, "ab": closed, "cd": closed, "shred": 0o700}
+    assert {stat.S_IMODE(file.stat().st_mode) for file in unfinished} == {0o600}
+    assert stat.S_IMODE(sealed.stat().st_mode) == 0o640
+
+
+def test_a_seal_that_a_start_comes_between_can_be_read_by_the_group(
+    directory: Path, recipients: Recipients, talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command opens the store while a recording is sealed, and closes what is being written."""
+    directory.mkdir(mode=0o710)
+    directory.chmod(0o710)
+    vault, real = Vault(directory, recipients), os.rename
+
+    def rename(old: Path, new: Path) -> None:
+        Vault(directory, recipients)
+        real(old, new)
+
+    monkeypatch.setattr(os, "rename", rename)
+    vault.create(ID).seal()
+    assert stat.S_IMODE(vault.path(ID).stat().st_mode) == 0o640
+
+
 @pytest.mark.parametrize("mode", (0o705, 0o711, 0o770, 0o720, 0o751))
 def test_refuses_a_directory_that_others_can_enter(directory: Path, recipients: Recipients, mode: int) -> None:
     directory.mkdir()
