@@ -37,9 +37,10 @@ def moved(engine: Engine) -> Moved | None:
 
 
 def told(db: Database) -> Moved | None:
-    query = "SELECT seq, at, actor, action, detail FROM audit WHERE subject = ? AND action IN (?, ?) ORDER BY at, seq"
+    query = "SELECT seq, at, actor, action, detail FROM audit WHERE subject = ? AND action IN (?, ?)"
+    entries = sql(db, query, (SUBJECT, MOVED, OLD_REMOVED)).fetchall()
     found: Moved | None = None
-    for seq, at, actor, action, text in sql(db, query, (SUBJECT, MOVED, OLD_REMOVED)).fetchall():
+    for seq, at, actor, action, text in sorted(entries, key=lambda entry: entry[3] == OLD_REMOVED):  # one move, and a clock may be set back
         detail = json.loads(text)
         if action == MOVED:
             found = Moved(seq, from_ms(at), actor, int(detail["entries"]), detail["head"], detail, None)

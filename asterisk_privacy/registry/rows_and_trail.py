@@ -6,9 +6,11 @@ removed is missed by nothing else; and a hold that is gone would let go what mus
 
 from __future__ import annotations
 
+import heapq
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -163,23 +165,30 @@ def _contradiction(state: State, sha256: str | None, size: int | None, pieces: b
 
 
 def _protections(db: Database) -> Iterator[RowFault]:
-    placed: dict[str, str] = {}
-    query = "SELECT action, subject, detail FROM audit WHERE action IN ('hold.place', 'hold.release') ORDER BY at"
-    for action, subject, text in sql(db, query).fetchall():
-        number = _detail(text).get("hold", "")
-        placed = {**placed, number: subject} if action == "hold.place" else {k: v for k, v in placed.items() if k != number}
+    holds = _in_force(db, "hold.place", "hold.release", lambda subject, text: _detail(text).get("hold", ""))
     there = {str(number) for (number,) in sql(db, "SELECT id FROM legal_holds WHERE released_at IS NULL").fetchall()}
-    for number in sorted(placed.keys() - there):
-        what = f"legal hold {number} on {placed[number]} was never released, and its row is gone or changed: place it again"
+    for number in sorted(holds.keys() - there):
+        what = f"legal hold {number} on {holds[number]} was never released, and its row is gone or changed: place it again"
         yield RowFault(RowKind.CHANGED, f"hold {number}", f"{what}, or restore the registry from a backup")
-    told: dict[str, bool] = {}
-    query = "SELECT action, subject FROM audit WHERE action IN ('recording.restrict', 'recording.lift-restriction') ORDER BY at"
-    for action, subject in sql(db, query).fetchall():
-        told[subject] = action == "recording.restrict"
+    told = _in_force(db, "recording.restrict", "recording.lift-restriction", lambda subject, text: subject)
     restricted = {subject for (subject,) in sql(db, "SELECT recording_id FROM restrictions WHERE lifted_at IS NULL").fetchall()}
-    for subject in sorted({subject for subject, is_on in told.items() if is_on} - restricted):
+    for subject in sorted(told.keys() - restricted):
         what = f"{subject}: its restriction was never lifted, and its row is gone or changed: restrict it again"
         yield RowFault(RowKind.CHANGED, f"restriction {subject}", f"{what}, or restore the registry from a backup")
+
+
+def _in_force(db: Database, begins: str, ends: str, key: Callable[[str, str], str]) -> dict[str, str]:
+    """Subjects by key. Within a chain its own order counts, for a clock may be set back; only between nodes do clocks tell what was later.
+    So what ended as often as it began is over, whatever those clocks say."""
+    query = "SELECT chain, at, action, subject, detail FROM audit WHERE action IN (?, ?) ORDER BY chain, seq"
+    chains = [list(group) for _, group in itertools.groupby(sql(db, query, (begins, ends)).fetchall(), itemgetter(0))]
+    begun: Counter[str] = Counter()
+    latest: dict[str, tuple[str, str]] = {}
+    for _, _, action, subject, text in heapq.merge(*chains, key=itemgetter(1)):
+        one = key(subject, text)
+        begun[one] += 1 if action == begins else -1
+        latest[one] = (action, subject)
+    return {one: subject for one, (action, subject) in latest.items() if action == begins and begun[one] > 0}
 
 
 def _detail(text: str) -> Mapping[str, str]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from raw_database import Raw
 from registry_samples import COMPLAINT, T0, TRAINING
 
+from asterisk_privacy.registry.address import Server
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import State
 from asterisk_privacy.registry.rows_and_trail import RowFault, RowKind
@@ -82,6 +84,26 @@ def test_a_hold_and_a_restriction_that_were_taken_away(registry: Registry, seale
     raw("UPDATE legal_holds SET released_at = 1, released_by = 'x', release_reason = 'x'")
     raw("DELETE FROM restrictions")
     assert [kind for kind, _ in named(registry)] == [RowKind.CHANGED, RowKind.CHANGED]
+
+
+@pytest.mark.parametrize("other_node", [False, True])
+def test_a_clock_that_was_set_back_between_begin_and_end_changes_nothing(
+    place: Path | Server, elsewhere: Path | Server, sealed: Sealed, raw: Raw, other_node: bool
+) -> None:
+    one, two = sealed("r1"), sealed("r2", call="c2")
+    with Registry.open(place, clock=lambda: LATER) as early:
+        hold = early.place_hold(LATER, "anna", "because", [], recording_id=one)
+        early.restrict(two, LATER, "disputed")
+    with Registry.open(elsewhere if other_node else place, clock=lambda: T0) as late:
+        late.release_hold(hold.id, T0, "anna", "settled")
+        late.lift_restriction(two, T0, "settled")
+        assert faults(late) == []
+        again = late.place_hold(T0, "anna", "again", [], recording_id=one)
+        late.restrict(two, T0, "again")
+        assert faults(late) == []
+        raw("UPDATE legal_holds SET released_at = 1, released_by = 'x', release_reason = 'x'")
+        raw("DELETE FROM restrictions")
+        assert [subject for _, subject in named(late)] == [f"hold {again.id}", f"restriction {two}"]
 
 
 def test_settled_it_is_told_no_more(registry: Registry, sealed: Sealed, raw: Raw) -> None:
