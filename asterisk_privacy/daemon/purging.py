@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
 from functools import partial
@@ -144,7 +144,7 @@ class RegistryRows:
         evaluation = self._rules.evaluation(candidate.recorded_at, candidate.agents) if self._own_calendar else None
         own = candidate.own
         if own is AGE_ONLY:
-            return Item(candidate.id, candidate.recorded_at, promises, own.milestones, evaluation=evaluation)
+            return Item(candidate.id, candidate.recorded_at, promises, own.milestones, evaluation=evaluation, found_due=candidate.found_due)
         if own.added:
             dated = zip(candidate.kept_for.promises, promises, strict=True)
             promises = tuple(replace(promise, promised_at=own.added.get(promised.name)) for promised, promise in dated)
@@ -158,6 +158,7 @@ class RegistryRows:
             evaluation,
             None if own.circumstances.lesson is None else own.circumstances.lesson.until,
             waits=waits_of(own.requests),
+            found_due=candidate.found_due,
         )
 
     def _borders(self, promised: PromiseSet, now: datetime, known: dict[Criterion, datetime]) -> Borders:
@@ -209,6 +210,9 @@ class RegistryRows:
 
     def note_purge(self, at: datetime, planned: int, deleted: int, failed: int, dry_run: bool) -> None:
         self._registry.note_purge(at, planned, deleted, failed, dry_run)
+
+    def note_found_due(self, ends: Sequence[tuple[str, datetime]]) -> None:
+        self._registry.note_found_due(ends)
 
     def last_run(self) -> datetime | None:
         last = self._registry.last_purge()

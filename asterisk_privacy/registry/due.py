@@ -23,7 +23,7 @@ from asterisk_privacy.policy.facts import Milestone
 from asterisk_privacy.policy.retention import Criterion, criterion_from_mapping
 from asterisk_privacy.registry import participants, requests
 from asterisk_privacy.registry.case_rows import NOTHING, Circumstances
-from asterisk_privacy.registry.clock import from_ms, to_ms
+from asterisk_privacy.registry.clock import from_ms, from_ms_or_none, to_ms
 from asterisk_privacy.registry.engine import Engine, sql
 from asterisk_privacy.registry.holds import circumstances
 from asterisk_privacy.registry.reading import notes_of
@@ -37,7 +37,7 @@ _COUNT = "SELECT count(*) FROM recordings r WHERE state = 'sealed' AND {reach}"
 # the index by name: at IS NULL SQLite would take the one of states, and read all that is sealed
 _UPTO = """SELECT rowid FROM recordings AS r INDEXED BY recordings_due
     WHERE state = 'sealed' AND eventful = ? AND promise_set {given} AND recorded_at <= ? AND {reach}"""
-_ROWS = """SELECT r.id, r.recorded_at, r.promise_set, r.eventful FROM recordings r
+_ROWS = """SELECT r.id, r.recorded_at, r.promise_set, r.eventful, r.found_due FROM recordings r
     WHERE r.rowid IN ({among}) AND +r.state = 'sealed'"""  # +: no index of states, the ids are few
 
 
@@ -89,6 +89,7 @@ class Candidate(NamedTuple):
     agents: tuple[str, ...]  # also none when nobody asked for agents
     kept_for: PromiseSet
     own: Own = AGE_ONLY
+    found_due: datetime | None = None  # its end, as a run found it that let it lie
 
 
 def promise_sets(engine: Engine) -> list[PromiseSet]:
@@ -127,14 +128,15 @@ def maybe_due(engine: Engine, borders: Mapping[int, Borders], with_agents: bool,
 def _read(db: Database, rowids: Sequence[int], sets: dict[int, PromiseSet], with_agents: bool) -> list[Candidate]:
     among = ", ".join("?" * len(rowids))
     rows = sql(db, _ROWS.format(among=among), rowids).fetchall()
-    if any(number is not None and number not in sets for _, _, number, _ in rows):
+    if any(number is not None and number not in sets for _, _, number, *_ in rows):
         sets.update(_sets(db))
     people = participants.of_recordings(db, f"r.rowid IN ({among})", rowids) if with_agents else {}
-    own = _own(db, [id_ for id_, _, _, eventful in rows if eventful])
+    own = _own(db, [id_ for id_, _, _, eventful, _ in rows if eventful])
     chunk = []
-    for id_, recorded_at, number, _ in rows:
+    for id_, recorded_at, number, _, end in rows:
         kept_for = NO_PROMISE if number is None else sets[number]
-        chunk.append(Candidate(id_, from_ms(recorded_at), agents_of(people.get(id_, ())), kept_for, own.get(id_, AGE_ONLY)))
+        people_of = agents_of(people.get(id_, ()))
+        chunk.append(Candidate(id_, from_ms(recorded_at), people_of, kept_for, own.get(id_, AGE_ONLY), from_ms_or_none(end)))
     return chunk
 
 

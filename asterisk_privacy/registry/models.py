@@ -63,6 +63,7 @@ class Recording(Model):
     tenant = TextField(null=True)  # its call's
     pieces = BlobField(null=True)  # hashes; see store/pieces.py
     checked_at = BigIntegerField(default=0)  # when its file was last read whole and compared; 0: never
+    found_due = BigIntegerField(null=True)  # its end, as a purge found it that let it lie; see m0020_found_due
 
     class Meta:
         table_name = "recordings"

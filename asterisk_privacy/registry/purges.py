@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from peewee import SQL, Database
@@ -12,6 +13,8 @@ from asterisk_privacy.registry.clocks import ClockDoubt, doubt
 from asterisk_privacy.registry.engine import Engine, sql
 from asterisk_privacy.registry.models import Purge
 from asterisk_privacy.registry.rows import PurgeRow
+
+AT_ONCE = 500  # rows in one transaction
 
 
 def note(engine: Engine, at: datetime, planned: int, deleted: int, failed: int, dry_run: bool) -> None:
@@ -34,6 +37,13 @@ def last(engine: Engine) -> PurgeRow | None:
         own = SQL(engine.own("t1"))  # t1: what peewee calls the table
         row = Purge.select().where(Purge.dry_run == False, own).order_by(Purge.id.desc()).first(db)  # noqa: E712
     return None if row is None else PurgeRow(from_ms(row.at), row.planned, row.deleted, row.failed, bool(row.dry_run))
+
+
+def note_found_due(engine: Engine, ends: Sequence[tuple[str, datetime]]) -> None:
+    for start in range(0, len(ends), AT_ONCE):
+        with engine.aside() as db:
+            for recording_id, end in ends[start : start + AT_ONCE]:
+                sql(db, "UPDATE recordings SET found_due = ? WHERE id = ? AND state = 'sealed'", (to_ms(end), recording_id))
 
 
 def clock_doubt(engine: Engine, now: datetime) -> ClockDoubt | None:

@@ -338,6 +338,10 @@ class Registry(PersonsRights):
     def note_purge(self, at: datetime, planned: int, deleted: int, failed: int, dry_run: bool) -> None:
         purges.note(self._engine, at, planned, deleted, failed, dry_run)
 
+    def note_found_due(self, ends: Sequence[tuple[str, datetime]]) -> None:
+        """What a run found due and let lie, with the end of each."""
+        purges.note_found_due(self._engine, ends)
+
     def expire(self, now: datetime, life: RowLife) -> expiry.Expired:
         """Deletes rows that are about no recording any more, or never were: see expiry.py."""
         return expiry.expire(self._engine, now, life)

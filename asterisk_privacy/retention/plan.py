@@ -49,6 +49,7 @@ class Item:
     lesson: datetime | None = None  # until when a person decided to keep it for learning
     unreadable: str | None = None  # the purpose of which nobody can read what was promised; then nobody can say when it ends
     waits: tuple[tuple[datetime, Clause], ...] = ()  # what forbids its deletion until that moment, and no longer
+    found_due: datetime | None = None  # its end, as a run found it that let it lie: held, or its deletion failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class Planned:
     clauses: Clauses  # title and verdict of each purpose
     language: str = "en"
     blocked: bool = False  # a legal hold, a restriction or an open request keeps it, whatever is due
+    known: bool = False  # an earlier run found it due, as it is now
 
     @property
     def reason(self) -> str:
@@ -77,6 +79,7 @@ class Plan:
     total: int  # of all that is kept, also of what was not judged because it cannot be due
     held: int = 0  # of these: due, but for what blocks their deletion
     unjudged: tuple[Planned, ...] = ()  # nobody can read what was promised of them
+    newly_held: tuple[tuple[str, datetime], ...] = ()  # due for the first time and held: with their ends
 
     @property
     def deletions(self) -> tuple[Planned, ...]:
@@ -92,14 +95,19 @@ def judge(item: Item, now: datetime, language: str = "en", same: Callable[[Claus
     blocked = bool(blocks)
     clauses: list[tuple[str, Clause]] = [("", block) for block in blocks]
     if not item.promises:
-        return Planned(item.item_id, not blocked, min(item.recorded_at, now), (*clauses, ("", NO_PURPOSE)), language, blocked)
+        known = _known(item, min(item.recorded_at, now))
+        return Planned(item.item_id, not blocked, min(item.recorded_at, now), (*clauses, ("", NO_PURPOSE)), language, blocked, known)
     facts = _facts(item)
     all_ended, due = True, item.recorded_at
     for promise in item.promises:
         ended, ends_at, clause = promise.verdict(facts, now)
         all_ended, due = all_ended and ended, max(due, ends_at)
         clauses.append((promise.title, clause))
-    return Planned(item.item_id, all_ended and not blocked, due, same(tuple(clauses)), language, blocked)
+    return Planned(item.item_id, all_ended and not blocked, due, same(tuple(clauses)), language, blocked, _known(item, due))
+
+
+def _known(item: Item, due: datetime) -> bool:
+    return item.found_due is not None and due <= item.found_due
 
 
 def living(item: Item, now: datetime) -> tuple[bool, ...]:
@@ -122,10 +130,13 @@ def plan(
 ) -> Plan:
     """The brake trips when at least `brake_at_least` go *and* they are more than `brake_percent` of all: of `total`, if it is given, or of
     what it says once it is known how many go. Then `rows` are only those that can be due, and the plan holds only what goes."""
-    same, held, items, unjudged = _Same(), 0, [], []
+    same, held, items, unjudged, newly_held = _Same(), 0, [], [], []
     for item in rows:
         planned = judge(item, now, language, same)
-        held += planned.blocked and planned.due <= now
+        if planned.blocked and planned.due <= now:
+            held += 1
+            if not planned.known and item.unreadable is None:
+                newly_held.append((planned.item_id, planned.due))
         if item.unreadable is not None:
             unjudged.append(planned)
         if total is None or planned.delete:
@@ -137,16 +148,18 @@ def plan(
         total = len(items)
     elif not isinstance(total, int):
         total = total(going)
-    return Plan(tuple(items), going >= brake_at_least and exceeds(going, total, brake_percent), total, held, tuple(unjudged))
+    braked = going >= brake_at_least and exceeds(going, total, brake_percent)
+    return Plan(tuple(items), braked, total, held, tuple(unjudged), tuple(newly_held))
 
 
 def all_of_several_days(made: Plan, last_run: datetime | None) -> bool:
     """Whether nothing would be left, and not because a day has passed: a run before this one (`last_run`) did not find due what ends
     before it, so the policy, the calendar or the clock is another one now. However few there are. A store whose recordings all end in
-    the ordinary way, on one day or since the last run, is emptied; so is what was objected to."""
+    the ordinary way, on one day or since the last run, is emptied; so is what was objected to, and what an earlier run found due and let
+    lie: it was held then, or its deletion failed."""
     if len(made.deletions) + made.held < made.total:
         return False
-    ends = [planned.due for planned in made.deletions if ("", NO_PURPOSE) not in planned.clauses]
+    ends = [planned.due for planned in made.deletions if ("", NO_PURPOSE) not in planned.clauses and not planned.known]
     surprising = last_run is None or any(end < last_run for end in ends)
     return bool(ends) and surprising and max(ends) - min(ends) > SEVERAL_DAYS
 

@@ -72,6 +72,9 @@ class Rows(Protocol):
 
     def note_purge(self, at: datetime, planned: int, deleted: int, failed: int, dry_run: bool) -> None: ...
 
+    def note_found_due(self, ends: Sequence[tuple[str, datetime]]) -> None:
+        """The end of each that this run found due and let lie; an Item has it as `found_due`."""
+
     def last_run(self) -> datetime | None:
         """When the last real run was; None: this is the first."""
 
@@ -188,13 +191,16 @@ class Purger:
         intended = self.plan(now, explain, lost)
         tally = _Tally(failed=[Failure(planned.item_id, planned.reason) for planned in intended.unjudged])
         no_store = None if override_brake else self._store_missing(lost, intended.total)
-        brake = brake or no_store or (None if override_brake else self._too_much(intended))
+        too_much = None if override_brake else self._too_much(intended)
+        brake = brake or no_store or too_much
         if not dry_run:
             if no_store is None:
                 self._finish_leftovers(now, tally)
             if brake is None:
                 for planned in intended.deletions:
                     self._delete(planned, now, tally)
+            if too_much is None:
+                self._note_found_due(intended, tally)
         gone = {*tally.deleted, *(s.item_id for s in tally.spared)}
         overdue = tuple(p for p in intended.deletions if p.item_id not in gone and p.due < now - OVERDUE)
         self._note(now, len(intended.deletions), dry_run, tally)
@@ -311,6 +317,18 @@ class Purger:
             return False
         done.append(item_id)
         return True
+
+    def _note_found_due(self, intended: Plan, tally: _Tally) -> None:
+        """Not after a brake for too much: that nobody has looked yet makes the next run no less surprising."""
+        left = {planned.item_id: planned.due for planned in intended.deletions if not planned.known}
+        for item_id in tally.deleted:
+            left.pop(item_id, None)
+        ends = (*intended.newly_held, *left.items())
+        if ends:
+            try:
+                self._rows.note_found_due(ends)
+            except OperatorError as error:
+                tally.failed.append(Failure("", str(error)))
 
     def _note(self, now: datetime, planned: int, dry_run: bool, tally: _Tally) -> None:
         done = len(tally.deleted) + len(tally.finished)

@@ -27,6 +27,7 @@ from asterisk_privacy.registry.migrations import (
     m0017_request_subjects,
     m0018_turns,
     m0019_findings,
+    m0020_found_due,
 )
 
 STEPS: Sequence[Sequence[str]] = (
@@ -48,6 +49,7 @@ STEPS: Sequence[Sequence[str]] = (
     m0017_request_subjects.STATEMENTS,
     m0018_turns.STATEMENTS,
     m0019_findings.STATEMENTS,
+    m0020_found_due.STATEMENTS,
 )
 
 GUARDS = ("audit_insert", "audit_update", "audit_delete", "audit_head_insert", "audit_head_update", "audit_head_delete")

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
@@ -25,6 +25,7 @@ from asterisk_privacy.daemon.night import Night, run_night
 from asterisk_privacy.daemon.schedule import TURN, PurgeSchedule
 from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.daemon.storage import vault_of
+from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.policy.purpose import Basis, Purpose, Trigger
 from asterisk_privacy.policy.retention import Days
 from asterisk_privacy.registry.address import Server
@@ -54,7 +55,7 @@ class House:
         made = []
         for _ in range(count):
             recording_id = secrets.token_hex(16)
-            self.registry.begin_call(recording_id, "sales", self.now, None, None, "in")
+            self.registry.begin_call(recording_id, "sales", self.now, "h", b"sealed", "in")
             self.registry.begin_recording(recording_id, recording_id, self.now, [PROOF], 1)
             self.registry.seal_recording(recording_id, self.now, 3, hashlib.sha256(b"age").hexdigest(), 1000, False)
             self.registry.end_call(recording_id, self.now, "kept", None, (), ())
@@ -173,6 +174,57 @@ def test_a_small_site_presses_no_button(house: House) -> None:
             assert night.purge.clean and night.purge.brake is None, number
         house.now = T0 + (number + 1) * DAY
     assert house.left(made) == 0
+
+
+def let_lie(house: House, how: str, ids: list[str], monkeypatch: pytest.MonkeyPatch) -> Callable[[], object]:
+    """Keeps them from being deleted, and gives back what ends that."""
+    registry, store = house.registry, house.vault.path(ids[0]).parent.parent
+    aside = store.with_name("elsewhere")
+    if how == "request":
+        number = registry.open_request("access", "number", "h", "", T0.date(), T0.date() + 90 * DAY)
+        return lambda: registry.close_request(number, "answered")
+    if how == "hold":
+        holds = [registry.place_hold(T0, "anna", "claim", ["anna"], recording_id=one) for one in ids]
+        return lambda: [registry.release_hold(hold.id, house.now, "anna", "settled") for hold in holds]
+    if how == "restriction":
+        for one in ids:
+            registry.restrict(one, T0, "disputed")
+
+        def lift() -> None:
+            for one in ids:
+                registry.lift_restriction(one, house.now, "settled")
+
+        return lift
+    if how == "not mounted":
+        store.rename(aside)
+        store.mkdir(mode=0o700)
+
+        def mount() -> None:
+            store.rmdir()
+            aside.rename(store)
+
+        return mount
+
+    def burnt(*_: object, **__: object) -> None:
+        raise OperatorError("burnt")
+
+    monkeypatch.setattr(Registry, "mark_purging", burnt)
+    return monkeypatch.undo
+
+
+@pytest.mark.parametrize("how", ["request", "hold", "restriction", "not mounted", "failed"])
+def test_what_an_earlier_run_found_due_and_let_lie_goes(house: House, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    two = house.record()
+    house.night(T0 + DAY)
+    house.now = T0 + 3 * DAY
+    two += house.record()
+    end = let_lie(house, how, two, monkeypatch)
+    for number in range(4, 41):
+        house.night(T0 + number * DAY)
+    end()
+    assert house.left(two) == 2
+    night = house.night(T0 + 41 * DAY)
+    assert night.purge.brake is None and set(night.purge.deleted) == set(two)
 
 
 @pytest.mark.parametrize(("days", "doubted"), [(6.9, False), (7.1, True), (-0.04, False), (-0.1, True), (-20000, True)])

@@ -170,3 +170,19 @@ def test_all_at_once_of_several_days_stops_however_few(ages: list[float], last_r
 def test_what_was_objected_to_goes_whatever_else_goes_with_it() -> None:
     made = plan([item("a", at=day(0)), item("b", at=day(5))], day(10.5), 25, 20)
     assert len(made.deletions) == 2 and not all_of_several_days(made, LAST)
+
+
+def test_what_an_earlier_run_found_due_is_no_surprise() -> None:
+    """Two were held until now; a third has an end that is another one than what was found."""
+    ends = [replace(item(f"r{n}", Days(1), at=day(n)), found_due=day(n + 1)) for n in (0, 3)]
+    made = plan(ends, day(10.5), 25, 20)
+    assert len(made.deletions) == 2 and not all_of_several_days(made, LAST)
+    later = replace(item("c", Days(5), at=day(0)), found_due=day(1))
+    assert not all_of_several_days(plan([*ends, later], day(10.5), 25, 20), LAST), "one alone is of one day"
+    assert all_of_several_days(plan([*ends, later, item("d", Days(1), at=day(0))], day(10.5), 25, 20), LAST)
+
+
+def test_what_is_due_and_held_is_told_once() -> None:
+    first = plan([held("h", 1), held("later", 90)], day(10.5), 25, 20)
+    assert first.newly_held == (("h", day(1)),)
+    assert plan([replace(held("h", 1), found_due=day(1))], day(10.5), 25, 20).newly_held == ()
