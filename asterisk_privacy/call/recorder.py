@@ -240,7 +240,7 @@ class Recorder:
         elif event.key is ev.AgentKey.OBJECT and self.wishes.objection:
             # at any moment: an objection needs no permission either (R4)
             tone = cmd.Tone.OBJECTED
-            out += self._object(event.at)
+            out += self.object(event.at)
         elif event.key is ev.AgentKey.OFF_RECORD:
             # never refused: stopping needs no permission (promise 8), and in the grace time it still erases
             tone = cmd.Tone.OFF_RECORD
@@ -273,7 +273,8 @@ class Recorder:
 
     # ---- the objection to a purpose (R4)
 
-    def _object(self, at: float) -> list[cmd.Command]:
+    def object(self, at: float) -> list[cmd.Command]:
+        """Also to a call that is over."""
         could_mark = bool(self.wishes.marked())
         new = self.wishes.object()
         if not new:

@@ -30,10 +30,16 @@ WITHDRAWN = "refused by another customer in it"
 
 
 class Conversations:
-    """`runners`: by the customer's channel. `erase`: what is kept of calls that are over, and why."""
+    """`runners`: by the customer's channel. `erase`: what is kept of calls that are over, and why. `object_to`: the purposes with these
+    names, in what is kept of them."""
 
     def __init__(
-        self, runners: Mapping[str, CallRunner], others: OtherRecorders, health: Health, erase: Callable[[Collection[str], str], None]
+        self,
+        runners: Mapping[str, CallRunner],
+        others: OtherRecorders,
+        health: Health,
+        erase: Callable[[Collection[str], str], None],
+        object_to: Callable[[Collection[str], Collection[str]], None],
     ) -> None:
         self.board = Switchboard()
         self.last_calls = LastCalls(others)
@@ -42,6 +48,7 @@ class Conversations:
         self._health = health
         self._told_of: set[tuple[str, str]] = set()  # call and stranger
         self._erase = erase
+        self._object_to = object_to
         self._earlier: dict[str, frozenset[str]] = {}  # by call: others that an earlier daemon knew, in which its customer's voice may be
         self.finished: list[CallRunner] = []  # with voices of others in them that go on
         self._holds_hidden: set[str] = set()  # customers of whose calls that was said
@@ -89,12 +96,12 @@ class Conversations:
     def withdrew(self, runner: CallRunner) -> None:
         """This call's customer refused, or is off the record: their voice goes out of others' recordings too."""
         for other in self._with_the_voice_of(runner):
-            other.receive(ev.Withdrawn(monotonic()))
-        for other in self.finished:
-            if runner.call_id in other.voices:
-                other.voices = frozenset()
+            if other.over:
                 other.wipe(WITHDRAWN)
-        over = self._earlier.pop(runner.call_id, frozenset()) - {r.call_id for r in self._runners.values()}
+            else:
+                other.receive(ev.Withdrawn(monotonic()))
+        over = self._over_before(runner)
+        self._earlier.pop(runner.call_id, None)
         if over:
             self._erase(over, WITHDRAWN)
 
@@ -107,11 +114,24 @@ class Conversations:
                 self.withdrew(runner)
 
     def objected(self, runner: CallRunner) -> None:
+        """This call's customer objected to a purpose: others' recordings with their voice are not for it either."""
         for other in self._with_the_voice_of(runner):
-            other.receive(ev.KeyPressed(monotonic(), ev.AgentKey.OBJECT, ""))
+            if other.over:
+                other.objected_later()
+            else:
+                other.receive(ev.KeyPressed(monotonic(), ev.AgentKey.OBJECT, ""))
+        over = self._over_before(runner)
+        if over:
+            self._object_to(over, runner.recorder.wishes.objection)
 
     def _with_the_voice_of(self, runner: CallRunner) -> list[CallRunner]:
-        return [other for other in self._runners.values() if other is not runner and runner.call_id in other.voices]
+        """Also of calls that are over."""
+        known = (*self._runners.values(), *self.finished)
+        return [other for other in known if other is not runner and runner.call_id in other.voices]
+
+    def _over_before(self, runner: CallRunner) -> frozenset[str]:
+        """Calls with their voice that an earlier daemon knew and this one does not."""
+        return self._earlier.get(runner.call_id, frozenset()) - {r.call_id for r in self._runners.values()}
 
     # ---- who is meant
 

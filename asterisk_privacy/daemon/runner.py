@@ -307,6 +307,16 @@ class CallRunner:
         self._erase_marked(reason)
         self._jobs.next(partial(self._before.erase, reason, SpanKind.OFF_RECORD))
 
+    def objected_later(self) -> None:
+        """Another customer in it objected, and the call is over: the rest of it is kept for the other purposes only."""
+        for command in self.recorder.object(monotonic()):
+            self._carry_out(command)
+
+    @property
+    def over(self) -> bool:
+        """It may still be sealed."""
+        return self.recorder.situation.life is Life.OVER
+
     def _carry_out_partly(self, command: Partial) -> None:
         """What concerns some purposes only."""
         match command:

@@ -34,7 +34,7 @@ from asterisk_privacy.daemon.runner import CallRunner
 from asterisk_privacy.daemon.selftest import NAME as SELFTEST
 from asterisk_privacy.daemon.selftest import SelftestLine
 from asterisk_privacy.daemon.settings import Config
-from asterisk_privacy.daemon.taking_up import erase_calls, unheard
+from asterisk_privacy.daemon.taking_up import erase_calls, object_to_calls, unheard
 from asterisk_privacy.daemon.tally import Decision
 from asterisk_privacy.policy.book import Book
 from asterisk_privacy.policy.purpose import Profile
@@ -80,7 +80,7 @@ class Supervisor:
         self._agents = agents
         agents.tell = self.pbx_told
         self._customers: dict[str, CallRunner] = {}
-        self._conversations = Conversations(self._customers, self._others, health, self._erase)
+        self._conversations = Conversations(self._customers, self._others, health, self._erase, self._object_to)
         self._notices = Notices(self._conversations, self._by_channel, self._customers, health, lambda: str(self._config.dialplan.sounds))
         self.closing = False
         self.draining = False  # no new call is taken
@@ -377,6 +377,9 @@ class Supervisor:
 
     def _erase(self, calls: Collection[str], reason: str) -> None:
         self._jobs.next(partial(erase_calls, tuple(calls), reason, self._tools))
+
+    def _object_to(self, calls: Collection[str], purposes: Collection[str]) -> None:
+        self._jobs.next(partial(object_to_calls, tuple(calls), frozenset(purposes), self._tools))
 
     def _over(self, runner: CallRunner) -> None:
         for runners in (self._by_channel, self._customers):

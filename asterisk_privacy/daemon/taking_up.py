@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from asterisk_privacy.call import events as ev
-from asterisk_privacy.call.commands import Outcome
+from asterisk_privacy.call.commands import ConsentKind, Outcome
 from asterisk_privacy.call.situation import Consent, Hush, Life, Situation
 from asterisk_privacy.call.timeline import Mark, Span, SpanKind
 from asterisk_privacy.daemon.aftermath import LeftCall
@@ -126,6 +126,20 @@ async def erase_calls(calls: Iterable[str], reason: str, tools: Tools) -> None:
     for call in calls:
         rows = await tools.ledger.ask(lambda registry, call=call: registry.recordings(State.SEALED, call))  # type: ignore[misc]
         await _erase([row.id for row in rows], reason, tools.vault, tools.ledger, tools.health)
+
+
+async def object_to_calls(calls: Iterable[str], purposes: frozenset[str], tools: Tools) -> None:
+    """Another customer in these calls, which are over, objected to these purposes. What is left without one goes."""
+    why, now, told = "another customer in it objected to its purpose", datetime.now(UTC), ", ".join(sorted(purposes))
+    for call in calls:
+        tools.ledger.post(partial(Registry.note_consent, call_id=call, at=now, kind=ConsentKind.OBJECTED, key=None, detail=told))
+        for row in await tools.ledger.ask(lambda registry, call=call: registry.recordings(State.SEALED, call)):  # type: ignore[misc]
+            kept = {purpose.name for purpose in row.purposes}
+            if kept and kept <= purposes:
+                await _erase([row.id], why, tools.vault, tools.ledger, tools.health)
+                continue
+            for name in kept & purposes:
+                tools.ledger.post(partial(Registry.withdraw_purpose, recording_id=row.id, name=name, at=now, reason=why))
 
 
 async def _erase(parts: Iterable[str], reason: str, vault: Vault, ledger: Ledger, health: Health) -> None:

@@ -10,12 +10,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 
+import numpy as np
 import pytest
 from whole_daemon import POLICY, installed, whole_daemon
 
 from asterisk_privacy.asterisk import ari_events as ae
 from asterisk_privacy.asterisk.ari import Announced, Reading
 from asterisk_privacy.asterisk.fastagi import AgiRequest
+from asterisk_privacy.call import events as ev
 from asterisk_privacy.call import pbx
 from asterisk_privacy.call.situation import Consent, Life
 from asterisk_privacy.daemon.config import load
@@ -50,6 +52,14 @@ title = "Chance"
 language = "nl"
 announcement = "notice-optout"
 purposes = ["rare"]
+refuse_key = "3"
+"""
+BOTH = """
+[profiles.both]
+title = "Orders and complaints"
+language = "nl"
+announcement = "notice-optout"
+purposes = ["proof", "complaint"]
 refuse_key = "3"
 """
 NAMES = {
@@ -220,6 +230,39 @@ async def test_a_call_that_is_over_answers_for_the_voices_in_it(asterisk: Pbx) -
     assert len(rows) == len(before) and {row.state for row in rows} <= {State.ERASED, State.PURGED}, rows
 
 
+def presses(runner: CallRunner, key: ev.AgentKey) -> None:
+    runner.receive(ev.KeyPressed(monotonic(), key, ""))
+
+
+@pytest.mark.parametrize("sealing", [True, False], ids=["being sealed", "sealed"])
+@pytest.mark.parametrize("what", ["refuses", "objects", "objects to one of two"])
+async def test_what_another_customer_says_reaches_a_call_that_is_over(tmp_path: Path, sealing: bool, what: str) -> None:
+    """Sealing waits for the proof of the last second, which no Asterisk gives here; until then a call that is over is among those known."""
+    keys = '[keys]\ngrace_seconds = 1\nobjection_purpose = "proof"\n'
+    asterisk = Pbx(installed(tmp_path, POLICY + ALWAYS + BOTH, keys))
+    async with asterisk.daemon():
+        await two_customers(asterisk, "both")
+        cora, bea, known = asterisk.call_of("cora"), asterisk.call_of("bea"), asterisk.running.service.supervisor
+        if what == "objects to one of two":
+            presses(cora, ev.AgentKey.KEEP)
+        assert cora.voices == {bea.call_id} and cora.media._file is not None
+        cora.media._file.append(np.full((8000, 2), 1000, np.int16))
+        asterisk.leaves("cora", "room")
+        async with asyncio.timeout(30):
+            while cora.recorder.situation.life is not Life.OVER or (cora in known.runners and not sealing):
+                await asyncio.sleep(0.01)
+        assert (cora in known.runners) is sealing
+        if what == "refuses":
+            asterisk.chooses("bea", bea.call_id, "3")
+        else:
+            presses(bea, ev.AgentKey.OBJECT)
+    [row] = [row for row in asterisk.rows() if row.call_id == cora.call_id]
+    if what == "objects to one of two":
+        assert (row.state, [p.name for p in row.purposes], row.objected) == (State.SEALED, ["complaint"], {"proof"})
+    else:
+        assert row.state is State.PURGED and row.state_reason != "nothing was heard in it"
+
+
 async def test_that_it_is_remembered_does_not_tell_whether_the_call_is_kept(asterisk: Pbx) -> None:
     """Chance did not take it: what its channel remembers changes all the same."""
     async with asterisk.daemon():
@@ -291,3 +334,25 @@ async def test_a_call_that_an_earlier_daemon_knew_and_that_is_over(asterisk: Pbx
         assert [r.call_id for r in asterisk.running.service.supervisor.runners] == [bea]
         asterisk.chooses("bea", bea, "3")
     assert state_of(asterisk, recording) is (State.PURGED if joined else State.SEALED)
+
+
+@pytest.mark.parametrize("left", ["nothing", "complaint"])
+async def test_an_objection_reaches_a_call_that_an_earlier_daemon_knew_and_that_is_over(tmp_path: Path, left: str) -> None:
+    asterisk = Pbx(installed(tmp_path, POLICY + ALWAYS + BOTH, '[keys]\ngrace_seconds = 1\nobjection_purpose = "proof"\n'))
+    async with asterisk.daemon():
+        await two_customers(asterisk, "both")
+        call = asterisk.call_of("cora").call_id
+    asterisk.bridges["room"].discard("cora")
+    del asterisk.announced["cora"]
+    recording = kept_before(asterisk, call)
+    if left != "nothing":
+        with closing(Registry.open(asterisk.config.parent / "registry.sqlite")) as registry:
+            registry.add_purpose(recording, load(asterisk.config).book.purposes[left], datetime.now(UTC))
+    async with asterisk.daemon():
+        await asyncio.sleep(0.05)
+        presses(asterisk.call_of("bea"), ev.AgentKey.OBJECT)
+    [row] = [row for row in asterisk.rows() if row.id == recording]
+    if left == "nothing":
+        assert row.state is State.PURGED
+    else:
+        assert (row.state, [p.name for p in row.purposes], row.objected) == (State.SEALED, [left], {"proof"})
