@@ -5,7 +5,7 @@ recordings/           0700, or 0710 where the review page's user, in our group, 
   ab/ab12...ef.flac.age   sealed; 0640 in a folder that is the group's to enter
   ab/ab12...ef.next       sealed anew without a person in it, about to take its place; .next.part while it is written
   shred/                  on the way out, see shred.py; 0700: who can open it can lock it
-  set-aside/              what stood in the way of a recording, see strays.py; 0700
+  set-aside/              what stood in the way of a recording, see strays.py; 0700, files 0600
 
 Nobody but the recorder's user lists a folder: a name is known to whom the registry tells it.
 """
@@ -33,6 +33,9 @@ SEALED = ".flac.age"
 NEXT_WRITING = ".next.part"
 NEXT = ".next"
 SHRED = "shred"
+SET_ASIDE = "set-aside"
+OURS_ALONE = (SHRED, SET_ASIDE)
+"""Folders that are nobody's to enter, whatever the group may of the others."""
 
 # Longer than any phone number (15 digits, E.164), so that none can be used by mistake.
 _ID = re.compile(r"[0-9a-f]{16,64}")
@@ -94,6 +97,14 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def is_folder(path: Path) -> bool:
+    """No link to one."""
+    try:
+        return stat.S_ISDIR(os.lstat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
 def is_recording_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
@@ -114,11 +125,14 @@ def prepare(directory: Path) -> None:
         probe.unlink()
         make_folder(directory / SHRED)  # now: on a full disk there would be no room for it, and nothing could be deleted to make some
         (directory / SHRED).chmod(0o700)
+        if is_folder(directory / SET_ASIDE):
+            _close(directory / SET_ASIDE, 0o700)
+            _close_files(directory / SET_ASIDE)
         _close(directory, 0o710)
         most = 0o710 if shared(directory) else 0o700
         for folder in (one for one in directory.iterdir() if len(one.name) == 2 and one.is_dir()):
             _close(folder, most)
-            _close_unfinished(folder)
+            _close_files(folder, WRITING)
     except OSError as error:
         raise fault(directory, "write to the recordings directory", error) from error
 
@@ -130,13 +144,18 @@ def _close(path: Path, most: int) -> None:
         path.chmod(mode & most)
 
 
-def _close_unfinished(folder: Path) -> None:
+def _close_files(folder: Path, suffix: str = "") -> None:
     with contextlib.suppress(PermissionError):  # a folder that we cannot read: strays.py tells of it
         for name in os.listdir(folder):
-            if name.endswith(WRITING):
+            if name.endswith(suffix):
                 with contextlib.suppress(FileNotFoundError, PermissionError):  # sealed meanwhile; or not ours, and put aside at the start
-                    if is_file(folder / name):
-                        _close(folder / name, 0o600)
+                    close_file(folder / name)
+
+
+def close_file(path: Path) -> None:
+    """To our group. A link and what it leads to stay as they are. OSError."""
+    if is_file(path):
+        _close(path, 0o600)
 
 
 def refuse(directory: Path) -> None:
@@ -156,7 +175,7 @@ def make_folder(folder: Path) -> None:
     """A folder of ours, and its name safe on the disk."""
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
-        if shared(folder.parent) and folder.name != SHRED:
+        if shared(folder.parent) and folder.name not in OURS_ALONE:
             folder.chmod(0o710)
         sync_folder(folder.parent)
 

@@ -32,7 +32,7 @@ _FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW
 LOCK_SECONDS = 30.0
 """How long one deletion waits for others of the same store; each takes a fraction of a second."""
 BEING_WRITTEN = (layout.WRITING, layout.NEXT_WRITING)
-"""Of these a lock means that somebody writes; what is sealed the page's user can open, and a lock on it means nothing."""
+"""Of these a lock means that somebody writes; what is sealed, or was put aside, others could open, and a lock on it means nothing."""
 OBJECTS = "objects_and_versions_removed"
 
 
@@ -80,7 +80,7 @@ def steps(directory: Path, recording_id: str) -> Iterator[str | ShredEvidence]:
     layout.make_folder(folder)
     with _only_one(folder, recording_id):
         yield from _destroy(folder, recording_id)
-        strayed = [(path, True) for path in strays.of_a_recording(directory, recording_id)]
+        strayed = [(path, False) for path in strays.of_a_recording(directory, recording_id)]
         for source, may_be_written in (*sources, *strayed):
             if layout.is_there(source):
                 if not layout.is_file(source):

@@ -8,6 +8,7 @@ It is a recording's all the same: whoever destroys the recording destroys what w
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import stat
@@ -20,7 +21,7 @@ from asterisk_privacy.locks import NOTE
 from asterisk_privacy.store import layout
 from asterisk_privacy.store.faults import fault
 
-SET_ASIDE = "set-aside"
+SET_ASIDE = layout.SET_ASIDE
 _SUFFIXES = (layout.SEALED, layout.WRITING, layout.NEXT, layout.NEXT_WRITING)
 _FOLDER = re.compile(r"[0-9a-f]{2}")
 _OURS = re.compile(r"([0-9a-f]{16,64})(" + "|".join(re.escape(suffix) for suffix in _SUFFIXES) + ")")
@@ -110,6 +111,8 @@ def put_aside(directory: Path, name: str) -> str:
         if os.path.lexists(new):
             new = folder / f"{old.name}.{layout.new_recording_id()[:8]}"
         os.rename(old, new)
+        with contextlib.suppress(PermissionError):  # not ours: its folder is closed
+            layout.close_file(new)
         layout.sync_folder(folder)
         layout.sync_folder(old.parent)
     except OSError as error:
