@@ -57,7 +57,7 @@ def ids(directory: Path, suffix: str) -> Iterator[str]:
     """Ids of the recordings with this suffix, sorted. What has another name, or is no file, is passed over, and so is a folder that cannot
     be read: strays.py tells of them."""
     try:
-        folders = sorted(entry.path for entry in os.scandir(directory) if len(entry.name) == 2 and entry.is_dir())
+        folders = sorted(entry.path for entry in os.scandir(directory) if len(entry.name) == 2 and os.path.isdir(entry.path))
     except OSError as error:
         raise fault(directory, "list the recordings", error) from error
     for folder in folders:

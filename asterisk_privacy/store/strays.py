@@ -9,6 +9,7 @@ It is a recording's all the same: whoever destroys the recording destroys what w
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import stat
@@ -57,25 +58,50 @@ def strays(directory: Path) -> Iterator[Stray]:
     except OSError as error:
         raise fault(directory, "look for strays", error) from error
     for entry in entries:
-        is_folder = entry.is_dir()  # also by a link: somebody may keep a part of the recordings on another disk
-        if entry.name in _NOT_OURS or _PROBE.fullmatch(entry.name):
+        try:
+            yield from _at_top(entry)
+        except FileNotFoundError:  # gone meanwhile: no stray
             continue
-        if entry.name in (layout.SHRED, SET_ASIDE) or _FOLDER.fullmatch(entry.name):
-            yield from _within(Path(entry.path)) if is_folder else (Stray(entry.name, _kind(entry), in_the_way=True),)
-        else:
-            yield Stray(entry.name, _kind(entry) or "a file that is no recording's")
+        except OSError as error:
+            raise fault(entry.path, "look for strays", error) from error
+
+
+def _at_top(entry: os.DirEntry[str]) -> Iterator[Stray]:
+    if entry.name in _NOT_OURS or _PROBE.fullmatch(entry.name):
+        return
+    if entry.name not in (layout.SHRED, SET_ASIDE) and not _FOLDER.fullmatch(entry.name):
+        yield Stray(entry.name, _kind(entry) or "a file that is no recording's")
+    elif _is_folder(entry):
+        yield from _within(Path(entry.path))
+    else:
+        yield Stray(entry.name, _kind(entry), in_the_way=True)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Also by a link: somebody may keep a part of the recordings on another disk. One that cannot be followed now may lead to a folder."""
+    try:
+        return entry.is_dir()
+    except OSError as error:
+        return error.errno != errno.ELOOP
 
 
 def _within(folder: Path) -> Iterator[Stray]:
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except FileNotFoundError:
+        return
     except OSError as error:
         yield Stray(folder.name, f"a folder that cannot be read ({error.strerror})")
         return
     for entry in entries:
-        found = _judged(folder.name, entry)
-        if found is not None:
-            yield found
+        with contextlib.suppress(FileNotFoundError):  # gone meanwhile: renamed at its seal, or destroyed
+            try:
+                found = _judged(folder.name, entry)
+            except PermissionError as error:  # its names can be read, and nothing else
+                yield Stray(folder.name, f"a folder that cannot be read ({error.strerror})")
+                return
+            if found is not None:
+                yield found
 
 
 def _judged(folder: str, entry: os.DirEntry[str]) -> Stray | None:
