@@ -17,7 +17,7 @@ from asterisk_privacy.registry.passing import is_passing
 from asterisk_privacy.registry.reading import Ours
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import CallRow, RecordingRow, State
-from asterisk_privacy.store.faults import AgeError, StoreFault, StoreFull
+from asterisk_privacy.store.faults import AgeError, Busy, StoreFault, StoreFull
 from asterisk_privacy.store.vault import Vault
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class _Settling:
         self._now = datetime.now(UTC)
         self._sealed = self._removed = 0
         self._torn: dict[str, datetime] = {}  # when the last of a call's audio reached the disk
-        self._unknown: set[str] = set()  # nobody can say what is in their files, and they are where they were
+        self._unknown: set[str] = set()  # they are not settled, and their files are where they were
         self._astray: list[str] = []
 
     def run(self) -> Settled:
@@ -108,6 +108,9 @@ class _Settling:
             work(recording_id)
         except StoreFull:  # the disk, and not this file
             raise
+        except Busy as error:  # it passes: the next start, or reconcile, tries again
+            self._unknown.add(recording_id)
+            self._astray.append(f"recording {recording_id} is not settled yet: {error}; restart the recorder, or: reconcile --settle")
         except (StoreFault, AgeError) as error:
             self._put_recording_aside(recording_id, error)
 

@@ -15,7 +15,7 @@ from time import monotonic
 
 from asterisk_privacy.daemon import file_reading
 from asterisk_privacy.daemon.health import Alarm, Health
-from asterisk_privacy.daemon.reconciling import NIGHTLY, Reconciler
+from asterisk_privacy.daemon.reconciling import NIGHTLY, Reconciler, remove_stray
 from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.engine import Head
@@ -116,7 +116,7 @@ def _forget_aside(registry: Registry, vault: Vault, now: datetime) -> Iterator[F
     for stray in list(vault.strays()):
         if stray.since is not None and stray.since < now - MONTH:
             try:
-                vault.remove_stray(stray.name)
+                remove_stray(registry, vault, stray, now)
                 log.info("what was put aside a month ago was destroyed: %s", ascii(stray.name))
             except StoreFault as error:
                 log.warning("what was put aside a month ago is still there: %s", error)

@@ -17,8 +17,10 @@ from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import State
 from asterisk_privacy.retention.plan import exceeds
 from asterisk_privacy.retention.reconcile import Finding, Kind
+from asterisk_privacy.store.faults import StoreFault
 from asterisk_privacy.store.layout import is_recording_id
 from asterisk_privacy.store.recipients import Recipients
+from asterisk_privacy.store.strays import DIRECTORY, Stray
 from asterisk_privacy.store.vault import Vault
 
 QUIET = timedelta(minutes=1)
@@ -202,8 +204,7 @@ class Reconciler:
     def _remove(self, name: str, now: datetime) -> str:
         for stray in self._vault.strays():
             if _shown(stray.name) == name:
-                self._registry.audit(self._registry.actor, "reconcile.remove-stray", name, {"at": now.isoformat()})
-                self._vault.remove_stray(stray.name)
+                remove_stray(self._registry, self._vault, stray, now)
         return f"{name}: removed"
 
     def _note_lost(self, recording_id: str, now: datetime) -> str:
@@ -228,6 +229,16 @@ class Reconciler:
             raise OperatorError(why)
 
         return leave
+
+
+def remove_stray(registry: Registry, vault: Vault, stray: Stray, now: datetime) -> None:
+    """The audit entry comes first; what was destroyed is in the second. StoreFault: it stays, and a directory is for a person to remove."""
+    name = _shown(stray.name)
+    if stray.what == DIRECTORY:
+        raise StoreFault(f"{name}: is a directory; look at what is in it, and remove it")
+    registry.audit(registry.actor, "reconcile.remove-stray", name, {"at": now.isoformat()})
+    evidence = vault.remove_stray(stray.name).told()
+    registry.audit(registry.actor, "reconcile.shredded", name, {"evidence": json.dumps(evidence, sort_keys=True)})
 
 
 def _shown(name: str) -> str:

@@ -22,6 +22,10 @@ class StoreFull(StoreFault):
     """No room left (disk, quota or file size limit). What was written stays unsealed."""
 
 
+class Busy(StoreFault):
+    """Somebody else holds it for now: nothing is wrong with the file, and the same works later."""
+
+
 class BadFile(StoreFault):
     """This file cannot be used: it cannot be read, or is not the one of which its row tells. Others can."""
 

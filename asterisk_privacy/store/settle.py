@@ -9,7 +9,7 @@ from pathlib import Path
 
 from asterisk_privacy.store import layout
 from asterisk_privacy.store.age_header import parse
-from asterisk_privacy.store.faults import AgeError, StoreFault, fault
+from asterisk_privacy.store.faults import AgeError, Busy, StoreFault, fault
 from asterisk_privacy.store.pieces import measured
 from asterisk_privacy.store.shred import is_written, shred
 from asterisk_privacy.store.writer import Sealed
@@ -26,7 +26,7 @@ def settle(directory: Path, recording_id: str, keep: bool) -> Sealed | None:
     sealed = layout.place(directory, recording_id, layout.SEALED)
     try:
         if layout.is_there(part) and is_written(part):
-            raise StoreFault(f"{part}: is being written by the recorder; only what a crash left can be settled")
+            raise Busy(f"{part}: is being written by the recorder; only what a crash left can be settled")
         if keep and layout.is_there(part) and _cut(part):
             os.rename(part, sealed)
             layout.sync_folder(part.parent)
@@ -64,7 +64,7 @@ def _report(directory: Path, sealed: Path) -> Sealed:
             layout.share(file.fileno(), sealed.parent)
         found = measured(file)
         if file.seek(0, os.SEEK_END) != found.size:
-            raise StoreFault(f"{sealed}: somebody else writes to it; it is settled once that is over")
+            raise Busy(f"{sealed}: somebody else writes to it; it is settled once that is over")
     # A finished file ends with a short chunk, but for one in 65,536; one that was cut has whole chunks only.
     truncated = (found.size - start) % layout.SEALED_CHUNK == 0
     return Sealed(str(sealed.relative_to(directory)), replace(found, truncated=truncated), frames=0)

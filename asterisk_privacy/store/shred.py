@@ -24,7 +24,7 @@ from pathlib import Path
 
 from asterisk_privacy.locks import Held, locked
 from asterisk_privacy.store import layout, strays
-from asterisk_privacy.store.faults import StoreFault, fault
+from asterisk_privacy.store.faults import Busy, StoreFault, fault
 
 _LABEL = re.compile(r"[0-9a-f]+\.(\d+)\.([0-9a-f]{64})")
 _BURN = layout.HEADER_MAX + layout.NONCE
@@ -94,7 +94,7 @@ def steps(directory: Path, recording_id: str) -> Iterator[str | ShredEvidence]:
                 yield from _destroy(folder, recording_id)
 
 
-def shred_one(directory: Path, path: Path) -> None:
+def shred_one(directory: Path, path: Path) -> ShredEvidence:
     """One file, and no other of the same recording. StoreFault if the disk refuses; what a crash leaves is finished under another id."""
     folder, other = directory / layout.SHRED, layout.new_recording_id()
     try:
@@ -104,7 +104,7 @@ def shred_one(directory: Path, path: Path) -> None:
         layout.sync_folder(path.parent)
     except OSError as error:
         raise fault(path, "shred it", error) from error
-    shred(directory, other)
+    return shred(directory, other)
 
 
 def waiting(directory: Path) -> list[str]:
@@ -171,7 +171,7 @@ def _empty(path: Path) -> None:
 
 def _refuse_if_written(path: Path) -> None:
     if is_written(path):
-        raise StoreFault(f"{path}: is being written by the recorder; end that call, or stop the recorder, and shred again")
+        raise Busy(f"{path}: is being written by the recorder; end that call, or stop the recorder, and shred again")
 
 
 def is_written(path: Path) -> bool:
@@ -190,9 +190,9 @@ def is_written(path: Path) -> bool:
 
 @contextlib.contextmanager
 def _only_one(folder: Path, recording_id: str) -> Iterator[None]:
-    """The daemon and a command may purge at the same time: one after the other. StoreFault after LOCK_SECONDS."""
+    """The daemon and a command may purge at the same time: one after the other. Busy after LOCK_SECONDS."""
     try:
         with locked(folder, f"{folder}: cannot shred {recording_id}", LOCK_SECONDS):
             yield
     except Held as error:
-        raise StoreFault(str(error)) from error
+        raise Busy(str(error)) from error

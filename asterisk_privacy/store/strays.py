@@ -29,8 +29,9 @@ _OURS = re.compile(r"([0-9a-f]{16,64})(" + "|".join(re.escape(suffix) for suffix
 _ON_ITS_WAY_OUT = re.compile(r"[0-9a-f]{16,64}(\.\d+\.[0-9a-f]{64})?")
 _PROBE = re.compile(r"\.probe-[0-9a-f]{16}")  # of a start that was killed
 _NOT_OURS = frozenset({"lost+found", NOTE})  # of the file system, where the directory is its root; and of who holds a lock
+DIRECTORY = "a directory"
 _KINDS = (
-    (stat.S_ISDIR, "a directory"),
+    (stat.S_ISDIR, DIRECTORY),
     (stat.S_ISLNK, "a link"),
     (stat.S_ISFIFO, "a FIFO"),
     (stat.S_ISSOCK, "a socket"),

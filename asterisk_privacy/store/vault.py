@@ -186,15 +186,18 @@ class Vault:
         """What stands in the way of a recording, by its name below the directory; where it is now. StoreFault."""
         return put_aside(self._directory, name)
 
-    def remove_stray(self, name: str) -> None:
+    def remove_stray(self, name: str) -> ShredEvidence:
         """A file is shredded, a link, FIFO, socket or device removed. What a link leads to stays as it is, and what we cannot overwrite is
-        removed all the same. StoreFault: it is a directory, or the disk refuses."""
+        removed all the same. Not `found`: it was gone. StoreFault: it is a directory, or the disk refuses."""
         path = self._directory / name
         try:
             if layout.is_file(path) and os.access(path, os.R_OK | os.W_OK):
-                shred_one(self._directory, path)
-            else:
-                path.unlink()
+                return shred_one(self._directory, path)
+            size = path.lstat().st_size
+            path.unlink()
+            return ShredEvidence(found=True, size=size, burnt=False)
+        except FileNotFoundError:
+            return ShredEvidence(found=False)
         except OSError as error:
             raise fault(path, "remove it", error) from error
 

@@ -15,6 +15,7 @@ from asterisk_privacy.call.participants import Participant
 from asterisk_privacy.call.timeline import Mark, MarkKind, Span, SpanKind
 from asterisk_privacy.daemon.aftermath import end_calls, known_story, settle_after_crash
 from asterisk_privacy.daemon.purging import make_purger
+from asterisk_privacy.locks import locked
 from asterisk_privacy.policy.purpose import Basis, Purpose, Trigger
 from asterisk_privacy.policy.retention import Days
 from asterisk_privacy.registry.registry import Registry
@@ -82,6 +83,22 @@ def test_or_removed_as_policy_says(house: House) -> None:
     settled = settle_after_crash(house.registry, house.vault, keep=False)
     assert house.state(recording_id) is State.ERASED and settled.removed == 1
     assert not house.vault.unfinished() and not list(house.vault.sealed())
+
+
+def test_a_lock_that_passes_puts_nothing_aside(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused, waits = house.begin(), house.begin()
+    for one in (refused, waits):
+        house.torn(one, LOUD)
+    house.registry.erase_recording(refused, NOW, "refused")
+    monkeypatch.setattr(shred, "LOCK_SECONDS", 0.0)
+    folder = house.vault.path(refused).parent.parent / "shred"
+    with locked(folder, "somebody"):
+        settled = settle_after_crash(house.registry, house.vault, keep=False)
+    assert len(settled.astray) == 2 and all("not settled yet" in words for words in settled.astray)
+    assert sorted(house.vault.unfinished()) == sorted([refused, waits]) and not list(house.vault.strays())
+    assert house.state(waits) is State.WRITING
+    assert settle_after_crash(house.registry, house.vault, keep=False).astray == ()
+    assert house.vault.unfinished() == [] and house.state(waits) is State.ERASED
 
 
 def test_too_short_to_be_a_recording(house: House) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sqlite3
@@ -252,3 +253,25 @@ async def test_what_was_put_aside_goes_after_a_month(house: House, monkeypatch: 
         monkeypatch.setattr(inspection, "MONTH", timedelta(0))
         await running.purging.run()
         assert told(running) == {} and not list(house.vault.strays())
+
+
+@pytest.mark.parametrize("kind", ["file", "link", "directory"])
+async def test_the_trail_tells_what_went_after_a_month(house: House, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    path = house.path(house.ids[0])
+    data = path.read_bytes()
+    if kind != "file":
+        path.unlink()
+        path.symlink_to("/dev/null") if kind == "link" else path.mkdir()
+    name = house.vault.put_aside(f"{path.parent.name}/{path.name}")
+    if kind == "file":
+        path.write_bytes(data)
+    monkeypatch.setattr(inspection, "MONTH", timedelta(0))
+    async with whole_daemon(house.config) as running:
+        await running.purging.run()
+    told = {entry.action: entry.detail for entry in house.registry.audit_entries(subject=name)}
+    if kind == "directory":
+        assert told == {}, "nothing went"
+        return
+    assert "at" in told["reconcile.remove-stray"]
+    evidence = json.loads(told["reconcile.shredded"]["evidence"])
+    assert evidence["found"] and evidence["sha256_before"] == (hashlib.sha256(data).hexdigest() if kind == "file" else None)
