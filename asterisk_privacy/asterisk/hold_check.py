@@ -18,21 +18,29 @@ from asterisk_privacy.asterisk.endpoints import ON, SUPPRESSES_HOLD, endpoint_se
 from asterisk_privacy.call import pbx
 
 ASKED_AGAIN_SECONDS = 0.2
+LONGEST_PAUSE_SECONDS = 30.0
+"""An endpoint of which Asterisk says nothing is asked less and less often, down to this."""
+ALARM_SECONDS = 10.0
+"""After so long without an answer a person is told: until there is one, no call with that endpoint is kept."""
 _TECHNOLOGY = "PJSIP/"
 
 
 class HoldCheck:
-    """`tell` gets what was found, as events of the PBX. Everything is asked anew at each connection."""
+    """`tell` gets what was found, as events of the PBX; `alarm`, once for each endpoint, why Asterisk does not say what it has. Everything
+    is asked anew at each connection."""
 
-    def __init__(self, ari: Ari, tell: Callable[[pbx.PbxEvent], None]) -> None:
+    def __init__(self, ari: Ari, tell: Callable[[pbx.PbxEvent], None], alarm: Callable[[str], None]) -> None:
         self._ari = ari
         self._tell = tell
+        self._alarm = alarm
         self._known: dict[str, str] = {}
         """Channels of phones, by id: the endpoint. Those that were asked about or are being."""
         self._unheld: dict[str, float] = {}
         """Unholds that are in doubt: since when."""
-        self._answers: dict[str, asyncio.Task[bool]] = {}
+        self._answers: dict[str, asyncio.Task[bool | str]] = {}
         """Being asked, by endpoint."""
+        self._unanswered: set[str] = set()
+        """Endpoints of which an alarm told."""
         self._work: set[asyncio.Task[None]] = set()
 
     def connected(self, reading: Reading) -> None:
@@ -46,6 +54,7 @@ class HoldCheck:
             task.cancel()
         self._known.clear()
         self._unheld.clear()
+        self._unanswered.clear()
 
     def takes(self, event: pbx.PbxEvent) -> bool:
         """Hears of each event of the PBX. True: it is in doubt, and will be told once Asterisk has confirmed it."""
@@ -65,49 +74,64 @@ class HoldCheck:
     # ---- endpoints that hide their holds
 
     def _look_at(self, channel: str, name: str, at: float) -> None:
-        if channel in self._known or not name.startswith(_TECHNOLOGY):
+        """Also where a pick-up gave the channel to another phone, by whose name it goes from then on."""
+        if not name.startswith(_TECHNOLOGY):
             return
-        self._known[channel] = endpoint = name.removeprefix(_TECHNOLOGY).rpartition("-")[0]
+        endpoint = name.removeprefix(_TECHNOLOGY).rpartition("-")[0]
+        if self._known.get(channel) == endpoint:
+            return
+        self._known[channel] = endpoint
         self._tell(pbx.HoldsHidden(at, channel, certain=False))
         self._spawn(self._ask(channel, endpoint, at))
 
     async def _ask(self, channel: str, endpoint: str, at: float) -> None:
-        hides: bool | None = None
-        while hides is None:
+        began, pause = monotonic(), ASKED_AGAIN_SECONDS
+        while True:
             hides = await self._hides(endpoint)
-            if channel not in self._known:
+            if self._known.get(channel) != endpoint:
                 return
-            if hides is None:
-                await asyncio.sleep(ASKED_AGAIN_SECONDS)
-        self._tell(pbx.HoldsHidden(at, channel, certain=True) if hides else pbx.HoldsTold(at, channel))
+            if isinstance(hides, bool):
+                break
+            if monotonic() - began >= ALARM_SECONDS and endpoint not in self._unanswered:
+                self._unanswered.add(endpoint)
+                self._alarm(f"Asterisk does not say whether it tells of an endpoint's holds, so its calls are not kept: {hides}")
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+        self._unanswered.discard(endpoint)
+        self._tell(pbx.HoldsHidden(at, channel, certain=True) if hides else pbx.HoldsTold(monotonic(), channel))
 
-    async def _hides(self, endpoint: str) -> bool | None:
-        """None: Asterisk does not answer. An endpoint that it does not know (any more) may be anything."""
+    async def _hides(self, endpoint: str) -> bool | str:
+        """A string: why it is not known. Many channels that wait for it are one question."""
         task = self._answers.get(endpoint)
         if task is None:
             task = self._answers[endpoint] = asyncio.create_task(self._asked(endpoint))
             task.add_done_callback(lambda _task: self._answers.pop(endpoint, None))
-        try:
-            return await asyncio.shield(task)
-        except (AriRefused, AriUnreachable):
-            return None
+        return await asyncio.shield(task)
 
-    async def _asked(self, endpoint: str) -> bool:
-        settings = await endpoint_settings(self._ari, endpoint)
+    async def _asked(self, endpoint: str) -> bool | str:
+        """An endpoint that Asterisk does not know (any more) may be anything."""
+        try:
+            settings = await endpoint_settings(self._ari, endpoint)
+        except (AriRefused, AriUnreachable, ValueError) as error:  # msgspec's are ValueErrors too
+            return str(error)
         return settings is None or settings.get(SUPPRESSES_HOLD) in ON
 
     # ---- unholds that are none
 
     async def _confirm(self, channel: str) -> None:
-        """Asks until the phone holds no more, or is gone."""
+        """Asks until the phone holds no more, or is gone. An answer is as old as its question: what was told meanwhile is newer."""
         first = True
-        while channel in self._unheld:
+        while (at := self._unheld.get(channel)) is not None:
+            asked = monotonic()
             try:
                 holds = await self._ari.variable(channel, "CHANNEL(rtp,hold)")
-            except (AriRefused, AriUnreachable):
+            except (AriRefused, AriUnreachable, ValueError):
                 holds = "1"
-            if holds != "1" and (at := self._unheld.pop(channel, None)) is not None:
-                self._tell(pbx.Unheld(at if first else monotonic(), channel))
+            if self._unheld.get(channel) != at:
+                continue  # a newer unhold is in doubt, or the channel is gone
+            if holds != "1":
+                del self._unheld[channel]
+                self._tell(pbx.Unheld(at if first else asked, channel))
                 return
             first = False
             await asyncio.sleep(ASKED_AGAIN_SECONDS)

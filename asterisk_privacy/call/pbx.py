@@ -96,7 +96,7 @@ class HoldsHidden:
 
 @dataclass(frozen=True, slots=True)
 class HoldsTold:
-    """It does tell."""
+    """It does tell. `at`: when that was known."""
 
     at: float
     channel: str

@@ -50,7 +50,7 @@ class Alarm(StrEnum):
     FORGED = "forged"  # a caller's words, or another program, spoke as the recorder's own dialplan
     NOTICE_FAILED = "notice_failed"  # Asterisk could not play an announcement: its calls go on unannounced and unrecorded
     OUT_OF_SIGHT = "out_of_sight"  # a call is in a bridge of another ARI application, of whose holds nobody tells
-    HOLDS_HIDDEN = "holds_hidden"  # a call with an endpoint of whose holds Asterisk tells nobody: not recorded
+    HOLDS_HIDDEN = "holds_hidden"  # an endpoint of whose holds Asterisk tells nobody, or does not say: its calls are not recorded
     NOBODY_BEHIND = "nobody_behind"  # a notice was played on a Local channel behind which not just one caller was
     KEPT_NOTHING = "kept_nothing"  # a call was to be kept, was over, and nothing of it had come in
     OUTSIDER = "outsider"  # a call is not kept since somebody is in it who is neither an agent nor was told anything

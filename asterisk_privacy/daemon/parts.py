@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Iterable, Sequence
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -96,7 +97,7 @@ class Ears:
             log.warning("advice: %s", line)
         self._warnings = health.advice = (*self._warnings, *self._sounds)
         self._supervisor: Supervisor | None = None
-        self._holds = HoldCheck(ari, self._tell)
+        self._holds = HoldCheck(ari, self._tell, partial(health.alarm, Alarm.HOLDS_HIDDEN))
         self._missed = 0
         self._work: set[asyncio.Task[None]] = set()
         self.connections = 0

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from time import monotonic
 from typing import cast
 
 import pytest
@@ -13,7 +15,8 @@ from asterisk_privacy.asterisk.ari import Ari, AriRefused, AriUnreachable, Readi
 from asterisk_privacy.asterisk.ari_events import Channel
 from asterisk_privacy.asterisk.hold_check import HoldCheck
 from asterisk_privacy.call import pbx
-from asterisk_privacy.call.pbx import ChannelGone, ChannelSeen, HoldsHidden, HoldsTold, Unheld
+from asterisk_privacy.call.pbx import ChannelGone, ChannelSeen, Held, HoldsHidden, HoldsTold, Unheld
+from asterisk_privacy.call.switchboard import Switchboard
 
 Told = list[pbx.PbxEvent]
 Until = Callable[[int], Awaitable[None]]
@@ -24,7 +27,7 @@ class Answers:
     """In place of Ari: what Asterisk answers, by path; an error is raised. `wait`: until then it says nothing."""
 
     def __init__(self) -> None:
-        self.config: dict[str, Mapping[str, str] | Exception] = {}
+        self.config: dict[str, Mapping[str, str] | bytes | Exception] = {}
         self.holds: list[str | Exception | None] = []
         self.asked: list[str] = []
         self.wait = asyncio.Event()
@@ -36,6 +39,8 @@ class Answers:
         found = self.config.get(path.rpartition("/")[2], {})
         if isinstance(found, Exception):
             raise found
+        if isinstance(found, bytes):
+            return found
         options = ",".join(f'{{"attribute":"{key}","value":"{value}"}}' for key, value in found.items())
         return f"[{options}]".encode()
 
@@ -60,9 +65,14 @@ def told() -> list[pbx.PbxEvent]:
 
 
 @pytest.fixture
-async def check(answers: Answers, told: Told, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[HoldCheck]:
+def alarms() -> list[str]:
+    return []
+
+
+@pytest.fixture
+async def check(answers: Answers, told: Told, alarms: list[str], monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[HoldCheck]:
     monkeypatch.setattr(hold_check, "ASKED_AGAIN_SECONDS", 0.01)
-    made = HoldCheck(cast("Ari", answers), told.append)
+    made = HoldCheck(cast("Ari", answers), told.append, alarms.append)
     yield made
     made.disconnected()
 
@@ -77,15 +87,21 @@ def until(told: Told) -> Callable[[int], Awaitable[None]]:
     return enough
 
 
+def tells(event: pbx.PbxEvent, since: float) -> None:
+    """Dated when it was known, not when the channel appeared: what was shut until then was shut."""
+    assert isinstance(event, HoldsTold) and event.channel == "a" and since <= event.at <= monotonic()
+
+
 async def test_a_channel_counts_as_hidden_until_asterisk_has_answered(check: HoldCheck, answers: Answers, told: Told, until: Until) -> None:
     answers.wait.clear()
+    before = monotonic()
     assert check.takes(AGENT) is False, "the channel itself is told as ever"
     assert told == [HoldsHidden(1.0, "a", certain=False)]
     await asyncio.sleep(0.03)
     assert len(told) == 1
     answers.wait.set()
     await until(2)
-    assert told[1] == HoldsTold(1.0, "a")
+    tells(told[1], since=before)
     assert answers.asked == ["asterisk/config/dynamic/res_pjsip/endpoint/floor-2-anna"]
 
 
@@ -112,8 +128,9 @@ async def test_asterisk_is_asked_until_it_answers(check: HoldCheck, answers: Ans
     await asyncio.sleep(0.05)
     assert len(told) == 1 and len(answers.asked) > 1
     answers.config.clear()
+    before = monotonic()
     await until(2)
-    assert told[1] == HoldsTold(1.0, "a")
+    tells(told[1], since=before)
 
 
 async def test_many_channels_of_an_endpoint_are_one_question(check: HoldCheck, answers: Answers, told: Told, until: Until) -> None:
@@ -174,4 +191,113 @@ async def test_of_a_channel_that_is_gone_nothing_more_is_told(check: HoldCheck, 
     check.takes(ChannelGone(4.0, "a"))
     answers.holds = ["0"]
     await asyncio.sleep(0.05)
+    assert len(told) == 2
+
+
+async def test_a_channel_that_a_pick_up_gave_to_another_phone_is_asked_about(
+    check: HoldCheck, answers: Answers, told: Told, until: Until
+) -> None:
+    answers.config["ben"] = {"suppress_moh_on_sendonly": "yes"}
+    check.takes(AGENT)
+    await until(2)
+    check.takes(ChannelSeen(2.0, "a", "PJSIP/ben-0000000b", True))
+    await until(4)
+    assert told[2:] == [HoldsHidden(2.0, "a", certain=False), HoldsHidden(2.0, "a", certain=True)]
+
+
+async def test_the_answer_about_the_phone_that_rang_is_not_the_one_about_who_picked_up(
+    check: HoldCheck, answers: Answers, told: Told, until: Until
+) -> None:
+    answers.config["ben"] = {"suppress_moh_on_sendonly": "yes"}
+    answers.wait.clear()
+    check.takes(AGENT)
+    await asyncio.sleep(0.01)
+    check.takes(ChannelSeen(2.0, "a", "PJSIP/ben-0000000b", True))
+    answers.wait.set()
+    await until(3)
+    await asyncio.sleep(0.02)
+    hidden = [HoldsHidden(1.0, "a", certain=False), HoldsHidden(2.0, "a", certain=False), HoldsHidden(2.0, "a", certain=True)]
+    assert told == hidden
+
+
+async def test_an_answer_from_before_a_new_hold_does_not_undo_it(check: HoldCheck, answers: Answers, told: Told, until: Until) -> None:
+    check.takes(AGENT)
+    await until(2)
+    answers.holds = ["1"]
+    check.takes(Unheld(3.0, "a"))
+    await asyncio.sleep(0.03)
+    asked = len(answers.asked)
+    answers.wait.clear()
+    answers.holds = ["0"]
+    while len(answers.asked) == asked:
+        await asyncio.sleep(0.002)
+    await asyncio.sleep(0.02)
+    board, held = Switchboard(), Held(monotonic(), "a")
+    board.apply(held)
+    assert check.takes(held) is False
+    await asyncio.sleep(0.02)
+    answers.wait.set()
+    await until(3)
+    board.apply(told[2])
+    assert board.holds("a")
+
+
+async def test_an_answer_from_before_a_second_unhold_does_not_confirm_it(
+    check: HoldCheck, answers: Answers, told: Told, until: Until
+) -> None:
+    check.takes(AGENT)
+    await until(2)
+    answers.wait.clear()
+    answers.holds = ["0", "1"]
+    check.takes(Unheld(3.0, "a"))
+    await asyncio.sleep(0.01)
+    check.takes(Held(3.1, "a"))
+    check.takes(Unheld(3.2, "a"))
+    answers.wait.set()
+    await asyncio.sleep(0.05)
+    assert len(told) == 2, "the phone held again, and this unhold is none"
+
+
+@pytest.mark.parametrize("body", [b"{}", b"no JSON", b'[{"attribute":1}]', b'"\xff"'])
+async def test_an_answer_that_cannot_be_read_is_none(check: HoldCheck, answers: Answers, told: Told, until: Until, body: bytes) -> None:
+    caught: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: caught.append(context))
+    answers.config["floor-2-anna"] = body
+    check.takes(AGENT)
+    await asyncio.sleep(0.03)
+    assert len(told) == 1 and caught == []
+    answers.config.clear()
+    before = monotonic()
+    await until(2)
+    tells(told[1], since=before)
+
+
+async def test_a_question_that_fails_after_the_link_was_lost_is_no_mistake_of_ours(check: HoldCheck, answers: Answers, told: Told) -> None:
+    caught: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: caught.append(context))
+    answers.config["floor-2-anna"] = AriUnreachable("gone")
+    answers.wait.clear()
+    check.takes(AGENT)
+    await asyncio.sleep(0.01)
+    check.disconnected()
+    await asyncio.sleep(0.01)
+    answers.wait.set()
+    await asyncio.sleep(0.02)
+    gc.collect()
+    assert caught == [] and len(told) == 1
+
+
+async def test_an_endpoint_that_is_refused_for_ever_is_asked_less_often_and_a_person_told(
+    check: HoldCheck, answers: Answers, told: Told, alarms: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hold_check, "ALARM_SECONDS", 0.1, raising=False)
+    answers.config["floor-2-anna"] = AriRefused(500, "GET asterisk")
+    for channel in ("a", "b"):
+        check.takes(ChannelSeen(1.0, channel, f"PJSIP/floor-2-anna-0000000{channel}", True))
+    await asyncio.sleep(0.05)
+    assert alarms == []
+    await asyncio.sleep(0.6)
+    assert 3 <= len(answers.asked) <= 16, "not each 10 ms"
+    (words,) = alarms
+    assert "HTTP 500" in words and "anna" not in words, "the log names no phone"
     assert len(told) == 2
