@@ -30,8 +30,8 @@ def retold(profile: Profile, memory: Memory, consent: str, at: float, later: Seq
     consent nothing is told of a notice, and nothing can be recorded; one that plays now will tell of its end itself. `later`: other
     lines whose notice the old one knew was heard; then the keys that it knew of count, since a key means another thing on each line."""
     choice, _, keys = consent.partition(":")
-    if choice == "refused" and profile.refuse_key is not None:
-        yield ev.KeyChosen(at, profile.refuse_key)
+    if choice == "refused":
+        yield _refusal(profile.refuse_key, at)
     if choice in ("notice", "agreed"):
         yield ev.NoticeBegun(at)
         for key in keys if not later else _keys(profile, memory):
@@ -61,13 +61,17 @@ def unheard(situation: Situation, consent: str, refuse_key: str | None, at: floa
     PRIVACY_CONSENT of its channel. A second line's notice leaves no trace of having been heard; its call stays shut."""
     choice, _, keys = consent.partition(":")
     if choice == "refused" and situation.consent is not Consent.REFUSED:
-        # the line that was refused may be another one than is known here; off the record wipes and stays shut all the same
-        yield ev.KeyChosen(at, refuse_key) if refuse_key is not None else ev.KeyPressed(at, ev.AgentKey.OFF_RECORD, "")
+        yield _refusal(refuse_key, at)
     elif choice in ("notice", "agreed") and situation.consent is Consent.UNASKED and situation.life in (Life.EXPECTED, Life.NOTICE):
         yield ev.NoticeBegun(at)
         for key in keys:
             yield ev.KeyChosen(at, key)
         yield ev.NoticeEnded(at, True)
+
+
+def _refusal(refuse_key: str | None, at: float) -> ev.Event:
+    """The line that was refused may be another one than is known here; off the record wipes and stays shut all the same."""
+    return ev.KeyChosen(at, refuse_key) if refuse_key is not None else ev.KeyPressed(at, ev.AgentKey.OFF_RECORD, "")
 
 
 def _keys(profile: Profile, memory: Memory) -> Iterator[str]:

@@ -25,8 +25,10 @@ QUALITY = purpose("quality", Trigger.FLAG, agree_key="1")
 TRAINING = purpose("training", Trigger.SAMPLE, quota=Quota(3, Period.MONTH))
 
 
-def taken_up(purposes: Sequence[Purpose], consent: str, **memory: object) -> tuple[Recorder, list[cmd.Command]]:
-    profile = Profile("sales", "Sales", "en", "notice", tuple(purposes), "3")
+def taken_up(
+    purposes: Sequence[Purpose], consent: str, refuse_key: str | None = "3", **memory: object
+) -> tuple[Recorder, list[cmd.Command]]:
+    profile = Profile("sales", "Sales", "en", "notice", tuple(purposes), refuse_key)
     remembered = Memory("c" * 32, ("sales",), **{"lots": {}, **memory})  # type: ignore[arg-type]
     recorder = Recorder(profile, remembered.drawn, 0.0)
     done: list[cmd.Command] = []
@@ -53,6 +55,15 @@ def test_without_consent_no_recording(consent: str) -> None:
     for event in (ev.KeyPressed(61.0, ev.AgentKey.KEEP, "a"), ev.Tick(62.0)):
         done += recorder.receive(event)
     assert files(done) == []
+
+
+def test_a_refusal_on_another_line_wipes_also_where_the_first_has_no_key_for_it() -> None:
+    recorder, done = taken_up([PROOF, COMPLAINT], "refused", None)
+    assert recorder.gate is Gate.SHUT and recorder.situation.hush is Hush.OFF_RECORD
+    assert any(isinstance(c, cmd.Wipe) for c in done)
+    for key in (ev.AgentKey.RESUME, ev.AgentKey.KEEP):
+        done += recorder.receive(ev.KeyPressed(61.0, key, "a"))
+    assert recorder.gate is Gate.SHUT and files(done) == []
 
 
 def test_agreed_keys_count() -> None:
