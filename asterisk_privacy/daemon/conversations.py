@@ -135,6 +135,10 @@ class Conversations:
 
     # ---- who is meant
 
+    def is_anothers(self, channel: str) -> bool:
+        """Whether another recorder has this customer's call."""
+        return channel in self._others
+
     def calls_of(self, channel: str) -> list[CallRunner]:
         """Those in one conversation with this channel, the one that is being recorded first."""
         found = (self._runners[c] for c in self.board.connected(channel) - {channel} if c in self._runners)

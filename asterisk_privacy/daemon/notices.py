@@ -131,7 +131,9 @@ class Notices:
             return
         for person in self._people(channel):
             own = self._customers.get(person)
-            if own is None:
+            if own is None and self._conversations.is_anothers(person):
+                self._give_up(waiting.runner, at)
+            elif own is None:
                 self._is_whose(waiting.runner, person)
             else:
                 refuse = own.recorder.refuse_key
@@ -153,6 +155,9 @@ class Notices:
             return False
         (person,) = listeners
         own = self._customers.get(person)
+        if own is None and self._conversations.is_anothers(person):
+            self._give_up(runner, at)
+            return False
         if own is None:
             self._is_whose(runner, person)
             log.info(
@@ -169,6 +174,11 @@ class Notices:
         self._waiting.pop(runner.channel, None)
         runner.is_of(customer)
         self._customers[customer] = runner
+
+    def _give_up(self, runner: CallRunner, at: float) -> None:
+        """Another recorder has the customer's call."""
+        self._waiting.pop(runner.channel, None)
+        runner.receive(ev.HungUp(at))
 
     def _goes_on_in(self, own: CallRunner, runner: CallRunner, at: float) -> None:
         """The customer has a call already, which came to this line: one call stays one recording (R17)."""

@@ -144,6 +144,20 @@ async def test_a_refusal_behind_it_is_one_of_the_customers_call(running: Running
     assert theirs.recorder.situation.consent is group.runner.recorder.situation.consent is Consent.REFUSED
 
 
+@pytest.mark.parametrize("refuses", [False, True])
+async def test_the_customer_of_another_recorder_is_not_ours_too(running: Running, refuses: bool) -> None:
+    group = Group(running, "sales")
+    group.notice("begin")
+    group.joins("cora", "PJSIP/trunk-0001")
+    group.tell(ae.Taken("cora", "another-recorder"))
+    if refuses:
+        group.tell(ae.NoticeKey(monotonic(), "two", group.plan["PRIVACY_CALL"], group.plan["PRIVACY_NOTICE_ID"], "3"))
+    else:
+        group.notice("end")
+    assert group.runner.customer is None and group.runner.recorder.situation.life is Life.GRACE
+    assert "cora" not in running.service.supervisor._customers and alarms(running) == {}
+
+
 async def test_who_refused_behind_it_is_not_asked_again(running: Running) -> None:
     group = Group(running, "sales")
     group.notice("begin")
