@@ -105,7 +105,7 @@ class Recorder:
         caller = SippCaller("customer", work, install, extension="901", server_port=server, steps=(Talk(seconds), HangUp()))
         with agent, caller:
             yield
-            must("the call went on to its end", caller.wait(60) == 0, caller.errors)
+            must("the call went on to its end", caller.wait(seconds + 30.0) == 0, caller.errors)
 
     def starts(self) -> None:
         started = self.systemctl("start")
