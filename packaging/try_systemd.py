@@ -28,7 +28,8 @@ from asterisk_privacy.lab.pbx import DIALPLAN, Pbx, free_port
 from asterisk_privacy.lab.sipp import HangUp, Key, SippAgent, SippCaller, Step, Talk, WaitForBye
 from asterisk_privacy.lab.unpack import Install, Shown, locate
 from asterisk_privacy.store.identity import Identity
-from asterisk_privacy.store.vault import open_recording
+from asterisk_privacy.store.opening import open_recording
+from asterisk_privacy.store.pieces import measured
 
 _DIALPLAN_LINES = """
 [from-outside](+)
@@ -206,7 +207,9 @@ class Recorder:
         return {line.split()[-1] for line in lines if f"socket:[{line.split()[-1]}]" in files}
 
     def both_voices_in(self, sealed: Path) -> None:
-        heard = open_recording(sealed, [self.identity])[0]
+        with open(sealed, "rb") as file:
+            content = measured(file)
+        heard = open_recording(sealed, content, [self.identity])[0]
         levels = [tones.level(heard[8000:16000, leg], hz) for leg, hz in ((0, tones.CUSTOMER), (1, tones.AGENT))]
         must("both voices are in it", all(level > -40 for level in levels), levels)
 
