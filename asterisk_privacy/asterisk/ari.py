@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import aiohttp
 import msgspec
 
-from asterisk_privacy.asterisk import ari_events as ae
+from asterisk_privacy.asterisk import ari_snapshots as snap
 from asterisk_privacy.asterisk import names
 from asterisk_privacy.asterisk.time_limits import within
 from asterisk_privacy.call.pbx import has_phone, technology
@@ -74,8 +74,8 @@ class Reading:
     settings say that it is an agent's."""
 
     at: float
-    channels: tuple[ae.Channel, ...]
-    bridges: tuple[ae.Bridge, ...]
+    channels: tuple[snap.Channel, ...]
+    bridges: tuple[snap.Bridge, ...]
     holding: frozenset[str]
     suspects: frozenset[str] = frozenset()
     pressed: Mapping[str, str] = field(default_factory=dict)
@@ -196,8 +196,8 @@ class Ari:
 
     async def read_state(self) -> Reading:
         began = time.monotonic()
-        channels = tuple(ae.parse_channels(await self.request("GET", "channels")))
-        bridges = tuple(ae.parse_bridges(await self.request("GET", "bridges")))
+        channels = tuple(snap.parse_channels(await self.request("GET", "channels")))
+        bridges = tuple(snap.parse_bridges(await self.request("GET", "bridges")))
         mixing = [b for b in bridges if b.mixing]
         called = {c.id: c.name for c in channels}
         members = sorted({c for b in mixing for c in b.channels if c in called})
@@ -210,7 +210,7 @@ class Ari:
         presses = {c: cmd for c, cmd in pressed.items() if cmd}
         return Reading(began, channels, bridges, found.holding, found.suspects, presses, announced)
 
-    async def _announced(self, channels: Iterable[ae.Channel]) -> Mapping[str, Announced]:
+    async def _announced(self, channels: Iterable[snap.Channel]) -> Mapping[str, Announced]:
         callers = [c.id for c in channels if has_phone(c.name)]
         states = await asyncio.gather(*(self._state(c) for c in callers))
         # consent is read after the state: what the customer chose in between counts
@@ -247,7 +247,7 @@ class Ari:
     async def application(self, channel: str) -> str | None:
         """The dialplan application that the channel is in, such as Dial or ConfBridge. None: Asterisk does not say."""
         try:
-            return ae.parse_channel(await self.request("GET", f"channels/{channel}")).dialplan.app_name
+            return snap.parse_channel(await self.request("GET", f"channels/{channel}")).dialplan.app_name
         except msgspec.DecodeError:
             return None
 

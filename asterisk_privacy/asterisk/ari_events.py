@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from asterisk_privacy.asterisk import names
+from asterisk_privacy.asterisk.ari_snapshots import Bridge, Channel, Step
 from asterisk_privacy.call import pbx
 
 
@@ -58,17 +59,6 @@ class Unavailable:
 @dataclass(frozen=True, slots=True)
 class Forged:
     """Somebody speaks as the recorder's dialplan from elsewhere: a caller's name in an event of the administrator's own, or a program."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What the dialplan does on that channel now. `number`: its caller's, or empty."""
-
-    channel: str
-    context: str
-    app: str
-    data: str
-    number: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,53 +134,6 @@ EdgeEvent = (
 AriEvent = pbx.PbxEvent | EdgeEvent
 
 
-class _Dialplan(msgspec.Struct):
-    context: str = ""
-    exten: str = ""
-    app_name: str = ""
-    app_data: str = ""
-
-
-class _Party(msgspec.Struct):
-    number: str = ""
-
-
-class Channel(msgspec.Struct):
-    """The part of ARI's channel snapshot that matters here."""
-
-    id: str
-    name: str
-    state: str
-    dialplan: _Dialplan = msgspec.field(default_factory=_Dialplan)
-    caller: _Party = msgspec.field(default_factory=_Party)
-
-    @property
-    def up(self) -> bool:
-        return self.state == "Up"
-
-    @property
-    def step(self) -> Step:
-        where = self.dialplan
-        return Step(self.id, where.context, where.app_name, where.app_data, self.caller.number)
-
-
-class Bridge(msgspec.Struct):
-    id: str
-    bridge_type: str
-    bridge_class: str = ""
-    channels: list[str] = []
-
-    @property
-    def out_of_sight(self) -> bool:
-        """Made by an ARI application, which can hold its members (`POST /channels/{id}/hold`) without any event (seen on 22.10.1)."""
-        return self.bridge_class == "stasis"
-
-    @property
-    def mixing(self) -> bool:
-        """Its members hear each other, and whenever one is held that is told."""
-        return self.bridge_type == "mixing" and not self.out_of_sight
-
-
 class _Playback(msgspec.Struct):
     id: str
 
@@ -208,9 +151,6 @@ class _Message(msgspec.Struct):
 
 
 _DECODER = msgspec.json.Decoder(_Message)
-_CHANNEL = msgspec.json.Decoder(Channel)
-_CHANNELS = msgspec.json.Decoder(list[Channel])
-_BRIDGES = msgspec.json.Decoder(list[Bridge])
 
 _WORD = re.compile(r"[A-Z]{1,16}")  # such as AGISTATUS has: it goes to the log
 _IGNORED = frozenset({
@@ -222,21 +162,6 @@ _IGNORED = frozenset({
 })  # fmt: skip
 """All other types that a release from 20.5.0 to 23.4.1 has. Transfer events come after the moves (facts 6.1): labels, not state. Dial and
 connected-line updates carry channel snapshots, but nothing that the moves do not tell."""
-
-
-def parse_channel(body: bytes) -> Channel:
-    """Answer of `GET /channels/ID`. Raises msgspec.DecodeError."""
-    return _CHANNEL.decode(body)
-
-
-def parse_channels(body: bytes) -> list[Channel]:
-    """Answer of `GET /channels`. Raises msgspec.DecodeError."""
-    return _CHANNELS.decode(body)
-
-
-def parse_bridges(body: bytes) -> list[Bridge]:
-    """Answer of `GET /bridges`. Raises msgspec.DecodeError."""
-    return _BRIDGES.decode(body)
 
 
 def parse(text: str | bytes, when: Callable[[str], float]) -> tuple[AriEvent, ...]:

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from asterisk_privacy.asterisk import names
 from asterisk_privacy.asterisk.ari import Ari, AriRefused, AriUnreachable
-from asterisk_privacy.asterisk.ari_events import Channel
+from asterisk_privacy.asterisk.ari_snapshots import Channel
 from asterisk_privacy.asterisk.audiosocket import AudioSocketServer, FrameSink
 from asterisk_privacy.asterisk.dialplan_probe import is_probe
 from asterisk_privacy.asterisk.time_limits import within

@@ -14,6 +14,7 @@ from dataclasses import replace
 from time import monotonic
 
 from asterisk_privacy.asterisk import ari_events as ae
+from asterisk_privacy.asterisk import ari_snapshots as snap
 from asterisk_privacy.asterisk import names
 from asterisk_privacy.asterisk.ari import Reading
 from asterisk_privacy.asterisk.fastagi import AgiAsked, AgiForged, AgiProblem, AgiRequest, parse_address
@@ -52,7 +53,7 @@ class Questions:
         self._health = health
         self._wait_seconds = wait_seconds
         self._linked = False
-        self._steps: dict[str, ae.Step] = {}  # by channel: those that are in a context of ours
+        self._steps: dict[str, snap.Step] = {}  # by channel: those that are in a context of ours
         self._gone = GoneLately(GONE_SECONDS)
         self._waiting: dict[str, asyncio.Future[bool]] = {}  # by channel, the oldest first; False: give up
 
@@ -71,7 +72,7 @@ class Questions:
 
     def pbx_told(self, event: ae.AriEvent) -> None:
         match event:
-            case ae.Step():
+            case snap.Step():
                 self._stands(event)
             case ae.Forged():
                 self._health.alarm(Alarm.FORGED, _FORGED_EVENT)
@@ -80,7 +81,7 @@ class Questions:
                 self._gone.note(event.channel, monotonic())
                 self._wake(event.channel, False)
 
-    def _stands(self, step: ae.Step) -> None:
+    def _stands(self, step: snap.Step) -> None:
         if step.context in names.ASKING_CONTEXTS:
             self._steps[step.channel] = step
             self._wake(step.channel, True)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Final
 
 from asterisk_privacy.asterisk.ari import Ari, AriRefused, AriUnreachable
-from asterisk_privacy.asterisk.ari_events import Channel
+from asterisk_privacy.asterisk.ari_snapshots import Channel
 from asterisk_privacy.asterisk.audiosocket import LISTEN_SECONDS
 from asterisk_privacy.asterisk.taps import LATE_SECONDS, SnoopCapture, Tap, TapSink
 from asterisk_privacy.asterisk.wire import place

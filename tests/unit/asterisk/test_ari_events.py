@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asterisk_privacy.asterisk import ari_events as ae
+from asterisk_privacy.asterisk import ari_snapshots as snap
 from asterisk_privacy.asterisk import names
 from asterisk_privacy.asterisk.clock import stamp_seconds
 from asterisk_privacy.call import pbx
@@ -56,7 +57,7 @@ EXPECTED: dict[str, tuple[ae.AriEvent, ...]] = {
     "ChannelStateChange-Up": (seen("ChannelStateChange-Up"),),
     "ChannelDestroyed": (pbx.ChannelGone(AT, channel_of("ChannelDestroyed")),),
     "ChannelHangupRequest": (pbx.ChannelGone(AT, channel_of("ChannelHangupRequest")),),
-    "ChannelDialplan": (ae.Step(CUSTOMER, "from-outside", "Gosub", "privacy-start,s,1(support)", "customer"),),
+    "ChannelDialplan": (snap.Step(CUSTOMER, "from-outside", "Gosub", "privacy-start,s,1(support)", "customer"),),
     "ChannelEnteredBridge": (
         seen("ChannelEnteredBridge"),
         pbx.BridgeSeen(AT, field("ChannelEnteredBridge", "bridge", "id"), True),
@@ -113,7 +114,7 @@ def test_a_bridge_of_another_ari_application_is_no_conversation() -> None:
     told = parsed(json.dumps(message))
     assert pbx.BridgeSeen(AT, message["bridge"]["id"], False) in told
     assert told[-1] == ae.OutOfSight(AT, message["channel"]["id"])
-    (read,) = ae.parse_bridges(json.dumps([message["bridge"]]).encode())
+    (read,) = snap.parse_bridges(json.dumps([message["bridge"]]).encode())
     assert not read.mixing
 
 

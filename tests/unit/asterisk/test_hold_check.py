@@ -12,7 +12,7 @@ import pytest
 
 from asterisk_privacy.asterisk import hold_check
 from asterisk_privacy.asterisk.ari import Ari, AriRefused, AriUnreachable, Reading
-from asterisk_privacy.asterisk.ari_events import Channel
+from asterisk_privacy.asterisk.ari_snapshots import Channel
 from asterisk_privacy.asterisk.hold_check import HoldCheck
 from asterisk_privacy.call import pbx
 from asterisk_privacy.call.pbx import ChannelGone, ChannelSeen, Held, HoldsHidden, HoldsTold, Unheld

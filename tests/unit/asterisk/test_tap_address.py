@@ -10,7 +10,7 @@ import pytest
 from ari_double import ToyAri
 
 from asterisk_privacy.asterisk.ari import Ari, AriAccess
-from asterisk_privacy.asterisk.ari_events import Channel, _Dialplan
+from asterisk_privacy.asterisk.ari_snapshots import Channel, Dialplan
 from asterisk_privacy.asterisk.audiosocket import AudioSocketServer
 from asterisk_privacy.asterisk.taps import MOST_A_SECOND, MOST_AT_WORK, SnoopCapture, StasisWaiters
 
@@ -118,7 +118,7 @@ async def test_a_channel_that_is_gone_says_nothing_of_the_include(toy: ToyAri) -
 
 
 def snoop(number: str, *, exten: str = "s", app: str = "AudioSocket", data: str = "", context: str = "privacy-tap") -> Channel:
-    return Channel(number, "Snoop/1-00000001", "Up", _Dialplan(context, exten, app, data))
+    return Channel(number, "Snoop/1-00000001", "Up", Dialplan(context, exten, app, data))
 
 
 @pytest.mark.parametrize(
@@ -138,9 +138,9 @@ async def test_only_its_own_are_swept(toy: ToyAri, address: str, app: str, ours:
         snoop("fresh", app="Stasis", data="asterisk-privacy~1,x", context="default"),
         snoop("theirs-begun", app="Stasis", data="asterisk-privacy-2", context="default"),
         snoop("strange", context="spy", exten="to-10.0.0.5:9092"),
-        Channel("probe", "Local/s@privacy-probe-00000001;1", "Down", _Dialplan("privacy-probe", "s", "Stasis", "asterisk-privacy")),
-        Channel("their-probe", "Local/s@privacy-probe-00000002;1", "Down", _Dialplan("privacy-probe", "s", "Stasis", "asterisk-privacy-2")),
-        Channel("phone", "PJSIP/agent-1", "Up", _Dialplan("privacy-tap", "to-10.0.0.5:9092", "AudioSocket", "")),
+        Channel("probe", "Local/s@privacy-probe-00000001;1", "Down", Dialplan("privacy-probe", "s", "Stasis", "asterisk-privacy")),
+        Channel("their-probe", "Local/s@privacy-probe-00000002;1", "Down", Dialplan("privacy-probe", "s", "Stasis", "asterisk-privacy-2")),
+        Channel("phone", "PJSIP/agent-1", "Up", Dialplan("privacy-tap", "to-10.0.0.5:9092", "AudioSocket", "")),
     ]
     async with capturing(toy, address, app) as capture:
         assert await capture.sweep(there) == len(ours)

@@ -11,6 +11,7 @@ import pytest
 from whole_daemon import Somebody, installed, linked, whole_daemon
 
 from asterisk_privacy.asterisk import ari_events as ae
+from asterisk_privacy.asterisk import ari_snapshots as snap
 from asterisk_privacy.asterisk.ari import Announced, Reading
 from asterisk_privacy.asterisk.fastagi import AgiRequest
 from asterisk_privacy.call import pbx
@@ -114,7 +115,7 @@ async def test_what_a_caller_told_another_recorder_while_the_link_was_down_is_no
     """It was hung, and answered too late; meanwhile another recorder announced the call."""
     linked(running)
     caller = Somebody(running)
-    there = ae.Channel(caller.channel, "PJSIP/trunk-1", "Up")
+    there = snap.Channel(caller.channel, "PJSIP/trunk-1", "Up")
     running.service.supervisor.link_down("planted")
     await asyncio.sleep(0)
     said = {caller.channel: Announced("theirs", "notice", OTHER)}

@@ -12,6 +12,7 @@ from agi_lines import address
 from whole_daemon import installed, linked, whole_daemon
 
 from asterisk_privacy.asterisk import ari_events as ae
+from asterisk_privacy.asterisk import ari_snapshots as snap
 from asterisk_privacy.asterisk.ari import Reading
 from asterisk_privacy.asterisk.fastagi import AgiAsked, AgiForged, AgiProblem, AgiRequest
 from asterisk_privacy.call import pbx
@@ -21,7 +22,7 @@ from asterisk_privacy.daemon.questions import AgiGhost, Questions
 
 CUSTOMER, LOCAL, CALLEE = "1.1", "1.2", "1.3"
 QUERY = f"profile=sales&direction=in&channel={CUSTOMER}"
-STEP = ae.Step(CUSTOMER, "privacy-ask", "AGI", address(QUERY), "0612345678")
+STEP = snap.Step(CUSTOMER, "privacy-ask", "AGI", address(QUERY), "0612345678")
 ASKED = AgiAsked(CUSTOMER, address(QUERY))
 OUT = address(f"profile=sales&direction=out&channel={CALLEE}")
 
@@ -33,7 +34,7 @@ class Link:
         if up:
             self.up()
 
-    def up(self, *channels: ae.Channel) -> None:
+    def up(self, *channels: snap.Channel) -> None:
         self.questions.link_up(Reading(time.monotonic(), channels, (), frozenset()))
 
     def tells(self, *events: ae.AriEvent) -> Link:
@@ -77,7 +78,7 @@ async def test_the_event_may_come_after_the_question() -> None:
     ],
     ids=["another context", "later", "another application", "another line", "another channel"],
 )
-async def test_what_asterisk_shows_otherwise_is_not_being_asked(step: ae.Step) -> None:
+async def test_what_asterisk_shows_otherwise_is_not_being_asked(step: snap.Step) -> None:
     await Link().tells(step).refuses()
 
 
@@ -87,8 +88,8 @@ async def test_who_has_moved_on_does_not_ask_any_more() -> None:
 
 
 async def test_for_a_called_party_a_channel_of_its_own_asks_while_it_waits() -> None:
-    asks = ae.Step(LOCAL, "privacy-ask", "AGI", OUT, "")
-    waits = ae.Step(CALLEE, "privacy-outbound", "WaitForCondition", "#,#[...],1.8,0.02", "0201234567")
+    asks = snap.Step(LOCAL, "privacy-ask", "AGI", OUT, "")
+    waits = snap.Step(CALLEE, "privacy-outbound", "WaitForCondition", "#,#[...],1.8,0.02", "0201234567")
     request = await Link().tells(waits, asks).questions.believe(AgiAsked(LOCAL, OUT))
     assert (request.channel, request.caller) == (CALLEE, "0201234567")
     await Link().tells(asks).refuses(AgiAsked(LOCAL, OUT))
@@ -99,7 +100,7 @@ async def test_of_several_recorders_each_is_asked_by_a_channel_of_its_own() -> N
     asked = address(f"{QUERY}&more=1")
     link = Link().tells(replace(STEP, app="WaitForCondition"))
     for local in ("1.4", "1.5"):
-        link.tells(ae.Step(local, "privacy-ask-one", "AGI", asked, "0612345678"))
+        link.tells(snap.Step(local, "privacy-ask-one", "AGI", asked, "0612345678"))
         assert (await link.questions.believe(AgiAsked(local, asked))).channel == CUSTOMER
 
 
@@ -114,7 +115,7 @@ async def test_who_hung_up_meanwhile_is_no_ghost() -> None:
 
 async def test_where_the_link_began_in_the_middle_of_the_question() -> None:
     link = Link(up=False)
-    there = ae.Channel(CUSTOMER, "PJSIP/a-1", "Ring", ae._Dialplan("privacy-ask", "s", "AGI", address(QUERY)), ae._Party("1"))
+    there = snap.Channel(CUSTOMER, "PJSIP/a-1", "Ring", snap.Dialplan("privacy-ask", "s", "AGI", address(QUERY)), snap.Party("1"))
     link.up(there)
     assert (await link.questions.believe(ASKED)).caller == "1"
     link.up()

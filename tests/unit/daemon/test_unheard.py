@@ -11,6 +11,7 @@ import pytest
 from whole_daemon import POLICY, Somebody, installed, linked, whole_daemon
 
 from asterisk_privacy.asterisk import ari_events as ae
+from asterisk_privacy.asterisk import ari_snapshots as snap
 from asterisk_privacy.asterisk.ari import Announced, Reading
 from asterisk_privacy.call.recorder import Recorder
 from asterisk_privacy.call.situation import Consent, Hush, Life
@@ -53,7 +54,7 @@ async def back_with(running: Running, caller: Somebody, consent: str, heard: set
     supervisor = running.service.supervisor
     supervisor.link_down("planted")
     await asyncio.sleep(0)
-    there = ae.Channel(caller.channel, f"PJSIP/trunk-{caller.channel}", "Up")
+    there = snap.Channel(caller.channel, f"PJSIP/trunk-{caller.channel}", "Up")
     said = Announced("sealed", consent, heard=frozenset({caller.plan["PRIVACY_NOTICE_ID"]} if heard is None else heard))
     supervisor.link_up(Reading(monotonic(), (there,), (), frozenset(), announced={caller.channel: said}))
     await asyncio.sleep(0)

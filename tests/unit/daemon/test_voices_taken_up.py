@@ -15,6 +15,7 @@ import pytest
 from whole_daemon import POLICY, installed, whole_daemon
 
 from asterisk_privacy.asterisk import ari_events as ae
+from asterisk_privacy.asterisk import ari_snapshots as snap
 from asterisk_privacy.asterisk.ari import Announced, Reading
 from asterisk_privacy.asterisk.fastagi import AgiRequest
 from asterisk_privacy.call import events as ev
@@ -92,8 +93,8 @@ class Pbx:
         """It reads what there is, and leaves behind what it remembered just before it ends."""
         async with whole_daemon(self.config) as self.running:
             inside = {channel for members in self.bridges.values() for channel in members}
-            channels = tuple(ae.Channel(c, NAMES[c], "Up") for c in inside)
-            bridges = tuple(ae.Bridge(name, "mixing", channels=sorted(members)) for name, members in self.bridges.items())
+            channels = tuple(snap.Channel(c, NAMES[c], "Up") for c in inside)
+            bridges = tuple(snap.Bridge(name, "mixing", channels=sorted(members)) for name, members in self.bridges.items())
             self.running.service.supervisor.link_up(Reading(monotonic(), channels, bridges, frozenset(), announced=self.announced))
             await asyncio.sleep(0)
             yield self.running
