@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 import soundfile
 
+from asterisk_privacy.access.permission import told_of, why_not_hear
 from asterisk_privacy.audio.cues import Cue, in_flac, in_wav
 from asterisk_privacy.audio.joining import Cut, Gaps, joined
 from asterisk_privacy.call.gaps import Gap, gaps
@@ -23,7 +24,6 @@ from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.parts import audio_of
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import RecordingRow
-from asterisk_privacy.review.permission import told_of, why_not_hear
 from asterisk_privacy.store.flac import Stereo
 from asterisk_privacy.store.identity import Identity
 from asterisk_privacy.store.vault import open_recording

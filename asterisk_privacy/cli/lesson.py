@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 
 from asterisk_privacy import file_access
+from asterisk_privacy.access.permission import Act
 from asterisk_privacy.audio.deidentify import How
 from asterisk_privacy.cli.common import actor, config_option, configured, iso, json_option, operator_errors, print_json
 from asterisk_privacy.cli.listener import judging
@@ -24,7 +25,6 @@ from asterisk_privacy.registry.clock import utc_now
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import RecordingRow, State
 from asterisk_privacy.retention.plan import judge
-from asterisk_privacy.review.permission import Act
 from asterisk_privacy.store.identity import Identity
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from asterisk_privacy.access.accounts import Account, AccountBook
+from asterisk_privacy.access.facts import facts_of
+from asterisk_privacy.access.permission import Act, Facts, Refusal, Viewer, why_not_do
 from asterisk_privacy.cli.common import actor, is_root
 from asterisk_privacy.daemon.purging import Rules
 from asterisk_privacy.daemon.review_settings import Role
@@ -12,9 +15,6 @@ from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.clock import utc_now
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import RecordingRow
-from asterisk_privacy.review.accounts import Account, AccountBook
-from asterisk_privacy.review.facts import facts_of
-from asterisk_privacy.review.permission import Act, Facts, Refusal, Viewer, why_not_do
 from asterisk_privacy.review.texts_en import TEXTS
 
 WITHOUT_ACCOUNT: Mapping[str, str] = {"account": "none"}

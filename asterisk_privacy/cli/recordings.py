@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from asterisk_privacy.access.permission import Act
 from asterisk_privacy.call.participants import PartyRole
 from asterisk_privacy.cli.common import actor, clock, config_option, configured, iso, json_option, local, operator_errors, print_json
 from asterisk_privacy.cli.export import export
@@ -27,7 +28,6 @@ from asterisk_privacy.registry.clock import utc_now
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import LIVING, RecordingRow, State
 from asterisk_privacy.retention.plan import Planned, judge
-from asterisk_privacy.review.permission import Act
 
 language_option = click.option("--language", type=click.Choice(LANGUAGES), help="Of the reasons; without it that of [office].")
 

@@ -9,6 +9,7 @@ from typing import TextIO
 
 import click
 
+from asterisk_privacy.access.accounts import NAME, Account, AccountBook, save
 from asterisk_privacy.cli.common import actor, config_option, json_option, operator_errors, print_json
 from asterisk_privacy.cli.printing import echo
 from asterisk_privacy.cli.tables import print_table
@@ -17,7 +18,6 @@ from asterisk_privacy.daemon.registry_place import home_of
 from asterisk_privacy.daemon.review_settings import Role
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.registry import Registry
-from asterisk_privacy.review.accounts import NAME, Account, AccountBook, save
 from asterisk_privacy.review.passwords import hashed
 
 name_argument = click.argument("name", metavar="NAME")

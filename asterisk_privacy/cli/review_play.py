@@ -9,6 +9,19 @@ from pathlib import Path
 
 import click
 
+from asterisk_privacy.access.permission import (
+    Act,
+    Facts,
+    Refusal,
+    Viewer,
+    further_to_hear,
+    further_use,
+    purposes_to_hear,
+    told_of,
+    why_not_do,
+    why_not_hear,
+    why_not_see,
+)
 from asterisk_privacy.call.timeline import Passage
 from asterisk_privacy.cli.common import actor, config_option, configured, local, operator_errors
 from asterisk_privacy.cli.listener import facts_now, viewer_of
@@ -25,19 +38,6 @@ from asterisk_privacy.registry.clock import utc_now
 from asterisk_privacy.registry.parts import audio_of
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import RecordingRow
-from asterisk_privacy.review.permission import (
-    Act,
-    Facts,
-    Refusal,
-    Viewer,
-    further_to_hear,
-    further_use,
-    purposes_to_hear,
-    told_of,
-    why_not_do,
-    why_not_hear,
-    why_not_see,
-)
 from asterisk_privacy.review.serve import identities
 from asterisk_privacy.review.terminal import Keyboard, Speaker, play
 from asterisk_privacy.review.texts_en import TEXTS

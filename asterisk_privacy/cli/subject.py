@@ -12,6 +12,7 @@ from typing import NoReturn
 
 import click
 
+from asterisk_privacy.access.permission import why_not_copy
 from asterisk_privacy.cli.common import (
     FOUND_SOMETHING,
     actor,
@@ -40,7 +41,6 @@ from asterisk_privacy.registry.requests import About, RequestKind, RequestRow
 from asterisk_privacy.registry.rows import RecordingRow, State
 from asterisk_privacy.registry.subjects import ListenRow
 from asterisk_privacy.retention.plan import Planned
-from asterisk_privacy.review.permission import why_not_copy
 from asterisk_privacy.rights import bundle
 from asterisk_privacy.rights.bundle import Side, Wish
 from asterisk_privacy.rights.delivery import deliver_to

@@ -1,10 +1,9 @@
 """Listening to recordings: the review page, and the same in a terminal. Processes of their own; the recorder never imports this room, and
-never holds a reviewer's key.
+never holds a reviewer's key. Who may what is decided in access/.
 
-    permission.py      who may see, hear and do what, and why not: pure, one table, used by page and terminal
     app.py             the routes of the page
     guard.py           what stands before every route (session, token, host) and behind every answer (headers)
-    signing_in.py      passwords; accounts.py the file of accounts, sessions.py who is in, lockout.py who must wait
+    signing_in.py      passwords; sessions.py who is in, lockout.py who must wait
     listening.py       purpose and reason -> audit row -> token -> audio, with ranges.py
     recordings.py      a recording's page and forms; recording_view.py what it tells to whom
     lists.py           the reviewer's queue, the incident handler's cases

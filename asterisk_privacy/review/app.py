@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from asterisk_privacy.access.permission import Page, may_open
 from asterisk_privacy.daemon.http_limits import Limits
 from asterisk_privacy.daemon.http_limits import middleware as limited
 from asterisk_privacy.review import guard, listening, lists, officer, recordings, signing_in
 from asterisk_privacy.review.desk.signing import Healthy
 from asterisk_privacy.review.pages import STATIC, error_page
-from asterisk_privacy.review.permission import Page, may_open
 from asterisk_privacy.review.site import SITE, Site, visit_of
 
 LONGEST_BODY = 64 << 10

@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from asterisk_privacy.access.accounts import Account
 from asterisk_privacy.errors import OperatorError
-from asterisk_privacy.review.accounts import Account
 from asterisk_privacy.review.desk.client import RecorderAway
 from asterisk_privacy.review.desk.signing import SessionOver
 from asterisk_privacy.review.pages import error_page, language_of

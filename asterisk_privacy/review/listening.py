@@ -10,13 +10,13 @@ import logging
 
 from aiohttp import web
 
+from asterisk_privacy.access.permission import Refusal
 from asterisk_privacy.content import Content
 from asterisk_privacy.errors import NotAsRecorded, OperatorError
 from asterisk_privacy.review import ranges
 from asterisk_privacy.review.desk import listening as desk
 from asterisk_privacy.review.hearing import Hearing, sentence_of
 from asterisk_privacy.review.pages import error_page, notice, say
-from asterisk_privacy.review.permission import Refusal
 from asterisk_privacy.review.site import site_of, visit_of, words_of
 
 log = logging.getLogger(__name__)

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 from aiohttp import web
 
+from asterisk_privacy.access.permission import Page, home, may_open
 from asterisk_privacy.review.desk import lists
 from asterisk_privacy.review.pages import URLS, error_page, page
-from asterisk_privacy.review.permission import Page, home, may_open
 from asterisk_privacy.review.site import site_of, visit_of
 
 

@@ -11,9 +11,9 @@ from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from asterisk_privacy.access.permission import Page, home, may_open
 from asterisk_privacy.escaping import printable
 from asterisk_privacy.review import texts_en, texts_nl, texts_player
-from asterisk_privacy.review.permission import Page, home, may_open
 from asterisk_privacy.review.site import VISIT, Visit, site_of
 
 HERE = Path(__file__).parent

@@ -7,8 +7,8 @@ import secrets
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from asterisk_privacy.access.accounts import Account
 from asterisk_privacy.errors import OperatorError
-from asterisk_privacy.review.accounts import Account
 
 SHORTEST_PASSWORD = 12
 LONGEST_PASSWORD = 1024

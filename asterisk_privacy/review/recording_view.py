@@ -6,18 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from asterisk_privacy.call.timeline import Span, SpanKind
-from asterisk_privacy.daemon.purging import latest_lesson, to_item
-from asterisk_privacy.daemon.review_settings import Role
-from asterisk_privacy.policy.cases import CaseKind
-from asterisk_privacy.policy.words import say
-from asterisk_privacy.registry.case_rows import HoldRow, LessonRow
-from asterisk_privacy.registry.registry import Registry
-from asterisk_privacy.registry.rows import ConsentNote, MilestoneNote, RecordingRow, RestrictionRow, State
-from asterisk_privacy.registry.subjects import ListenRow
-from asterisk_privacy.retention.plan import Planned, judge
-from asterisk_privacy.review.desk.desk import Desk
-from asterisk_privacy.review.permission import (
+from asterisk_privacy.access.desk import Desk
+from asterisk_privacy.access.permission import (
     SEES_ALL,
     Act,
     Facts,
@@ -29,6 +19,16 @@ from asterisk_privacy.review.permission import (
     why_not_do,
     why_not_hear,
 )
+from asterisk_privacy.call.timeline import Span, SpanKind
+from asterisk_privacy.daemon.purging import latest_lesson, to_item
+from asterisk_privacy.daemon.review_settings import Role
+from asterisk_privacy.policy.cases import CaseKind
+from asterisk_privacy.policy.words import say
+from asterisk_privacy.registry.case_rows import HoldRow, LessonRow
+from asterisk_privacy.registry.registry import Registry
+from asterisk_privacy.registry.rows import ConsentNote, MilestoneNote, RecordingRow, RestrictionRow, State
+from asterisk_privacy.registry.subjects import ListenRow
+from asterisk_privacy.retention.plan import Planned, judge
 
 
 @dataclass(frozen=True, slots=True)

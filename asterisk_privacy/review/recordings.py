@@ -7,10 +7,10 @@ from typing import assert_never
 
 from aiohttp import web
 
+from asterisk_privacy.access.permission import Refusal
 from asterisk_privacy.policy.cases import CaseKind
 from asterisk_privacy.review.desk import recordings as desk
 from asterisk_privacy.review.pages import error_page, notice, page, say
-from asterisk_privacy.review.permission import Refusal
 from asterisk_privacy.review.recording_view import CASE_KINDS
 from asterisk_privacy.review.site import site_of, visit_of, words_of
 

@@ -10,6 +10,7 @@ import resource
 import signal
 from collections.abc import Mapping, Sequence
 
+from asterisk_privacy.access.desk import Rulebook
 from asterisk_privacy.credentials import credential
 from asterisk_privacy.daemon.health import place_of
 from asterisk_privacy.daemon.http_limits import HttpServer
@@ -21,7 +22,6 @@ from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.review.app import LIMITS, make_app
 from asterisk_privacy.review.desk.client import SocketDesk
-from asterisk_privacy.review.desk.desk import Rulebook
 from asterisk_privacy.review.desk.local import LocalDesk
 from asterisk_privacy.review.site import Asked, Site
 from asterisk_privacy.store.identity import Identity

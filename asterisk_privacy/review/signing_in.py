@@ -6,7 +6,7 @@ import math
 
 from aiohttp import web
 
-from asterisk_privacy.review.accounts import NAME
+from asterisk_privacy.access.accounts import NAME
 from asterisk_privacy.review.desk.signing import NOBODY, LockedOut, SignedIn, SignedOut
 from asterisk_privacy.review.guard import address_of, csrf_fits, forget_cookie, new_sign_in_cookie, proof_of, set_cookie, sign_in_token
 from asterisk_privacy.review.pages import error_page, page, say

@@ -14,14 +14,14 @@ from typing import Any, Protocol, TypeVar
 
 from aiohttp import web
 
+from asterisk_privacy.access.accounts import Account
+from asterisk_privacy.access.desk import Rulebook
+from asterisk_privacy.access.permission import Viewer
 from asterisk_privacy.content import Content
 from asterisk_privacy.daemon.storage import shelf_of
-from asterisk_privacy.review.accounts import Account
-from asterisk_privacy.review.desk.desk import Rulebook
 from asterisk_privacy.review.desk.requests import Request
 from asterisk_privacy.review.lockout import Lockout
 from asterisk_privacy.review.passwords import password_fits
-from asterisk_privacy.review.permission import Viewer
 from asterisk_privacy.review.sessions import Session, Sessions
 from asterisk_privacy.store.identity import Identity
 

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from policies import SALES
 
 from asterisk_privacy import file_access
+from asterisk_privacy.access.accounts import AccountBook, save
 from asterisk_privacy.asterisk.tap_names import load_secret
 from asterisk_privacy.cli.check_config import check_config
 from asterisk_privacy.daemon.ari_access import ari_access
@@ -22,7 +23,6 @@ from asterisk_privacy.file_access import Exposed
 from asterisk_privacy.registry.address import Server
 from asterisk_privacy.registry.numbers import load_key
 from asterisk_privacy.registry.signing import Signer, Verifier
-from asterisk_privacy.review.accounts import AccountBook, save
 from asterisk_privacy.store import bucket_keys
 from asterisk_privacy.store.identity import Identity
 from asterisk_privacy.store.recipients import Recipients

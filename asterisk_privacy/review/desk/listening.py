@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import msgspec
 
+from asterisk_privacy.access.desk import Desk
+from asterisk_privacy.access.permission import Refusal, told_of, why_not_hear, why_not_see
 from asterisk_privacy.call.timeline import Mark, Passage, Span
 from asterisk_privacy.content import Content
 from asterisk_privacy.errors import NotAsRecorded
 from asterisk_privacy.registry.parts import audio_of
-from asterisk_privacy.review.desk.desk import Desk
 from asterisk_privacy.review.desk.requests import ByAccount, RecordingId, Word, Words
-from asterisk_privacy.review.permission import Refusal, told_of, why_not_hear, why_not_see
 
 VIA = "review page"
 

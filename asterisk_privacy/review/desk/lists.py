@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from asterisk_privacy.access.desk import Desk
+from asterisk_privacy.access.permission import Page, Viewer, further_to_hear, may_open, purposes_to_hear, why_not_see
 from asterisk_privacy.daemon.purging import to_item
 from asterisk_privacy.daemon.review_settings import Role
 from asterisk_privacy.registry.case_rows import CaseRow
 from asterisk_privacy.registry.rows import RecordingRow
 from asterisk_privacy.retention.plan import judge
-from asterisk_privacy.review.desk.desk import Desk
 from asterisk_privacy.review.desk.requests import ByAccount, Language
-from asterisk_privacy.review.permission import Page, Viewer, further_to_hear, may_open, purposes_to_hear, why_not_see
 
 SOON = timedelta(days=3)
 LAST_CLOSED = 50

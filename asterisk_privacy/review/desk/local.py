@@ -6,9 +6,9 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from asterisk_privacy.access.desk import Desk, Rulebook
 from asterisk_privacy.daemon.registry_place import home_of
 from asterisk_privacy.registry.registry import Registry
-from asterisk_privacy.review.desk.desk import Desk, Rulebook
 from asterisk_privacy.review.desk.requests import Request
 
 T = TypeVar("T")

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from asterisk_privacy.access.desk import Desk
+from asterisk_privacy.access.permission import Page, may_open
 from asterisk_privacy.daemon.purging import RegistryRows
 from asterisk_privacy.registry.case_rows import HoldRow
 from asterisk_privacy.registry.requests import RequestRow
 from asterisk_privacy.registry.rows import AuditReport, AuditRow, PurgeRow, State
 from asterisk_privacy.retention.plan import judge
 from asterisk_privacy.retention.purger import OVERDUE
-from asterisk_privacy.review.desk.desk import Desk
 from asterisk_privacy.review.desk.requests import ByAccount, Language
-from asterisk_privacy.review.permission import Page, may_open
 
 LAST_ENTRIES = 200
 

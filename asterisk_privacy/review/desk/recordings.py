@@ -6,15 +6,15 @@ from datetime import datetime
 
 import msgspec
 
+from asterisk_privacy.access import permission
+from asterisk_privacy.access.desk import Desk
+from asterisk_privacy.access.permission import Refusal, further_use, objectionable, why_not_do, why_not_see
 from asterisk_privacy.daemon import rights
 from asterisk_privacy.daemon.purging import latest_lesson
 from asterisk_privacy.policy.cases import CaseKind
 from asterisk_privacy.policy.retention import Milestone
 from asterisk_privacy.registry.rows import RecordingRow, WrongState
-from asterisk_privacy.review import permission
-from asterisk_privacy.review.desk.desk import Desk
 from asterisk_privacy.review.desk.requests import ByAccount, Language, RecordingId, Word, Words
-from asterisk_privacy.review.permission import Refusal, further_use, objectionable, why_not_do, why_not_see
 from asterisk_privacy.review.recording_view import RecordingView, seen
 
 OF_A_REVIEW = (permission.Act.REVIEWED, permission.Act.LESSON)

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 if TYPE_CHECKING:
-    from asterisk_privacy.review.desk.desk import Desk
+    from asterisk_privacy.access.desk import Desk
 
 T = TypeVar("T")
 Account = Annotated[str, Meta(min_length=1, max_length=64)]

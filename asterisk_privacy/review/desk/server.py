@@ -18,13 +18,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
+from asterisk_privacy.access.desk import Desk, Rulebook
 from asterisk_privacy.daemon.health import place_of
 from asterisk_privacy.daemon.registry_place import home_of
 from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.review.desk import wire
-from asterisk_privacy.review.desk.desk import Desk, Rulebook
 from asterisk_privacy.review.desk.requests import Request
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from asterisk_privacy.review.desk.desk import Desk
+from asterisk_privacy.access.desk import Desk
 from asterisk_privacy.review.desk.requests import ByAccount, RecordingId, Request, Word
 
 NOBODY = "nobody"  # what was typed for a name may be a password: an unknown one stands in no trail

@@ -10,11 +10,11 @@ import pytest
 from cli_samples import NOW
 from subject_samples import ANNA, BEN, CHECK, COMPLAINT, ORDER, TRAINING, House
 
+from asterisk_privacy.access.accounts import Account, save
 from asterisk_privacy.cli.check_config import check_config
 from asterisk_privacy.cli.recordings import recordings
 from asterisk_privacy.cli.subject import subject
 from asterisk_privacy.daemon.review_settings import Role
-from asterisk_privacy.review.accounts import Account, save
 
 BECAUSE = "Calls that went wrong are those to learn from; the same few people hear them."
 TRAINING_TABLE = """[purposes.training]

@@ -10,6 +10,7 @@ import pytest
 from cli_samples import NOW
 from subject_samples import ANNA, COMPLAINT, ORDER, TRAINING, Days, House
 
+from asterisk_privacy.access.accounts import Account, save
 from asterisk_privacy.call.participants import Participant
 from asterisk_privacy.cli import listener
 from asterisk_privacy.cli.common import actor
@@ -18,7 +19,6 @@ from asterisk_privacy.cli.subject import subject
 from asterisk_privacy.daemon.review_settings import Role
 from asterisk_privacy.policy.purpose import Purpose
 from asterisk_privacy.policy.retention import UntilReviewed
-from asterisk_privacy.review.accounts import Account, save
 
 ACCOUNTS = {
     "rita": ({Role.REVIEWER}, ()),

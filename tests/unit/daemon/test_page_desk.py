@@ -11,20 +11,20 @@ from pathlib import Path
 import pytest
 from whole_daemon import installed, whole_daemon
 
+from asterisk_privacy.access.accounts import save
+from asterisk_privacy.access.desk import Rulebook
+from asterisk_privacy.access.permission import Refusal
 from asterisk_privacy.daemon.config import load
 from asterisk_privacy.daemon.health import Alarm, Health
 from asterisk_privacy.daemon.page_desk import PageDesk, listening_at, page_socket
 from asterisk_privacy.registry.registry import Registry
-from asterisk_privacy.review.accounts import save
 from asterisk_privacy.review.desk import wire
 from asterisk_privacy.review.desk.client import RecorderAway, SocketDesk
-from asterisk_privacy.review.desk.desk import Rulebook
 from asterisk_privacy.review.desk.listening import Listen, NotHeard
 from asterisk_privacy.review.desk.officer import Holds, Trail
 from asterisk_privacy.review.desk.recordings import Show
 from asterisk_privacy.review.desk.server import Server
 from asterisk_privacy.review.desk.signing import Healthy, SignedIn
-from asterisk_privacy.review.permission import Refusal
 
 RECORDING = "ab" * 16
 

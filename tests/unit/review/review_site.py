@@ -31,6 +31,8 @@ import numpy as np
 import numpy.typing as npt
 from argon2 import PasswordHasher
 
+from asterisk_privacy.access.accounts import Account, save
+from asterisk_privacy.access.desk import Rulebook
 from asterisk_privacy.call.participants import Participant
 from asterisk_privacy.call.timeline import Mark, MarkKind, Span, SpanKind, passages
 from asterisk_privacy.daemon.config import Config, load
@@ -39,10 +41,8 @@ from asterisk_privacy.daemon.review_settings import Role
 from asterisk_privacy.policy.purpose import Purpose
 from asterisk_privacy.policy.retention import Milestone
 from asterisk_privacy.registry.registry import Registry
-from asterisk_privacy.review.accounts import Account, save
 from asterisk_privacy.review.app import LIMITS, make_app
 from asterisk_privacy.review.desk.client import SocketDesk
-from asterisk_privacy.review.desk.desk import Rulebook
 from asterisk_privacy.review.desk.server import Server
 from asterisk_privacy.review.site import Site
 from asterisk_privacy.store.identity import Identity

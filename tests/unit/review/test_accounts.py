@@ -24,12 +24,12 @@ import pytest
 from click.testing import CliRunner, Result
 from review_site import CONFIG, PASSWORD, ReviewSite
 
+from asterisk_privacy.access.accounts import Account, AccountBook, save
 from asterisk_privacy.cli.review import review
 from asterisk_privacy.daemon.health import Health
 from asterisk_privacy.daemon.page_desk import PageDesk
 from asterisk_privacy.daemon.review_settings import Role
 from asterisk_privacy.errors import OperatorError
-from asterisk_privacy.review.accounts import Account, AccountBook, save
 from asterisk_privacy.review.passwords import password_fits
 
 

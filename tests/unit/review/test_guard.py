@@ -9,7 +9,7 @@ import pytest
 from review_browser import Answer, Browser
 from review_site import PAGES, ReviewSite
 
-from asterisk_privacy.review.accounts import Account
+from asterisk_privacy.access.accounts import Account
 from asterisk_privacy.review.app import LONGEST_BODY
 from asterisk_privacy.review.passwords import hashed, password_fits
 from asterisk_privacy.review.serve import only_the_place

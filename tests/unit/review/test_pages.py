@@ -12,6 +12,7 @@ import pytest
 from review_browser import Browser
 from review_site import EVIL, PAGES, ReviewSite
 
+from asterisk_privacy.access.permission import Page, Refusal
 from asterisk_privacy.call.commands import ConsentKind
 from asterisk_privacy.call.timeline import SpanKind
 from asterisk_privacy.policy.cases import CaseKind, Step
@@ -22,7 +23,6 @@ from asterisk_privacy.registry.requests import About, RequestKind
 from asterisk_privacy.registry.rows import State
 from asterisk_privacy.registry.subjects import LISTENING
 from asterisk_privacy.review.pages import HERE, STATIC, TEXTS
-from asterisk_privacy.review.permission import Page, Refusal
 
 TEMPLATES = sorted((HERE / "templates").glob("*.html"))
 

@@ -13,6 +13,8 @@ import numpy as np
 from registry_users import Users
 from review_site import ACCOUNTS, NOW, SPANS, password_hash
 
+from asterisk_privacy.access.accounts import Account, save
+from asterisk_privacy.access.desk import Rulebook
 from asterisk_privacy.call.participants import Participant
 from asterisk_privacy.daemon.config import load
 from asterisk_privacy.daemon.http_limits import HttpServer
@@ -21,9 +23,7 @@ from asterisk_privacy.daemon.tenants import sealing_of
 from asterisk_privacy.registry.grants import Role
 from asterisk_privacy.registry.numbers import number_hash
 from asterisk_privacy.registry.registry import Registry
-from asterisk_privacy.review.accounts import Account, save
 from asterisk_privacy.review.app import LIMITS, make_app
-from asterisk_privacy.review.desk.desk import Rulebook
 from asterisk_privacy.review.desk.local import LocalDesk
 from asterisk_privacy.review.site import Site
 from asterisk_privacy.store.identity import Identity

@@ -17,12 +17,12 @@ from as_user import as_user, let_pass
 from policies import SALES
 from test_units import MOST_EXPOSED, SERVICE, SYSTEMD, _lines, settings
 
+from asterisk_privacy.access.desk import Rulebook
 from asterisk_privacy.daemon.config import load
 from asterisk_privacy.daemon.page_desk import listening_at
 from asterisk_privacy.registry.db import own_only
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.review.desk.client import RecorderAway, SocketDesk
-from asterisk_privacy.review.desk.desk import Rulebook
 from asterisk_privacy.review.desk.server import Server
 from asterisk_privacy.review.desk.signing import SignedIn
 from asterisk_privacy.store.identity import Identity

@@ -7,8 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from asterisk_privacy.daemon.review_settings import Role
-from asterisk_privacy.review.permission import (
+from asterisk_privacy.access.permission import (
     ACTS,
     MENU,
     Act,
@@ -23,6 +22,7 @@ from asterisk_privacy.review.permission import (
     why_not_hear,
     why_not_see,
 )
+from asterisk_privacy.daemon.review_settings import Role
 
 PURPOSES = {Role.REVIEWER: frozenset({"training"}), Role.INCIDENT_HANDLER: frozenset({"complaint"})}
 

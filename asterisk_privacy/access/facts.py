@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from asterisk_privacy.access.permission import Facts
 from asterisk_privacy.daemon.purging import Rules
 from asterisk_privacy.daemon.rights import further_of, living_purposes
 from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.registry.rows import RecordingRow, State
-from asterisk_privacy.review.permission import Facts
 
 
 def facts_of(row: RecordingRow, config: Config, rules: Rules, now: datetime) -> Facts:

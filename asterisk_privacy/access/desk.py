@@ -6,15 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from asterisk_privacy.access.accounts import AccountBook
+from asterisk_privacy.access.facts import facts_of
+from asterisk_privacy.access.permission import Facts, Viewer
 from asterisk_privacy.daemon.purging import Rules
 from asterisk_privacy.daemon.review_settings import ReviewRoles
 from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.registry.clock import utc_now
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import RecordingRow
-from asterisk_privacy.review.accounts import AccountBook
-from asterisk_privacy.review.facts import facts_of
-from asterisk_privacy.review.permission import Facts, Viewer
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,7 @@ import itertools
 
 import pytest
 
-from asterisk_privacy.daemon.review_settings import Role
-from asterisk_privacy.policy.further import FurtherUse
-from asterisk_privacy.review.permission import (
+from asterisk_privacy.access.permission import (
     Act,
     Facts,
     Refusal,
@@ -22,6 +20,8 @@ from asterisk_privacy.review.permission import (
     why_not_hear,
     why_not_see,
 )
+from asterisk_privacy.daemon.review_settings import Role
+from asterisk_privacy.policy.further import FurtherUse
 
 NAMES = ("training", "complaint", "proof")
 LISTENS = {Role.REVIEWER: frozenset({"training"}), Role.INCIDENT_HANDLER: frozenset({"complaint"})}
