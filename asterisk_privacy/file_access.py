@@ -107,11 +107,33 @@ def above(path: Path) -> list[str]:
     return [why for folder in _further_up(near) if folder not in near for why in _wrong_with_folder(folder)]
 
 
+def beside(path: Path) -> Iterator[str]:
+    """Who else can make files beside a database. SQLite takes one of the right name for its own log and carries it out, so a sticky bit
+    does not help: it keeps others from what is there, and not from what is not there yet. OSError: it cannot be looked at."""
+    me = os.geteuid()
+    for folder in _holding(path):
+        found = folder.stat()
+        if others_write(found, me):
+            ours = "" if found.st_uid == me else f"chown {_user(me)} {folder} && "
+            yield f"others can put files beside it in {folder} (mode {stat.S_IMODE(found.st_mode):04o}); run: {ours}chmod go-w {folder}"
+        elif not _is_trusted(found.st_uid):
+            yield f"user {_user(found.st_uid)} can put another file in its place, who owns {folder}; run: chown {_user(me)} {folder}"
+
+
+def of_a_stranger(path: Path) -> str | None:
+    """Whose it is, if not root's or the reader's. None also where there is no such file. OSError: it cannot be looked at."""
+    try:
+        owner = path.lstat().st_uid
+    except FileNotFoundError:
+        return None
+    return None if _is_trusted(owner) else _user(owner)
+
+
 def _wrong(path: Path, found: os.stat_result, secret: bool) -> Iterator[str]:
     mode = stat.S_IMODE(found.st_mode)
     if secret and mode & 0o004 and not path.resolve().is_relative_to(MOUNTED_SECRETS.resolve()):
         yield f"everybody on this machine can read it; run: chmod 0640 {path}; and make a new one, since others may have read it"
-    if _others_write(found):
+    if others_write(found):
         yield f"others can change it (mode {mode:04o}); run: chmod go-w {path}; and look at what is in it"
     if not _is_trusted(found.st_uid):
         yield f"belongs to user {_user(found.st_uid)}, who can change it; run: chown root {path}; and look at what is in it"
@@ -122,7 +144,7 @@ def _wrong(path: Path, found: os.stat_result, secret: bool) -> Iterator[str]:
 def _wrong_with_folder(folder: Path) -> Iterator[str]:
     found = folder.stat()
     sticky = found.st_mode & stat.S_ISVTX  # there only its owner can rename or remove what is in it
-    if _others_write(found) and not sticky:
+    if others_write(found) and not sticky:
         yield f"others can put another file in its place, since they can write to {folder}; run: chmod go-w {folder}"
     if not _is_trusted(found.st_uid):
         yield f"user {_user(found.st_uid)} can put another file in its place, who owns {folder}; run: chown root {folder}"
@@ -144,12 +166,13 @@ def _further_up(folders: Iterable[Path]) -> list[Path]:
     return list(dict.fromkeys(parent for folder in folders for parent in folder.parents))
 
 
-def _others_write(found: os.stat_result) -> bool:
-    return bool(found.st_mode & 0o002 or (found.st_mode & 0o020 and not _is_alone(found.st_uid, found.st_gid)))
+def others_write(found: os.stat_result, *besides: int) -> bool:
+    """Others than its owner, root and the users `besides`."""
+    return bool(found.st_mode & 0o002 or (found.st_mode & 0o020 and not _is_alone({found.st_uid, *besides}, found.st_gid)))
 
 
-def _is_alone(uid: int, gid: int) -> bool:
-    """Whether nobody but the owner (and root) is in this group, as where each user has one of his own (umask 002)."""
+def _is_alone(uids: set[int], gid: int) -> bool:
+    """Whether nobody but these users (and root) is in this group, as where each user has one of his own (umask 002)."""
     if gid == 0:
         return True
     try:
@@ -157,7 +180,7 @@ def _is_alone(uid: int, gid: int) -> bool:
     except KeyError:  # a container without a list of groups
         return True
     members |= {user.pw_name for user in pwd.getpwall() if user.pw_gid == gid}
-    return members <= {"root", _user(uid)}
+    return members <= {"root", *map(_user, uids)}
 
 
 def _is_trusted(uid: int) -> bool:

@@ -280,7 +280,7 @@ def _own_registry(config: Config, stack: AsyncExitStack) -> Registry:
         _one_daemon_only(config.registry.path.with_name(config.registry.path.name + ".lock"), "registry.path", stack)
         own_only(config.registry.path)
     refuse_half_moved(config)
-    refuse_open_registry(config.registry.path)
+    refuse_open_registry(config)
     refuse_fresh_registry(config)
     registry = Registry.open(home_of(config), actor="recorder", answer_seconds=ANSWER_SECONDS)
     stack.callback(registry.close)

@@ -18,7 +18,7 @@ def exposed(config: Config, path: Path | None) -> Iterator[str]:
         with suppress(OSError):  # not for this user's eyes: systemd may hand it over
             yield from (f"{setting} {file}: {why}" for why in file_access.exposed(file, secret))
     if not config.registry.url:
-        yield from _of_the_registry(config.registry.path)
+        yield from (*_of_the_registry(config.registry.path), *_beside_the_registry(config.registry.path))
     told: set[str] = set()
     for setting, file in _all(config, path):
         with suppress(OSError):
@@ -45,6 +45,7 @@ def _all(config: Config, path: Path | None) -> Iterator[tuple[str, Path]]:
         ("[asterisk] ari_password_file", config.asterisk.ari_password_file),
         ("[capture] secret_file", config.capture.secret_file),
         ("[store] recipients", config.store.recipients),
+        ("[registry] path", None if config.registry.url else config.registry.path),
         *((f"[tenants.{tenant.name}] recipients", Path(tenant.recipients)) for tenant in config.book.tenants.values()),
         ("[registry] number_key", config.registry.number_key),
         ("[registry] password_file", config.registry.password_file),
@@ -54,9 +55,10 @@ def _all(config: Config, path: Path | None) -> Iterator[tuple[str, Path]]:
     yield from ((setting, file) for setting, file, _ in _not_opened(config))
 
 
-def refuse_open_registry(path: Path) -> None:
-    """OperatorError: others can read who called whom. SQLite gives its other files the mode of this one."""
-    for line in _of_the_registry(path):
+def refuse_open_registry(config: Config) -> None:
+    """OperatorError: others can read who called whom, or put rows there. SQLite gives its other files the mode of this one."""
+    place = config.registry
+    for line in (*_of_the_registry(place.path), *(() if place.url else _beside_the_registry(place.path))):
         raise OperatorError(line)
 
 
@@ -67,3 +69,14 @@ def _of_the_registry(path: Path) -> Iterator[str]:
         return
     if mode & 0o007:
         yield f"[registry] path {path}: others can get at it (mode {mode & 0o7777:04o}); run: chmod o= {path}*"
+
+
+def _beside_the_registry(path: Path) -> Iterator[str]:
+    with suppress(OSError):  # no such directory: whoever opens the registry says so
+        yield from (f"[registry] path {path}: {why}" for why in file_access.beside(path))
+    for file in (path.with_name(path.name + end) for end in ("", "-wal", "-shm", "-journal")):
+        with suppress(OSError):
+            owner = file_access.of_a_stranger(file)
+            if owner is not None:
+                way_out = f"stop what uses it, and run: chown --reference={path.parent} {file}"
+                yield f"[registry] path {path}: {file} belongs to user {owner}; {way_out}"

@@ -38,7 +38,14 @@ _SIDECARS = ("", "-wal", "-shm")
 
 
 def own_only(path: Path) -> None:
-    """Takes a file that earlier versions shared with the review page back from the group. OSError."""
+    """Takes the file and its directory, which earlier versions shared with the review page, back from the group. OSError.
+
+    A directory is closed where it is ours and nobody but the group enters it: mode 1770, as earlier units had it. Any other that others
+    write to is refused (daemon/exposed.py).
+    """
+    folder = path.parent.stat()
+    if folder.st_uid == os.geteuid() and not folder.st_mode & 0o007 and file_access.others_write(folder):
+        path.parent.chmod(folder.st_mode & 0o710)  # without setgid, which the unit's RestrictSUIDSGID lets nobody set
     for beside in (path.with_name(path.name + end) for end in _SIDECARS):
         with suppress(FileNotFoundError):
             found = beside.stat()
