@@ -21,6 +21,8 @@ from asterisk_privacy.errors import OperatorError
 MOUNTED_SECRETS = Path("/run/secrets")
 """Where Docker, Podman and Kubernetes mount secrets, by default for all to read: there is nobody else in the container."""
 MOST_LINKS = 16
+EVERYBODY = 2**32 - 1
+"""Users of a machine. A namespace that has fewer hides some."""
 
 
 class Exposed(OperatorError):
@@ -117,7 +119,7 @@ def beside(path: Path) -> Iterator[str]:
             ours = "" if found.st_uid == me else f"chown {_user(me)} {folder} && "
             yield f"others can put files beside it in {folder} (mode {stat.S_IMODE(found.st_mode):04o}); run: {ours}chmod go-w {folder}"
         elif not _is_trusted(found.st_uid):
-            yield f"user {_user(found.st_uid)} can put another file in its place, who owns {folder}; run: chown {_user(me)} {folder}"
+            yield f"{folder} belongs to {_whose(found.st_uid)}, who can put another file in its place; run: chown {_user(me)} {folder}"
 
 
 def of_a_stranger(path: Path) -> str | None:
@@ -126,7 +128,7 @@ def of_a_stranger(path: Path) -> str | None:
         owner = path.lstat().st_uid
     except FileNotFoundError:
         return None
-    return None if _is_trusted(owner) else _user(owner)
+    return None if _is_trusted(owner) else _whose(owner)
 
 
 def _wrong(path: Path, found: os.stat_result, secret: bool) -> Iterator[str]:
@@ -136,7 +138,7 @@ def _wrong(path: Path, found: os.stat_result, secret: bool) -> Iterator[str]:
     if others_write(found):
         yield f"others can change it (mode {mode:04o}); run: chmod go-w {path}; and look at what is in it"
     if not _is_trusted(found.st_uid):
-        yield f"belongs to user {_user(found.st_uid)}, who can change it; run: chown root {path}; and look at what is in it"
+        yield f"belongs to {_whose(found.st_uid)}, who can change it; run: chown {_to_whom()} {path}; and look at what is in it"
     for folder in _holding(path):
         yield from _wrong_with_folder(folder)
 
@@ -147,7 +149,7 @@ def _wrong_with_folder(folder: Path) -> Iterator[str]:
     if others_write(found) and not sticky:
         yield f"others can put another file in its place, since they can write to {folder}; run: chmod go-w {folder}"
     if not _is_trusted(found.st_uid):
-        yield f"user {_user(found.st_uid)} can put another file in its place, who owns {folder}; run: chown root {folder}"
+        yield f"{folder} belongs to {_whose(found.st_uid)}, who can put another file in its place; run: chown {_to_whom()} {folder}"
 
 
 def _holding(path: Path) -> list[Path]:
@@ -175,6 +177,8 @@ def _is_alone(uids: set[int], gid: int) -> bool:
     """Whether nobody but these users (and root) is in this group, as where each user has one of his own (umask 002)."""
     if gid == 0:
         return True
+    if _is_hidden(gid, "gid_map"):
+        return False
     try:
         members = set(grp.getgrgid(gid).gr_mem)
     except KeyError:  # a container without a list of groups
@@ -184,20 +188,45 @@ def _is_alone(uids: set[int], gid: int) -> bool:
 
 
 def _is_trusted(uid: int) -> bool:
-    """Root, or who reads. Root trusts the owner of what it names. In a user namespace root's own files can seem to be nobody's."""
-    return os.geteuid() == 0 or uid in (0, os.geteuid()) or (uid == _nobody() and _in_a_namespace())
+    """Root, or who reads. Root trusts the owner of what it names. Whom a user namespace hides may be anybody: nobody trusts him."""
+    return not _is_hidden(uid, "uid_map") and (os.geteuid() == 0 or uid in (0, os.geteuid()))
+
+
+def _is_hidden(number: int, of: str) -> bool:
+    """Whether this may be any user or group of whom the process's user namespace has no number: all of them look like one. `of`: the
+    list of those that it has (proc(5)); where that cannot be read nobody knows."""
+    if number != _nobody():
+        return False
+    with contextlib.suppress(OSError, ValueError):
+        return sum(count for _, _, count in _numbers(of)) < EVERYBODY
+    return True
+
+
+def _numbers(of: str) -> Iterator[tuple[int, int, int]]:
+    for line in Path(f"/proc/self/{of}").read_text().splitlines():
+        inside, outside, count = map(int, line.split())
+        yield inside, outside, count
 
 
 def _nobody() -> int:
+    """Whom the kernel shows for all who are hidden; the units hide this file too (ProcSubset=pid), and then it is the kernel's default."""
     with contextlib.suppress(OSError, ValueError):
         return int(Path("/proc/sys/kernel/overflowuid").read_text())
     return 65534
 
 
-def _in_a_namespace() -> bool:
-    with contextlib.suppress(OSError):
-        return Path("/proc/self/uid_map").read_text().split() != ["0", "0", "4294967295"]
-    return False
+def _whose(uid: int) -> str:
+    if _is_hidden(uid, "uid_map"):
+        return "a user whom this process cannot name, since its user namespace hides him (PrivateUsers= in a unit, or a container)"
+    return f"user {_user(uid)}"
+
+
+def _to_whom() -> str:
+    """To whom a file can be given: root, where this process can name him."""
+    with contextlib.suppress(OSError, ValueError):
+        if not any(inside == 0 for inside, _, _ in _numbers("uid_map")):
+            return _user(os.geteuid())
+    return "root"
 
 
 def _user(uid: int) -> str:

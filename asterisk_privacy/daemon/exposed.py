@@ -79,4 +79,4 @@ def _beside_the_registry(path: Path) -> Iterator[str]:
             owner = file_access.of_a_stranger(file)
             if owner is not None:
                 way_out = f"stop what uses it, and run: chown --reference={path.parent} {file}"
-                yield f"[registry] path {path}: {file} belongs to user {owner}; {way_out}"
+                yield f"[registry] path {path}: {file} belongs to {owner}; {way_out}"
