@@ -15,13 +15,14 @@ from time import monotonic
 
 from asterisk_privacy.daemon import file_reading
 from asterisk_privacy.daemon.health import Alarm, Health
-from asterisk_privacy.daemon.reconciling import NIGHTLY, Reconciler, remove_stray
+from asterisk_privacy.daemon.reconciling import NIGHTLY, Reconciler, remove_stray, unlooked
 from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.engine import Head
 from asterisk_privacy.registry.findings import FindingRow
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.retention.reconcile import Finding, Kind
+from asterisk_privacy.store import layout
 from asterisk_privacy.store.faults import StoreFault
 from asterisk_privacy.store.vault import Vault
 
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 
 NONE: frozenset[Kind] = frozenset()
 DAMAGED = frozenset({Kind.DAMAGED})
+HALVES = frozenset({Kind.HALF_DELETED, Kind.HALF_REPLACED})
 _OF_LOOKING = frozenset(Kind) - NIGHTLY
 MOST_KEPT = 1000
 """Findings that are written down; of more it is no single file any more."""
@@ -142,9 +144,17 @@ def _registry(registry: Registry) -> Iterator[Finding]:
 
 
 def _written(found: Iterable[Finding], vault: Vault) -> list[tuple[str, str, str]]:
-    """The night's own kinds always; of the others the first thousand. What was just being destroyed or replaced is not astray."""
-    passing = {*vault.half_shredded(), *vault.versions()}
-    still = [one for one in found if one.kind not in (Kind.HALF_DELETED, Kind.HALF_REPLACED) or one.recording_id in passing]
-    own = [one for one in still if one.kind in NIGHTLY]
+    """The night's own kinds always; of the others the first thousand. What was just being destroyed or replaced is not astray: but where
+    the store cannot say whether it still is, that is told, and what was found stays."""
+    passing: set[str] = set()
+    unseen: list[Finding] = []
+    for subject, look in ((layout.SHRED, vault.half_shredded), (layout.NEXT, vault.versions)):
+        try:
+            passing.update(look())
+        except StoreFault as error:
+            unseen.append(unlooked(subject, error))
+    halves = NONE if unseen else HALVES
+    still = [one for one in found if one.kind not in halves or one.recording_id in passing]
+    own = [*(one for one in still if one.kind in NIGHTLY), *unseen]
     others = list(dict.fromkeys(one for one in still if one.kind not in NIGHTLY))
     return [(one.kind.value, one.recording_id, one.what) for one in (*own, *others[:MOST_KEPT])]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from datetime import datetime, timedelta
 
 from asterisk_privacy.daemon import file_reading
@@ -17,8 +17,8 @@ from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import State
 from asterisk_privacy.retention.plan import exceeds
 from asterisk_privacy.retention.reconcile import Finding, Kind
+from asterisk_privacy.store import layout
 from asterisk_privacy.store.faults import StoreFault
-from asterisk_privacy.store.layout import is_recording_id
 from asterisk_privacy.store.recipients import Recipients
 from asterisk_privacy.store.strays import DIRECTORY, Stray
 from asterisk_privacy.store.vault import Vault
@@ -29,6 +29,7 @@ LONGEST_NAME = 200
 MOST_ROWS = 10_000
 NIGHTLY = frozenset({Kind.TRAIL_BROKEN, Kind.REGISTRY_DAMAGED})
 """What `reconcile` does not look at."""
+STRAYS = "strays"
 WAY_ON = "look at what reconcile says; then: reconcile --settle --override-brake"
 
 
@@ -55,21 +56,27 @@ class Reconciler:
                 purging.add(found.recording_id)
             if not self._passes_by(found, now):
                 yield found
-        for recording_id in self._vault.half_shredded():
-            if recording_id not in purging:
-                yield Finding(Kind.HALF_DELETED, recording_id, f"{recording_id}: its shredding was cut off; the next purge finishes it")
-        for recording_id in self._vault.versions():
-            what = f"{recording_id}: a version of it without the customer is not in its place; the next purge settles it"
-            yield Finding(Kind.HALF_REPLACED, recording_id, what)
+        yield from _or_unlooked(layout.SHRED, self._half_shredded(purging))
+        yield from _or_unlooked(layout.NEXT, self._half_replaced())
         known = [row.subject for row in self._registry.soundness.findings.all() if row.kind == Kind.DAMAGED]
         yield from file_reading.again(self._registry, self._vault, known)
-        yield from self._strays()
+        yield from _or_unlooked(STRAYS, self._strays())
         if trail:
             # all of them first: what is settled is written in between, and they are read in one transaction
             faults = list(itertools.islice(self._registry.soundness.rows(now), MOST_ROWS))
             yield from (Finding(Kind(one.kind.value), one.subject, one.what) for one in faults)
         if keys:
             yield from self._keys()
+
+    def _half_shredded(self, purging: Container[str]) -> Iterator[Finding]:
+        for recording_id in self._vault.half_shredded():
+            if recording_id not in purging:
+                yield Finding(Kind.HALF_DELETED, recording_id, f"{recording_id}: its shredding was cut off; the next purge finishes it")
+
+    def _half_replaced(self) -> Iterator[Finding]:
+        for recording_id in self._vault.versions():
+            what = f"{recording_id}: a version of it without the customer is not in its place; the next purge settles it"
+            yield Finding(Kind.HALF_REPLACED, recording_id, what)
 
     def read_all(self) -> Iterator[Finding]:
         """Every file is read whole, which takes its time: but for those that `look` has told of."""
@@ -212,7 +219,7 @@ class Reconciler:
         return f"{recording_id}: the audit trail says now that its row is lost"
 
     def _mend(self, recording_id: str, now: datetime) -> str:
-        if not is_recording_id(recording_id):
+        if not layout.is_recording_id(recording_id):
             raise OperatorError("place or restrict it again, as the audit trail tells")
         found = self._vault.fingerprint(recording_id) or self._vault.fingerprint_there(recording_id)
         if found is None:
@@ -229,6 +236,19 @@ class Reconciler:
             raise OperatorError(why)
 
         return leave
+
+
+def _or_unlooked(subject: str, look: Iterator[Finding]) -> Iterator[Finding]:
+    """A part of the store that cannot be looked at hides no other."""
+    try:
+        yield from look
+    except StoreFault as error:
+        yield unlooked(subject, error)
+
+
+def unlooked(subject: str, error: StoreFault) -> Finding:
+    """`subject`: what is looked for in that part of the store."""
+    return Finding(Kind.UNKNOWN, subject, str(error))
 
 
 def remove_stray(registry: Registry, vault: Vault, stray: Stray, now: datetime) -> None:

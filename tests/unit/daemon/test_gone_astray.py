@@ -31,7 +31,7 @@ from asterisk_privacy.policy.purpose import Basis, Purpose, Trigger
 from asterisk_privacy.policy.retention import Days
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import State
-from asterisk_privacy.retention.reconcile import Kind
+from asterisk_privacy.retention.reconcile import Finding, Kind
 from asterisk_privacy.store import layout
 from asterisk_privacy.store.vault import Vault
 
@@ -176,6 +176,40 @@ async def test_it_is_told_the_same_night_and_until_it_is_mended(house: House, wa
         )
         await running.purging.run()
         assert told(running) == {} and Alarm.ASTRAY not in running.service.health.alarms
+
+
+async def test_what_cannot_be_looked_at_is_told_beside_all_else(house: House) -> None:
+    """A file where the folder for deletions should be: neither is half a deletion known, nor is anything deleted."""
+    shred = house.path(house.ids[0]).parent.parent / layout.SHRED
+    kept = house.path(house.ids[0]).read_bytes()
+    async with whole_daemon(house.config) as running:
+        file_removed(house)
+        await running.purging.run()
+        assert told(running) == {Kind.ROW_WITHOUT_FILE: 1}
+        house.path(house.ids[0]).write_bytes(kept)
+        house.path(house.ids[1]).unlink()
+        shred.rmdir()
+        shred.write_bytes(b"")
+        await running.purging.run()
+        found = {(row.kind, row.subject): row.what for row in house.registry.soundness.findings.all()}
+        assert set(found) == {(Kind.ROW_WITHOUT_FILE, house.ids[1]), (Kind.STRAY, layout.SHRED), (Kind.UNKNOWN, layout.SHRED)}
+        assert str(shred) in found[Kind.UNKNOWN, layout.SHRED] and told(running)[Kind.UNKNOWN] == 1
+        report = await status(running)
+        assert nagios.verdict(report).code == 2
+        listed = CliRunner().invoke(reconcile, ["--config", str(house.config)])
+        assert listed.exit_code == 1 and all(one in listed.output for one in (str(shred), house.ids[1])), listed.output
+        shred.unlink()
+        await running.purging.run()
+        assert told(running) == {Kind.ROW_WITHOUT_FILE: 1}
+
+
+def test_in_doubt_a_half_deletion_stays_told(house: House) -> None:
+    found = [Finding(Kind.HALF_DELETED, house.ids[0], "its deletion was cut off"), Finding(Kind.TRAIL_BROKEN, "", "broken")]
+    shred = house.path(house.ids[0]).parent.parent / layout.SHRED
+    assert [kind for kind, *_ in inspection._written(found, house.vault)] == [Kind.TRAIL_BROKEN], "nothing of it is there any more"
+    shred.rmdir()
+    shred.write_bytes(b"")
+    assert [kind for kind, *_ in inspection._written(found, house.vault)] == [Kind.TRAIL_BROKEN, Kind.UNKNOWN, Kind.HALF_DELETED]
 
 
 async def test_what_the_night_told_is_settled_by_a_person(house: House) -> None:
