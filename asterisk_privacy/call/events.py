@@ -84,11 +84,13 @@ class AgentJoined:
 
 @dataclass(frozen=True, slots=True)
 class KeyPressed:
-    """An agent pressed a key of his own; `channel` is where the answering tone goes (empty: nowhere)."""
+    """An agent pressed a key of his own; `channel` is where the answering tone goes (empty: nowhere). `purposes`: what the key meant when
+    it was pressed, if that is told again later; None: what it means now."""
 
     at: float
     key: AgentKey
     channel: str
+    purposes: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

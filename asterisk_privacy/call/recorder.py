@@ -218,7 +218,7 @@ class Recorder:
         if event.key is ev.AgentKey.KEEP and recordable and hush is not Hush.OFF_RECORD and self._can_keep():
             tone = cmd.Tone.KEEP
             self.chronicle.mark(MarkKind.KEEP, event.at)
-            out += self._want(self.wishes.flaggable())
+            out += self._want(self.wishes.flaggable(event.purposes))
         elif event.key is ev.AgentKey.PAUSE and self._before_hang_up(event.at):
             # at any moment before hang-up, also before the notice was heard: pausing needs no permission (promise 8)
             tone = cmd.Tone.PAUSE
@@ -237,10 +237,10 @@ class Recorder:
         elif event.key is ev.AgentKey.TO and self.marking.open and self._before_hang_up(event.at):
             tone = cmd.Tone.TO
             out += self.marking.to_here(event.at)
-        elif event.key is ev.AgentKey.OBJECT and self.wishes.objection:
+        elif event.key is ev.AgentKey.OBJECT and (self.wishes.objection or event.purposes):
             # at any moment: an objection needs no permission either (R4)
             tone = cmd.Tone.OBJECTED
-            out += self.object(event.at)
+            out += self.object(event.at, event.purposes)
         elif event.key is ev.AgentKey.OFF_RECORD:
             # never refused: stopping needs no permission (promise 8), and in the grace time it still erases
             tone = cmd.Tone.OFF_RECORD
@@ -273,10 +273,10 @@ class Recorder:
 
     # ---- the objection to a purpose (R4)
 
-    def object(self, at: float) -> list[cmd.Command]:
+    def object(self, at: float, meant: frozenset[str] | None = None) -> list[cmd.Command]:
         """Also to a call that is over."""
         could_mark = bool(self.wishes.marked())
-        new = self.wishes.object()
+        new = self.wishes.object(meant)
         if not new:
             return []
         self.chronicle.mark(MarkKind.OBJECTED, at)

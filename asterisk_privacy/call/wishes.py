@@ -16,7 +16,7 @@ class Wishes:
         self._drawn = drawn
         self._objection_purpose = objection_purpose
         self._undecided = _undecided_of(profile)
-        self._objected: frozenset[str] = frozenset()
+        self.objected: frozenset[str] = frozenset()
         self.agreed: frozenset[str] = frozenset()
         self.ceiling: frozenset[str] | None = None  # what the other customers in the conversation allow; None: there are none
         self._limit: frozenset[str] | None = None  # what every customer allowed whose voice is in this call's recording or ring
@@ -38,12 +38,16 @@ class Wishes:
 
     def told(self) -> frozenset[str]:
         """What this call's own customer allows."""
-        return frozenset(p.name for p in allowed(self._profile, self.agreed, self._objected)) if self.heard else frozenset()
+        return frozenset(p.name for p in allowed(self._profile, self.agreed, self.objected)) if self.heard else frozenset()
 
     def let_in(self) -> None:
         """The voices of all who are in the conversation come in: from now on only what all of them allow can be wished for."""
         if self.ceiling is not None:
             self._limit = self.ceiling if self._limit is None else self._limit & self.ceiling
+
+    def limit_to(self, limit: frozenset[str] | None) -> None:
+        """What is known of voices that came in before this recorder was there."""
+        self._limit = limit
 
     def forget_voices(self) -> None:
         """Nothing is left of what came in so far."""
@@ -51,11 +55,12 @@ class Wishes:
 
     def _allowed(self) -> tuple[Purpose, ...]:
         limits = [limit for limit in (self.ceiling, self._limit) if limit is not None]
-        mine = allowed(self._profile, self.agreed, self._objected) if self.heard else ()
+        mine = allowed(self._profile, self.agreed, self.objected) if self.heard else ()
         return tuple(p for p in mine if all(p.name in limit for limit in limits))
 
-    def flaggable(self) -> tuple[str, ...]:
-        return tuple(p.name for p in self._allowed() if p.trigger is Trigger.FLAG)
+    def flaggable(self, meant: frozenset[str] | None = None) -> tuple[str, ...]:
+        """`meant`: no others than these."""
+        return tuple(p.name for p in self._allowed() if p.trigger is Trigger.FLAG and (meant is None or p.name in meant))
 
     def standing(self) -> tuple[str, ...]:
         """Those that want this call from its beginning, without anybody pressing a key."""
@@ -81,10 +86,10 @@ class Wishes:
         """Whether the objection key would change anything that may be wished for. The same for calls that were drawn and others."""
         return any(not self.objection.isdisjoint((p.name, *(one.purpose for one in p.compatible))) for p in self._allowed())
 
-    def object(self) -> frozenset[str]:
-        """The agent's objection key; returns what was not objected to before."""
-        new = self.objection - self._objected
-        self._objected |= new
+    def object(self, meant: frozenset[str] | None = None) -> frozenset[str]:
+        """The agent's objection key; returns what was not objected to before. `meant`: what it was about, if not what it is about now."""
+        new = (self.objection if meant is None else meant) - self.objected
+        self.objected |= new
         return new
 
 

@@ -122,7 +122,7 @@ class Conversations:
                 other.receive(ev.KeyPressed(monotonic(), ev.AgentKey.OBJECT, ""))
         over = self._over_before(runner)
         if over:
-            self._object_to(over, runner.recorder.wishes.objection)
+            self._object_to(over, runner.recorder.wishes.objected)
 
     def _with_the_voice_of(self, runner: CallRunner) -> list[CallRunner]:
         """Also of calls that are over."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from functools import partial
 
@@ -15,6 +15,7 @@ from asterisk_privacy.audio.frames import RATE
 from asterisk_privacy.audio.levels import is_heard
 from asterisk_privacy.audio.quarantine import Block
 from asterisk_privacy.audio.ring import Ring
+from asterisk_privacy.call.commands import Outcome
 from asterisk_privacy.daemon.health import Alarm, Health
 from asterisk_privacy.daemon.ledger import Ledger
 from asterisk_privacy.daemon.storage import destroy
@@ -240,3 +241,12 @@ class RecordingFile:
         for block in self._blocks:
             block.fill(0)
         self._blocks, self._waiting = [], 0
+
+
+def outcome_of(decided: Outcome, failed: bool, files: Iterable[RecordingFile | None]) -> Outcome:
+    """`decided` by the recorder, which does not know what became of the files. `failed`: one of them could not be written."""
+    if decided is not Outcome.KEPT:
+        return decided
+    if failed:
+        return Outcome.FAILED
+    return decided if any(file is not None and file.sealed for file in files) else Outcome.NOT_KEPT

@@ -16,9 +16,11 @@ from dataclasses import dataclass, replace
 
 import msgspec
 from cryptography.fernet import Fernet, InvalidToken
+from msgspec import UNSET, UnsetType
 
 from asterisk_privacy.call import commands as cmd
 from asterisk_privacy.call import events as ev
+from asterisk_privacy.call.recorder import Recorder
 from asterisk_privacy.call.situation import Consent, Hush
 from asterisk_privacy.policy.purpose import Profile
 
@@ -29,17 +31,18 @@ PADDED_BYTES = 512
 @dataclass(frozen=True, slots=True)
 class Memory:
     """`profiles`: names, in the order in which they were announced. `lots`: for each sample purpose that was decided, whether it took
-    the call. `flagged`: the agent wants it kept. `objected`: the agent marked the customer's objection. `agreed`: the purposes agreed to
-    by key, for a call with several profiles. `voices`: calls of other customers whose voice may be in this one's, whether it is kept or
-    not; `heard_in`: those of others in which this customer's may be. `consent`: as PRIVACY_CONSENT has it, where that is on another channel
-    than the customer's own (the notice was played on half of a Local channel). `notice`: the announcement of the first of `profiles`.
-    `newest`: that of `newest_line`, another line, which was asked for last. Whether it was heard is unknown; a refusal in it counts."""
+    the call. `flagged`: what the agent wants it kept for. `objected`: the purposes to which the agent marked the customer's objection.
+    `agreed`: those agreed to by key. `limit`: those that every other customer allowed who was in it; None: there was none. `voices`:
+    calls of other customers whose voice may be in this one's, whether it is kept or not; `heard_in`: those of others in which this
+    customer's may be. `consent`: as PRIVACY_CONSENT has it, where that is on another channel than the customer's own (the notice was
+    played on half of a Local channel). `notice`: the announcement of the first of `profiles`. `newest`: that of `newest_line`, another
+    line, which was asked for last. Whether it was heard is unknown; a refusal in it counts."""
 
     call_id: str
     profiles: tuple[str, ...]
     lots: Mapping[str, bool]
-    flagged: bool = False
-    objected: bool = False
+    flagged: frozenset[str] = frozenset()
+    objected: frozenset[str] = frozenset()
     agreed: frozenset[str] = frozenset()
     hush: Hush = Hush.NONE
     notice: str = ""
@@ -49,6 +52,7 @@ class Memory:
     heard_in: frozenset[str] = frozenset()
     newest: str = ""
     newest_line: str = ""
+    limit: frozenset[str] | None = None
 
     @property
     def drawn(self) -> frozenset[str]:
@@ -82,20 +86,19 @@ def voices_after(voices: frozenset[str], commands: Iterable[cmd.Command], beside
     return voices
 
 
-def after(memory: Memory, event: ev.Event, commands: Iterable[cmd.Command], hush: Hush, agreed: frozenset[str] = frozenset()) -> Memory:
-    """What is to be remembered once the recorder answered `event` with `commands`. It changes at moments of which the agent knows anyway,
+def after(memory: Memory, event: ev.Event, commands: Iterable[cmd.Command], recorder: Recorder) -> Memory:
+    """What is to be remembered once `recorder` answered `event` with `commands`. It changes at moments of which the agent knows anyway,
     or at which it changes for every call of the line."""
-    memory = replace(memory, hush=hush, agreed=agreed)
+    wishes = recorder.wishes
+    memory = replace(memory, hush=recorder.situation.hush, agreed=wishes.agreed, objected=wishes.objected)
     for command in commands:
         match command:
             case cmd.Draw():  # until the answer comes nobody took it
                 memory = replace(memory, lots={**dict.fromkeys(command.purposes, False), **memory.lots})
             case cmd.StartFile() | cmd.AddPurposes() if isinstance(event, ev.KeyPressed) and event.key is ev.AgentKey.KEEP:
-                memory = replace(memory, flagged=True)
+                memory = replace(memory, flagged=memory.flagged | frozenset(command.purposes))
             case cmd.Wipe() | cmd.EraseFile():
-                memory = replace(memory, flagged=False)
-            case cmd.NoteConsent() if command.kind is cmd.ConsentKind.OBJECTED:
-                memory = replace(memory, objected=True)
+                memory = replace(memory, flagged=frozenset())
             case _:
                 pass
     if isinstance(event, ev.Drawn):  # told whatever the answer is
@@ -103,21 +106,40 @@ def after(memory: Memory, event: ev.Event, commands: Iterable[cmd.Command], hush
     return memory
 
 
+def among_others(memory: Memory, event: ev.Event, commands: Iterable[cmd.Command], recorder: Recorder, beside: Iterable[str]) -> Memory:
+    """`beside`: calls of the other customers in the present conversation. It is the same whether this call is kept or not, so that it tells
+    nothing of the draw."""
+    wiped = any(isinstance(c, cmd.Wipe) for c in commands)
+    voices = frozenset(beside) | (frozenset() if wiped else memory.voices)
+    limits = [limit for limit in (None if wiped else memory.limit, recorder.wishes.ceiling) if limit is not None]
+    limit = frozenset.intersection(*limits) if limits else None
+    heard_in = frozenset[str]() if wiped and not isinstance(event, ev.Withdrawn) else memory.heard_in
+    return replace(memory, voices=voices, limit=limit, heard_in=heard_in)
+
+
 class _Plain(msgspec.Struct, forbid_unknown_fields=True):
     channel: str
     call: str
     profiles: list[str]
     lots: dict[str, bool]
-    flagged: bool
-    objected: bool
+    flagged: list[str] | bool  # a release before this one did not write for what
+    objected: list[str] | bool
     agreed: list[str]
     hush: str
-    voices: list[str] = []
+    voices: list[str] | UnsetType = UNSET
     consent: str = ""
     notice: str = ""
     heard_in: list[str] = []
     newest: str = ""
     newest_line: str = ""
+    limit: list[str] | UnsetType | None = UNSET
+
+    @property
+    def limited_to(self) -> frozenset[str] | None:
+        """Where it does not say what other customers allowed they allowed nothing, unless it says that there were none."""
+        if self.limit is UNSET:
+            return None if self.voices == [] else frozenset()
+        return None if self.limit is None else frozenset(self.limit)
 
 
 class Reminders:
@@ -133,8 +155,8 @@ class Reminders:
             memory.call_id,
             list(memory.profiles),
             dict(memory.lots),
-            memory.flagged,
-            memory.objected,
+            sorted(memory.flagged),
+            sorted(memory.objected),
             sorted(memory.agreed),
             memory.hush.value,
             sorted(memory.voices),
@@ -143,6 +165,7 @@ class Reminders:
             sorted(memory.heard_in),
             memory.newest,
             memory.newest_line,
+            None if memory.limit is None else sorted(memory.limit),
         )
         text = msgspec.json.encode(plain)
         return self._fernet.encrypt(text.ljust(-(-len(text) // PADDED_BYTES) * PADDED_BYTES)).decode()
@@ -154,12 +177,19 @@ class Reminders:
             hush = Hush(plain.hush)
         except (InvalidToken, msgspec.DecodeError, ValueError):
             return None
-        if plain.channel != channel or not plain.profiles:
+        flagged, objected = plain.flagged or [], plain.objected or []
+        if plain.channel != channel or not plain.profiles or flagged is True or objected is True:
             return None
-        memory = Memory(plain.call, tuple(plain.profiles), plain.lots, plain.flagged, plain.objected, frozenset(plain.agreed), hush)
-        return replace(
-            memory,
-            voices=frozenset(plain.voices),
+        return Memory(
+            plain.call,
+            tuple(plain.profiles),
+            plain.lots,
+            frozenset(flagged),
+            frozenset(objected),
+            frozenset(plain.agreed),
+            hush,
+            limit=plain.limited_to,
+            voices=frozenset(plain.voices or ()),
             consent=plain.consent,
             notice=plain.notice,
             heard_in=frozenset(plain.heard_in),

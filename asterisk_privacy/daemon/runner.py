@@ -23,12 +23,12 @@ from asterisk_privacy.call.timeline import Mark, MarkKind, Span, SpanKind, talk_
 from asterisk_privacy.daemon.aftermath import LeftCall
 from asterisk_privacy.daemon.call_tools import Around, Jobs, Tools
 from asterisk_privacy.daemon.drawing import Place, draw, note_places
-from asterisk_privacy.daemon.filing import RecordingFile
+from asterisk_privacy.daemon.filing import RecordingFile, outcome_of
 from asterisk_privacy.daemon.health import Alarm
 from asterisk_privacy.daemon.ledger import wall
 from asterisk_privacy.daemon.logs import about
 from asterisk_privacy.daemon.media import CallMedia
-from asterisk_privacy.daemon.remembered import Memory, after, at_begin, consent_words, joined, voices_after
+from asterisk_privacy.daemon.remembered import Memory, after, among_others, at_begin, consent_words, joined, voices_after
 from asterisk_privacy.daemon.taking_up import Before, retold
 from asterisk_privacy.policy.consent import Choice, meaning_of
 from asterisk_privacy.policy.purpose import Profile, Purpose
@@ -195,6 +195,7 @@ class CallRunner:
             self._joining = (profile, memory.drawn)
             self._joined()
         self._retelling = True
+        self.recorder.wishes.limit_to(memory.limit)
         now = monotonic()
         for event in retold(first, memory, consent, now, later):
             self.receive(event)
@@ -210,14 +211,10 @@ class CallRunner:
         if self._retelling:
             return
         self.voices = voices_after(self.voices, commands, self.beside)
-        memory = after(self.memory, event, commands, self.recorder.situation.hush, self.recorder.wishes.agreed)
+        memory = among_others(after(self.memory, event, commands, self.recorder), event, commands, self.recorder, self.beside.values())
         chosen = consent_words(self.recorder.situation.consent, self.profile, self.recorder.wishes.agreed)
         elsewhere = self.memory.consent or self.customer not in (None, self.channel)
-        wiped = any(isinstance(c, cmd.Wipe) for c in commands)
-        voices = frozenset(self.beside.values()) | (frozenset() if wiped else self.memory.voices)
-        heard_in = frozenset[str]() if wiped and not isinstance(event, ev.Withdrawn) else self.memory.heard_in
-        memory = replace(memory, voices=voices, heard_in=heard_in, consent=chosen if elsewhere else "")
-        self._note(memory)
+        self._note(replace(memory, consent=chosen if elsewhere else ""))
         if isinstance(event, ev.AgentJoined) or any(isinstance(c, cmd.Open | cmd.Shut | cmd.StartFile | cmd.Wipe) for c in commands):
             self._tell()
 
@@ -323,7 +320,8 @@ class CallRunner:
             case cmd.EraseFile():
                 self.media.forget_file(command.at)
                 self._erase_file(command.reason)
-                self._jobs.next(partial(self._before.erase, command.reason, SpanKind.ERASED))
+                if not self._retelling:  # what it was told was carried out
+                    self._jobs.next(partial(self._before.erase, command.reason, SpanKind.ERASED))
                 self._places = ()  # who holds them now stays
             case cmd.EraseMarked():
                 self.media.marked.wipe()
@@ -344,16 +342,19 @@ class CallRunner:
                 self._jobs.next(partial(self._keep_marked, self._marked_file, command))
             case cmd.Draw():
                 self._lot = asyncio.create_task(self._draw(self._purposes(command.purposes)))
-            case cmd.NoteConsent() if self._retelling and command.kind in self._before.consent_known:
-                pass
             case cmd.NoteConsent():
-                at = wall(command.at)
-                self._tools.health.tally.consents[command.kind.value] += 1
-                self._tools.ledger.post(
-                    lambda registry: registry.note_consent(self.call_id, at, command.kind.value, command.key, command.detail)
-                )
+                if command.kind is cmd.ConsentKind.OBJECTED:
+                    objected = self.recorder.wishes.objected
+                    self._jobs.next(self._before.objected(objected, datetime.now(UTC), "the customer objected to its purpose"))
+                if not (self._retelling and command.kind in self._before.consent_known):
+                    self._note_consent(command)
             case _:
                 assert_never(command)
+
+    def _note_consent(self, note: cmd.NoteConsent) -> None:
+        at = wall(note.at)
+        self._tools.health.tally.consents[note.kind.value] += 1
+        self._tools.ledger.post(lambda registry: registry.note_consent(self.call_id, at, note.kind.value, note.key, note.detail))
 
     def _wake(self, at: float) -> None:
         self.receive(ev.Tick(max(at, monotonic())))
@@ -414,7 +415,8 @@ class CallRunner:
         self._tools.health.tally.kept_seconds += self.media.kept_seconds
         self._tools.health.tally.dropped_frames += self.media.dropped_frames
         self._tools.health.tally.missing_seconds += self.media.missing_seconds
-        people, outcome, spans = self._attendance.told(), self._before.outcome(self._outcome(command.outcome)), command.spans
+        outcome = self._before.outcome(outcome_of(command.outcome, self._failed, (self._file, self._marked_file)))
+        people, spans = self._attendance.told(), command.spans
         if command.outcome is cmd.Outcome.KEPT and not self.media.heard:
             if talk_ms(spans) >= HEARD_BY_MS:  # a call that was hardly answered needs nobody
                 self._tools.health.alarm(Alarm.KEPT_NOTHING, f"call {self.call_id} was to be kept, and nothing of it was heard")
@@ -434,10 +436,3 @@ class CallRunner:
                 self._tools.remember(self.customer or self.channel, None)
             log.info("call %s over: %s", self.call_id, outcome.value, extra=about("call.over", self.call_id, self.profile.name))
         self._over(self)
-
-    def _outcome(self, decided: cmd.Outcome) -> cmd.Outcome:
-        """`decided` by the recorder, which does not know what became of the files."""
-        if decided is not cmd.Outcome.KEPT or self._failed:
-            return cmd.Outcome.FAILED if decided is cmd.Outcome.KEPT else decided
-        sealed = any(file is not None and file.sealed for file in (self._file, self._marked_file))
-        return decided if sealed else cmd.Outcome.NOT_KEPT

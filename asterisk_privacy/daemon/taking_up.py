@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -47,9 +47,9 @@ def retold(profile: Profile, memory: Memory, consent: str, at: float, later: Seq
     if decided:
         yield ev.Drawn(at, memory.drawn & frozenset(decided))
     if memory.objected:
-        yield ev.KeyPressed(at, ev.AgentKey.OBJECT, "")
+        yield ev.KeyPressed(at, ev.AgentKey.OBJECT, "", memory.objected)
     if memory.flagged and choice in ("notice", "agreed"):
-        yield ev.KeyPressed(at, ev.AgentKey.KEEP, "")
+        yield ev.KeyPressed(at, ev.AgentKey.KEEP, "", memory.flagged)
     if memory.hush is Hush.PAUSED:
         yield ev.KeyPressed(at, ev.AgentKey.PAUSE, "")
     elif memory.hush is Hush.OFF_RECORD:
@@ -117,6 +117,15 @@ class Before:
         for part, name in gone:
             self._parts[part].discard(name)
             self._ledger.post(partial(Registry.withdraw_purpose, recording_id=part, name=name, at=at, reason=reason))
+
+    def objected(self, names: frozenset[str], at: datetime, reason: str) -> Callable[[], Coroutine[None, None, None]]:
+        """Withdraws these purposes; what is left without one is erased by what is returned."""
+        gone = [part for part, had in self._parts.items() if had and had <= names]
+        self._parts = {part: had for part, had in self._parts.items() if part not in gone}
+        self.drop_purposes(tuple(sorted(names)), at, reason)
+        if gone and not self._parts:
+            self._spans = tuple(replace(s, kind=SpanKind.ERASED) if s.kind is SpanKind.TALK else s for s in self._spans)
+        return partial(_erase, gone, reason, self._vault, self._ledger, self._health)
 
     async def erase(self, reason: str, talk_becomes: SpanKind) -> None:
         """A refusal, or off the record: the earlier parts go too."""

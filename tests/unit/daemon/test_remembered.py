@@ -5,10 +5,13 @@ from __future__ import annotations
 import base64
 from dataclasses import replace
 
+import pytest
+
 from asterisk_privacy.call import commands as cmd
 from asterisk_privacy.call import events as ev
+from asterisk_privacy.call.recorder import Recorder
 from asterisk_privacy.call.situation import Consent, Hush
-from asterisk_privacy.daemon.remembered import Memory, Reminders, after, at_begin, consent_words, voices_after
+from asterisk_privacy.daemon.remembered import Memory, Reminders, after, among_others, at_begin, consent_words, voices_after
 from asterisk_privacy.policy.purpose import Basis, Profile, Purpose, Trigger
 from asterisk_privacy.policy.retention import Days
 
@@ -19,9 +22,38 @@ ONE, OTHER = Reminders(bytes(32)), Reminders(bytes(31) + b"1")
 
 
 def test_what_was_written_is_read_by_the_next_daemon() -> None:
-    memory = Memory("c" * 32, ("sales", "complaints"), {"training": True}, flagged=True, objected=True, hush=Hush.PAUSED, notice="5f0e")
+    memory = Memory("c" * 32, ("sales", "complaints"), {"training": True}, hush=Hush.PAUSED, notice="5f0e")
     memory = replace(memory, voices=frozenset({"d" * 32, "e" * 32}), consent="agreed:1", heard_in=frozenset({"f" * 32}))
-    assert Reminders(bytes(32)).read("1.1", ONE.write("1.1", memory)) == memory
+    memory = replace(memory, flagged=frozenset({"complaint"}), objected=frozenset({"training"}), newest="6a1f", newest_line="orders")
+    for limit in (None, frozenset[str](), frozenset({"proof"})):
+        memory = replace(memory, limit=limit)
+        assert Reminders(bytes(32)).read("1.1", ONE.write("1.1", memory)) == memory
+
+
+LIMIT, VOICES = b',"limit":null', b',"voices":[]'
+
+
+@pytest.mark.parametrize(("gone", "limit"), [([LIMIT], None), ([LIMIT, VOICES], frozenset())])
+def test_where_it_does_not_say_what_other_customers_allowed_they_allowed_nothing(gone: list[bytes], limit: frozenset[str] | None) -> None:
+    """It is no limit only where it says that nobody else was in the call."""
+
+    def read_without(memory: Memory) -> Memory | None:
+        plain = ONE._fernet.decrypt(ONE.write("1.1", memory))
+        for words in gone:
+            plain = plain.replace(words, b"")
+        return ONE.read("1.1", ONE._fernet.encrypt(plain).decode())
+
+    alone, among = Memory("c" * 32, ("sales",), {}), Memory("c" * 32, ("sales",), {}, voices=frozenset({"d" * 32}))
+    assert read_without(alone) == replace(alone, limit=limit)
+    assert read_without(among) == replace(among, limit=frozenset())
+
+
+@pytest.mark.parametrize("what", [b"flagged", b"objected"])
+def test_a_memory_that_does_not_say_for_what_is_read_where_there_is_nothing_to_say(what: bytes) -> None:
+    memory = Memory("c" * 32, ("sales",), {})
+    plain = ONE._fernet.decrypt(ONE.write("1.1", memory))
+    for said, read in ((b"false", memory), (b"true", None)):
+        assert ONE.read("1.1", ONE._fernet.encrypt(plain.replace(b'"' + what + b'":[]', b'"' + what + b'":' + said)).decode()) == read
 
 
 def test_what_a_recorder_of_the_release_before_wrote_is_read_too() -> None:
@@ -49,17 +81,31 @@ def test_nobody_sees_whether_the_call_was_drawn() -> None:
         assert len(values) == 1
     # nor by when it is written: not when a file begins for a drawn purpose, and after a draw whatever the answer was
     memory = at_begin("c" * 32, PROFILE, frozenset({"training"}))
-    assert after(memory, ev.Tick(1.0), [cmd.StartFile(("training",), 1)], Hush.NONE) == memory
+    recorder = Recorder(PROFILE, frozenset(), 0.0)
+    assert after(memory, ev.Tick(1.0), [cmd.StartFile(("training",), 1)], recorder) == memory
     for taken in (frozenset({"quota"}), frozenset[str]()):
-        assert after(memory, ev.Drawn(1.0, taken), [], Hush.NONE) != memory
+        assert after(memory, ev.Drawn(1.0, taken), [], recorder) != memory
 
 
 def test_what_the_agent_did_is_remembered_and_what_was_wiped_is_not() -> None:
-    memory = at_begin("c" * 32, PROFILE, frozenset())
-    kept = after(memory, ev.KeyPressed(1.0, ev.AgentKey.KEEP, "a"), [cmd.StartFile(("complaint",), 1)], Hush.NONE)
-    assert kept.flagged and not memory.flagged
-    off = after(kept, ev.KeyPressed(2.0, ev.AgentKey.OFF_RECORD, "a"), [cmd.Wipe("off the record")], Hush.OFF_RECORD)
+    memory, recorder = at_begin("c" * 32, PROFILE, frozenset()), Recorder(PROFILE, frozenset(), 0.0)
+    kept = after(memory, ev.KeyPressed(1.0, ev.AgentKey.KEEP, "a"), [cmd.StartFile(("complaint",), 1)], recorder)
+    assert kept.flagged == {"complaint"} and not memory.flagged
+    pressed = ev.KeyPressed(2.0, ev.AgentKey.OFF_RECORD, "a")
+    off = after(kept, pressed, recorder.receive(pressed), recorder)
     assert not off.flagged and off.hush is Hush.OFF_RECORD
+
+
+def test_what_other_customers_allowed_holds_until_it_is_wiped_and_whether_the_call_is_kept_or_not() -> None:
+    recorder, told = Recorder(PROFILE, frozenset(), 0.0), list[frozenset[str] | None]()
+    memory = at_begin("c" * 32, PROFILE, frozenset())
+    for at, ceiling in enumerate((None, {"proof", "training"}, {"proof", "complaint"}, None)):
+        event = ev.Surroundings(float(at), frozenset({"anna"}), ceiling=frozenset(ceiling) if ceiling is not None else None)
+        memory = among_others(memory, event, recorder.receive(event), recorder, ["b" * 32] if ceiling else [])
+        told.append(memory.limit)
+    assert told == [None, {"proof", "training"}, {"proof"}, {"proof"}] and memory.voices == {"b" * 32}
+    wiped = among_others(memory, event, [cmd.Wipe("off the record")], recorder, [])
+    assert wiped.limit is None and wiped.voices == frozenset()
 
 
 def test_whose_voices_are_in_a_call_until_they_are_wiped() -> None:

@@ -31,6 +31,7 @@ def taken_up(
     profile = Profile("sales", "Sales", "en", "notice", tuple(purposes), refuse_key)
     remembered = Memory("c" * 32, ("sales",), **{"lots": {}, **memory})  # type: ignore[arg-type]
     recorder = Recorder(profile, remembered.drawn, 0.0)
+    recorder.wishes.limit_to(remembered.limit)
     done: list[cmd.Command] = []
     events = [ev.LinkLost(60.0), *retold(profile, remembered, consent, 60.0), ev.LinkRestored(60.0)]
     for event in (*events, ev.Surroundings(60.0, frozenset({"agent"})), ev.Tick(60.1)):
@@ -49,7 +50,7 @@ def test_a_call_that_heard_the_notice_goes_on() -> None:
 
 @pytest.mark.parametrize("consent", ["none", "", "refused", "anything"])
 def test_without_consent_no_recording(consent: str) -> None:
-    recorder, done = taken_up([PROOF, COMPLAINT], consent, flagged=True, lots={"proof": True})
+    recorder, done = taken_up([PROOF, COMPLAINT], consent, flagged=frozenset({"complaint"}), lots={"proof": True})
     assert recorder.gate is Gate.SHUT and files(done) == []
     assert (recorder.situation.consent is Consent.REFUSED) is (consent == "refused")
     for event in (ev.KeyPressed(61.0, ev.AgentKey.KEEP, "a"), ev.Tick(62.0)):
@@ -73,8 +74,24 @@ def test_agreed_keys_count() -> None:
 
 
 def test_what_the_agent_wanted_kept_is_kept_on() -> None:
-    assert files(taken_up([COMPLAINT], "notice", flagged=True)[1]) == [("complaint",)]
+    assert files(taken_up([COMPLAINT], "notice", flagged=frozenset({"complaint"}))[1]) == [("complaint",)]
     assert files(taken_up([COMPLAINT], "notice")[1]) == []
+
+
+def test_what_another_customer_in_it_did_not_allow_is_not_kept_on() -> None:
+    kept = frozenset({"complaint"})
+    recorder, done = taken_up([PROOF, COMPLAINT], "notice", flagged=kept, limit=frozenset({"proof"}))
+    assert files(done) == [("proof",)]
+    assert recorder.receive(ev.KeyPressed(61.0, ev.AgentKey.KEEP, "")) == ()
+    assert files(taken_up([PROOF, COMPLAINT], "notice", limit=frozenset())[1]) == []
+
+
+def test_a_key_that_is_retold_means_the_purposes_that_it_meant() -> None:
+    """Another line, or another policy, has others by now."""
+    order = purpose("order", Trigger.FLAG)
+    assert files(taken_up([COMPLAINT, order], "notice", flagged=frozenset({"complaint"}))[1]) == [("complaint",)]
+    recorder, done = taken_up([PROOF, TRAINING], "notice", objected=frozenset({"proof"}))
+    assert files(done) == [] and recorder.wishes.told() == {"training"}
 
 
 @pytest.mark.parametrize("hush", [Hush.PAUSED, Hush.OFF_RECORD])
@@ -93,7 +110,7 @@ def test_a_lot_is_not_drawn_twice(lots: dict[str, bool], wanted: list[tuple[str,
 
 
 def test_an_objection_holds() -> None:
-    recorder, done = taken_up([TRAINING, COMPLAINT], "notice", lots={"training": True}, objected=True)
+    recorder, done = taken_up([TRAINING, COMPLAINT], "notice", lots={"training": True}, objected=frozenset({"training"}))
     assert recorder.gate is Gate.OPEN and ("training",) not in files(done)[1:]
     assert recorder.receive(ev.KeyPressed(61.0, ev.AgentKey.OBJECT, "")) == ()
 

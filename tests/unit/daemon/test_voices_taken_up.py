@@ -357,3 +357,58 @@ async def test_an_objection_reaches_a_call_that_an_earlier_daemon_knew_and_that_
         assert row.state is State.PURGED
     else:
         assert (row.state, [p.name for p in row.purposes], row.objected) == (State.SEALED, [left], {"proof"})
+
+
+@pytest.mark.parametrize("left", ["nothing", "complaint"])
+async def test_an_objection_reaches_the_parts_that_an_earlier_daemon_kept(tmp_path: Path, left: str) -> None:
+    """Also before anything is kept by this one: the customer is on hold."""
+    asterisk = Pbx(installed(tmp_path, POLICY + ALWAYS + BOTH, '[keys]\ngrace_seconds = 1\nobjection_purpose = "proof"\n'))
+    async with asterisk.daemon():
+        call = asterisk.announced_to("cora", "both")
+        asterisk.joins("cora", "room")
+    recording = kept_before(asterisk, call)
+    if left != "nothing":
+        with closing(Registry.open(asterisk.config.parent / "registry.sqlite")) as registry:
+            registry.add_purpose(recording, load(asterisk.config).book.purposes[left], datetime.now(UTC))
+    async with asterisk.daemon():
+        await asyncio.sleep(0.05)
+        presses(asterisk.call_of("cora"), ev.AgentKey.OBJECT)
+        await asterisk.call_of("cora").finished()
+    [row] = asterisk.rows()
+    if left == "nothing":
+        assert row.state is State.PURGED
+    else:
+        assert (row.state, [p.name for p in row.purposes], row.objected) == (State.SEALED, [left], {"proof"})
+
+
+async def test_an_objection_means_what_it_meant_where_the_policy_is_another_by_now(tmp_path: Path) -> None:
+    asterisk = Pbx(installed(tmp_path, POLICY + ALWAYS + BOTH, '[keys]\ngrace_seconds = 1\nobjection_purpose = "proof"\n'))
+    async with asterisk.daemon():
+        asterisk.announced_to("cora", "both")
+        asterisk.joins("cora", "room")
+        presses(asterisk.call_of("cora"), ev.AgentKey.OBJECT)
+    path = asterisk.config
+    path.write_text(path.read_text().replace('objection_purpose = "proof"', 'objection_purpose = "complaint"'))
+    async with asterisk.daemon():
+        await asyncio.sleep(0.05)
+        assert asterisk.call_of("cora").recorder.wishes.told() == {"complaint"}
+
+
+async def test_what_another_customer_in_it_did_not_allow_stays_so_after_a_restart(tmp_path: Path) -> None:
+    """Bea was told of proof alone, and is gone: Cora's recording, with Bea's voice, is for nothing else."""
+    asterisk = Pbx(installed(tmp_path, POLICY + ALWAYS + BOTH, "[keys]\ngrace_seconds = 1\n"))
+    async with asterisk.daemon():
+        call = asterisk.announced_to("cora", "both")
+        asterisk.announced_to("bea", "asked")
+        for one in ("cora", "anna", "bea"):
+            asterisk.joins(one, "room")
+        await asyncio.sleep(0.5)
+        asterisk.leaves("bea", "room")
+        assert asterisk.call_of("cora").recorder.wishes.flaggable() == ()
+    recording = kept_before(asterisk, call)
+    async with asterisk.daemon():
+        await asyncio.sleep(0.5)
+        cora = asterisk.call_of("cora")
+        assert cora.recorder.wishes.standing() == ("proof",)
+        presses(cora, ev.AgentKey.KEEP)
+    assert {(row.id == recording, *(p.name for p in row.purposes)) for row in asterisk.rows()} == {(True, "proof"), (False, "proof")}
