@@ -21,6 +21,7 @@ from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.review.app import LIMITS, make_app
+from asterisk_privacy.review.desk.agreeing import places_of
 from asterisk_privacy.review.desk.client import SocketDesk
 from asterisk_privacy.review.desk.local import LocalDesk
 from asterisk_privacy.review.site import Asked, Site
@@ -48,7 +49,7 @@ async def serve(config: Config, environ: Mapping[str, str] = os.environ) -> None
     _never_dump_core()
     keys = identities(config, environ)
     book = Rulebook.of(config)
-    site = Site(book, _desk(book), keys)
+    site = Site(book, await _desk(book), keys)
     server = HttpServer(make_app(site), LIMITS, CALM_DOWN_SECONDS)
     logging.getLogger("aiohttp.server").addFilter(only_the_place)
     try:
@@ -70,11 +71,14 @@ async def serve(config: Config, environ: Mapping[str, str] = os.environ) -> None
         await server.stop()
 
 
-def _desk(book: Rulebook) -> Asked:
-    """A file is the recorder's alone, and asked of it; a server keeps its users apart itself."""
+async def _desk(book: Rulebook) -> Asked:
+    """A file is the recorder's alone, and asked of it; a server keeps its users apart itself. Contradiction: the recorder goes by another
+    configuration."""
     place = page_socket(book.config)
     if place is not None:
-        return SocketDesk(place)
+        desk = SocketDesk(place, places_of(book.config))
+        await desk.agree()
+        return desk
     wanted = book.config.registry.tenant
     registry = Registry.open(home_of(book.config), actor="review", create=False, answer_seconds=10.0)
     why_not = _another_company(wanted, registry.tenants.bound)

@@ -8,7 +8,7 @@ from typing import Any, Union, get_type_hints
 
 import msgspec
 
-from asterisk_privacy.review.desk import listening, lists, officer, recordings, signing
+from asterisk_privacy.review.desk import agreeing, listening, lists, officer, recordings, signing
 from asterisk_privacy.review.desk.requests import Request
 
 MOST_REQUEST = 64 << 10
@@ -16,6 +16,7 @@ MOST_ANSWER = 64 << 20
 LENGTH = 4
 
 REQUESTS: tuple[type[Request[Any]], ...] = (
+    agreeing.Differences,
     *(signing.Healthy, signing.SignedIn, signing.SignedOut, signing.LockedOut, signing.SessionOver),
     *(listening.Listen, listening.GoOn, listening.Timeline, listening.Failed),
     *(lists.Queue, lists.Cases, lists.Case),

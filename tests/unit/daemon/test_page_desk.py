@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import stat
+import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,14 +19,18 @@ from asterisk_privacy.access.permission import Refusal
 from asterisk_privacy.daemon.config import load
 from asterisk_privacy.daemon.health import Alarm, Health
 from asterisk_privacy.daemon.page_desk import PageDesk, listening_at, page_socket
+from asterisk_privacy.errors import ConfigError
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.review.desk import wire
+from asterisk_privacy.review.desk.agreeing import Contradiction
 from asterisk_privacy.review.desk.client import RecorderAway, SocketDesk
 from asterisk_privacy.review.desk.listening import Listen, NotHeard
 from asterisk_privacy.review.desk.officer import Holds, Trail
 from asterisk_privacy.review.desk.recordings import Show
 from asterisk_privacy.review.desk.server import Server
 from asterisk_privacy.review.desk.signing import Healthy, SignedIn
+from asterisk_privacy.review.serve import _desk
+from asterisk_privacy.store.identity import Identity
 
 RECORDING = "ab" * 16
 
@@ -104,3 +110,82 @@ async def test_what_is_no_request_does_nothing_and_the_next_is_answered(desk: Pa
     page = SocketDesk(desk)
     await page.ask(Healthy())
     page.close()
+
+
+def changed(path: Path, old: str, new: str) -> None:
+    path.write_text(path.read_text().replace(old, new))
+
+
+def page_config(config: Path, *other: tuple[str, str]) -> Path:
+    """The page's own file: the recorder's, with a socket and a key, and with what is changed."""
+    text = config.read_text()
+    for old, new in other:
+        assert old in text
+        text = text.replace(old, new)
+    (config.parent / "identity.txt").write_text(Identity.generate().secret + "\n")
+    (config.parent / "identity.txt").chmod(0o600)
+    own = config.with_name("page.toml")
+    more = f'recorder_socket = "{config.parent}/desk.sock"\nidentity = "{config.parent}/identity.txt"\n'
+    own.write_text(text.replace("[review]\n", f"[review]\n{more}"))
+    return own
+
+
+PLACES = {
+    "[registry] path": ("/registry.sqlite", "/other.sqlite"),
+    "[registry] number_key": ("/number.key", "/other.key"),
+    "[store] directory": ("/recordings", "/others"),
+    "[store] recipients": ("/recipients.txt", "/others.txt"),
+    "[s3] bucket": ("[review]\n", '[s3]\nbucket = "recordings"\n[review]\n'),
+    "[review] accounts": ("/accounts.json", "/others.json"),
+}
+
+
+async def test_a_page_whose_file_contradicts_the_recorders_does_not_start(desk: Path, config: Path) -> None:
+    for setting, other in PLACES.items():
+        own = page_config(config, other)
+        with pytest.raises(ConfigError) as error:
+            async with asyncio.timeout(30):
+                await _desk(Rulebook.of(load(own)))
+        (line,) = error.value.problems
+        assert f"{setting} is " in line and "contradicts the recorder's" in line and "\n" not in line
+        assert not [one for one in PLACES if one != setting and f"{one} is" in line]
+
+
+async def test_its_command_says_so_in_one_line(desk: Path, config: Path) -> None:
+    own = page_config(config, PLACES["[store] directory"])
+    command = [sys.executable, "-m", "asterisk_privacy", "review", "serve", "--config", str(own)]
+    page = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
+    async with asyncio.timeout(60):
+        _, said = await page.communicate()
+    assert page.returncode == 2 and len(said.splitlines()) == 1, said
+    assert f'[store] directory is "{config.parent}/others" there and "{config.parent}/recordings" in the recorder\'s' in said.decode()
+
+
+async def test_it_starts_where_they_agree_and_while_the_recorder_is_down(desk: Path, config: Path) -> None:
+    for own in (page_config(config), page_config(config, ("[review]\n", "[review]\nidle_minutes = 30\n"))):
+        page = await _desk(Rulebook.of(load(own)))
+        await page.ask(Healthy())
+        page.close()
+    alone = page_config(config)
+    changed(alone, "/desk.sock", "/nobody.sock")
+    page = await _desk(Rulebook.of(load(alone)))
+    with pytest.raises(RecorderAway):
+        await page.ask(Healthy())
+
+
+async def test_a_recorder_that_goes_by_other_places_since_then_answers_the_page_no_more(config: Path, tmp_path: Path) -> None:
+    Registry.open(tmp_path / "registry.sqlite").close()
+    own = load(page_config(config))
+    made = PageDesk(tmp_path / "desk.sock", config, Health())
+    await made.start()
+    page = await _desk(Rulebook.of(own))
+    changed(config, "/recordings", "/others")
+    made.follow()
+    with pytest.raises(Contradiction, match=r"\[store\] directory"):
+        async with asyncio.timeout(30):
+            while True:
+                with contextlib.suppress(RecorderAway):
+                    await page.ask(Healthy())
+                await asyncio.sleep(0.05)
+    page.close()
+    await made.stop()
