@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from functools import partial
 from time import monotonic
 from typing import Any
 
 from asterisk_privacy.asterisk.ari import Ari, AriRefused, AriUnreachable, Reading
 from asterisk_privacy.asterisk.endpoints import ON, SUPPRESSES_HOLD, endpoint_settings
 from asterisk_privacy.call import pbx
+from asterisk_privacy.call.hindsight import SAME_MOMENT
 
 ASKED_AGAIN_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 30.0
@@ -23,6 +26,14 @@ LONGEST_PAUSE_SECONDS = 30.0
 ALARM_SECONDS = 10.0
 """After so long without an answer a person is told: until there is one, no call with that endpoint is kept."""
 _TECHNOLOGY = "PJSIP/"
+
+
+@dataclass(eq=False, slots=True)
+class _Phone:
+    """Whose a channel is. `named_at`: when it was last seen under that name; an older list of channels may come later."""
+
+    endpoint: str
+    named_at: float
 
 
 class HoldCheck:
@@ -33,8 +44,8 @@ class HoldCheck:
         self._ari = ari
         self._tell = tell
         self._alarm = alarm
-        self._known: dict[str, str] = {}
-        """Channels of phones, by id: the endpoint. Those that were asked about or are being."""
+        self._known: dict[str, _Phone] = {}
+        """Channels of phones, by id. Those that were asked about or are being."""
         self._unheld: dict[str, float] = {}
         """Unholds that are in doubt: since when."""
         self._answers: dict[str, asyncio.Task[bool | str]] = {}
@@ -53,6 +64,7 @@ class HoldCheck:
         for task in self._work:
             task.cancel()
         self._known.clear()
+        self._answers.clear()  # a question over this link says nothing about the next
         self._unheld.clear()
         self._unanswered.clear()
 
@@ -78,17 +90,22 @@ class HoldCheck:
         if not name.startswith(_TECHNOLOGY):
             return
         endpoint = name.removeprefix(_TECHNOLOGY).rpartition("-")[0]
-        if self._known.get(channel) == endpoint:
+        known = self._known.get(channel)
+        if known is not None and known.endpoint == endpoint:
+            known.named_at = max(known.named_at, at)
             return
-        self._known[channel] = endpoint
+        if known is not None and at < known.named_at - SAME_MOMENT:
+            return
+        phone = self._known[channel] = _Phone(endpoint, at)
         self._tell(pbx.HoldsHidden(at, channel, certain=False))
-        self._spawn(self._ask(channel, endpoint, at))
+        self._spawn(self._ask(channel, phone, at))
 
-    async def _ask(self, channel: str, endpoint: str, at: float) -> None:
+    async def _ask(self, channel: str, phone: _Phone, at: float) -> None:
+        endpoint = phone.endpoint
         began, pause = monotonic(), ASKED_AGAIN_SECONDS
         while True:
             hides = await self._hides(endpoint)
-            if self._known.get(channel) != endpoint:
+            if self._known.get(channel) is not phone:
                 return
             if isinstance(hides, bool):
                 break
@@ -105,8 +122,12 @@ class HoldCheck:
         task = self._answers.get(endpoint)
         if task is None:
             task = self._answers[endpoint] = asyncio.create_task(self._asked(endpoint))
-            task.add_done_callback(lambda _task: self._answers.pop(endpoint, None))
+            task.add_done_callback(partial(self._answered, endpoint))
         return await asyncio.shield(task)
+
+    def _answered(self, endpoint: str, task: asyncio.Task[bool | str]) -> None:
+        if self._answers.get(endpoint) is task:
+            del self._answers[endpoint]
 
     async def _asked(self, endpoint: str) -> bool | str:
         """An endpoint that Asterisk does not know (any more) may be anything."""

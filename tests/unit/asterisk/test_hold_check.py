@@ -35,8 +35,8 @@ class Answers:
 
     async def request(self, _method: str, path: str) -> bytes:
         self.asked.append(path)
-        await self.wait.wait()
         found = self.config.get(path.rpartition("/")[2], {})
+        await self.wait.wait()
         if isinstance(found, Exception):
             raise found
         if isinstance(found, bytes):
@@ -218,6 +218,44 @@ async def test_the_answer_about_the_phone_that_rang_is_not_the_one_about_who_pic
     await asyncio.sleep(0.02)
     hidden = [HoldsHidden(1.0, "a", certain=False), HoldsHidden(2.0, "a", certain=False), HoldsHidden(2.0, "a", certain=True)]
     assert told == hidden
+
+
+async def test_an_old_name_that_comes_late_is_not_who_picked_up(check: HoldCheck, answers: Answers, told: Told, until: Until) -> None:
+    answers.config["ben"] = {"suppress_moh_on_sendonly": "yes"}
+    check.takes(AGENT)
+    await until(2)
+    check.takes(ChannelSeen(2.0, "a", "PJSIP/ben-0000000b", True))
+    check.takes(AGENT)  # a list of channels that was asked for before
+    await until(4)
+    await asyncio.sleep(0.02)
+    assert told[2:] == [HoldsHidden(2.0, "a", certain=False), HoldsHidden(2.0, "a", certain=True)]
+
+
+async def test_of_a_name_that_came_back_the_latest_counts(check: HoldCheck, answers: Answers, told: Told, until: Until) -> None:
+    answers.config["floor-2-anna"] = {"suppress_moh_on_sendonly": "yes"}
+    answers.wait.clear()
+    for at, name in ((1.0, AGENT.name), (2.0, "PJSIP/ben-0000000b"), (2.5, "PJSIP/ben-0000000b"), (3.0, AGENT.name), (1.0, AGENT.name)):
+        check.takes(ChannelSeen(at, "a", name, True))
+        await asyncio.sleep(0.01)
+    answers.wait.set()
+    await until(4)
+    await asyncio.sleep(0.02)
+    assert told == [*(HoldsHidden(at, "a", certain=False) for at in (1.0, 2.0, 3.0)), HoldsHidden(3.0, "a", certain=True)]
+
+
+async def test_an_answer_over_the_link_before_says_nothing_about_this_one(
+    check: HoldCheck, answers: Answers, told: Told, until: Until
+) -> None:
+    """Asterisk was started anew, with other options."""
+    answers.wait.clear()
+    check.takes(AGENT)
+    await asyncio.sleep(0.01)
+    answers.config["floor-2-anna"] = {"suppress_moh_on_sendonly": "yes"}
+    check.connected(Reading(5.0, (Channel("a", AGENT.name, "Up"),), (), frozenset(), frozenset(), {}, {}))
+    await asyncio.sleep(0.01)
+    answers.wait.set()
+    await until(3)
+    assert told[1:] == [HoldsHidden(5.0, "a", certain=False), HoldsHidden(5.0, "a", certain=True)]
 
 
 async def test_an_answer_from_before_a_new_hold_does_not_undo_it(check: HoldCheck, answers: Answers, told: Told, until: Until) -> None:
