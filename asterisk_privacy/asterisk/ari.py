@@ -19,6 +19,7 @@ import msgspec
 from asterisk_privacy.asterisk import ari_snapshots as snap
 from asterisk_privacy.asterisk import names
 from asterisk_privacy.asterisk.time_limits import within
+from asterisk_privacy.call.behind import is_local
 from asterisk_privacy.call.pbx import has_phone, technology
 from asterisk_privacy.call.read_holds import read_holds
 from asterisk_privacy.errors import OperatorError
@@ -211,7 +212,7 @@ class Ari:
         return Reading(began, channels, bridges, found.holding, found.suspects, presses, announced)
 
     async def _announced(self, channels: Iterable[snap.Channel]) -> Mapping[str, Announced]:
-        callers = [c.id for c in channels if has_phone(c.name)]
+        callers = [c.id for c in channels if has_phone(c.name) or is_local(c.name)]  # on half of a Local channel a notice can play too
         states = await asyncio.gather(*(self._state(c) for c in callers))
         # consent is read after the state: what the customer chose in between counts
         return {

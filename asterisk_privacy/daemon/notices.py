@@ -105,7 +105,7 @@ class Notices:
         if runner is None:
             return
         if runner.refuses(event.notice, event.key):
-            self._refused(event.channel, event.at)
+            self.refused(event.channel, event.at)
             runner.receive(ev.KeyChosen(event.at, event.key, refuses=True))
         elif self._announced_on(event) is not None:
             runner.receive(ev.KeyChosen(event.at, event.key))
@@ -124,7 +124,7 @@ class Notices:
             self._health.alarm(Alarm.NOT_READY, _OLD_INCLUDE)
         return runner if event.notice == runner.notice else None
 
-    def _refused(self, channel: str, at: float) -> None:
+    def refused(self, channel: str, at: float) -> None:
         """A refusal counts for everybody who may have pressed the key, and for all of their call."""
         waiting = self._waiting.get(channel)
         if waiting is None:

@@ -214,7 +214,7 @@ class CallRunner:
         memory = among_others(after(self.memory, event, commands, self.recorder), event, commands, self.recorder, self.beside.values())
         chosen = consent_words(self.recorder.situation.consent, self.profile, self.recorder.wishes.agreed)
         elsewhere = self.memory.consent or self.customer not in (None, self.channel)
-        self._note(replace(memory, consent=chosen if elsewhere else ""))
+        self._note(replace(memory, consent=chosen if elsewhere or chosen == "refused" else ""))
         if isinstance(event, ev.AgentJoined) or any(isinstance(c, cmd.Open | cmd.Shut | cmd.StartFile | cmd.Wipe) for c in commands):
             self._tell()
 

@@ -15,8 +15,9 @@ from asterisk_privacy.asterisk.fastagi import AgiRequest
 from asterisk_privacy.asterisk.taps import StasisWaiters
 from asterisk_privacy.call import events as ev
 from asterisk_privacy.call import pbx
+from asterisk_privacy.call.behind import is_local
 from asterisk_privacy.call.conversation import SELFTEST_ROOM
-from asterisk_privacy.call.situation import Hush, Life
+from asterisk_privacy.call.situation import Consent, Hush, Life
 from asterisk_privacy.call.switchboard import Change, Switchboard
 from asterisk_privacy.daemon.aftermath import LeftCall, end_calls
 from asterisk_privacy.daemon.agents import Agents
@@ -34,7 +35,7 @@ from asterisk_privacy.daemon.runner import CallRunner
 from asterisk_privacy.daemon.selftest import NAME as SELFTEST
 from asterisk_privacy.daemon.selftest import SelftestLine
 from asterisk_privacy.daemon.settings import Config
-from asterisk_privacy.daemon.taking_up import erase_calls, object_to_calls, unheard
+from asterisk_privacy.daemon.taking_up import Chosen, erase_calls, object_to_calls, unheard
 from asterisk_privacy.daemon.tally import Decision
 from asterisk_privacy.policy.book import Book
 from asterisk_privacy.policy.purpose import Profile
@@ -43,10 +44,6 @@ from asterisk_privacy.policy.sampling import sampled_purposes
 log = logging.getLogger(__name__)
 
 _PBX_EVENTS = pbx.PbxEvent.__args__
-_OLD_INCLUDE = (
-    "a call goes on unrecorded: extensions_privacy.conf is older than the recorder, and does not tell which announcement was heard; "
-    "install the one of this release, then: asterisk -rx 'dialplan reload'"
-)
 
 
 class Supervisor:
@@ -203,25 +200,27 @@ class Supervisor:
         """The whole state, read again. What was missed in between is unknown, so everything starts shut (DESIGN.md, ARI)."""
         known = self._agents.read(reading.agents, [channel.name for channel in reading.channels], reading.at)
         self._conversations.read_again(board_of(reading, known), reading.at)
+        self._notices.follow(self._board.channels, reading.at)
         self._linked = True
         self._others.read({channel: announced.recorder for channel, announced in reading.announced.items()})
-        self._take_up(reading)
+        chosen = Chosen(reading.announced, self._reminders)
+        self._take_up(chosen)
         for channel, word in reading.pressed.items():
             asyncio.get_running_loop().call_soon(self._pressed_unheard, channel, word)
         for runner in self.runners:  # each by itself: a mistake in one call must not leave the others in the dark
-            announced = reading.announced.get(runner.customer or runner.channel)
-            consent = announced.consent_to(runner.notice) if announced is not None else "none"
+            consent = chosen.by(runner.customer, runner.call_id, runner.notice, runner.channel)
             asyncio.get_running_loop().call_soon(self._link_restored, runner, consent)
 
-    def _take_up(self, reading: Reading) -> None:
-        """At the first reading: calls that the daemon before this one announced go on, the others that it left are over."""
+    def _take_up(self, chosen: Chosen) -> None:
+        """At the first reading: calls that the daemon before this one announced go on, the others that it left are over. What a customer's
+        own channel remembers is newer than what half of a Local channel does."""
         taken: list[CallRunner] = []
-        for channel, announced in reading.announced.items():
-            memory = self._reminders.read(channel, announced.state)
-            left = self._left.get(memory.call_id) if memory is not None else None
-            lines = [self._config.book.profiles.get(name) for name in memory.profiles] if memory is not None else []
+        for channel in sorted(chosen.memories, key=lambda c: is_local(self._board.name_of(c) or "")):
+            memory = chosen.memories[channel]
+            left = self._left.get(memory.call_id)
+            lines = [self._config.book.profiles.get(name) for name in memory.profiles]
             known = [line for line in lines if line is not None]
-            if memory is None or left is None or not known or lines[0] is None or channel in self._by_channel or channel in self._others:
+            if left is None or not known or lines[0] is None or channel in self._by_channel or channel in self._others:
                 continue
             profile, *later = known
             if any(line.tenant != left.row.tenant for line in known):  # a line was given to another company meanwhile
@@ -231,9 +230,9 @@ class Supervisor:
             runner = CallRunner(channel, profile, memory.drawn, self._tools, self._over, left, self._conversations, called)
             self._enter(runner)
             runner.receive(ev.LinkLost(monotonic()))  # until its surroundings are told
-            chosen = announced.consent_to(memory.notice)
+            consent = chosen.by(runner.customer, memory.call_id, memory.notice, channel) if runner.customer is not None else "none"
             newest = self._config.book.profiles.get(memory.newest_line)
-            runner.take_up(memory, memory.consent if chosen == "none" else chosen, later, newest)
+            runner.take_up(memory, memory.consent if consent == "none" else consent, later, newest)
             taken.append(runner)
             self._health.calls_taken_up += 1
             log.info("call %s taken up again", runner.call_id, extra=about("call.taken-up", runner.call_id, profile.name))
@@ -255,6 +254,8 @@ class Supervisor:
         now = monotonic()
         if runner.channel in self._others:
             runner.receive(ev.HungUp(now))
+        if consent == "refused" and runner.recorder.situation.consent is not Consent.REFUSED:
+            self._notices.refused(runner.channel, now)
         for event in unheard(runner.recorder.situation, consent, runner.recorder.refuse_key, now):
             runner.receive(event)
         if (runner.customer or runner.channel) not in self._board:

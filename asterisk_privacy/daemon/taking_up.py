@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
+from asterisk_privacy.asterisk.ari import Announced
 from asterisk_privacy.call import events as ev
 from asterisk_privacy.call.commands import ConsentKind, Outcome
 from asterisk_privacy.call.situation import Consent, Hush, Life, Situation
@@ -16,13 +17,32 @@ from asterisk_privacy.daemon.aftermath import LeftCall
 from asterisk_privacy.daemon.call_tools import Tools
 from asterisk_privacy.daemon.health import Alarm, Health
 from asterisk_privacy.daemon.ledger import Ledger
-from asterisk_privacy.daemon.remembered import Memory
+from asterisk_privacy.daemon.remembered import Memory, Reminders
 from asterisk_privacy.daemon.storage import destroy
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.policy.purpose import Profile, Purpose
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import State
 from asterisk_privacy.store.vault import Vault
+
+
+class Chosen:
+    """What Asterisk remembers of what customers chose. A call may have been announced on several channels, its customer's and halves of
+    Local channels; a refusal on any of them is the call's, also one of which only the daemon before knew. `memories`: by channel."""
+
+    def __init__(self, announced: Mapping[str, Announced], reminders: Reminders) -> None:
+        read = {channel: reminders.read(channel, said.state) for channel, said in announced.items()}
+        self.memories = {channel: memory for channel, memory in read.items() if memory is not None}
+        self._announced = announced
+        self._refused = frozenset(m.call_id for c, m in self.memories.items() if "refused" in (m.consent, announced[c].consent))
+
+    def by(self, customer: str | None, call_id: str, notice: str, announced_on: str) -> str:
+        """As PRIVACY_CONSENT has it. Of a notice on half of a Local channel whose listener is not known only a refusal counts."""
+        said = [self._announced[c] for c in (announced_on, customer) if c is not None and c in self._announced]
+        if call_id in self._refused or any(one.consent == "refused" for one in said):
+            return "refused"
+        own = self._announced.get(customer) if customer is not None else None
+        return own.consent_to(notice) if own is not None else "none"
 
 
 def retold(profile: Profile, memory: Memory, consent: str, at: float, later: Sequence[Profile] = ()) -> Iterator[ev.Event]:

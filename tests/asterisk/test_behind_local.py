@@ -167,6 +167,22 @@ async def test_refused_behind_a_local_channel(install: Install, tmp_path: Path, 
     assert [c.outcome for c in at.site.calls()] == ["refused"] and at.site.recordings() == []
 
 
+@pytest.mark.parametrize("own", [False, True])
+async def test_refused_behind_a_local_channel_while_no_daemon_lives(install: Install, tmp_path: Path, own: bool) -> None:
+    async with place(install, tmp_path) as at:
+        await at.customer.dial("own" if own else "group")
+        await at.customer.talk(0.3 + (NOTICE_SECONDS if own else 0))
+        os.kill(at.site.daemon_pid, signal.SIGKILL)
+        at.site.stop_daemon()
+        await at.customer.press("3")
+        await asyncio.to_thread(at.site.start_daemon)
+        await at.agent.answered()
+        await at.customer.talk(2.0)
+        await at.agent.press("*1")
+        await at.over(2 if own else 1)
+    assert [c.outcome for c in at.site.calls()] == ["refused"] * (2 if own else 1) and at.site.recordings() == []
+
+
 async def test_a_customer_with_a_call_goes_on_in_it(install: Install, tmp_path: Path) -> None:
     """Told of one purpose on the way in, and of another one at the line behind: one recording, for both."""
     async with place(install, tmp_path) as at:

@@ -81,6 +81,13 @@ async def test_the_last_key_of_each_agent(toy: ToyAri) -> None:
     assert (await reading(toy, THREE)).pressed == {AGENT: "pause"}
 
 
+async def test_what_was_chosen_on_half_of_a_local_channel(toy: ToyAri) -> None:
+    names = {"l1": "Local/s@group-00000000;1", "l2": "Local/s@group-00000000;2", "snoop": "Snoop/l2-1"}
+    toy.variables = {("l2", "PRIVACY_STATE"): "sealed", ("l2", "PRIVACY_CONSENT"): "refused", ("l1", "PRIVACY_STATE"): 404}
+    got = await reading(toy, names)
+    assert set(got.announced) == {"l2"} and (got.announced["l2"].state, got.announced["l2"].consent) == ("sealed", "refused")
+
+
 async def test_a_parking_lot_is_not_asked(toy: ToyAri) -> None:
     toy.variables = {(AGENT, PHONE): 500}
     assert (await reading(toy, TWO, "holding")).suspects == frozenset()

@@ -86,6 +86,7 @@ class Pbx:
         self.bridges: dict[str, set[str]] = {}
         self.announced: dict[str, Announced] = {}
         self.notices: dict[str, str] = {}  # by call: the name of its announcement
+        self.alone: set[str] = set()  # channels in no bridge
         self.running: Running
 
     @asynccontextmanager
@@ -93,7 +94,7 @@ class Pbx:
         """It reads what there is, and leaves behind what it remembered just before it ends."""
         async with whole_daemon(self.config) as self.running:
             inside = {channel for members in self.bridges.values() for channel in members}
-            channels = tuple(snap.Channel(c, NAMES[c], "Up") for c in inside)
+            channels = tuple(snap.Channel(c, NAMES[c], "Up") for c in inside | self.alone)
             bridges = tuple(snap.Bridge(name, "mixing", channels=sorted(members)) for name, members in self.bridges.items())
             self.running.service.supervisor.link_up(Reading(monotonic(), channels, bridges, frozenset(), announced=self.announced))
             await asyncio.sleep(0)
@@ -160,11 +161,16 @@ async def heard_behind_a_local_channel(asterisk: Pbx) -> str:
     return call
 
 
-async def test_consent_behind_a_local_channel_outlives_two_daemons(asterisk: Pbx) -> None:
+@pytest.mark.parametrize("half", [True, False], ids=["that is still there", "that is gone"])
+async def test_consent_behind_a_local_channel_outlives_two_daemons(asterisk: Pbx, half: bool) -> None:
     async with asterisk.daemon():
         call = await heard_behind_a_local_channel(asterisk)
-        assert asterisk.call_of("cora").memory.consent == "notice"
+        memory = asterisk.call_of("cora").memory
+        assert memory.consent == "notice"
     assert list(asterisk.announced) == ["cora"]
+    if half:  # with what FastAGI answered
+        first = asterisk.reminders.write("line", replace(memory, consent=""))
+        asterisk.announced = {"line": Announced(first, "notice", heard=frozenset({memory.notice})), **asterisk.announced}
     for _ in range(2):
         async with asterisk.daemon():
             runner = asterisk.call_of("cora")
@@ -183,6 +189,68 @@ async def test_a_refusal_behind_a_local_channel_outlives_two_daemons(asterisk: P
     for _ in range(2):
         async with asterisk.daemon():
             assert asterisk.call_of("cora").recorder.situation.consent is Consent.REFUSED
+
+
+async def notice_behind_a_local_channel(asterisk: Pbx, own: str = "") -> str:
+    """It plays still. `own`: the line of a call that the customer has already. Returns that of the notice."""
+    if own:
+        asterisk.announced_to("cora", own)
+    call = asterisk.asks("line", "chance")
+    asterisk.alone.add("line")
+    asterisk.joins("front", "outer")
+    asterisk.notice("line", call, "begin")
+    asterisk.joins("cora", "outer")
+    return call
+
+
+@pytest.mark.parametrize("own", ["", "asked"])
+@pytest.mark.parametrize("when", ["while none lives", "before the next", "after the restart", "while the link is down"])
+async def test_a_refusal_on_a_local_channel_is_that_of_the_customer_behind_it(asterisk: Pbx, own: str, when: str) -> None:
+    async with asterisk.daemon():
+        call = await notice_behind_a_local_channel(asterisk, own)
+        if when == "before the next":
+            asterisk.chooses("line", call, "3")
+        if when == "while the link is down":
+            known = asterisk.running.service.supervisor
+            known.link_down("planted")
+            channels = tuple(snap.Channel(c, NAMES[c], "Up") for c in ("front", "line", "cora"))
+            said = {**asterisk.announced, "line": Announced("sealed", "refused")}
+            outer = snap.Bridge("outer", "mixing", channels=["front", "cora"])
+            known.link_up(Reading(monotonic(), channels, (outer,), frozenset(), announced=said))
+            await asyncio.sleep(0.02)
+            assert asterisk.call_of("cora").recorder.situation.consent is Consent.REFUSED
+    if when == "while none lives":
+        asterisk.announced["line"] = replace(asterisk.announced["line"], consent="refused")
+    for _ in range(2):
+        async with asterisk.daemon():
+            await asyncio.sleep(0.02)
+            if when == "after the restart":
+                asterisk.chooses("line", call, "3")
+            assert asterisk.call_of("cora").recorder.situation.consent is Consent.REFUSED
+
+
+@pytest.mark.parametrize("consent", ["notice", "agreed:1"])
+async def test_who_heard_a_notice_on_a_local_channel_while_no_daemon_lived_is_not_known(asterisk: Pbx, consent: str) -> None:
+    async with asterisk.daemon():
+        call = await notice_behind_a_local_channel(asterisk)
+        heard = frozenset({asterisk.notices[call]})
+    asterisk.announced["line"] = replace(asterisk.announced["line"], consent=consent, heard=heard)
+    async with asterisk.daemon():
+        await asyncio.sleep(0.02)
+        runner = asterisk.call_of("line")
+        assert runner.customer is None and runner.recorder.situation.consent is Consent.UNASKED
+
+
+async def test_a_refusal_in_a_second_notice_on_the_local_channel_is_one_of_the_call_that_was_found(asterisk: Pbx) -> None:
+    """What the half remembers of its own is older than what is remembered of the customer's channel, and the refusal is newer than both."""
+    async with asterisk.daemon():
+        call = await heard_behind_a_local_channel(asterisk)
+        state = asterisk.reminders.write("line", asterisk.call_of("cora").memory)
+    asterisk.announced = {"line": Announced(state, "refused"), **asterisk.announced}
+    async with asterisk.daemon():
+        await asyncio.sleep(0.02)
+        assert [r.call_id for r in asterisk.running.service.supervisor.runners] == [call]
+        assert asterisk.call_of("cora").recorder.situation.consent is Consent.REFUSED
 
 
 async def test_what_the_customer_chose_while_no_daemon_lived_counts_before_what_was_remembered(asterisk: Pbx) -> None:
