@@ -144,6 +144,20 @@ class Conversations:
         found = (self._runners[c] for c in self.board.connected(channel) - {channel} if c in self._runners)
         return sorted(found, key=_age)
 
+    def calls_meant(self, channel: str) -> list[CallRunner]:
+        """Through the bridge first: after a transfer it is another call's. Else those that it was in before, as in a consultation."""
+        here = self.calls_of(channel)
+        if here or self._others.among(self.board.connected(channel)):
+            return here
+        return self.calls_before(channel)
+
+    def anothers_is_meant(self, channel: str, endpoint: str, last: bool) -> bool:
+        """The agent's key was meant for a call of another recorder, which hears of it as we do. `last`: for the one before."""
+        if last:
+            call = self.last_calls.of(endpoint)
+            return call is not None and call.theirs
+        return bool(self._others.among(self.board.connected(channel) | self.last_calls.before(channel)))
+
     def calls_before(self, channel: str) -> list[CallRunner]:
         """Those in which this agent's channel was before, and has been in no other since: in a consultation it is on the way back."""
         return sorted((self._runners[c] for c in self.last_calls.before(channel) if c in self._runners), key=_age)
@@ -178,7 +192,7 @@ class Conversations:
         self.finished = [r for r in (*self.finished, runner) if r.voices & living]
         self._earlier.pop(runner.call_id, None)
         self._earlier = {call: others - {runner.call_id} for call, others in self._earlier.items()}  # of this one it is known by now
-        self._holds_hidden.discard(runner.channel)
+        self._holds_hidden -= {runner.channel, runner.customer}
         self._told_of = {told for told in self._told_of if told[0] != runner.call_id}
 
 

@@ -109,7 +109,7 @@ class Supervisor:
         wanted = request.parameters.get("profile", "")
         now = self._config.book.profiles
         test = self.selftest.take(wanted, self._board.name_of(request.channel))
-        present = self._customers.get(request.channel) or self._by_channel.get(request.channel)
+        present = self._call_on(request.channel)
         began_with = self._began_with.get(present.channel if present is not None else "", self._config.book)
         profile = began_with.profiles.get(wanted) or now.get(wanted)
         profile, tools = (test.profile, test.tools) if test is not None else (profile, self._tools)
@@ -167,11 +167,11 @@ class Supervisor:
     def unheard(self, request: AgiRequest) -> None:
         """The dialplan did not wait for our answer. Where the caller has gone meanwhile, no news of his channel will come any more; where
         there are several recorders, another one has been asked."""
-        runner = self._by_channel.get(request.channel)
+        runner = self._call_on(request.channel)
         if runner is None:
             return
         left = "more" in request.parameters and runner.recorder.situation.life is Life.EXPECTED
-        if left or request.channel not in self._board:
+        if left or (request.channel not in self._board and runner.customer in (None, request.channel)):
             runner.receive(ev.HungUp(monotonic()))
 
     def _moved_to(self, runner: CallRunner, profile: Profile, channel: str) -> Mapping[str, str]:
@@ -252,7 +252,7 @@ class Supervisor:
 
     def _link_restored(self, runner: CallRunner, consent: str) -> None:
         now = monotonic()
-        if runner.channel in self._others:
+        if self._others.among({runner.channel, runner.customer or runner.channel}):
             runner.receive(ev.HungUp(now))
         if consent == "refused" and runner.recorder.situation.consent is not Consent.REFUSED:
             self._notices.refused(runner.channel, now)
@@ -287,13 +287,14 @@ class Supervisor:
                 self._health.alarm(Alarm.MISSED_CALLS, f"a call went on unrecorded: the dialplan got no answer ({event.why})")
             case ae.StasisStarted():
                 self._waiters.started(event.channel)
-            case ae.OutOfSight() if event.channel in self._customers:
+            case ae.OutOfSight() if self._comes_with_a_customer(event.channel):
                 words = "a call is in another ARI application's bridge, whose holds Asterisk tells nobody: what is said there is not kept"
                 self._health.alarm(Alarm.OUT_OF_SIGHT, words)
             case ae.Taken():
                 self._others.told(event.channel, event.recorder)
-                if event.channel in self._others and event.channel in self._by_channel:
-                    self._by_channel[event.channel].receive(ev.HungUp(monotonic()))
+                runner = self._call_on(event.channel)
+                if event.channel in self._others and runner is not None:
+                    runner.receive(ev.HungUp(monotonic()))
             case ae.PlaybackDone():
                 self._tools.tones.playback_done(event.playback)
             case _:
@@ -306,7 +307,7 @@ class Supervisor:
                 self._board.apply(known)
         change = self._board.apply(event)
         if isinstance(event, pbx.ChannelGone):
-            runner = self._customers.get(event.channel) or self._by_channel.get(event.channel)
+            runner = self._call_on(event.channel)
             if runner is not None and runner.customer in (None, event.channel):  # half of a Local channel may go, the call goes on
                 runner.receive(ev.HungUp(event.at))
         self._notices.follow(change.touched, event.at)
@@ -315,13 +316,22 @@ class Supervisor:
             self._others.gone(event.channel)
             self._conversations.last_calls.gone(event.channel)
 
+    def _call_on(self, channel: str) -> CallRunner | None:
+        """Whose customer's channel this is; or else the one on which the call was announced, half of a Local channel too."""
+        return self._customers.get(channel) or self._by_channel.get(channel)
+
+    def _comes_with_a_customer(self, channel: str) -> bool:
+        behind = self._board.behind(channel) if is_local(self._board.name_of(channel) or "") else frozenset()
+        return channel in self._customers or not behind.isdisjoint(self._customers)
+
     # ---- the agent presses
 
     def _key(self, event: ae.AgentPressed) -> None:
         cmd, _, idle = event.cmd.partition("-")  # keep-last, object-last: dialled on the idle phone
         last = idle == "last"
-        meant = self._last_calls_of(event.name) if last else self._calls_of(event.channel)
-        if not meant and self._is_anothers(event, last):
+        calls, endpoint = self._conversations, pbx.endpoint_of(event.name)
+        meant = calls.last_calls_of(endpoint, self._config.keys.grace_seconds) if last else calls.calls_meant(event.channel)
+        if not meant and calls.anothers_is_meant(event.channel, endpoint, last):
             return
         if not meant and (self._board.name_of(event.channel) or "").startswith(SELFTEST_ROOM):
             return
@@ -337,24 +347,6 @@ class Supervisor:
         self._health.tally.keys[key.value] += 1
         for number, runner in enumerate(meant):  # several customers in one conversation: the first call's recorder answers
             runner.receive(ev.KeyPressed(event.at, key, event.channel if number == 0 else ""))
-
-    def _calls_of(self, channel: str) -> list[CallRunner]:
-        """Through the bridge first: after a transfer it is another call's. Else those that it was in before, as in a consultation."""
-        here = self._conversations.calls_of(channel)
-        if here or self._others.among(self._board.connected(channel)):
-            return here
-        return self._conversations.calls_before(channel)
-
-    def _is_anothers(self, event: ae.AgentPressed, last: bool) -> bool:
-        """The key was meant for a call of another recorder, which hears of it as we do."""
-        if last:
-            call = self._conversations.last_calls.of(pbx.endpoint_of(event.name))
-            return call is not None and call.theirs
-        with_whom = self._conversations.last_calls.before(event.channel)
-        return bool(self._others.among(self._board.connected(event.channel) | with_whom))
-
-    def _last_calls_of(self, name: str) -> list[CallRunner]:
-        return self._conversations.last_calls_of(pbx.endpoint_of(name), self._config.keys.grace_seconds)
 
     # ---- housekeeping
 

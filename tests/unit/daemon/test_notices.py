@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from time import monotonic
@@ -10,6 +11,8 @@ import pytest
 from whole_daemon import POLICY, installed, linked, whole_daemon
 
 from asterisk_privacy.asterisk import ari_events as ae
+from asterisk_privacy.asterisk import ari_snapshots as snap
+from asterisk_privacy.asterisk.ari import Announced, Reading
 from asterisk_privacy.asterisk.fastagi import AgiRequest
 from asterisk_privacy.call import pbx
 from asterisk_privacy.call.situation import Consent, Life
@@ -156,6 +159,50 @@ async def test_the_customer_of_another_recorder_is_not_ours_too(running: Running
         group.notice("end")
     assert group.runner.customer is None and group.runner.recorder.situation.life is Life.GRACE
     assert "cora" not in running.service.supervisor._customers and alarms(running) == {}
+
+
+def found(running: Running) -> Group:
+    """A call whose customer heard the notice behind the Local channel."""
+    group = Group(running)
+    group.notice("begin")
+    group.joins("cora", "PJSIP/trunk-0001")
+    group.notice("end")
+    assert group.runner.customer == "cora"
+    return group
+
+
+async def test_the_customer_that_was_found_goes_to_another_recorder(running: Running) -> None:
+    group = found(running)
+    group.tell(ae.Taken("cora", "another-recorder"))
+    assert group.runner.recorder.situation.life is Life.GRACE
+
+
+async def test_the_customer_that_was_found_went_to_another_recorder_while_the_link_was_down(running: Running) -> None:
+    group, known = found(running), running.service.supervisor
+    known.link_down("planted")
+    await asyncio.sleep(0)
+    there = (snap.Channel("cora", "PJSIP/trunk-0001", "Up"), snap.Channel("two", "Local/s@group-0001;2", "Up"))
+    said = {"cora": Announced("theirs", "notice", "another-recorder"), "two": Announced("ours", "notice", "asterisk-privacy")}
+    known.link_up(Reading(monotonic(), there, (), frozenset(), announced=said))
+    await asyncio.sleep(0)
+    assert group.runner.recorder.situation.life is Life.GRACE
+
+
+async def test_half_of_the_local_channel_that_asked_again_and_is_gone_ends_no_call_of_who_was_found(running: Running) -> None:
+    group = found(running)
+    group.asks("two", "desk")
+    group.tell(pbx.ChannelGone(monotonic(), "two"))
+    running.service.supervisor.unheard(AgiRequest("two", "start", {"profile": "desk"}, ""))
+    assert group.runner.recorder.situation.life is Life.LIVE
+
+
+async def test_out_of_sight_behind_a_local_channel(running: Running) -> None:
+    group = found(running)
+    group.answered_by_anna()
+    group.tell(ae.OutOfSight(monotonic(), "anna"))
+    assert alarms(running) == {}, "told once, for the half that came with her"
+    group.tell(ae.OutOfSight(monotonic(), "two"))
+    assert alarms(running) == {Alarm.OUT_OF_SIGHT: 1}
 
 
 async def test_who_refused_behind_it_is_not_asked_again(running: Running) -> None:
