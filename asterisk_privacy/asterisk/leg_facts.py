@@ -8,7 +8,9 @@ from typing import Final
 
 from asterisk_privacy.asterisk.ari import Ari, AriRefused, AriUnreachable
 
-_QUESTION: Final = "EVAL(${CHANNEL(name)} ${CHANNEL(rtcp,rxcount)} ${CHANNEL(rtp,secure)} ${CHANNEL(audionativeformat)})"
+_QUESTION: Final = (
+    "EVAL(${CHANNEL(name)} ${CHANNEL(rtcp,rxcount)} ${CHANNEL(rtcp,rxploss)} ${CHANNEL(rtp,secure)} ${CHANNEL(audionativeformat)})"
+)
 """Functions of chan_pjsip; a channel of another kind refuses them."""
 _BUILT_IN: Final = ("ulaw", "alaw", "g722", "gsm", "slin")
 _TRANSLATORS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -21,25 +23,27 @@ _TRANSLATORS: Final[Mapping[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class LegFacts:
-    """`packets`: received until now. `decodes`: Asterisk has a translator for what the phone sends."""
+    """`packets`: received until now. `lost`: that never came, as of the last RTCP report, one every five seconds. `decodes`: Asterisk has
+    a translator for what the phone sends."""
 
     endpoint: str
     packets: int
     enciphered: bool
     decodes: bool
+    lost: int = 0
 
 
 async def ask(ari: Ari, channel: str) -> LegFacts | None:
     """None: Asterisk does not say."""
     try:
         words = (await ari.variable(channel, _QUESTION) or "").split()
-        if len(words) != 4 or not words[1].isdecimal():
+        if len(words) != 5 or not words[1].isdecimal() or not words[2].isdecimal():
             return None
-        name, packets, secure, formats = words
+        name, packets, lost, secure, formats = words
         decodes = [await _decodes(ari, one) for one in formats.strip("()").split("|")]
     except (AriRefused, AriUnreachable):
         return None
-    return LegFacts(name.rpartition("-")[0], int(packets), secure != "0", any(decodes))
+    return LegFacts(name.rpartition("-")[0], int(packets), secure != "0", any(decodes), int(lost))
 
 
 async def _decodes(ari: Ari, codec: str) -> bool:

@@ -20,7 +20,7 @@ from asterisk_privacy.asterisk.ari_snapshots import Channel
 from asterisk_privacy.asterisk.audiosocket import AudioSocketServer, FrameSink
 from asterisk_privacy.asterisk.dialplan_probe import is_probe
 from asterisk_privacy.asterisk.time_limits import within
-from asterisk_privacy.audio.quarantine import Times
+from asterisk_privacy.audio.quarantine import Came, Times
 
 log = logging.getLogger(__name__)
 
@@ -34,9 +34,9 @@ MOST_A_SECOND = 10
 
 
 class TapSink(Protocol):
-    """A FrameSink; whoever knows of each frame by when it was here tells that too."""
+    """A FrameSink; whoever knows of each frame by when it was here, and whether it came at all, tells that too."""
 
-    def __call__(self, complete_at: float, samples: bytes, here_by: Times | None = None, /) -> None: ...
+    def __call__(self, complete_at: float, samples: bytes, here_by: Times | None = None, came: Came | None = None, /) -> None: ...
 
 
 class Tap(Protocol):

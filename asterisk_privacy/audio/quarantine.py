@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import floor
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,16 @@ _SAME_MOMENT = 1e-7  # seconds: sums of times are not exact
 
 Times = npt.NDArray[np.float64]
 """Seconds on the monotonic clock, one for each frame."""
+Came = npt.NDArray[np.bool_]
+"""Of each frame: whether it came, or stands for one that never did."""
+
+
+class Piece(NamedTuple):
+    """What leaves. `came`: of the agents' leg."""
+
+    began: float
+    block: Block
+    came: Came
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +46,14 @@ class _Frames:
     slot: int
     here_by: Times  # never falling
     samples: npt.NDArray[np.int16]  # (count, FRAME_SAMPLES)
+    came: Came
 
     def __len__(self) -> int:
         return len(self.samples)
 
     def part(self, first: int, last: int | None = None) -> _Frames:
         """From the `first` to the `last` (excluded) of them."""
-        return _Frames(self.slot + first, self.here_by[first:last], self.samples[first:last])
+        return _Frames(self.slot + first, self.here_by[first:last], self.samples[first:last], self.came[first:last])
 
     def complete_by(self, moment: float) -> int:
         """How many of them were complete then."""
@@ -109,10 +121,13 @@ class Quarantine:
         for stretch in self._stretches:
             stretch.ended = at if stretch.ended is None else min(stretch.ended, at)
 
-    def push(self, stretch: int, leg: Leg, tap: str, complete_at: float, samples: bytes, here_by: Times | None = None) -> int:
+    def push(
+        self, stretch: int, leg: Leg, tap: str, complete_at: float, samples: bytes, here_by: Times | None = None, came: Came | None = None
+    ) -> int:
         """Takes frames of `FRAME_BYTES` bytes that were read at once, the last of them complete at `complete_at` at the latest, and each
         before it 20 ms before the next: never earlier than the truth, so that a frame which seems to precede a hold does. Where a source
-        knows better when each was here, it says so by `here_by`. What belongs to no open stretch is dropped here.
+        knows better when each was here, it says so by `here_by`, and by `came` which are silence for what was lost. What belongs to no open
+        stretch is dropped here.
 
         Returns by how many frames the line was corrected: so much silence stands in front of these, or so many of them were dropped."""
         count = max(1, len(samples) // FRAME_BYTES)
@@ -144,13 +159,14 @@ class Quarantine:
         line.next_slot = slot + count - skipped
         whole = np.frombuffer(samples, dtype="<i2").reshape(count, FRAME_SAMPLES)
         times = complete_at - FRAME_SECONDS * np.arange(count, dtype=np.float64)[::-1] if here_by is None else here_by
-        line.waiting.append(_Frames(slot, times[skipped:], whole[skipped:]))
+        there = np.ones(count, np.bool_) if came is None else came
+        line.waiting.append(_Frames(slot, times[skipped:], whole[skipped:], there[skipped:]))
         return behind + over
 
-    def release(self, proven: float) -> list[tuple[float, Block]]:
+    def release(self, proven: float) -> list[Piece]:
         """All audio of which it is now certain that it was conversation: complete before `proven`, until which every event is known.
         Each stretch's audio comes in order, silence where nothing arrived; in front of each block stands when it began."""
-        blocks: list[tuple[float, Block]] = []
+        blocks: list[Piece] = []
         while self._stretches:
             stretch = self._stretches[0]
             ended = stretch.ended is not None and stretch.ended <= proven
@@ -160,7 +176,7 @@ class Quarantine:
             if not ended:
                 until = stretch.here_until(proven, until)  # a frame may have its place long before it came
             if until > stretch.released:
-                blocks.append((stretch.began + stretch.released * FRAME_SECONDS, self._mix(stretch, until)))
+                blocks.append(Piece(stretch.began + stretch.released * FRAME_SECONDS, *self._mix(stretch, until)))
                 stretch.released = until
             if not ended:
                 break
@@ -168,9 +184,10 @@ class Quarantine:
             self._stretches.popleft()
         return blocks
 
-    def _mix(self, stretch: _Stretch, until: int) -> Block:
+    def _mix(self, stretch: _Stretch, until: int) -> tuple[Block, Came]:
         first, count = stretch.released, until - stretch.released
         mixed = np.zeros((count, FRAME_SAMPLES, 2), dtype=np.int16)
+        came = np.zeros(count, dtype=np.bool_)
         heard: set[Leg] = set()
         for (leg, _tap), line in stretch.lines.items():
             column = mixed[:, :, leg.value]
@@ -179,12 +196,14 @@ class Quarantine:
                 kept = certain.part(max(0, first - certain.slot))
                 self.dropped += len(frames) - len(kept)
                 place = column[kept.slot - first :][: len(kept)]
+                if leg is Leg.AGENT:
+                    came[kept.slot - first :][: len(kept)] |= kept.came
                 if leg in heard:  # several agents share the right column
                     place[:] = np.clip(place.astype(np.int32) + kept.samples, -32768, 32767)
                 else:
                     place[:] = kept.samples
             heard.add(leg)
-        return mixed.reshape(-1, 2)
+        return mixed.reshape(-1, 2), came
 
     def wipe(self) -> None:
         """Forget all frames, and every stretch that has ended; an open one stays open."""

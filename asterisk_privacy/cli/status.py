@@ -109,8 +109,8 @@ STRANGERS = (
 
 
 GATED = (
-    ": these phones send nothing in pauses (VAD, DTX) or have a noise gate. Once a call has shown it, their silence is no hold, so they "
-    "must signal each hold; before that ten seconds of listening count as one. Better: VAD and noise gate off"
+    ": these phones send nothing in pauses (VAD, DTX) or have a noise gate. Once a call has shown it, a minute of their silence is no "
+    "hold, so they must signal each hold; before that ten seconds of listening count as one. Better: VAD and noise gate off"
 )
 
 

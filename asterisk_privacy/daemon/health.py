@@ -150,7 +150,7 @@ class Health:
     def silent_between_words(self, endpoint: str) -> None:
         """`status` names the phone; the log does not."""
         _count(self.gated, endpoint)
-        log.info("a phone is dead silent between words: its silence is taken for no hold from now on in this call")
+        log.info("a phone is dead silent between words: less than a minute of its silence is taken for no hold from now on in this call")
 
     def silent_hold(self, endpoint: str) -> None:
         """`status` names the phone; the log does not."""

@@ -15,12 +15,13 @@ from asterisk_privacy.asterisk.time_limits import within
 from asterisk_privacy.audio.frames import FRAME_BYTES, FRAME_SECONDS, SILENT_FRAME, Leg
 from asterisk_privacy.audio.levels import is_heard
 from asterisk_privacy.audio.marked import Marked
-from asterisk_privacy.audio.quarantine import Block, Quarantine, Times
+from asterisk_privacy.audio.quarantine import Block, Came, Quarantine, Times
 from asterisk_privacy.audio.ring import Ring
 from asterisk_privacy.audio.suspense import SilentHold, Suspense
 from asterisk_privacy.audio.voice import Voice
 from asterisk_privacy.daemon.filing import RecordingFile
 from asterisk_privacy.daemon.health import Alarm, Health
+from asterisk_privacy.daemon.lost_packets import LostPackets
 from asterisk_privacy.daemon.silent_legs import AskLeg, SilentLegs, nobody_asked
 
 log = logging.getLogger(__name__)
@@ -96,6 +97,7 @@ class CallMedia:
         self._silent_between_words = silent_between_words
         self._told_so = False
         self.legs = SilentLegs(ask_leg, health, lambda channel: channel in self._agents and suspense.dead_between_words)
+        self._lost = LostPackets(ask_leg, suspense)
         self._agents_in: deque[tuple[float, frozenset[str]]] = deque()  # since when they are in the conversation, or none
         self._agents: frozenset[str] = frozenset()  # of what left quarantine last
         self._stretch = 0
@@ -146,9 +148,9 @@ class CallMedia:
         """Lets out of quarantine what is certain to be conversation."""
         self._hear()
         told = min((min(t.tap.told_until, t.voice.told_until) for t in self._tapped.values() if t.tap is not None), default=proven)
-        for began, block in self._quarantine.release(min(proven, told)):
+        for began, block, came in self._quarantine.release(min(proven, told)):
             if self._is_with_agents(began):
-                self._keep(self._suspense.take(began, block))
+                self._keep(self._suspense.take(began, block, came))
             else:  # two customers: that nothing comes from an agent's phone is no hold
                 self._keep([*self._suspense.flush(), (began, block)])
         if not self._quarantine.busy:
@@ -157,6 +159,7 @@ class CallMedia:
             self._silent_holds_seen += 1
             if not self.legs.no_hold(self._agents):
                 self._silent_hold()
+        self._lost.look(self._agents)
         if self._suspense.dead_between_words and not self._told_so:
             self._told_so = True
             self._silent_between_words()
@@ -231,6 +234,7 @@ class CallMedia:
 
     def _stop_taps(self) -> None:
         self.legs.over()
+        self._lost.over()
         for tapped in self._tapped.values():
             self._stop(tapped)
         self._tapped.clear()
@@ -306,14 +310,17 @@ class CallMedia:
         tapped.retry = min(2 * tapped.retry, LONGEST_PATIENCE_SECONDS)
         self._attach(stretch, channel)
 
-    def _frames(self, stretch: int, tapped: _Tapped, number: int, complete_at: float, samples: bytes, here_by: Times | None = None) -> None:
+    def _frames(
+        self, stretch: int, tapped: _Tapped, number: int, complete_at: float, samples: bytes,
+        here_by: Times | None = None, came: Came | None = None,
+    ) -> None:  # fmt: skip
         if tapped.second is not None and number == tapped.second_number:
             tapped.voice.take_second(complete_at, samples)
             return
         if number != tapped.number:
             return
         if tapped.tap is None or not tapped.tap.may_be_deaf:  # on the wire a phone tells its own clock, and may pause
-            self._quarantine.push(stretch, tapped.leg, tapped.channel, complete_at, samples, here_by)
+            self._quarantine.push(stretch, tapped.leg, tapped.channel, complete_at, samples, here_by, came)
             return
         tapped.voice.take(complete_at, samples)
         silent = _silent_at_the_end(samples)

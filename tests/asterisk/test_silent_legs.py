@@ -6,6 +6,7 @@ import asyncio
 import socket
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sites import ALWAYS, profile, running, short_sounds, wait_until_quiet
 
@@ -85,6 +86,55 @@ async def test_an_agent_who_listens_costs_nothing_and_a_signalled_hold_stays_one
     assert isinstance(capture, dict) and isinstance(alarms, dict)
     assert capture["silent_between_words"] == {"PJSIP/agent": 1} and capture["silent_holds"] == {}
     assert alarms == {}
+
+
+class Talking:
+    """A tone with the room in its pauses, which are a fifth of a second."""
+
+    def __init__(self, freq: float) -> None:
+        self._tone = Tone(freq)
+        self._room = np.random.default_rng(1)
+
+    def frame(self, n: int) -> Pcm:
+        samples = self._tone.frame(n)
+        return samples if n % 35 < 25 else self._room.normal(0, 60, len(samples)).astype(np.int16)
+
+    def label(self, n: int) -> str:
+        return self._tone.label(n) if n % 35 < 25 else "room"
+
+
+async def test_what_a_network_lost_teaches_nothing_of_a_phone(install: Install, tmp_path: Path) -> None:
+    """Holes of four tenths between words are no pauses of the phone. When it then holds by itself nothing of that is kept."""
+    port = free_port(socket.SOCK_DGRAM)
+    site = site_of(install, tmp_path, port, {"capture.silent_hold_seconds": "10"})
+    async with running(site):
+        customer = Phone("customer", 0, site.pbx.sip_port, source=Tone(tones.CUSTOMER))
+        agent = Phone("agent", port, site.pbx.sip_port, source=Talking(tones.AGENT), answer_after=0.0)
+        async with customer, agent:
+            await customer.dial("130")
+            leg = await agent.answered()
+            for _ in range(5):
+                await customer.talk(0.8)
+                leg.media.lose(20)
+            await customer.talk(8.0)
+            agent.say(Silence())
+            await customer.talk(0.1)
+            customer.say(Tone(tones.CUSTOMER_HELD))
+            await customer.talk(14.0)
+            customer.say(Tone(tones.CUSTOMER))
+            await customer.talk(0.1)
+            agent.say(Talking(tones.AGENT))
+            await customer.talk(2.0)
+            await customer.hangup()
+        await asyncio.to_thread(site.wait_for_calls, 1)
+        report = site.status()
+        await asyncio.to_thread(wait_until_quiet, site)
+    (row,) = site.recordings()
+    heard = tones.seconds_of(site.listen(row.id)[:, 0], {"customer": tones.CUSTOMER, "held": tones.CUSTOMER_HELD})
+    assert "held" not in heard, heard
+    capture = report["capture"]
+    assert isinstance(capture, dict)
+    assert capture["silent_between_words"] == {} and capture["silent_holds"] == {"PJSIP/agent": 1}
 
 
 @pytest.mark.parametrize("who", ["agent", "customer"])

@@ -287,7 +287,7 @@ class World:
         self.marked.wipe()
 
     def release(self) -> None:
-        for began, block in self.quarantine.release(self.proven()):
+        for began, block, _ in self.quarantine.release(self.proven()):
             self.marked.take(began, block)
             if began < self._keep_from - 1e-6:
                 continue

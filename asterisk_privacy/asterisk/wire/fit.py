@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
-from asterisk_privacy.asterisk.wire.rtp import Packet, apart, is_sound
+from asterisk_privacy.asterisk.wire.rtp import Packet, after, apart, is_sound
 
 _WHOLE: Final = 40
 """Samples of 5 ms: packets of G.711 hold a whole number of them."""
@@ -65,16 +65,11 @@ class Fit:
         if last is None:
             self.went_on(packet)
             return True
-        ahead = _after(packet.sequence, last.sequence)
+        ahead = after(packet.sequence, last.sequence)
         if ahead <= 0:
             return ahead >= -_LOOKED_BACK  # late, or twice
-        silent = sum(0 < _after(other, last.sequence) < ahead for other in set(self._others))
+        silent = sum(0 < after(other, last.sequence) < ahead for other in set(self._others))
         if apart(packet.timestamp, last.timestamp) < (ahead - silent) * len(last.payload):
             return False
         self.went_on(packet)
         return True
-
-
-def _after(sequence: int, before: int) -> int:
-    """Of 16 bits that go round, as a number with a sign."""
-    return ((sequence - before + 0x8000) & 0xFFFF) - 0x8000

@@ -62,3 +62,8 @@ def is_sound(packet: Packet) -> bool:
 def apart(timestamp: int, origin: int) -> int:
     """Of 32 bits that go round, as a number with a sign."""
     return ((timestamp - origin + _HALF) & 0xFFFFFFFF) - _HALF
+
+
+def after(sequence: int, before: int) -> int:
+    """Of 16 bits that go round, as a number with a sign."""
+    return ((sequence - before + 0x8000) & 0xFFFF) - 0x8000

@@ -14,13 +14,14 @@ from typing import Final
 
 import numpy as np
 
-from asterisk_privacy.asterisk.wire.rtp import PCMA, PCMU, Packet, apart, is_sound
+from asterisk_privacy.asterisk.wire.rtp import PCMA, PCMU, Packet, after, apart, is_sound
 from asterisk_privacy.audio import alaw, ulaw
 from asterisk_privacy.audio.frames import FRAME_SAMPLES, RATE
-from asterisk_privacy.audio.quarantine import Times
+from asterisk_privacy.audio.quarantine import Came, Times
 
 _LAWS: Final = {PCMU: ulaw.decode, PCMA: alaw.decode}
 _REMEMBERED: Final = 5  # readings, of half a second, over which the least late packet sets the clock
+_LOOKED_BACK: Final = 50  # packets
 _LONGEST_GAP: Final = RATE  # samples; beyond that (in either direction) the phone began anew, or was quiet
 
 
@@ -31,6 +32,8 @@ class Run:
     complete_at: float
     samples: bytes  # frames of FRAME_BYTES
     here_by: Times
+    came: Came | None = None
+    """None: all. A frame that a packet which was lost would have touched did not; one for which the phone sent nothing did."""
 
 
 class Stream:
@@ -41,6 +44,9 @@ class Stream:
         self._next = 0  # the timestamp that comes next, 32 bits
         self._rest = np.zeros(0, np.int16)  # less than a frame, before `_next`
         self._rest_by = 0.0
+        self._rest_lost = False
+        self._sequence: int | None = None  # the last that came of this source
+        self._others: deque[int] = deque(maxlen=_LOOKED_BACK)  # sequence numbers of keys and comfort noise
         self._position = 0  # samples of this source until `_next`
         self._begins: deque[float] = deque(maxlen=_REMEMBERED)
         self.lost = 0
@@ -51,7 +57,12 @@ class Stream:
         if run is not None:
             yield run
             return
-        sound = [p for p in packets if is_sound(p)]
+        sound: list[Packet] = []
+        for packet in packets:
+            if is_sound(packet):
+                sound.append(packet)
+            else:
+                self._others.append(packet.sequence)
         sequences = [p.sequence for p in sound]
         if any((after - before) & 0xFFFF != 1 for before, after in pairwise(sequences)):
             sound = _sorted(sound)
@@ -66,7 +77,7 @@ class Stream:
         ahead = apart(first.timestamp, self._next)
         if first.source != self._source or abs(ahead) > _LONGEST_GAP:
             self._source, self._next, self._position = first.source, first.timestamp, 0
-            self._rest = self._rest[:0]
+            self._rest, self._rest_lost, self._sequence = self._rest[:0], False, None
             self._begins.clear()
         return self._next
 
@@ -83,7 +94,7 @@ class Stream:
         here_by = np.maximum.accumulate(np.fromiter((p.arrived for p in packets), np.float64, count))
         ends = (self._position + FRAME_SAMPLES * np.arange(1, count + 1)) / RATE
         self._begins.append(float((here_by - ends).min()))
-        self._next, self._position = at, self._position + FRAME_SAMPLES * count
+        self._next, self._position, self._sequence = at, self._position + FRAME_SAMPLES * count, packets[-1].sequence
         samples = _LAWS[kind](np.frombuffer(b"".join([p.payload for p in packets]), np.uint8))
         return Run(min(self._begins) + self._position / RATE, samples.tobytes(), here_by)
 
@@ -92,6 +103,7 @@ class Stream:
         if end <= 0:
             return  # all of it came too late
         samples = np.zeros(end, np.int16)
+        lost = self._lost(packets, at, end)
         by = np.zeros(end // FRAME_SAMPLES + 2)  # of the frames that these samples touch
         held = len(self._rest)
         covered = 0
@@ -108,16 +120,33 @@ class Stream:
             first, last = (held + begin) // FRAME_SAMPLES, (held + begin + len(decoded) - 1) // FRAME_SAMPLES
             by[first : last + 1] = np.maximum(by[first : last + 1], packet.arrived)
         if held:
-            samples = np.concatenate((self._rest, samples))
+            samples, lost = np.concatenate((self._rest, samples)), np.concatenate((np.full(held, self._rest_lost), lost))
             by[0] = max(by[0], self._rest_by)
         self.lost += max(0, end - covered)
         self._next, self._position = (at + end) & 0xFFFFFFFF, self._position + end
         whole = len(samples) // FRAME_SAMPLES
         self._rest, self._rest_by = samples[whole * FRAME_SAMPLES :].copy(), by[whole]
+        self._rest_lost = bool(lost[whole * FRAME_SAMPLES :].any())
         if whole:
             complete_at = min(self._begins) + (self._position - len(self._rest)) / RATE
             here_by = np.maximum.accumulate(by[:whole])
-            yield Run(complete_at, samples[: whole * FRAME_SAMPLES].tobytes(), here_by)
+            came: Came = np.logical_not(np.any(lost[: whole * FRAME_SAMPLES].reshape(whole, FRAME_SAMPLES), axis=1))
+            yield Run(complete_at, samples[: whole * FRAME_SAMPLES].tobytes(), here_by, None if came.all() else came)
+
+    def _lost(self, packets: Sequence[Packet], at: int, end: int) -> Came:
+        """Which samples from `at` to `end` were in packets that never came. What a phone leaves out itself has no sequence numbers."""
+        lost = np.zeros(end, np.bool_)
+        reached = 0
+        for packet in packets:
+            begin, before = apart(packet.timestamp, at), self._sequence
+            ahead = 1 if before is None else after(packet.sequence, before)
+            if begin > reached and before is not None:
+                others = sum(0 < after(other, before) < ahead for other in set(self._others))
+                lost[reached:begin] = ahead < 1 or ahead - 1 > others
+            if ahead > 0:
+                self._sequence = packet.sequence
+            reached = max(reached, begin + len(packet.payload))
+        return lost
 
 
 def _sorted(packets: Sequence[Packet]) -> list[Packet]:

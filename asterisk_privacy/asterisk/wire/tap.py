@@ -208,4 +208,4 @@ class WireTap:
             self._capture.ask_again(self)
 
     def _say(self, run: Run) -> None:
-        self.sink(run.complete_at, run.samples, run.here_by + np.float64(MARGIN_SECONDS))
+        self.sink(run.complete_at, run.samples, run.here_by + np.float64(MARGIN_SECONDS), run.came)

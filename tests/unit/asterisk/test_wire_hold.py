@@ -14,7 +14,7 @@ from asterisk_privacy.asterisk.wire.stream import Stream
 from asterisk_privacy.asterisk.wire.tap import MARGIN_SECONDS
 from asterisk_privacy.audio import ulaw
 from asterisk_privacy.audio.frames import FRAME_SAMPLES, RATE, Leg
-from asterisk_privacy.audio.quarantine import Block, Quarantine
+from asterisk_privacy.audio.quarantine import Piece, Quarantine
 
 BEGAN = 500.0  # of the stretch, and of the phone's first sample
 QUARANTINE = 1.0
@@ -50,7 +50,7 @@ def kept(line: Line, hold: float, told: float, known: float) -> tuple[dict[float
     that happened is known."""
     stream, quarantine = Stream(), Quarantine()
     stretch = quarantine.open(BEGAN)
-    waiting, blocks, now, shut = line.packets(3.0), list[tuple[float, Block]](), BEGAN, False
+    waiting, blocks, now, shut = line.packets(3.0), list[Piece](), BEGAN, False
     while not shut or quarantine.busy:
         now += READ_SECONDS
         count = sum(p.arrived <= now for p in waiting)
@@ -63,7 +63,7 @@ def kept(line: Line, hold: float, told: float, known: float) -> tuple[dict[float
                 shut = True
         blocks += quarantine.release(now - known)
     values = {}
-    for began, block in blocks:
+    for began, block, _ in blocks:
         for n in range(0, len(block), FRAME_SAMPLES // 2):
             values[round(began - BEGAN + n / RATE, 3)] = int(block[n, Leg.CUSTOMER.value])
     return values, quarantine

@@ -195,6 +195,35 @@ def test_a_phone_that_jumps_ahead_in_each_packet_makes_no_more_than_came() -> No
             assert run.complete_at <= 20.0 + reading + 1e-6
 
 
+def came(runs: Sequence[Run]) -> list[bool]:
+    return [bool(c) for run in runs for c in (np.ones(len(run.here_by), bool) if run.came is None else run.came)]
+
+
+@pytest.mark.parametrize("cut", range(1, 8))
+def test_what_was_lost_is_told_from_what_the_phone_left_out(cut: int) -> None:
+    """By the numbers of its packets. A key and comfort noise have numbers too. In any reading."""
+    sent = [
+        *(packet(n) for n in (0, 1)),
+        packet(2)._replace(kind=COMFORT_NOISE, payload=b"1"),
+        packet(3, after=800),  # five frames that the phone left out, and the comfort noise
+        packet(6, after=800),  # two packets were lost
+        packet(7, after=880),  # it left out half a frame
+        *(packet(n, after=960) for n in (8, 9)),
+    ]
+    stream = Stream()
+    runs = [run for reading in (sent[:cut], sent[cut:]) for run in heard(stream, reading)]
+    assert values(runs) == [*of(1, 2), 0, 0, 0, 0, 0, 0, *of(4), 0, 0, *of(7), 0, *of(8, 9, 10)]
+    assert came(runs) == [True] * 9 + [False] * 2 + [True] * 5
+
+
+def test_of_packets_of_half_a_frame_one_that_is_lost_takes_the_frame_with_it() -> None:
+    half = [Packet(5.0 + 0.01 * n, PCMU, n, 80 * n, 1, bytes([1 + n]) * 80) for n in range(8)]
+    for cut in range(1, 7):
+        stream = Stream()
+        runs = [run for reading in (half[:3], half[4:]) for part in (reading[:cut], reading[cut:]) for run in heard(stream, part)]
+        assert came(runs) == [True, False, True, True]
+
+
 def in_step() -> Stream:
     """A stream whose next packet is number 2."""
     stream = Stream()

@@ -160,7 +160,9 @@ class Sink:
     samples: bytes = b""
     runs: list[tuple[float, int, list[float]]] = field(default_factory=list)  # complete at, frames, each here by
 
-    def __call__(self, complete_at: float, samples: bytes, here_by: np.typing.NDArray[np.float64] | None = None) -> None:
+    def __call__(
+        self, complete_at: float, samples: bytes, here_by: np.typing.NDArray[np.float64] | None = None, _came: object = None
+    ) -> None:
         self.samples += samples
         self.runs.append((complete_at, len(samples) // FRAME_BYTES, [] if here_by is None else [float(at) for at in here_by]))
 

@@ -47,6 +47,35 @@ def test_a_room_that_is_heard_after_all_takes_it_back() -> None:
     assert len(suspense.holds) == 1 and len(found) == 2
 
 
+def test_what_never_came_teaches_nothing() -> None:
+    """A network lost four tenths of a second between words, again and again. Then the phone holds by itself."""
+    agent = np.concatenate([*[tone(0.5, 400), dead(0.4)] * 6, tone(0.5, 400), dead(15), speech(2)])
+    came = np.ones(len(agent) // 160, bool)
+    for hole in range(6):
+        came[25 + 45 * hole : 45 + 45 * hole] = False
+    found, suspense = kept(agent, came=came)
+    assert not suspense.dead_between_words and len(suspense.holds) == 1
+    assert found[-1][0] == pytest.approx(5.9 + 15, abs=0.3)
+
+
+def test_a_phone_that_holds_may_send_nothing() -> None:
+    found, suspense = kept(np.concatenate([speech(5), dead(15), speech(5, 1)]), came=np.abs(np.arange(1250) - 625) > 375)
+    assert len(suspense.holds) == 1 and len(found) == 2
+
+
+def test_who_listens_longer_than_anybody_does_holds() -> None:
+    """From the silence's begin on."""
+    found, suspense = kept(np.concatenate([gated(4), dead(70), gated(2)]))
+    (hold,) = suspense.holds
+    assert (hold.since, hold.until) == (pytest.approx(104, abs=0.5), pytest.approx(174, abs=0.021)) and len(found) == 2
+
+
+def test_silences_of_seconds_are_no_pauses_between_words() -> None:
+    agent = np.concatenate([*[tone(1.0, 400), dead(2.5)] * 5, tone(1.0, 400)])
+    _, suspense = kept(np.concatenate([agent, dead(15), speech(2)]))
+    assert not suspense.dead_between_words and len(suspense.holds) == 1
+
+
 def test_music_stays_a_hold() -> None:
     _, suspense = kept(np.concatenate([gated(5), tone(15, 440), gated(2)]))
     assert [hold.music for hold in suspense.holds] == [True]

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 from asterisk_privacy.audio.frames import FRAME_SAMPLES, Leg
-from asterisk_privacy.audio.quarantine import AHEAD_SLOTS, BEHIND_SLOTS, Block, Quarantine
+from asterisk_privacy.audio.quarantine import AHEAD_SLOTS, BEHIND_SLOTS, Piece, Quarantine
 
 
 def frame(value: int) -> bytes:
     return np.full(FRAME_SAMPLES, value, dtype=np.int16).tobytes()
 
 
-def column(blocks: list[tuple[float, Block]], leg: Leg) -> list[int]:
-    audio = np.concatenate([block for _, block in blocks]) if blocks else np.zeros((0, 2), dtype=np.int16)
+def column(blocks: list[Piece], leg: Leg) -> list[int]:
+    audio = np.concatenate([piece.block for piece in blocks]) if blocks else np.zeros((0, 2), dtype=np.int16)
     return [int(v) for v in audio[::FRAME_SAMPLES, leg.value]]
 
 
@@ -46,7 +46,7 @@ def test_reading_at_once_is_reading_one_by_one(seed: int) -> None:
     """Whatever the pieces: the same audio, the same counts."""
     rng = np.random.default_rng(seed)
     one, many = Quarantine(), Quarantine()
-    at, value, audio = 0.0, 0, {one: list[tuple[float, Block]](), many: list[tuple[float, Block]]()}
+    at, value, audio = 0.0, 0, {one: list[Piece](), many: list[Piece]()}
     n = one.open(0.03)
     assert many.open(0.03) == n
     for _ in range(30):
@@ -77,6 +77,19 @@ def test_a_line_that_fell_behind_jumps_ahead_and_leaves_silence() -> None:
     q.shut(0.2)
     assert column(q.release(9), Leg.CUSTOMER) == [1, 0, 0, 0, 0, 2, 0, 0, 0, 0]
     assert q.corrected == 1
+
+
+def test_it_is_told_which_of_the_agents_frames_came() -> None:
+    """Zeros stand for one that did not: where a line jumps, and where its source says so."""
+    q = Quarantine()
+    n = q.open(0.0)
+    q.push(n, Leg.CUSTOMER, "c", 0.2, frames(*range(1, 11)))
+    q.push(n, Leg.AGENT, "a", 0.02, frame(0))
+    q.push(n, Leg.AGENT, "a", 0.02 * 8, frames(5, 0, 6), came=np.array([True, False, True]))
+    q.push(n, Leg.AGENT, "b", 0.02 * 8, frames(0))
+    q.shut(0.2)
+    (piece,) = q.release(9)
+    assert piece.came.tolist() == [True, False, False, False, False, True, False, True, False, False]
 
 
 def test_a_line_that_runs_ahead_loses_a_frame() -> None:

@@ -8,15 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asterisk_privacy.audio.frames import FRAME_SAMPLES, FRAME_SECONDS, Leg
-from asterisk_privacy.audio.quarantine import Block, Quarantine, Times
+from asterisk_privacy.audio.quarantine import Piece, Quarantine, Times
 
 
 def frames(*values: int) -> bytes:
     return b"".join(np.full(FRAME_SAMPLES, value, dtype=np.int16).tobytes() for value in values)
 
 
-def column(blocks: list[tuple[float, Block]]) -> list[int]:
-    audio = np.concatenate([block for _, block in blocks]) if blocks else np.zeros((0, 2), dtype=np.int16)
+def column(blocks: list[Piece]) -> list[int]:
+    audio = np.concatenate([piece.block for piece in blocks]) if blocks else np.zeros((0, 2), dtype=np.int16)
     return [int(v) for v in audio[::FRAME_SAMPLES, Leg.CUSTOMER.value]]
 
 
@@ -65,7 +65,7 @@ def test_it_holds_up_the_other_side_no_longer_than_that() -> None:
     n = q.open(0.0)
     q.push(n, Leg.CUSTOMER, "c", 0.06, frames(1, 2, 3), times(0.02, 0.5, 0.5))
     q.push(n, Leg.AGENT, "a", 0.2, frames(*range(10)))
-    assert sum(len(block) for _, block in q.release(0.49)) == FRAME_SAMPLES
+    assert sum(len(piece.block) for piece in q.release(0.49)) == FRAME_SAMPLES
     assert column(q.release(0.5))[:2] == [2, 3]
 
 
@@ -82,7 +82,7 @@ def test_whatever_leaves_had_come_before_an_end_that_is_told_later(
     arrivals = np.maximum.accumulate([FRAME_SECONDS * (n + 1) + delay for n, delay in enumerate(delays)])
     q = Quarantine()
     stretch = q.open(0.0)
-    now, read, proven, left = 0.0, 0, 0.0, list[tuple[float, Block]]()
+    now, read, proven, left = 0.0, 0, 0.0, list[Piece]()
     for later, unknown in (*readings, (5.0, 5.0)):
         now += later
         ready = int(np.searchsorted(arrivals, now, side="right"))

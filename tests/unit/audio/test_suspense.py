@@ -41,16 +41,19 @@ def dead(seconds: float, value: int = 0) -> np.ndarray:
 
 
 def kept(
-    agent: np.ndarray, dead_seconds: float = 10, music_seconds: float = 8, chunk: int = 5
+    agent: np.ndarray, dead_seconds: float = 10, music_seconds: float = 8, chunk: int = 5, came: np.ndarray | None = None
 ) -> tuple[list[tuple[float, float]], Suspense]:
-    """What is let through, as intervals in seconds. The customer's samples number the frames."""
+    """What is let through, as intervals in seconds. The customer's samples number the frames. Zeros stand for those of the agent's that
+    never `came`."""
     agent = agent[: len(agent) // FRAME * FRAME]
+    there = np.ones(len(agent) // FRAME, bool) if came is None else came[: len(agent) // FRAME]
+    agent = agent * np.repeat(there, FRAME)
     numbers = np.repeat(np.arange(1, len(agent) // FRAME + 1), FRAME)
     stereo = np.stack([numbers, np.clip(agent, -32768, 32767)], axis=1).astype(np.int16)
     suspense = Suspense(dead_seconds, music_seconds)
     out = []
     for at in range(0, len(stereo), chunk * FRAME):
-        out += suspense.take(100 + at / RATE, stereo[at : at + chunk * FRAME].copy())
+        out += suspense.take(100 + at / RATE, stereo[at : at + chunk * FRAME].copy(), there[at // FRAME : at // FRAME + chunk])
     out += suspense.flush()
     intervals: list[tuple[float, float]] = []
     last = 0
@@ -109,6 +112,37 @@ def test_what_is_no_hold_is_kept_whole(agent: np.ndarray) -> None:
     found, suspense = kept(agent)
     assert suspense.holds == []
     assert found == [(0, pytest.approx(len(agent) // FRAME * 0.02))]
+
+
+def test_a_network_that_loses_packets_is_no_pause_in_music() -> None:
+    """One in ten, as it comes, and three tenths of a second at once: the music began earlier, and is not over."""
+    sound = tone(20, 440)
+    agent = np.concatenate([speech(5), dead(0.3), sound, dead(0.1), speech(8, 1)])
+    came = np.random.default_rng(3).random(len(agent) // FRAME) > 0.1
+    came[18 * 50 : 18 * 50 + 15] = False
+    found, suspense = kept(agent, came=came)
+    assert [hold.music for hold in suspense.holds] == [True]
+    assert all(end <= 5.4 or begin >= 25.3 for begin, end in found), found
+
+
+def test_zeros_for_what_was_lost_are_not_the_end_of_music() -> None:
+    """A snoop hears them so, and cannot tell. They are no conversation either."""
+    gaps = np.concatenate([tone(10, 440), *[dead(0.2), tone(0.8, 440)] * 5])
+    found, suspense = kept(np.concatenate([speech(5), dead(0.3), gaps, speech(8, 1)]))
+    assert [hold.music for hold in suspense.holds] == [True]
+    assert all(end <= 5.4 or begin >= 20.3 for begin, end in found), found
+
+
+def test_who_sends_nothing_at_all_is_not_held_back_for_ever() -> None:
+    """With holds of dead silence switched off."""
+    agent = np.concatenate([speech(5), dead(30)])
+    found, suspense = kept(agent, dead_seconds=0, came=np.arange(35 * 50) < 250)
+    assert found == [(0, 35)] and suspense.holds == []
+    held, most = Suspense(0, 8), 0
+    for at in range(300):
+        held.take(at * 0.1, np.zeros((5 * FRAME, 2), np.int16), np.zeros(5, bool))
+        most = max(most, len(held._held))
+    assert most < 200
 
 
 def test_little_is_held_back_of_a_conversation() -> None:

@@ -127,7 +127,7 @@ class Pbx:
             self.tick += 1
             if self.tick % 10 == 0:
                 self.hear()
-                self.told += [block for _, block in self.quarantine.release(min(now, self.voice.told_until))]
+                self.told += [block for _, block, _ in self.quarantine.release(min(now, self.voice.told_until))]
 
     def end(self) -> list[int | None]:
         """What is kept, frame by frame: the number of each, None for silence or what is none of them."""
@@ -135,7 +135,7 @@ class Pbx:
         self.quarantine.shut(ended)
         self.hear()
         self.voice.end()
-        self.told += [block for _, block in self.quarantine.release(ended + 9)]
+        self.told += [block for _, block, _ in self.quarantine.release(ended + 9)]
         column = np.concatenate(self.told)[:, Leg.CUSTOMER.value].reshape(-1, FRAME_SAMPLES)
         assert len(column) == self.tick
         return [number_of(samples) for samples in column]
@@ -271,6 +271,6 @@ def test_what_came_after_an_end_is_not_kept_however_early_its_place() -> None:
     pbx.talk(0)
     pbx.hear()
     pbx.voice.end()
-    pbx.told += [block for _, block in pbx.quarantine.release(9.0)]
+    pbx.told += [block for _, block, _ in pbx.quarantine.release(9.0)]
     column = np.concatenate(pbx.told)[:, 0].reshape(-1, FRAME_SAMPLES)
     assert [number_of(samples) for samples in column] == [*range(101), None, None, None, None, None]
