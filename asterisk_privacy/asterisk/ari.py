@@ -53,16 +53,22 @@ class AriAccess:
 @dataclass(frozen=True, slots=True)
 class Announced:
     """What the channel of a call that was announced remembers: PRIVACY_STATE, PRIVACY_CONSENT and PRIVACY_RECORDER, as they stand.
-    `heard`: the announcements that were heard to their end."""
+    `heard`: PRIVACY_HEARD, the announcements that were heard to their end or agreed in, in order. One that was both is there twice."""
 
     state: str
     consent: str
     recorder: str = ""  # as an older recorder leaves it
-    heard: frozenset[str] = frozenset()
+    heard: tuple[str, ...] = ()
 
     def consent_to(self, notice: str) -> str:
-        """What was chosen, as far as it is about that announcement: a refusal is final for the call, all else is its line's."""
-        return self.consent if self.consent == "refused" or notice in self.heard else "none"
+        """What was chosen, as far as it is about that announcement: a refusal is final for the call, all else is its line's. The keys were
+        pressed in some announcement: in this one if there is no other, or if it is the last and there for two reasons."""
+        if self.consent == "refused":
+            return self.consent
+        if notice not in self.heard:
+            return "none"
+        own = set(self.heard) == {notice} or self.heard[-2:] == (notice, notice)
+        return self.consent if own or not self.consent.startswith("agreed:") else "notice"
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +226,7 @@ class Ari:
                 state,
                 await self.variable(channel, names.CONSENT_VARIABLE) or "none",
                 await self.variable(channel, names.RECORDER_VARIABLE) or "",
-                frozenset((await self.variable(channel, names.HEARD_VARIABLE) or "").split("-")) - {""},
+                tuple(one for one in (await self.variable(channel, names.HEARD_VARIABLE) or "").split("-") if one),
             )
             for channel, state in zip(callers, states, strict=True)
             if state

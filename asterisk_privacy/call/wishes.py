@@ -45,9 +45,9 @@ class Wishes:
         if self.ceiling is not None:
             self._limit = self.ceiling if self._limit is None else self._limit & self.ceiling
 
-    def limit_to(self, limit: frozenset[str] | None) -> None:
-        """What is known of voices that came in before this recorder was there."""
-        self._limit = limit
+    def take_over(self, agreed: frozenset[str], limit: frozenset[str] | None) -> None:
+        """What is known of before this recorder was there."""
+        self.agreed, self._limit = agreed, limit
 
     def forget_voices(self) -> None:
         """Nothing is left of what came in so far."""

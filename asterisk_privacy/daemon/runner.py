@@ -195,7 +195,7 @@ class CallRunner:
             self._joining = (profile, memory.drawn)
             self._joined()
         self._retelling = True
-        self.recorder.wishes.limit_to(memory.limit)
+        self.recorder.wishes.take_over(memory.agreed, memory.limit)
         now = monotonic()
         for event in retold(first, memory, consent, now, later):
             self.receive(event)

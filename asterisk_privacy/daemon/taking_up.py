@@ -48,20 +48,19 @@ class Chosen:
 def retold(profile: Profile, memory: Memory, consent: str, at: float, later: Sequence[Profile] = ()) -> Iterator[ev.Event]:
     """What a new recorder must be told to be where the old one was. `consent`: PRIVACY_CONSENT, which outlives the daemon. Without
     consent nothing is told of a notice, and nothing can be recorded; one that plays now will tell of its end itself. `later`: other
-    lines whose notice the old one knew was heard; then the keys that it knew of count, since a key means another thing on each line."""
+    lines whose notice the old one knew was heard; then no key counts but those that it knew of, since a key means another thing on
+    each line."""
     choice, _, keys = consent.partition(":")
     if choice == "refused":
         yield _refusal(profile.refuse_key, at)
     if choice in ("notice", "agreed"):
         yield ev.NoticeBegun(at)
-        for key in keys if not later else _keys(profile, memory):
+        for key in keys if not later else "":
             yield ev.KeyChosen(at, key)
         yield ev.NoticeEnded(at, True)
         for other in later:
             yield ev.ProfileChanged(at, other, memory.drawn)
             yield ev.NoticeBegun(at)
-            for key in _keys(other, memory):
-                yield ev.KeyChosen(at, key)
             yield ev.NoticeEnded(at, True)
     decided = [p.name for line in (profile, *later) for p in line.purposes if p.one_in is None and p.name in memory.lots]
     if decided:
@@ -92,10 +91,6 @@ def unheard(situation: Situation, consent: str, refuse_key: str | None, at: floa
 def _refusal(refuse_key: str | None, at: float) -> ev.Event:
     """The line that was refused may be another one than is known here; off the record wipes and stays shut all the same."""
     return ev.KeyChosen(at, refuse_key) if refuse_key is not None else ev.KeyPressed(at, ev.AgentKey.OFF_RECORD, "")
-
-
-def _keys(profile: Profile, memory: Memory) -> Iterator[str]:
-    return (p.agree_key for p in profile.purposes if p.agree_key is not None and p.name in memory.agreed)
 
 
 class Before:

@@ -31,7 +31,7 @@ def taken_up(
     profile = Profile("sales", "Sales", "en", "notice", tuple(purposes), refuse_key)
     remembered = Memory("c" * 32, ("sales",), **{"lots": {}, **memory})  # type: ignore[arg-type]
     recorder = Recorder(profile, remembered.drawn, 0.0)
-    recorder.wishes.limit_to(remembered.limit)
+    recorder.wishes.take_over(remembered.agreed, remembered.limit)
     done: list[cmd.Command] = []
     events = [ev.LinkLost(60.0), *retold(profile, remembered, consent, 60.0), ev.LinkRestored(60.0)]
     for event in (*events, ev.Surroundings(60.0, frozenset({"agent"})), ev.Tick(60.1)):

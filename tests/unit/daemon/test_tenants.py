@@ -189,7 +189,7 @@ async def test_a_call_is_not_taken_up_for_the_company_that_has_its_line_since(tm
         linked(running)
         one = Somebody(running)
         one.talks()
-        announced = {one.channel: Announced(one.plan["PRIVACY_STATE"], "notice", heard=frozenset({one.plan["PRIVACY_NOTICE_ID"]}))}
+        announced = {one.channel: Announced(one.plan["PRIVACY_STATE"], "notice", heard=(one.plan["PRIVACY_NOTICE_ID"],))}
     is_line_of(tenant)
     async with whole_daemon(path) as running:
         running.service.supervisor.link_up(Reading(monotonic(), (), (), frozenset(), announced=announced))

@@ -48,14 +48,14 @@ async def running(tmp_path: Path) -> AsyncIterator[Running]:
         yield made
 
 
-async def back_with(running: Running, caller: Somebody, consent: str, heard: set[str] | None = None) -> Recorder:
+async def back_with(running: Running, caller: Somebody, consent: str, heard: tuple[str, ...] | None = None) -> Recorder:
     """The link is lost, and read again: the caller's channel now says `consent`, and that the call's first announcement was heard, or those
     that are named."""
     supervisor = running.service.supervisor
     supervisor.link_down("planted")
     await asyncio.sleep(0)
     there = snap.Channel(caller.channel, f"PJSIP/trunk-{caller.channel}", "Up")
-    said = Announced("sealed", consent, heard=frozenset({caller.plan["PRIVACY_NOTICE_ID"]} if heard is None else heard))
+    said = Announced("sealed", consent, heard=(caller.plan["PRIVACY_NOTICE_ID"],) if heard is None else heard)
     supervisor.link_up(Reading(monotonic(), (there,), (), frozenset(), announced={caller.channel: said}))
     await asyncio.sleep(0)
     (runner,) = supervisor.runners
@@ -91,7 +91,7 @@ async def test_a_notice_of_which_the_end_was_not_heard(running: Running) -> None
 @pytest.mark.parametrize("consent", ["notice", "agreed:1"])
 async def test_what_was_heard_of_another_line_before_is_not_heard_of_this_one(running: Running, consent: str) -> None:
     """PRIVACY_CONSENT stands for the whole call: here for a line of another company, or of a recorder that is gone."""
-    recorder = await back_with(running, Somebody(running), consent, {"5f0e8d3c9a7b6124"})
+    recorder = await back_with(running, Somebody(running), consent, ("5f0e8d3c9a7b6124",))
     assert (recorder.situation.life, recorder.situation.consent) == (Life.EXPECTED, Consent.UNASKED)
 
 
@@ -110,3 +110,14 @@ async def test_the_second_lines_notice_is_not_taken_for_heard(running: Running) 
     caller.tell(ae.NoticeStage(monotonic(), caller.channel, plan["PRIVACY_CALL"], plan["PRIVACY_NOTICE_ID"], "begin", False))
     recorder = await back_with(running, caller, "notice")
     assert recorder.situation.life is Life.NOTICE
+
+
+async def test_a_key_in_another_recorders_notice_agrees_to_nothing_of_the_one_that_was_heard_since(tmp_path: Path) -> None:
+    """Here the caller pressed nothing, so that PRIVACY_CONSENT is what it was."""
+    policy = POLICY.replace('trigger = "flag"', 'trigger = "flag"\nagree_key = "1"')
+    async with whole_daemon(installed(tmp_path, policy)) as running:
+        linked(running)
+        caller = Somebody(running)
+        notice = caller.plan["PRIVACY_NOTICE_ID"]
+        recorder = await back_with(running, caller, "agreed:1", ("5f0e8d3c9a7b6124", "5f0e8d3c9a7b6124", notice))
+        assert recorder.situation.consent is Consent.HEARD and recorder.wishes.agreed == frozenset()

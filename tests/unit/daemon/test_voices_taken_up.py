@@ -133,7 +133,7 @@ class Pbx:
     def announced_to(self, channel: str, profile: str = "asked") -> str:
         call = self.asks(channel, profile)
         self.notice(channel, call, "begin", "end")
-        self.announced[channel] = Announced("", "notice", heard=frozenset({self.notices[call]}))
+        self.announced[channel] = Announced("", "notice", heard=(self.notices[call],))
         return call
 
     def call_of(self, channel: str) -> CallRunner:
@@ -170,7 +170,7 @@ async def test_consent_behind_a_local_channel_outlives_two_daemons(asterisk: Pbx
     assert list(asterisk.announced) == ["cora"]
     if half:  # with what FastAGI answered
         first = asterisk.reminders.write("line", replace(memory, consent=""))
-        asterisk.announced = {"line": Announced(first, "notice", heard=frozenset({memory.notice})), **asterisk.announced}
+        asterisk.announced = {"line": Announced(first, "notice", heard=(memory.notice,)), **asterisk.announced}
     for _ in range(2):
         async with asterisk.daemon():
             runner = asterisk.call_of("cora")
@@ -233,7 +233,7 @@ async def test_a_refusal_on_a_local_channel_is_that_of_the_customer_behind_it(as
 async def test_who_heard_a_notice_on_a_local_channel_while_no_daemon_lived_is_not_known(asterisk: Pbx, consent: str) -> None:
     async with asterisk.daemon():
         call = await notice_behind_a_local_channel(asterisk)
-        heard = frozenset({asterisk.notices[call]})
+        heard = (asterisk.notices[call],)
     asterisk.announced["line"] = replace(asterisk.announced["line"], consent=consent, heard=heard)
     async with asterisk.daemon():
         await asyncio.sleep(0.02)

@@ -11,11 +11,12 @@ from time import monotonic
 import pytest
 from test_unheard import SECOND
 from test_voices_taken_up import Pbx
-from whole_daemon import Somebody, installed, linked, whole_daemon
+from whole_daemon import POLICY, Somebody, installed, linked, whole_daemon
 
 from asterisk_privacy.asterisk import ari_events as ae
 from asterisk_privacy.call import pbx
 from asterisk_privacy.call.situation import Consent, Life
+from asterisk_privacy.daemon.config import load
 from asterisk_privacy.daemon.health import Alarm
 from asterisk_privacy.daemon.remembered import Memory
 from asterisk_privacy.daemon.report import Running
@@ -105,3 +106,78 @@ async def test_a_refusal_in_the_second_lines_notice_reaches_the_next_daemon(tmp_
         await asyncio.sleep(0.02)
         asterisk.chooses("cora", call, key)
         assert asterisk.call_of("cora").recorder.situation.consent is consent
+
+
+AGREED = (
+    POLICY.replace('trigger = "flag"', 'trigger = "flag"\nagree_key = "1"')
+    + """
+[purposes.quality]
+title = "better work"
+basis = "consent"
+reasoning = "We learn from calls."
+trigger = "flag"
+agree_key = "1"
+retention = { until = "days", latest_days = 30 }
+[profiles.work]
+title = "Work"
+language = "nl"
+announcement = "notice-optin"
+purposes = ["quality"]
+[profiles.first]
+title = "First"
+language = "nl"
+announcement = "notice-optin"
+purposes = ["complaint", "quality", "training"]
+[profiles.plain]
+title = "Plain"
+language = "nl"
+announcement = "notice-optin"
+purposes = ["complaint"]
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("heard", "agreed"),
+    [("1", ["complaint"]), ("11", ["complaint"]), ("12", []), ("122", []), ("112", []), ("2", None)],
+    ids=["agreeing", "agreed", "agreeing at the second", "agreed at the second", "agreed before, and lost", "not heard"],
+)
+async def test_a_key_agrees_to_what_the_line_asked_for_at_which_it_was_pressed(
+    tmp_path: Path, heard: str, agreed: list[str] | None
+) -> None:
+    """Pressed while no daemon lived; the call came from a line to another one before. 1 means another thing on each."""
+    asterisk = Pbx(installed(tmp_path, AGREED))
+    async with asterisk.daemon():
+        call = asterisk.announced_to("cora", "plain")
+        first = asterisk.notices[call]
+        asterisk.joins("cora", "waits")
+        assert asterisk.asks("cora", "work") == call
+        names = {"1": first, "2": asterisk.notices[call]}
+    said = replace(asterisk.announced["cora"], consent="agreed:1", heard=tuple(names[n] for n in heard))
+    asterisk.announced["cora"] = said
+    async with asterisk.daemon():
+        await asyncio.sleep(0.02)
+        recorder = asterisk.call_of("cora").recorder
+        assert (recorder.situation.consent is Consent.HEARD) is (agreed is not None)
+        assert sorted(recorder.wishes.told()) == (agreed or [])
+
+
+async def test_what_was_agreed_to_before_a_restart_is_that_and_not_what_the_key_means_elsewhere(tmp_path: Path) -> None:
+    """On the second line the caller agreed to quality, with a key that means complaint too on the first."""
+    asterisk = Pbx(installed(tmp_path, AGREED))
+    async with asterisk.daemon():
+        call = asterisk.announced_to("cora", "first")
+        asterisk.joins("cora", "waits")
+        first = asterisk.notices[call]
+        runner = asterisk.call_of("cora")
+        runner.change_profile(load(asterisk.config).book.profiles["work"], frozenset())  # which it covers; so none is asked for
+        asterisk.notices[call] = runner.notice
+        asterisk.notice("cora", call, "begin")
+        asterisk.chooses("cora", call, "1")
+        asterisk.notice("cora", call, "end")
+        assert runner.recorder.wishes.agreed == {"quality"}
+    said = asterisk.announced["cora"]
+    asterisk.announced["cora"] = replace(said, consent="agreed:1", heard=(first, *2 * [asterisk.notices[call]]))
+    async with asterisk.daemon():
+        await asyncio.sleep(0.02)
+        assert asterisk.call_of("cora").recorder.wishes.agreed == {"quality"}
