@@ -27,6 +27,7 @@ from asterisk_privacy.asterisk.arrivals import Arrivals
 from asterisk_privacy.asterisk.tap_names import TapNames
 from asterisk_privacy.asterisk.time_limits import TimeLimit
 from asterisk_privacy.audio.frames import FRAME_BYTES, FRAME_SECONDS
+from asterisk_privacy.few_lines import FewLines
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +86,7 @@ class AudioSocketServer:
         self.uninvited = 0
         self.strangers = 0  # under a name that is none of ours
         self.broken = 0
+        self._lines = FewLines()
 
     async def start(self, host: str, port: int) -> None:
         """Raises OSError if the address cannot be had."""
@@ -131,7 +133,7 @@ class AudioSocketServer:
         expected = self._expected.pop(tap, None)
         if expected is not None:
             self.broken += 1
-            log.warning("AudioSocket: a tap's audio did not come within %g s; can Asterisk reach this port?", self._appear)
+            self._warn("late", f"a tap's audio did not come within {self._appear:g} s; can Asterisk reach this port?")
             expected.ended()
 
     @property
@@ -151,6 +153,11 @@ class AudioSocketServer:
         self._due = time.monotonic() + LISTEN_SECONDS
         self._listening = asyncio.get_running_loop().call_later(LISTEN_SECONDS, self._listen)
 
+    def _warn(self, kind: str, words: str) -> None:
+        line = self._lines.say(kind, words)
+        if line is not None:
+            log.warning("AudioSocket: %s", line)
+
     # ---- called by the peers
 
     def arrived(self, peer: _Peer) -> None:
@@ -161,12 +168,12 @@ class AudioSocketServer:
         if not self.names.is_ours(tap):  # before anything is looked up
             self.uninvited += 1
             self.strangers += 1
-            log.warning("AudioSocket: a stranger was shut out; who but Asterisk reaches this port?")
+            self._warn("stranger", "a stranger was shut out; who but Asterisk reaches this port?")
             return None
         expected = self._expected.get(tap)
         if expected is None or tap in self._peers:
             self.uninvited += 1
-            log.warning("AudioSocket: a peer that nobody expects was shut out (%s)", "second for one tap" if expected else "unknown tap")
+            self._warn("uninvited", f"a peer that nobody expects was shut out ({'second for one tap' if expected else 'unknown tap'})")
             return None
         expected.clock.cancel()
         self._peers[tap] = peer
@@ -178,7 +185,8 @@ class AudioSocketServer:
         self._unnamed.discard(peer)
         if fault is not None:
             self.broken += 1
-            log.warning("AudioSocket: peer dropped: %s", fault)
+            # who named no tap is anybody: what he does wrong must not silence what a tap of ours does
+            self._warn("dropped tap" if tap is not None else "dropped", f"peer dropped: {fault}")
         if tap is not None and self._peers.get(tap) is peer:
             del self._peers[tap]
             expected = self._expected.pop(tap, None)

@@ -8,16 +8,12 @@ from collections import Counter
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from time import monotonic
 
 from asterisk_privacy.call.silence import Why
 from asterisk_privacy.daemon.tally import Tally
+from asterisk_privacy.few_lines import FewLines
 
 log = logging.getLogger(__name__)
-
-
-QUIET_SECONDS = 60.0
-"""An alarm is said again in the same words only after so long: who can cause one as often as they like cannot fill the log with it."""
 
 
 class Alarm(StrEnum):
@@ -106,20 +102,15 @@ class Health:
         self.outsiders: Counter[str] = Counter()  # by endpoint: calls that were not kept, or not all of them
         self.colleagues: Counter[str] = Counter()  # by endpoint: calls of agents to a recorded line
         self.tally = Tally()
-        self._said: dict[Alarm, tuple[str, float, int]] = {}  # the last words, since when, and how often not said since
+        self._lines = FewLines()
         self.advice: tuple[str, ...] = ()  # on how this Asterisk is set up, as of the last connection
 
     def alarm(self, what: Alarm, words: str, times: int = 1) -> None:
-        """Counts each, and says it in the log in one line, unless that was said a moment ago."""
+        """Counts each, and says it in the log in one line, unless that, or enough of its kind, was said a moment ago."""
         self.alarms[what] += times
-        last, since, kept_quiet = self._said.get(what, ("", 0.0, 0))
-        now = monotonic()
-        if words == last and now - since < QUIET_SECONDS:
-            self._said[what] = (last, since, kept_quiet + 1)
-            return
-        self._said[what] = (words, now, 0)
-        more = f" (and {kept_quiet} times since it was last said)" if kept_quiet and words == last else ""
-        log.warning("alarm %s: %s%s", what.value, words, more, extra={"journal": {"EVENT": "alarm", "ALARM": what.value}})
+        line = self._lines.say(what.value, words, times)
+        if line is not None:
+            log.warning("alarm %s: %s", what.value, line, extra={"journal": {"EVENT": "alarm", "ALARM": what.value}})
 
     def notice_failed(self, profile: str, sound: str) -> None:
         self.notices_failed[profile] += 1
@@ -154,5 +145,5 @@ class Health:
 
     def silent_hold(self, endpoint: str) -> None:
         """`status` names the phone; the log does not."""
-        self.silent_holds[endpoint] += 1
+        _count(self.silent_holds, endpoint)
         self.alarm(Alarm.SILENT_HOLD, "a phone held without telling Asterisk: nothing of it is kept, but its agent may hear a held caller")

@@ -15,6 +15,7 @@ from audiosocket_peer import Ear, frame, message, name
 from asterisk_privacy.asterisk import arrivals
 from asterisk_privacy.asterisk import audiosocket as aus
 from asterisk_privacy.audio.frames import FRAME_SECONDS
+from asterisk_privacy.few_lines import MOST_LINES
 
 
 @pytest.fixture
@@ -110,6 +111,19 @@ async def test_a_stranger_is_known_by_his_name_before_anything_is_looked_up(serv
     await shut_out(await peer(server, name(stranger.tap), frame()))
     assert (server.uninvited, server.strangers, stranger.frames) == (1, 1, [])
     server.forget(stranger.tap)
+
+
+async def test_strangers_are_counted_and_cannot_fill_the_log(server: aus.AudioSocketServer, caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever each of them does wrong, they are few lines, and a tap of ours has its own."""
+    for number in range(40):
+        await shut_out(await peer(server, name(uuid.uuid4()) if number % 2 else message(number, b"")))
+    await until(lambda: server.broken == 20)
+    assert (server.strangers, server.uninvited) == (20, 20)
+    ours = Ear(server.names.new())
+    server.expect(ours.tap, ours.sink, ours.over)
+    await shut_out(await peer(server, name(ours.tap), message(0x77, b"")))
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) <= 2 + MOST_LINES and "unknown kind 0x77" in said[-1]
 
 
 async def test_a_second_peer_for_one_tap_gets_nothing_and_the_first_goes_on(server: aus.AudioSocketServer, ear: Ear) -> None:
