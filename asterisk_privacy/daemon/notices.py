@@ -144,12 +144,12 @@ class Notices:
         waiting = self._waiting.get(channel)
         if waiting is None:
             return heard
+        runner, listeners = waiting.runner, waiting.listeners.heard_it
+        if channel not in self._board:  # the question came late: its news came before it, and nothing more will
+            self._give_up(runner, at)
+            return False
         if not heard:
             return False
-        runner, listeners = waiting.runner, waiting.listeners.heard_it
-        if self._board.name_of(channel) is None:  # no news of it yet, so that it is nobody's conversation either
-            self._is_whose(runner, channel)
-            return True
         if len(listeners) != 1:
             self._nobody(runner, channel, len(listeners))
             return False
@@ -159,24 +159,27 @@ class Notices:
             self._give_up(runner, at)
             return False
         if own is None:
-            self._is_whose(runner, person)
             log.info(
                 "call %s: who heard its notice was found behind a Local channel", runner.call_id, extra=about("call.found", runner.call_id)
             )
-            return True
+            return self._is_whose(runner, person)
         self._goes_on_in(own, runner, at)
         return False
 
     def over(self, runner: CallRunner) -> None:
         self._waiting.pop(runner.channel, None)
 
-    def _is_whose(self, runner: CallRunner, customer: str) -> None:
+    def _is_whose(self, runner: CallRunner, customer: str) -> bool:
+        """False: the channel is gone. Nothing would tell of the call's end."""
+        if customer not in self._board:
+            return False
         self._waiting.pop(runner.channel, None)
         runner.is_of(customer)
         self._customers[customer] = runner
+        return True
 
     def _give_up(self, runner: CallRunner, at: float) -> None:
-        """Another recorder has the customer's call."""
+        """Another recorder has the customer's call, or it is over."""
         self._waiting.pop(runner.channel, None)
         runner.receive(ev.HungUp(at))
 

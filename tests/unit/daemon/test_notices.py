@@ -171,6 +171,57 @@ def found(running: Running) -> Group:
     return group
 
 
+def read_again(group: Group, *channels: str, front: tuple[str, ...] = ("one",)) -> None:
+    """The link was lost. These are there now, beside the Local channel."""
+    names = {"one": "Local/s@group-0001;1", "two": "Local/s@group-0001;2", "cora": "PJSIP/trunk-0001", "bea": "PJSIP/trunk-0002"}
+    there = tuple(snap.Channel(c, names[c], "Up") for c in channels)
+    bridges = (snap.Bridge("front", "mixing", channels=list(front)),) if front else ()
+    group.running.service.supervisor.link_down("planted")
+    group.running.service.supervisor.link_up(Reading(monotonic(), there, bridges, frozenset()))
+
+
+async def test_who_was_there_as_it_began_and_is_gone_since_the_link_was_lost_has_no_call_without_end(running: Running) -> None:
+    group = Group(running)
+    group.notice("begin")
+    group.joins("cora", "PJSIP/trunk-0001")
+    read_again(group, "one", "two")
+    group.notice("end")
+    assert group.runner.customer is None and group.runner.recorder.situation.consent is Consent.UNASKED
+    group.tell(pbx.ChannelGone(monotonic(), "two"))
+    assert group.runner.recorder.situation.life is Life.GRACE
+
+
+async def test_who_is_in_the_place_of_another_since_the_link_was_lost_heard_the_end_alone(running: Running) -> None:
+    group = Group(running)
+    group.tell(ae.NoticeStage(monotonic() - 2, "two", group.plan["PRIVACY_CALL"], group.plan["PRIVACY_NOTICE_ID"], "begin", False))
+    group.joins("cora", "PJSIP/trunk-0001")
+    read_again(group, "one", "two", "bea", front=("one", "bea"))
+    group.notice("end")
+    assert group.runner.customer is None and group.runner.recorder.situation.consent is Consent.UNASKED
+
+
+async def test_who_was_there_all_the_time_is_found_though_the_link_was_lost(running: Running) -> None:
+    group = Group(running)
+    group.joins("cora", "PJSIP/trunk-0001")
+    group.joins("bea", "PJSIP/trunk-0002")  # who leaves meanwhile
+    group.notice("begin")
+    read_again(group, "one", "two", "cora", front=("one", "cora"))
+    group.notice("end")
+    assert group.runner.customer == "cora" and group.runner.recorder.situation.consent is Consent.HEARD
+
+
+@pytest.mark.parametrize("heard", ["to its end", "not"])
+async def test_what_is_told_of_a_channel_that_is_gone_begins_no_call_without_end(running: Running, heard: str) -> None:
+    """The question came late, and its channel is not there any more."""
+    known = running.service.supervisor
+    plan = dict(known.answer(AgiRequest("cora", "start", {"profile": "sales"}, "")))
+    for stage in ("begin", "end"):
+        said = (plan["PRIVACY_CALL"], plan["PRIVACY_NOTICE_ID"], stage, stage == "end" and heard == "to its end")
+        known.pbx_told(ae.NoticeStage(monotonic(), "cora", *said))
+    (runner,) = known.runners
+    assert runner.recorder.situation.life is Life.GRACE and "cora" not in known._customers
+
+
 async def test_the_customer_that_was_found_goes_to_another_recorder(running: Running) -> None:
     group = found(running)
     group.tell(ae.Taken("cora", "another-recorder"))
