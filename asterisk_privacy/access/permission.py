@@ -24,17 +24,30 @@ class Page(StrEnum):
 
 
 class Act(StrEnum):
-    """What can be written down about a recording."""
+    """What can be done with a recording, besides hearing it."""
 
     REVIEWED = "reviewed"
     LESSON = "lesson"
-    CASE = "case"
+    CASE = "case"  # linking it to a case, and taking it off
     OBJECTION = "objection"
+    COPY = "copy"  # for the person whose voice is in it
+    ERASE = "erase"
+    RESTRICT = "restrict"
+    HOLD = "hold"  # placing a legal hold, and releasing it
+
+
+class Standing(StrEnum):
+    """On what somebody acts."""
+
+    ACCOUNT = "account"
+    ROOT = "root"  # without an account: nothing here can keep root from anything, so it says why, and the audit trail tells
+    NOBODY = "nobody"  # a user of the machine without an account, such as the recorder's own
 
 
 class Refusal(StrEnum):
     """Keys of review/texts_*.py, behind "refusal-"."""
 
+    NO_ACCOUNT = "no-account"
     UNKNOWN = "unknown"  # there is none, or nobody may know that there is
     OWN = "own"  # R22: nobody reviews his own; seeing it would also tell him which of his calls chance picked (R7)
     GONE = "gone"
@@ -61,7 +74,13 @@ ACTS: Mapping[Act, frozenset[Role]] = {
     Act.LESSON: frozenset({Role.REVIEWER}),
     Act.CASE: frozenset({Role.INCIDENT_HANDLER}),
     Act.OBJECTION: frozenset({Role.REVIEWER, Role.INCIDENT_HANDLER, Role.PRIVACY_OFFICER}),
+    Act.COPY: frozenset({Role.PRIVACY_OFFICER}),
+    Act.ERASE: frozenset({Role.PRIVACY_OFFICER}),
+    Act.RESTRICT: frozenset({Role.PRIVACY_OFFICER}),
+    Act.HOLD: frozenset({Role.PRIVACY_OFFICER}),
 }
+OF_THE_OFFICER = frozenset({Act.COPY, Act.ERASE, Act.RESTRICT, Act.HOLD})
+"""About every recording, whatever it serves. Which state it must be in, the act itself says."""
 SEES_ALL = Role.PRIVACY_OFFICER  # the facts, for the requests of persons; listening is another matter
 
 
@@ -73,6 +92,16 @@ class Viewer:
     roles: frozenset[Role]
     purposes: Mapping[Role, frozenset[str]]
     agents: frozenset[str] = frozenset()
+    standing: Standing = Standing.ACCOUNT
+
+    @classmethod
+    def root(cls, name: str) -> Viewer:
+        """Without an account: every role, for whatever a recording serves. A legal hold names people, so it is for root too."""
+        return cls(name, frozenset(Role), {}, standing=Standing.ROOT)
+
+    @classmethod
+    def nobody(cls, name: str) -> Viewer:
+        return cls(name, frozenset(), {}, standing=Standing.NOBODY)
 
     @property
     def listens_for(self) -> frozenset[str]:
@@ -102,10 +131,22 @@ def home(viewer: Viewer) -> Page | None:
     return next((page for page in Page if may_open(viewer, page)), None)
 
 
+def why_not_open(viewer: Viewer, page: Page) -> Refusal | None:
+    """For what is about no recording: a case, a hold, a person's request."""
+    if viewer.standing is Standing.NOBODY:
+        return Refusal.NO_ACCOUNT
+    return None if may_open(viewer, page) else Refusal.NOT_YOUR_ACT
+
+
+def why_not_know(viewer: Viewer, facts: Facts) -> Refusal | None:
+    """By a command. An account binds whose it is; who has none and can read the registry all the same runs this machine."""
+    return None if viewer.standing is Standing.NOBODY else why_not_see(viewer, facts)
+
+
 def why_not_see(viewer: Viewer, facts: Facts) -> Refusal | None:
     """Whether he may know that it exists. What served his purposes and is gone he may not either, nor what others keep and his purposes no
     longer: nothing is left to review."""
-    if _own(viewer, facts):
+    if is_own(viewer, facts):
         return Refusal.OWN
     if SEES_ALL in viewer.roles:
         return None
@@ -115,6 +156,8 @@ def why_not_see(viewer: Viewer, facts: Facts) -> Refusal | None:
 
 def why_not_hear(viewer: Viewer, facts: Facts, purpose: str) -> Refusal | None:
     """For this purpose, at this moment: one of its own, or one that its own are compatible with."""
+    if viewer.standing is Standing.NOBODY:
+        return Refusal.NO_ACCOUNT
     unseen = why_not_see(viewer, facts)
     if unseen is not None:
         return unseen
@@ -123,7 +166,9 @@ def why_not_hear(viewer: Viewer, facts: Facts, purpose: str) -> Refusal | None:
     own = purpose in _opening(viewer, facts)
     if not own and further_use(facts, purpose) is None:
         return Refusal.ENDED if purpose in facts.ended else Refusal.NOT_SERVED
-    if purpose not in viewer.listens_for:
+    if viewer.standing is Standing.ROOT and not own:
+        return Refusal.NO_ACCOUNT  # what it was not made for is heard by whose role listens for that
+    if viewer.standing is not Standing.ROOT and purpose not in viewer.listens_for:
         return Refusal.NOT_YOURS
     if facts.excepted is not None and (not own or purpose not in facts.excepted):
         return Refusal.RESTRICTED  # what is excepted is what it was made for
@@ -151,16 +196,13 @@ def told_of(facts: Facts | None, purpose: str) -> dict[str, str]:
     return {} if use is None else {"compatible_with": use.made_for, "because": use.because}
 
 
-def why_not_copy(viewer: Viewer, facts: Facts) -> Refusal | None:
-    """For the person whose voice is in it. The privacy officer hands over copies, not those of his own calls."""
-    if _own(viewer, facts):
-        return Refusal.OWN
-    return None if may_open(viewer, Page.REQUESTS) else Refusal.NOT_YOUR_ACT
-
-
 def why_not_do(viewer: Viewer, facts: Facts, act: Act) -> Refusal | None:
     """A role writes down only what its own purposes are about; the privacy officer's word is about all. For whom it is only compatible
     with his own he ends and prolongs nothing: he may note that somebody objects to just that."""
+    if viewer.standing is Standing.NOBODY:
+        return Refusal.NO_ACCOUNT
+    if act in OF_THE_OFFICER:
+        return _why_not_officer(viewer, facts, act)
     unseen = why_not_see(viewer, facts)
     if unseen is not None:
         return unseen
@@ -168,6 +210,16 @@ def why_not_do(viewer: Viewer, facts: Facts, act: Act) -> Refusal | None:
         return Refusal.NOT_SEALED if facts.state == "writing" else Refusal.GONE
     about = _about(viewer, facts, act) or (act is Act.OBJECTION and bool(objectionable(viewer, facts)))
     return None if about else Refusal.NOT_YOUR_ACT
+
+
+def _why_not_officer(viewer: Viewer, facts: Facts, act: Act) -> Refusal | None:
+    """A person's copy is made whether or not the recording is restricted, and under a legal hold by whom that names."""
+    if is_own(viewer, facts):
+        return Refusal.OWN
+    if not viewer.roles & ACTS[act]:
+        return Refusal.NOT_YOUR_ACT
+    held = act is Act.COPY and any(viewer.name not in named for named in facts.listeners)
+    return Refusal.HELD if held else None
 
 
 def objectionable(viewer: Viewer, facts: Facts) -> tuple[str, ...]:
@@ -186,7 +238,7 @@ def _opening(viewer: Viewer, facts: Facts) -> tuple[str, ...]:
 
 
 def _about(viewer: Viewer, facts: Facts, act: Act) -> bool:
-    return SEES_ALL in viewer.roles & ACTS[act] or bool(_of(viewer, act) & set(facts.purposes))
+    return viewer.standing is Standing.ROOT or SEES_ALL in viewer.roles & ACTS[act] or bool(_of(viewer, act) & set(facts.purposes))
 
 
 def _of(viewer: Viewer, act: Act) -> frozenset[str]:
@@ -194,7 +246,7 @@ def _of(viewer: Viewer, act: Act) -> frozenset[str]:
     return frozenset().union(*(viewer.purposes.get(role, frozenset()) for role in viewer.roles & ACTS[act]))
 
 
-def _own(viewer: Viewer, facts: Facts) -> bool:
+def is_own(viewer: Viewer, facts: Facts) -> bool:
     """A call is theirs who spoke in it, however short. Who is an agent is not shown a call of which nobody knows any agent: it may be
     theirs."""
     if not viewer.agents:

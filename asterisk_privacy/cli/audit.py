@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from asterisk_privacy.access.permission import Page
+from asterisk_privacy.cli.acting import reading
 from asterisk_privacy.cli.common import FOUND_SOMETHING, config_option, configured, iso, json_option, local, operator_errors, print_json
 from asterisk_privacy.cli.printing import echo
 from asterisk_privacy.cli.tables import print_table
@@ -156,8 +158,9 @@ def _as_json(report: AuditReport, checked: bool) -> dict[str, object]:
 @operator_errors
 def list_(config: Path, limit: int, subject: str | None, as_json: bool) -> None:
     """The newest entries, the newest last. Where nodes share a registry each counts its own, and they are put together by their clocks."""
-    with configured(config) as (_, registry):
-        entries = registry.audit_entries(limit, subject)[::-1]
+    with reading(config) as one:
+        one.may_read(Page.AUDIT)
+        entries = one.registry.audit_entries(limit, subject)[::-1]
     if as_json:
         print_json(
             [

@@ -9,17 +9,18 @@ from typing import ParamSpec, TypeVar
 
 import click
 
-from asterisk_privacy.cli.common import actor, config_option, configured, iso, json_option, local, operator_errors, print_json
+from asterisk_privacy.access import cases
+from asterisk_privacy.access.cases import existing
+from asterisk_privacy.access.permission import Page
+from asterisk_privacy.cli.acting import Acting, Reason, acting, reading, reason_option
+from asterisk_privacy.cli.common import config_option, iso, json_option, local, operator_errors, print_json
 from asterisk_privacy.cli.printing import echo
 from asterisk_privacy.cli.purge import Moment
 from asterisk_privacy.cli.recordings import language_option, outlook
 from asterisk_privacy.cli.tables import print_table
-from asterisk_privacy.daemon.config import Config
-from asterisk_privacy.daemon.purging import Rules
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.policy.cases import EVENTS, CaseKind, Step
 from asterisk_privacy.registry.case_rows import CaseRow
-from asterisk_privacy.registry.clock import utc_now
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.retention.plan import Planned
 
@@ -59,9 +60,18 @@ def case() -> None:
 @click.option("--recording", "ids", multiple=True, metavar="ID", help="A recording that belongs to it; may be said several times.")
 @at_option
 @note_option
+@reason_option
 @common
 def open_(
-    reference: str, kind: str, ids: tuple[str, ...], at: datetime | None, note: str, config: Path, language: str | None, as_json: bool
+    reference: str,
+    kind: str,
+    ids: tuple[str, ...],
+    at: datetime | None,
+    note: str,
+    reason: str | None,
+    config: Path,
+    language: str | None,
+    as_json: bool,
 ) -> None:
     """Open a case, and link recordings to it.
 
@@ -69,32 +79,27 @@ def open_(
     Example:
       asterisk-privacy case open C-09-4711 --kind court --at 2026-03-02 --recording 0123456789abcdef
     """
-    with configured(config) as (settings, registry):
-        missing = [recording_id for recording_id in ids if registry.recording(recording_id) is None]
-        if missing:
-            raise OperatorError(f"recording {missing[0]}: does not exist in the registry; see: asterisk-privacy recordings list")
-        row = registry.open_case(kind, reference, at or utc_now(), actor(), note)
-        for recording_id in ids:
-            row = registry.link_case(reference, recording_id, utc_now(), actor())
-        _tell(settings, registry, row, language, as_json)
+    with acting(config, reason) as one:
+        _tell(one, cases.open_case(one.desk, one.actor, kind, reference, ids, at, note), language, as_json)
 
 
 @case.command("link")
 @reference_argument
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@reason_option
 @common
-def link(reference: str, ids: tuple[str, ...], config: Path, language: str | None, as_json: bool) -> None:
+def link(reference: str, ids: tuple[str, ...], reason: str | None, config: Path, language: str | None, as_json: bool) -> None:
     """Say that recordings belong to an open case.
 
     \b
     Example:
       asterisk-privacy case link 2026-17 0123456789abcdef fedcba9876543210
     """
-    with configured(config) as (settings, registry):
-        row = _wanted(registry, reference)
-        for recording_id in ids:
-            row = registry.link_case(reference, recording_id, utc_now(), actor())
-        _tell(settings, registry, row, language, as_json)
+    with acting(config, reason) as one:
+        row = _wanted(one.registry, reference)
+        for recording in [existing(one.desk, recording_id) for recording_id in ids]:
+            row = cases.link(one.desk, one.actor, reference, recording)
+        _tell(one, row, language, as_json)
 
 
 @case.command("unlink")
@@ -109,9 +114,9 @@ def unlink(reference: str, recording_id: str, reason: str, config: Path, languag
     Example:
       asterisk-privacy case unlink 2026-17 0123456789abcdef --reason "another customer"
     """
-    with configured(config) as (settings, registry):
-        row = registry.unlink_case(reference, recording_id, utc_now(), actor(), reason)
-        _tell(settings, registry, row, language, as_json, also=recording_id)
+    with acting(config, Reason.IN_ITS_OWN_ROW) as one:
+        row = cases.unlink(one.desk, one.actor, reference, existing(one.desk, recording_id), reason)
+        _tell(one, row, language, as_json, also=recording_id)
 
 
 @case.command("event")
@@ -119,8 +124,11 @@ def unlink(reference: str, recording_id: str, reason: str, config: Path, languag
 @click.argument("event", type=click.Choice([step.value for step in EVENTS]))
 @at_option
 @note_option
+@reason_option
 @common
-def event(reference: str, event: str, at: datetime | None, note: str, config: Path, language: str | None, as_json: bool) -> None:
+def event(
+    reference: str, event: str, at: datetime | None, note: str, reason: str | None, config: Path, language: str | None, as_json: bool
+) -> None:
     """Write down what happened in a case: discussed (with the customer); in court: lodged, judgment, appeal, final.
 
     A judgment against which nobody appeals becomes final by itself, after the appeal_days of the purpose. What is final stays final.
@@ -129,37 +137,39 @@ def event(reference: str, event: str, at: datetime | None, note: str, config: Pa
     Example:
       asterisk-privacy case event C-09-4711 judgment --at 2026-05-20
     """
-    _step(Step(event), reference, at, note, config, language, as_json)
+    _step(Step(event), reference, at, note, reason, config, language, as_json)
 
 
 @case.command("close")
 @reference_argument
 @at_option
 @note_option
+@reason_option
 @common
-def close(reference: str, at: datetime | None, note: str, config: Path, language: str | None, as_json: bool) -> None:
+def close(reference: str, at: datetime | None, note: str, reason: str | None, config: Path, language: str | None, as_json: bool) -> None:
     """The matter is over; of a court case: it was withdrawn or settled.
 
     \b
     Example:
       asterisk-privacy case close 2026-17 --note "refunded"
     """
-    _step(Step.CLOSED, reference, at, note, config, language, as_json)
+    _step(Step.CLOSED, reference, at, note, reason, config, language, as_json)
 
 
 @case.command("reopen")
 @reference_argument
 @at_option
 @note_option
+@reason_option
 @common
-def reopen(reference: str, at: datetime | None, note: str, config: Path, language: str | None, as_json: bool) -> None:
+def reopen(reference: str, at: datetime | None, note: str, reason: str | None, config: Path, language: str | None, as_json: bool) -> None:
     """It is not over after all. Recordings that are still there wait again; what is final in court cannot be reopened.
 
     \b
     Example:
       asterisk-privacy case reopen 2026-17 --note "the customer called again"
     """
-    _step(Step.REOPENED, reference, at, note, config, language, as_json)
+    _step(Step.REOPENED, reference, at, note, reason, config, language, as_json)
 
 
 @case.command("list")
@@ -174,8 +184,9 @@ def list_(all_: bool, config: Path, as_json: bool) -> None:
     Example:
       asterisk-privacy case list --all --json
     """
-    with configured(config) as (_, registry):
-        rows = [row for row in registry.cases() if all_ or row.closed_at is None]
+    with reading(config) as one:
+        one.may_read(Page.CASES)
+        rows = [row for row in one.registry.cases() if all_ or row.closed_at is None]
     if as_json:
         print_json([_as_json(row) for row in rows])
         return
@@ -195,17 +206,20 @@ def show(reference: str, config: Path, language: str | None, as_json: bool) -> N
     Example:
       asterisk-privacy case show 2026-17 --language nl
     """
-    with configured(config) as (settings, registry):
-        row = _wanted(registry, reference)
+    with reading(config) as one:
+        one.may_read(Page.CASES)
+        row = _wanted(one.registry, reference)
         if not as_json:
             print_table(("what happened", "at", "by", "note"), [(n.step.value, local(n.at), n.by, n.note) for n in row.history])
-        _tell(settings, registry, row, language, as_json)
+        _tell(one, row, language, as_json)
 
 
-def _step(step: Step, reference: str, at: datetime | None, note: str, config: Path, language: str | None, as_json: bool) -> None:
-    with configured(config) as (settings, registry):
-        row = registry.case_step(reference, step, at or utc_now(), actor(), note)
-        _tell(settings, registry, row, language, as_json)
+def _step(
+    step: Step, reference: str, at: datetime | None, note: str, reason: str | None, config: Path, language: str | None, as_json: bool
+) -> None:
+    with acting(config, reason) as one:
+        row = cases.step(one.desk, one.actor, _wanted(one.registry, reference), step, at, note)
+        _tell(one, row, language, as_json)
 
 
 def _wanted(registry: Registry, reference: str) -> CaseRow:
@@ -215,12 +229,14 @@ def _wanted(registry: Registry, reference: str) -> CaseRow:
     return found[0]
 
 
-def _tell(settings: Config, registry: Registry, row: CaseRow, language: str | None, as_json: bool, also: str | None = None) -> None:
+def _tell(one: Acting, row: CaseRow, language: str | None, as_json: bool, also: str | None = None) -> None:
     """The case, and what it means now for each of its recordings."""
     judged: list[tuple[str, Planned | None]] = []
     for recording_id in (*row.recordings, *([also] if also else [])):
-        recording = registry.recording(recording_id)
-        meaning = None if recording is None else outlook(recording, Rules.of(settings), language or settings.office.language)
+        recording = one.registry.recording(recording_id)
+        if recording is not None and not one.knows(recording):
+            continue
+        meaning = None if recording is None else outlook(recording, one.desk.rules, language or one.settings.office.language)
         judged.append((recording_id, meaning))
     if as_json:
         told = [

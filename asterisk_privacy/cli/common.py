@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
-import pwd
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,6 +12,7 @@ from typing import ParamSpec, TypeVar
 
 import click
 
+from asterisk_privacy.access.actor import user
 from asterisk_privacy.cli.printing import echo
 from asterisk_privacy.daemon.config import DEFAULT_PATH, Config, load
 from asterisk_privacy.daemon.registry_place import home_of
@@ -56,21 +55,9 @@ def operator_errors(command: Callable[P, R]) -> Callable[P, R]:
     return wrapped
 
 
-def is_root() -> bool:
-    return os.geteuid() == 0
-
-
 def actor() -> str:
-    """Who stands in the audit rows: whose the process is; for root's the person behind sudo, if there is one.
-
-    Only root is told so by sudo: anybody else can set a variable himself.
-    """
-    behind = os.environ.get("SUDO_USER") if is_root() else None
-    try:
-        name = behind or pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:  # a user id without a name
-        name = f"uid {os.geteuid()}"
-    return f"cli:{name}"
+    """Who stands in the audit rows."""
+    return f"cli:{user()}"
 
 
 @contextmanager

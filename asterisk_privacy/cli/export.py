@@ -10,14 +10,13 @@ from pathlib import Path
 import click
 import soundfile
 
-from asterisk_privacy.access.permission import told_of, why_not_hear
+from asterisk_privacy.access.acts import allow_to_hear
 from asterisk_privacy.audio.cues import Cue, in_flac, in_wav
 from asterisk_privacy.audio.joining import Cut, Gaps, joined
 from asterisk_privacy.call.gaps import Gap, gaps
-from asterisk_privacy.cli.common import actor, clock, config_option, configured, json_option, operator_errors, print_json
-from asterisk_privacy.cli.listener import facts_now, refuse_unless_allowed, viewer_of
+from asterisk_privacy.cli.acting import Reason, acting
+from asterisk_privacy.cli.common import clock, config_option, json_option, operator_errors, print_json
 from asterisk_privacy.cli.printing import echo
-from asterisk_privacy.daemon.config import Config
 from asterisk_privacy.daemon.proving import proving
 from asterisk_privacy.daemon.storage import shelf_of
 from asterisk_privacy.errors import OperatorError
@@ -28,7 +27,7 @@ from asterisk_privacy.store.flac import Stereo
 from asterisk_privacy.store.identity import Identity
 from asterisk_privacy.store.vault import open_recording
 
-REFUSED = "recording.export-refused"
+EXPORT = "recording.export"
 FORMATS: Mapping[str, str] = {".flac": "FLAC", ".wav": "WAV"}
 
 
@@ -72,17 +71,17 @@ def export(recording_id: str, identity: Path, output: Path, purpose: str, reason
         raise click.UsageError(f"--output {output}: the name must end in .flac or .wav")
     if not reason.strip():
         raise click.UsageError("--reason: say why")
-    with configured(config) as (settings, registry):
+    with acting(config, Reason.IN_ITS_OWN_ROW) as one:
+        registry = one.registry
         row = registry.recording(recording_id)
-        detail = {"purpose": purpose, "reason": reason}
         if row is None:
             raise OperatorError(f"recording {recording_id}: does not exist in the registry; see: asterisk-privacy recordings list")
-        detail |= _allowed(settings, registry, row, detail)
+        detail = allow_to_hear(one.desk, one.actor, row, purpose, EXPORT, {"reason": reason})
         identities = Identity.load_all(identity)
-        sealed = shelf_of(settings).source(recording_id)
+        sealed = shelf_of(one.settings).source(recording_id)
         if os.path.lexists(output):
             raise OperatorError(f"{output}: exists already and is not overwritten; name another file")
-        registry.audit(actor(), "recording.export", recording_id, {**detail, "format": FORMATS[output.suffix.lower()]})
+        registry.audit(one.actor.by, EXPORT, recording_id, {**detail, "format": FORMATS[output.suffix.lower()]})
         try:
             with proving(registry, recording_id, "export") as content:
                 samples, rate = open_recording(sealed, content, identities)
@@ -91,7 +90,7 @@ def export(recording_id: str, identity: Path, output: Path, purpose: str, reason
             cues = [Cue(at, _words(gap)) for at, gap in zip(begins, left_out, strict=True)]
             _write(output, _encoded(samples, rate, FORMATS[output.suffix.lower()], cues))
         except OperatorError as error:
-            registry.audit(actor(), "recording.export-failed", recording_id, {"why": type(error).__name__})
+            registry.audit(one.actor.by, f"{EXPORT}-failed", recording_id, {"why": type(error).__name__})
             raise
     seconds = len(samples) / rate
     if as_json:
@@ -111,21 +110,6 @@ def _gaps_in(row: RecordingRow, registry: Registry, audio_ms: int) -> list[Gap]:
 
 def _words(gap: Gap) -> str:
     return f"{gap.kind}, {gap.length_ms / 1000:.1f} s, from {clock(gap.start_ms)} of the call"
-
-
-def _allowed(settings: Config, registry: Registry, row: RecordingRow, detail: Mapping[str, str]) -> Mapping[str, str]:
-    """What the audit row says more. For what a recording was not made for it is copied only by who has an account, root too."""
-    purpose = detail["purpose"]
-    facts = facts_now(row, settings)
-    further = told_of(facts, purpose) if purpose not in {*facts.purposes, *facts.ended} else {}
-    if further:
-        try:
-            viewer_of(settings)
-        except OperatorError:
-            registry.audit(actor(), REFUSED, row.id, {**detail, "why": "no-account"})
-            raise
-    told = refuse_unless_allowed(settings, registry, row, REFUSED, lambda viewer, now: why_not_hear(viewer, now, purpose), detail)
-    return {**told, **further}
 
 
 def _encoded(samples: Stereo, rate: int, kind: str, cues: Sequence[Cue]) -> bytes:

@@ -10,15 +10,15 @@ import click
 from rich.console import Console
 
 from asterisk_privacy import file_access
-from asterisk_privacy.access.permission import Act
+from asterisk_privacy.access.acts import NotALesson, keep_as_lesson
 from asterisk_privacy.audio.deidentify import How
-from asterisk_privacy.cli.common import actor, config_option, configured, iso, json_option, operator_errors, print_json
-from asterisk_privacy.cli.listener import judging
+from asterisk_privacy.cli.acting import Reason, acting
+from asterisk_privacy.cli.common import config_option, iso, json_option, operator_errors, print_json
 from asterisk_privacy.cli.printing import echo
 from asterisk_privacy.cli.purge import Moment
 from asterisk_privacy.daemon.config import Config
 from asterisk_privacy.daemon.deidentifying import deidentify as take_out
-from asterisk_privacy.daemon.purging import Rules, latest_lesson, to_item
+from asterisk_privacy.daemon.purging import Rules, to_item
 from asterisk_privacy.daemon.storage import vault_of
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.clock import utc_now
@@ -71,24 +71,23 @@ def lesson(
         raise click.UsageError("--reason: say why")
     if (deidentify is None) != (identity is None):
         raise click.UsageError("--deidentify and --identity go together: without the secret key nobody can take a voice out of it")
-    with configured(config) as (settings, registry):
+    with acting(config, Reason.IN_ITS_OWN_ROW) as one:
+        settings, registry = one.settings, one.registry
         row = registry.recording(recording_id)
         if row is None:
             raise OperatorError(f"recording {recording_id}: does not exist in the registry; see: asterisk-privacy recordings list")
-        judging(settings, registry, row, Act.LESSON)
-        limit = latest_lesson(row, Rules.of(settings))
-        if limit is None:
-            raise OperatorError(f"recording {recording_id}: none of its purposes ends with a review or evaluation; it cannot be a lesson")
-        if until > limit:
-            raise OperatorError(
-                f"recording {recording_id}: may be a lesson until {limit:%Y-%m-%d} at the latest; write an earlier date, or "
-                "set lesson_days in the policy for recordings to come"
-            )
+        found = row
         identities = Identity.load_all(identity) if identity is not None else ()
-        # what the registry refuses below must not have been changed
-        if deidentify is not None and until > utc_now() and row.state is State.SEALED:
-            _deidentify(settings, registry, row, How(deidentify), identities)
-        registry.lesson(recording_id, until, utc_now(), actor(), reason)
+
+        def first() -> None:
+            # what the registry refuses afterwards must not have been changed
+            if deidentify is not None and until > utc_now() and found.state is State.SEALED:
+                _deidentify(settings, registry, found, How(deidentify), identities)
+
+        try:
+            keep_as_lesson(one.desk, one.actor, row, until, reason, first)
+        except NotALesson as no:
+            raise OperatorError(f"recording {recording_id}: {_why_not(no.until)}") from None
         judged = judge(to_item(registry.recording(recording_id) or row, Rules.of(settings)), utc_now(), settings.office.language)
     if as_json:
         told = {"id": recording_id, "until": iso(until), "ends_at": iso(judged.due), "reason": judged.reason, "deidentified": deidentify}
@@ -97,6 +96,13 @@ def lesson(
         echo(f"{recording_id}: {'due' if judged.delete else 'kept'}: {judged.reason}")
         if deidentify is not None:
             echo(f"{recording_id}: {deidentify}; the version with the customer's voice was shredded")
+
+
+def _why_not(limit: datetime | None) -> str:
+    if limit is None:
+        return "none of its purposes ends with a review or evaluation; it cannot be a lesson"
+    when = f"{limit:%Y-%m-%d}"
+    return f"may be a lesson until {when} at the latest; write an earlier date, or set lesson_days in the policy for recordings to come"
 
 
 def _deidentify(settings: Config, registry: Registry, row: RecordingRow, how: How, identities: Sequence[Identity]) -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from asterisk_privacy.access.permission import Act
+from asterisk_privacy.access.acts import note_reviewed
 from asterisk_privacy.call.participants import PartyRole
-from asterisk_privacy.cli.common import actor, clock, config_option, configured, iso, json_option, local, operator_errors, print_json
+from asterisk_privacy.cli.acting import acting, reading, reason_option
+from asterisk_privacy.cli.common import clock, config_option, iso, json_option, local, operator_errors, print_json
 from asterisk_privacy.cli.export import export
 from asterisk_privacy.cli.lesson import lesson
-from asterisk_privacy.cli.listener import judging
 from asterisk_privacy.cli.listens import heard_for, heard_json
 from asterisk_privacy.cli.place_words import in_words
 from asterisk_privacy.cli.printing import echo
@@ -22,7 +22,7 @@ from asterisk_privacy.daemon.config import Config
 from asterisk_privacy.daemon.purging import AS_PROMISED, Rules, to_item
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.policy.book import LANGUAGES
-from asterisk_privacy.policy.retention import Milestone, criterion_to_mapping
+from asterisk_privacy.policy.retention import criterion_to_mapping
 from asterisk_privacy.policy.words import say
 from asterisk_privacy.registry.clock import utc_now
 from asterisk_privacy.registry.registry import Registry
@@ -47,9 +47,9 @@ recordings.add_command(lesson)
 @json_option
 @operator_errors
 def list_(config: Path, state: str | None, as_json: bool) -> None:
-    """All recordings, the oldest first."""
-    with configured(config) as (settings, registry):
-        rows = registry.recordings(state=state)
+    """All recordings, the oldest first. With an account: those of which the review page would let you know."""
+    with reading(config) as one:
+        settings, rows = one.settings, [row for row in one.registry.recordings(state=state) if one.knows(row)]
     judged = {row.id: _judged(row, settings, None) for row in rows}
     if as_json:
         print_json([_as_json(row, judged[row.id]) for row in rows])
@@ -92,9 +92,11 @@ def _until(judged: Planned | None) -> str:
 @operator_errors
 def show(recording_id: str, config: Path, language: str | None, as_json: bool) -> None:
     """One recording: its timeline with every gap, its purposes, and why and until when each keeps it."""
-    with configured(config) as (settings, registry):
-        row = wanted(registry, recording_id)
-        heard = registry.listens(recording_id)
+    with reading(config) as one:
+        settings, row = one.settings, wanted(one.registry, recording_id)
+        if not one.knows(row):
+            raise unknown(recording_id)
+        heard = one.registry.listens(recording_id)
     judged = _judged(row, settings, language)
     if as_json:
         print_json({**_as_json(row, judged), "listened": [heard_json(one) for one in heard]})
@@ -183,19 +185,20 @@ def _show_purposes(row: RecordingRow, judged: Planned | None) -> None:
 @recordings.command("reviewed")
 @click.argument("recording_id", metavar="ID")
 @click.option("--outcome", required=True, help="What the review led to, in a few words; it goes when the recording goes.")
+@reason_option
 @config_option
 @json_option
 @operator_errors
-def reviewed(recording_id: str, outcome: str, config: Path, as_json: bool) -> None:
+def reviewed(recording_id: str, outcome: str, reason: str | None, config: Path, as_json: bool) -> None:
     """Write down that a recording was reviewed; purposes that waited for it end.
 
-    For who may do so on the review page: a reviewer, and no call of yours. Root without an account may too, and the audit trail says so.
+    For who may do so on the review page: a reviewer, and no call of yours. Root without an account may too; root is asked why, and the
+    answer stands in the audit trail.
     """
-    with configured(config) as (settings, registry):
-        judging(settings, registry, wanted(registry, recording_id), Act.REVIEWED)
-        registry.milestone(recording_id, Milestone.REVIEWED, utc_now(), actor(), outcome)
-        row = wanted(registry, recording_id)
-    _tell(row, _judged(row, settings, None), as_json)
+    with acting(config, reason) as one:
+        note_reviewed(one.desk, one.actor, wanted(one.registry, recording_id), outcome)
+        row = wanted(one.registry, recording_id)
+    _tell(row, _judged(row, one.settings, None), as_json)
 
 
 def _tell(row: RecordingRow, judged: Planned | None, as_json: bool) -> None:
@@ -208,8 +211,13 @@ def _tell(row: RecordingRow, judged: Planned | None, as_json: bool) -> None:
 def wanted(registry: Registry, recording_id: str) -> RecordingRow:
     row = registry.recording(recording_id)
     if row is None:
-        raise OperatorError(f"recording {recording_id}: does not exist in the registry; see: asterisk-privacy recordings list")
+        raise unknown(recording_id)
     return row
+
+
+def unknown(recording_id: str) -> OperatorError:
+    """Also where there is one that is not for who asks."""
+    return OperatorError(f"recording {recording_id}: does not exist in the registry; see: asterisk-privacy recordings list")
 
 
 def outlook(row: RecordingRow, rules: Rules = AS_PROMISED, language: str = "en") -> Planned | None:

@@ -9,22 +9,22 @@ from pathlib import Path
 
 import click
 
+from asterisk_privacy.access.acts import Refused, allow_to_hear, note_reviewed
 from asterisk_privacy.access.permission import (
     Act,
     Facts,
     Refusal,
+    Standing,
     Viewer,
     further_to_hear,
     further_use,
     purposes_to_hear,
-    told_of,
     why_not_do,
-    why_not_hear,
     why_not_see,
 )
 from asterisk_privacy.call.timeline import Passage
-from asterisk_privacy.cli.common import actor, config_option, configured, local, operator_errors
-from asterisk_privacy.cli.listener import facts_now, viewer_of
+from asterisk_privacy.cli.acting import Acting, Reason, acting
+from asterisk_privacy.cli.common import config_option, local, operator_errors
 from asterisk_privacy.cli.printing import echo
 from asterisk_privacy.cli.review_screen import Screen
 from asterisk_privacy.content import Content
@@ -33,10 +33,7 @@ from asterisk_privacy.daemon.review_settings import Role
 from asterisk_privacy.daemon.settings import Config
 from asterisk_privacy.daemon.storage import shelf_of
 from asterisk_privacy.errors import NotAsRecorded, OperatorError
-from asterisk_privacy.policy.retention import Milestone
-from asterisk_privacy.registry.clock import utc_now
 from asterisk_privacy.registry.parts import audio_of
-from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import RecordingRow
 from asterisk_privacy.review.serve import identities
 from asterisk_privacy.review.terminal import Keyboard, Speaker, play
@@ -82,9 +79,8 @@ def play_one(recording_id: str, identity: Path | None, purpose: str | None, reas
     \b
     Exit codes: 0 played, 2 usage or configuration, 3 refused or cannot work now.
     """
-    with configured(config) as (settings, registry):
-        viewer = viewer_of(settings)
-        _listen(settings, registry, viewer, _seen(settings, registry, viewer, recording_id), identity, (purpose, reason, outcome))
+    with acting(config, Reason.IN_ITS_OWN_ROW) as one:
+        _listen(one, _seen(one, recording_id), identity, (purpose, reason, outcome))
 
 
 @click.command("next")
@@ -104,40 +100,42 @@ def play_next(identity: Path | None, purpose: str | None, reason: str | None, ou
     \b
     Exit codes: 0 played, or nothing awaits you; 2 usage or configuration, 3 cannot work now.
     """
-    with configured(config) as (settings, registry):
-        viewer = viewer_of(settings)
-        mine = settings.review.purposes(settings.book).purposes.get(Role.REVIEWER, frozenset()) if Role.REVIEWER in viewer.roles else ()
-        for row in registry.unreviewed(mine) if mine else ():
-            if purposes_to_hear(viewer, facts_now(row, settings)):
-                _listen(settings, registry, viewer, row, identity, (purpose, reason, outcome))
+    with acting(config, Reason.IN_ITS_OWN_ROW) as one:
+        _with_account(one, "")
+        viewer = one.actor.viewer
+        mine = one.desk.book.roles.purposes.get(Role.REVIEWER, frozenset()) if Role.REVIEWER in viewer.roles else ()
+        for row in one.registry.unreviewed(mine) if mine else ():
+            if purposes_to_hear(viewer, one.desk.facts(row)):
+                _listen(one, row, identity, (purpose, reason, outcome))
                 return
     echo("Nothing awaits your review.")
 
 
-def _seen(settings: Config, registry: Registry, viewer: Viewer, recording_id: str) -> RecordingRow:
-    row = registry.recording(recording_id)
-    if row is None or why_not_see(viewer, facts_now(row, settings)) is not None:
-        _note(registry, recording_id, "recording.listen-refused", why=Refusal.UNKNOWN)
+def _with_account(one: Acting, recording_id: str) -> None:
+    """Listening here is as on the page, for which root needs an account too."""
+    if one.actor.viewer.standing is not Standing.ACCOUNT:
+        _note(one, recording_id, "recording.listen-refused", why=Refusal.NO_ACCOUNT)
+        raise Refused(Refusal.NO_ACCOUNT, recording_id, one.actor.viewer)
+
+
+def _seen(one: Acting, recording_id: str) -> RecordingRow:
+    _with_account(one, recording_id)
+    row = one.registry.recording(recording_id)
+    if row is None or why_not_see(one.actor.viewer, one.desk.facts(row)) is not None:
+        _note(one, recording_id, "recording.listen-refused", why=Refusal.UNKNOWN)
         raise OperatorError(f"recording {recording_id}: {TEXTS['refusal-unknown']}")
     return row
 
 
-def _listen(
-    settings: Config,
-    registry: Registry,
-    viewer: Viewer,
-    row: RecordingRow,
-    identity: Path | None,
-    answers: tuple[str | None, str | None, str | None],
-) -> None:
+def _listen(one: Acting, row: RecordingRow, identity: Path | None, answers: tuple[str | None, str | None, str | None]) -> None:
     purpose, reason, outcome = answers
-    facts = facts_now(row, settings)
+    settings, registry, viewer, facts = one.settings, one.registry, one.actor.viewer, one.desk.facts(row)
     _introduce(row)
     purpose = purpose or _asked_purpose(viewer, facts)
-    refusal = why_not_hear(viewer, facts, purpose)
-    if refusal is not None:
-        _note(registry, row.id, "recording.listen-refused", purpose=purpose, why=refusal)
-        raise OperatorError(f"recording {row.id}: {TEXTS[f'refusal-{refusal}']}")
+    try:
+        detail = allow_to_hear(one.desk, one.actor, row, purpose, "recording.listen", {"via": VIA})
+    except Refused as refused:
+        raise OperatorError(f"recording {row.id}: {TEXTS[f'refusal-{refused.refusal}']}") from None
     further = further_use(facts, purpose)
     if further is not None:
         echo(f"It was not made for {purpose}, but for {further.made_for}; the policy calls that compatible: {further.because}")
@@ -147,19 +145,19 @@ def _listen(
     if not reason:
         raise click.UsageError("--reason: say why")
     keys = Identity.load_all(identity) if identity is not None else identities(settings, os.environ)
-    _note(registry, row.id, "recording.listen", purpose=purpose, reason=reason, **told_of(facts, purpose))
+    _note(one, row.id, "recording.listen", **detail, reason=reason)
     try:
         passages = audio_of(row, registry.recordings(call_id=row.call_id))
         with proving(registry, row.id, VIA) as content:
             heard = _play(settings, row, content, keys, passages)
     except OperatorError as error:
-        _note(registry, row.id, "recording.listen-failed", why=type(error).__name__)
+        _note(one, row.id, "recording.listen-failed", why=type(error).__name__)
         raise
     echo(f"Heard {heard.position * 100 // max(1, heard_frames(row))} %.")
     if further is not None:
         echo(f"Nothing ends by it: the recording is kept for {further.made_for}, as before.")
     elif why_not_do(viewer, facts, Act.REVIEWED) is None:
-        _ask_outcome(registry, row, outcome)
+        _ask_outcome(one, row, outcome)
 
 
 def heard_frames(row: RecordingRow) -> int:
@@ -198,18 +196,18 @@ def _play(settings: Config, row: RecordingRow, content: Content, keys: Sequence[
         flac.close()
 
 
-def _ask_outcome(registry: Registry, row: RecordingRow, outcome: str | None) -> None:
+def _ask_outcome(one: Acting, row: RecordingRow, outcome: str | None) -> None:
     given = outcome if outcome is not None else click.prompt("Outcome (empty: not yet)", default="", show_default=False)
     words = _one_line(given)
     if not words:
         echo("Not reviewed yet: it stays in the queue.")
         return
-    registry.milestone(row.id, Milestone.REVIEWED, utc_now(), actor(), words)
+    note_reviewed(one.desk, one.actor, row, words)
     echo("Reviewed.")
 
 
-def _note(registry: Registry, recording_id: str, action: str, **detail: str) -> None:
-    registry.audit(actor(), action, recording_id, {**detail, "via": VIA})
+def _note(one: Acting, recording_id: str, action: str, **detail: str) -> None:
+    one.registry.audit(one.actor.by, action, recording_id, {**detail, "via": VIA})
 
 
 def _one_line(words: str) -> str:

@@ -12,31 +12,28 @@ from typing import NoReturn
 
 import click
 
-from asterisk_privacy.access.permission import why_not_copy
+from asterisk_privacy.access import persons
+from asterisk_privacy.cli.acting import Acting, acting, reason_option
 from asterisk_privacy.cli.common import (
     FOUND_SOMETHING,
-    actor,
     clock,
     config_option,
-    configured,
     iso,
     json_option,
     local,
     operator_errors,
     print_json,
 )
-from asterisk_privacy.cli.listener import refuse_unless_allowed
 from asterisk_privacy.cli.listens import heard_for, heard_json
 from asterisk_privacy.cli.persons import period_options, person, person_options
 from asterisk_privacy.cli.printing import echo
 from asterisk_privacy.cli.subject_acts import erase, object_, restrict
 from asterisk_privacy.cli.subject_request import request
 from asterisk_privacy.cli.tables import print_table
-from asterisk_privacy.daemon.rights import flac_of, held, may_copy, outlook, told
+from asterisk_privacy.daemon.rights import flac_of, held, outlook, told
 from asterisk_privacy.daemon.storage import shelf_of
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.clock import utc_now
-from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.requests import About, RequestKind, RequestRow
 from asterisk_privacy.registry.rows import RecordingRow, State
 from asterisk_privacy.registry.subjects import ListenRow
@@ -62,10 +59,13 @@ subject.add_command(request)
 @subject.command("find")
 @person_options
 @period_options
+@reason_option
 @config_option
 @json_option
 @operator_errors
-def find(number: str | None, agent: str | None, since: date | None, until: date | None, config: Path, as_json: bool) -> None:
+def find(
+    number: str | None, agent: str | None, since: date | None, until: date | None, reason: str | None, config: Path, as_json: bool
+) -> None:
     """Which recordings of a person exist, what for, until when, and who listened.
 
     A caller is found by number, an employee by his endpoint. What was deleted is not found: nobody knows any more whose it was.
@@ -75,10 +75,12 @@ def find(number: str | None, agent: str | None, since: date | None, until: date 
       asterisk-privacy subject find --number "+31 6 12345678" --from 2026-01-01
       asterisk-privacy subject find --agent PJSIP/anna
     """
-    with configured(config) as (settings, registry):
+    with acting(config, reason) as one:
+        settings, registry = one.settings, one.registry
         who = person(settings, number, agent)
-        rows = who.recordings(registry, since, until)
-        registry.audit(actor(), "subject.find", who.about.value, {"found": str(len(rows))})
+        who.not_named_in(reason=reason)
+        found = who.recordings(registry, since, until)
+        rows = persons.look_up(one.desk, one.actor, who.about.value, found)
         heard = {row.id: registry.listens(row.id) for row in rows}
         judged = {row.id: outlook(row, settings, settings.office.language, utc_now()) for row in rows}
     if as_json:
@@ -137,6 +139,7 @@ def _as_json(row: RecordingRow, heard: list[ListenRow], judged: Planned | None) 
 @click.option("--language", type=click.Choice(sorted(WORDS)), help="Of the texts; that of [office] if not given.")
 @click.option("--request", "request_number", type=int, metavar="ID", help="The open request for access that this answers.")
 @click.option("--identity-check", default="", help="How you know that it is this person, without numbers of documents.")
+@reason_option
 @config_option
 @json_option
 @operator_errors
@@ -151,6 +154,7 @@ def export(
     language: str | None,
     request_number: int | None,
     identity_check: str,
+    reason: str | None,
     config: Path,
     as_json: bool,
 ) -> None:
@@ -165,29 +169,25 @@ def export(
       asterisk-privacy subject export --number 06-12345678 --identity identity.txt --output copy.zip \\
           --request 7 --identity-check "called back on the number in the contract" --language nl
     """
-    with configured(config) as (settings, registry):
+    with acting(config, reason) as one:
+        settings, registry = one.settings, one.registry
         who = person(settings, number, agent)
-        who.not_named_in(identity_check=identity_check)
+        who.not_named_in(identity_check=identity_check, reason=reason)
         asked = who.asked(registry, request_number)
         if asked is not None and asked.kind is not RequestKind.ACCESS:
             raise OperatorError(f"request {asked.id}: asks for {asked.kind}, not for access")
         rows = [row for row in who.recordings(registry, since, until) if row.state is State.SEALED]
         if asked is not None and not rows:
-            _nothing_to_hand_over(registry, asked, as_json)
+            _nothing_to_hand_over(one, asked, as_json)
         identities = Identity.load_all(identity)
         if os.path.lexists(output):
             raise OperatorError(f"{output}: exists already and is not overwritten; name another place")
-        by: Mapping[str, str] = {}
-        for row in rows:
-            by = refuse_unless_allowed(settings, registry, row, "recording.export-refused", why_not_copy, {"purpose": "access"})
-            if (why_not := may_copy(row, actor().removeprefix("cli:"))) is not None:
-                registry.audit(actor(), "recording.export-refused", row.id, {"purpose": "access"})
-                raise OperatorError(why_not)
+        persons.allow_copy(one.desk, one.actor, rows)
         detail = {"purpose": "access", "reason": f"request {asked.id}" if asked else "no request noted"}
-        detail |= {"identity_check": identity_check or "not noted", "masked": str(mask_other).lower(), **by}
+        detail |= {"identity_check": identity_check or "not noted", "masked": str(mask_other).lower()}
         side = Side.AGENTS if who.about is About.AGENT else Side.CUSTOMER
         wish = Wish(side, mask_other, language or settings.office.language, utc_now(), settings.office)
-        with _audited(registry, rows, detail), deliver_to(output) as delivery:
+        with _audited(one, rows, detail), deliver_to(output) as delivery:
             known = [told(registry, settings, row, identities, who.as_subject(), wish.language, wish.at) for row in rows]
             bundle.write(known, flac_of(registry, shelf_of(settings), identities), wish, delivery)
     if as_json:
@@ -196,9 +196,9 @@ def export(
         echo(f"{output}: {len(rows)} recordings; hand it over safely, then delete it")
 
 
-def _nothing_to_hand_over(registry: Registry, asked: RequestRow, as_json: bool) -> NoReturn:
+def _nothing_to_hand_over(one: Acting, asked: RequestRow, as_json: bool) -> NoReturn:
     """An empty copy is no answer to somebody who waits for one; what to tell them a person must say."""
-    registry.audit(actor(), "subject.export-empty", f"request {asked.id}", {})
+    one.registry.audit(one.actor.by, "subject.export-empty", f"request {asked.id}", {})
     words = (
         f"request {asked.id}: nothing is kept of this person in this period, so there is no copy; tell them that, then close the request"
     )
@@ -210,13 +210,13 @@ def _nothing_to_hand_over(registry: Registry, asked: RequestRow, as_json: bool) 
 
 
 @contextmanager
-def _audited(registry: Registry, rows: Sequence[RecordingRow], detail: Mapping[str, str]) -> Iterator[None]:
-    registry.audit(actor(), "subject.export", detail["reason"], {**detail, "recordings": str(len(rows))})
+def _audited(one: Acting, rows: Sequence[RecordingRow], detail: Mapping[str, str]) -> Iterator[None]:
+    one.registry.audit(one.actor.by, "subject.export", detail["reason"], {**detail, "recordings": str(len(rows))})
     for row in rows:
-        registry.audit(actor(), "recording.subject-copy", row.id, detail)
+        one.registry.audit(one.actor.by, "recording.subject-copy", row.id, detail)
     try:
         yield
     except OperatorError as error:
         for row in rows:
-            registry.audit(actor(), "recording.subject-copy-failed", row.id, {"why": type(error).__name__})
+            one.registry.audit(one.actor.by, "recording.subject-copy-failed", row.id, {"why": type(error).__name__})
         raise

@@ -9,7 +9,11 @@ from typing import Any, TypeVar
 
 import click
 
-from asterisk_privacy.cli.common import FOUND_SOMETHING, config_option, configured, json_option, operator_errors, print_json
+from asterisk_privacy.access import persons
+from asterisk_privacy.access.acts import Refused, allow_at, object_to
+from asterisk_privacy.access.permission import Page, Refusal
+from asterisk_privacy.cli.acting import Acting, Reason, acting, in_words
+from asterisk_privacy.cli.common import FOUND_SOMETHING, config_option, json_option, operator_errors, print_json
 from asterisk_privacy.cli.persons import chosen
 from asterisk_privacy.cli.printing import echo
 from asterisk_privacy.cli.tables import print_table
@@ -19,7 +23,6 @@ from asterisk_privacy.daemon.rights import Asked
 from asterisk_privacy.daemon.storage import vault_of
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.registry.clock import utc_now
-from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import RecordingRow
 from asterisk_privacy.rights.refusals import Answer
 from asterisk_privacy.rights.words import WORDS
@@ -63,8 +66,8 @@ def erase(legal_claim: str | None, **given: Any) -> None:
     Exit codes: 0 all erased; 1 something was refused or failed; 2 usage; 3 cannot work now.
     """
 
-    def act(_settings: Config, registry: Registry, vault: Vault, row: RecordingRow, asked: Asked) -> Answer:
-        return rights.erase(registry, vault, row, asked, utc_now())
+    def act(one: Acting, vault: Vault, row: RecordingRow, asked: Asked) -> Answer:
+        return persons.erase(one.desk, one.actor, vault, row, asked)
 
     _run(act, legal_claim=legal_claim, **given)
 
@@ -89,11 +92,9 @@ def object_(purpose: str, legal_claim: str | None, **given: Any) -> None:
     def further(settings: Config, row: RecordingRow) -> bool:
         return any(use.purpose == purpose for use in rights.further_of(row, settings, utc_now()))
 
-    def act(settings: Config, registry: Registry, vault: Vault, row: RecordingRow, asked: Asked) -> Answer:
-        if further(settings, row):
-            title = settings.book.purposes[purpose].title_in(given["language"] or settings.office.language)
-            return rights.object_to_further(registry, row, purpose, title, asked, utc_now())
-        return rights.object_to(registry, vault, row, purpose, asked, utc_now())
+    def act(one: Acting, vault: Vault, row: RecordingRow, asked: Asked) -> Answer:
+        language = given["language"] or one.settings.office.language
+        return object_to(one.desk, one.actor, row, purpose, asked, language, vault)
 
     def skip(settings: Config, row: RecordingRow) -> bool:
         return purpose not in (p.name for p in row.purposes) and not further(settings, row)
@@ -116,17 +117,16 @@ def restrict(except_for: tuple[str, ...], lift: bool, **given: Any) -> None:
     if lift and except_for:
         raise click.UsageError("--lift ends the whole restriction; leave out --except-for")
 
-    def act(_settings: Config, registry: Registry, vault: Vault, row: RecordingRow, asked: Asked) -> Answer:
+    def act(one: Acting, _vault: Vault, row: RecordingRow, asked: Asked) -> Answer:
         if lift:
-            registry.lift_restriction(row.id, utc_now(), asked.reason)
-            return Answer(False, False, (), (("lifted",),))
-        return rights.restrict(registry, row, except_for, asked, utc_now())
+            return persons.lift_restriction(one.desk, one.actor, row, asked)
+        return persons.restrict(one.desk, one.actor, row, except_for, asked)
 
     _run(act, legal_claim=None, skip=(lambda _settings, row: row.restriction is None) if lift else None, **given)
 
 
 def _run(
-    act: Callable[[Config, Registry, Vault, RecordingRow, Asked], Answer],
+    act: Callable[[Acting, Vault, RecordingRow, Asked], Answer],
     *,
     number: str | None,
     recording: tuple[str, ...],
@@ -144,18 +144,24 @@ def _run(
         if not text.strip():
             raise click.UsageError(f"--{option}: say it in a few words")
     answers: list[tuple[str, str, str]] = []
-    with configured(config) as (settings, registry):
-        who, rows = chosen(settings, registry, number, recording)
+    with acting(config, Reason.IN_ITS_OWN_ROW) as one:
+        settings = one.settings
+        if number is not None:
+            allow_at(one.desk, one.actor, Page.REQUESTS, "subject.act", "number")
+        who, rows = chosen(settings, one.registry, number, recording)
         if who is not None:
             who.not_named_in(reason=reason, identity_check=identity_check, legal_claim=legal_claim)
-            who.asked(registry, request_number)
+            who.asked(one.registry, request_number)
             rows = [row for row in rows if skip is None or not skip(settings, row)]
         elif request_number is not None:
             raise click.UsageError("--request goes with --number: only then it is known that the recordings are of that person")
         vault, asked = _vault(settings), Asked(reason, identity_check, legal_claim, request_number)
         for row in rows:
             try:
-                answer = act(settings, registry, vault, row, asked)
+                answer = act(one, vault, row, asked)
+            except Refused as refused:
+                answers.append((row.id, "failed" if refused.refusal is Refusal.NOT_SERVED else "refused", in_words(refused)))
+                continue
             except OperatorError as error:
                 answers.append((row.id, "failed", str(error)))
                 continue

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import click
 
-from asterisk_privacy.cli.common import FOUND_SOMETHING, config_option, configured, json_option, operator_errors, print_json
+from asterisk_privacy.access.acts import allow_at
+from asterisk_privacy.access.permission import Page
+from asterisk_privacy.cli.acting import Acting, Reason, acting, reading, reason_option
+from asterisk_privacy.cli.common import FOUND_SOMETHING, config_option, json_option, operator_errors, print_json
 from asterisk_privacy.cli.persons import Day, person, person_options
 from asterisk_privacy.cli.printing import echo
 from asterisk_privacy.cli.tables import print_table
@@ -29,10 +32,20 @@ def request() -> None:
 @click.option("--received", type=Day(), required=True, metavar="DATE", help="The day on which it came in, wherever in your house.")
 @click.option("--identity-check", default="", help="How you know that it is this person, without numbers of documents.")
 @person_options
+@reason_option
 @config_option
 @json_option
 @operator_errors
-def open_(kind: str, received: date, identity_check: str, number: str | None, agent: str | None, config: Path, as_json: bool) -> None:
+def open_(
+    kind: str,
+    received: date,
+    identity_check: str,
+    number: str | None,
+    agent: str | None,
+    reason: str | None,
+    config: Path,
+    as_json: bool,
+) -> None:
     """Note a request; tells its number and the last day to answer.
 
     \b
@@ -41,11 +54,13 @@ def open_(kind: str, received: date, identity_check: str, number: str | None, ag
     """
     if received > date.today():
         raise click.UsageError(f"--received {received}: is still to come; write the day on which the request came in")
-    with configured(config) as (settings, registry):
-        who = person(settings, number, agent)
-        who.not_named_in(identity_check=identity_check)
-        made = registry.open_request(kind, who.about, who.subject, identity_check, received, deadline.due(received), who.hashes)
-        _tell(_wanted(registry, made), as_json)
+    with acting(config, reason) as one:
+        who = person(one.settings, number, agent)
+        who.not_named_in(identity_check=identity_check, reason=reason)
+        _allow(one, "open", who.about.value)
+        with one.registry.acting(one.actor.by):
+            made = one.registry.open_request(kind, who.about, who.subject, identity_check, received, deadline.due(received), who.hashes)
+        _tell(_wanted(one.registry, made), as_json)
 
 
 @request.command("list")
@@ -55,8 +70,9 @@ def open_(kind: str, received: date, identity_check: str, number: str | None, ag
 @operator_errors
 def list_(everything: bool, config: Path, as_json: bool) -> None:
     """Open requests, the first due first. Exit code 1 when one is overdue."""
-    with configured(config) as (_, registry):
-        rows = registry.requests(only_open=not everything)
+    with reading(config) as one:
+        one.may_read(Page.REQUESTS)
+        rows = one.registry.requests(only_open=not everything)
     if as_json:
         print_json([_as_json(row) for row in rows])
     elif not rows:
@@ -82,12 +98,14 @@ def extend(request_number: int, reason: str, config: Path, as_json: bool) -> Non
     """
     if not reason.strip():
         raise click.UsageError("--reason: say it in a few words")
-    with configured(config) as (_, registry):
-        row = _wanted(registry, request_number)
+    with acting(config, Reason.IN_ITS_OWN_ROW) as one:
+        row = _wanted(one.registry, request_number)
+        _allow(one, "extend", str(row.id))
         if row.closed_at is None and row.extended_at is None and date.today() > row.due:
             raise OperatorError(f"request {row.id}: was due on {row.due}; only within the first month it could be extended; answer it now")
-        registry.extend_request(request_number, deadline.extended(row.due), reason)
-        _tell(_wanted(registry, request_number), as_json)
+        with one.registry.acting(one.actor.by):
+            one.registry.extend_request(request_number, deadline.extended(row.due), reason)
+        _tell(_wanted(one.registry, request_number), as_json)
         if not as_json:
             echo(f"Tell the person before the end of {row.due}, with the reason.")
 
@@ -97,16 +115,23 @@ def extend(request_number: int, reason: str, config: Path, as_json: bool) -> Non
 @click.option(
     "--outcome", required=True, help="What was answered, such as granted, granted in part, refused (with the article). Name nobody."
 )
+@reason_option
 @config_option
 @json_option
 @operator_errors
-def close(request_number: int, outcome: str, config: Path, as_json: bool) -> None:
+def close(request_number: int, outcome: str, reason: str | None, config: Path, as_json: bool) -> None:
     """The request was answered. Who asked is forgotten here; that it was answered, when and how stays."""
     if not outcome.strip():
         raise click.UsageError("--outcome: say it in a few words")
-    with configured(config) as (_, registry):
-        registry.close_request(request_number, outcome)
-        _tell(_wanted(registry, request_number), as_json)
+    with acting(config, reason) as one:
+        _allow(one, "close", str(_wanted(one.registry, request_number).id))
+        with one.registry.acting(one.actor.by):
+            one.registry.close_request(request_number, outcome)
+        _tell(_wanted(one.registry, request_number), as_json)
+
+
+def _allow(one: Acting, what: str, subject: str) -> None:
+    allow_at(one.desk, one.actor, Page.REQUESTS, f"request.{what}", subject)
 
 
 def _wanted(registry: Registry, number: int) -> RequestRow:

@@ -119,15 +119,6 @@ def outlook(row: RecordingRow, settings: Config, language: str, now: datetime) -
     return judge(to_item(row, Rules.of(settings)), now, language) if row.state in (State.WRITING, State.SEALED) else None
 
 
-def may_copy(row: RecordingRow, who: str) -> str | None:
-    """Why not, or None: a restriction does not stand in the way of the person's own copy, but under a legal hold only the named listen."""
-    for hold in row.circumstances.holds:
-        if who not in hold.listeners:
-            names = ", ".join(hold.listeners) or "nobody"
-            return f"recording {row.id}: is under legal hold {hold.id}, to which only {names} may listen; let one of them make the copy"
-    return None
-
-
 @dataclass(frozen=True, slots=True)
 class Subject:
     """Whom a copy is for: a customer by every hash that their number may have, or an agent by endpoint."""

@@ -178,6 +178,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "error-recorder-away": "The recorder does not run, and without it nothing can be shown or played. The administrator starts it with: "
     "systemctl start asterisk-privacy",
     # refusals
+    "refusal-no-account": "You have no account for this.",
     "refusal-unknown": "There is no such recording, or it is not for you.",
     "refusal-own": "Nobody reviews his own calls.",
     "refusal-gone": "This recording was deleted.",

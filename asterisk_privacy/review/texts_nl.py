@@ -180,6 +180,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "error-recorder-away": "De recorder draait niet, en zonder hem kan hier niets worden getoond of afgespeeld. De beheerder start "
     "hem met: systemctl start asterisk-privacy",
     # refusals
+    "refusal-no-account": "U hebt hiervoor geen account.",
     "refusal-unknown": "Deze opname bestaat niet, of is niet voor u.",
     "refusal-own": "Niemand beoordeelt zijn eigen gesprekken.",
     "refusal-gone": "Deze opname is verwijderd.",

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import msgspec
 
+from asterisk_privacy.access.acts import Refused, allow_to_hear
 from asterisk_privacy.access.desk import Desk
-from asterisk_privacy.access.permission import Refusal, told_of, why_not_hear, why_not_see
+from asterisk_privacy.access.permission import Refusal, why_not_see
 from asterisk_privacy.call.timeline import Mark, Passage, Span
 from asterisk_privacy.content import Content
 from asterisk_privacy.errors import NotAsRecorded
@@ -43,16 +44,18 @@ class Listen(ByAccount[Hear | NotHeard | NoReason], frozen=True, tag=True):
     reason: Words
 
     def carried_out(self, desk: Desk) -> Hear | NotHeard | NoReason:
-        row = desk.registry.recording(self.recording_id)
-        facts = None if row is None else desk.facts(row)
-        refusal = Refusal.UNKNOWN if facts is None else why_not_hear(desk.viewer(self.who), facts, self.purpose)
-        detail = {"purpose": self.purpose, "reason": self.reason, "via": VIA, **told_of(facts, self.purpose)}
-        if refusal is not None:
-            desk.registry.audit(self.actor, "recording.listen-refused", self.recording_id, {**detail, "why": refusal.value})
-            return NotHeard(refusal)
+        row, said = desk.registry.recording(self.recording_id), {"reason": self.reason, "via": VIA}
+        if row is None:
+            detail = {"purpose": self.purpose, **said, "why": Refusal.UNKNOWN.value}
+            desk.registry.audit(self.actor, "recording.listen-refused", self.recording_id, detail)
+            return NotHeard(Refusal.UNKNOWN)
+        try:
+            told = allow_to_hear(desk, self.acting(desk), row, self.purpose, "recording.listen", said)
+        except Refused as refused:
+            return NotHeard(refused.refusal)
         if not self.reason:
             return NoReason()
-        desk.registry.audit(self.actor, "recording.listen", self.recording_id, detail)
+        desk.registry.audit(self.actor, "recording.listen", self.recording_id, told)
         return _hear(desk, self.recording_id, self.actor)
 
 
@@ -63,13 +66,16 @@ class GoOn(ByAccount[Hear | NotHeard | NoToken], frozen=True, tag=True):
     purpose: Word
 
     def carried_out(self, desk: Desk) -> Hear | NotHeard | NoToken:
-        row, viewer = desk.registry.recording(self.recording_id), desk.viewer(self.who)
-        if row is None or why_not_see(viewer, desk.facts(row)) is not None:
+        row, actor = desk.registry.recording(self.recording_id), self.acting(desk)
+        if row is None or why_not_see(actor.viewer, desk.facts(row)) is not None:
             return self._refused(desk, NotHeard(Refusal.UNKNOWN), Refusal.UNKNOWN)
         if not self.purpose:
             return self._refused(desk, NoToken(), "no-token")
-        refusal = why_not_hear(viewer, desk.facts(row), self.purpose)
-        return _hear(desk, self.recording_id, self.actor) if refusal is None else self._refused(desk, NotHeard(refusal), refusal)
+        try:
+            allow_to_hear(desk, actor, row, self.purpose, "recording.listen", {"via": VIA})
+        except Refused as refused:
+            return NotHeard(refused.refusal)
+        return _hear(desk, self.recording_id, self.actor)
 
     def _refused(self, desk: Desk, answer: NotHeard | NoToken, why: str) -> NotHeard | NoToken:
         purpose = {"purpose": self.purpose} if self.purpose else {}

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import ClassVar
 
 import msgspec
 
-from asterisk_privacy.access import permission
+from asterisk_privacy.access import acts, cases, permission
+from asterisk_privacy.access.actor import Actor
+from asterisk_privacy.access.acts import Refused
 from asterisk_privacy.access.desk import Desk
-from asterisk_privacy.access.permission import Refusal, further_use, objectionable, why_not_do, why_not_see
-from asterisk_privacy.daemon import rights
-from asterisk_privacy.daemon.purging import latest_lesson
+from asterisk_privacy.access.permission import Refusal, why_not_see
+from asterisk_privacy.daemon.rights import Asked
 from asterisk_privacy.policy.cases import CaseKind
-from asterisk_privacy.policy.retention import Milestone
 from asterisk_privacy.registry.rows import RecordingRow, WrongState
 from asterisk_privacy.review.desk.requests import ByAccount, Language, RecordingId, Word, Words
 from asterisk_privacy.review.recording_view import RecordingView, seen
-
-OF_A_REVIEW = (permission.Act.REVIEWED, permission.Act.LESSON)
-"""They end or prolong what it was made for, so they come of listening for that."""
 
 
 class Said(msgspec.Struct, frozen=True, tag=True):
@@ -74,62 +72,50 @@ class Act(ByAccount[Done | NotDone | NotHis], frozen=True):
 
     recording_id: RecordingId
     granted: Word
+    of_a_review: ClassVar[permission.Act | None] = None
+    """Which act, where it ends or prolongs what the recording was made for: it comes of listening for that."""
 
-    @property
-    def act(self) -> permission.Act:
-        raise NotImplementedError
-
-    def write(self, desk: Desk, row: RecordingRow) -> Said:
+    def write(self, desk: Desk, actor: Actor, row: RecordingRow) -> Said:
         raise NotImplementedError
 
     def carried_out(self, desk: Desk) -> Done | NotDone | NotHis:
-        row, viewer = desk.registry.recording(self.recording_id), desk.viewer(self.who)
+        row, actor = desk.registry.recording(self.recording_id), self.acting(desk)
         if row is None:
             return NotHis(Refusal.UNKNOWN)
-        refusal = why_not_do(viewer, desk.facts(row), self.act)
-        if refusal is not None:
-            return NotHis(refusal)
-        if self.act in OF_A_REVIEW and self.granted and self.granted not in {p.name for p in row.purposes}:
-            return NotDone(Said("not-of-this-listen"))
         try:
-            sentence = self.write(desk, row)
+            if self.of_a_review and self.granted and self.granted not in {p.name for p in row.purposes}:
+                acts.allow(desk, actor, row, self.of_a_review)
+                return NotDone(Said("not-of-this-listen"))
+            sentence = self.write(desk, actor, row)
+        except Refused as refused:
+            return NotHis(refused.refusal)
         except _No as no:
             return NotDone(no.sentence)
         except WrongState as error:
             return NotDone(Told(str(error)))
         after = desk.registry.recording(self.recording_id)
-        return Done(sentence, after is not None and why_not_see(viewer, desk.facts(after)) is None)
+        return Done(sentence, after is not None and why_not_see(actor.viewer, desk.facts(after)) is None)
 
 
 class Reviewed(Act, frozen=True, tag=True):
+    of_a_review = permission.Act.REVIEWED
     outcome: Words
 
-    @property
-    def act(self) -> permission.Act:
-        return permission.Act.REVIEWED
-
-    def write(self, desk: Desk, row: RecordingRow) -> Said:
-        desk.registry.milestone(row.id, Milestone.REVIEWED, desk.now(), self.actor, self.outcome)
+    def write(self, desk: Desk, actor: Actor, row: RecordingRow) -> Said:
+        acts.note_reviewed(desk, actor, row, self.outcome)
         return Said("done-reviewed")
 
 
 class KeepAsLesson(Act, frozen=True, tag=True):
+    of_a_review = permission.Act.LESSON
     reason: Words
     until: datetime
 
-    @property
-    def act(self) -> permission.Act:
-        return permission.Act.LESSON
-
-    def write(self, desk: Desk, row: RecordingRow) -> Said:
-        limit = latest_lesson(row, desk.rules)
-        if limit is None:
-            raise _No("no-lesson")
-        if self.until > limit:
-            raise _No("lesson-too-late", limit=f"{limit.astimezone():%Y-%m-%d}")
-        if self.until <= desk.now():
-            raise _No("lesson-over")
-        desk.registry.lesson(row.id, self.until, desk.now(), self.actor, self.reason)
+    def write(self, desk: Desk, actor: Actor, row: RecordingRow) -> Said:
+        try:
+            acts.keep_as_lesson(desk, actor, row, self.until, self.reason)
+        except acts.NotALesson as no:
+            raise (_No("no-lesson") if no.until is None else _No("lesson-too-late", limit=f"{no.until.astimezone():%Y-%m-%d}")) from None
         return Said("done-lesson", {"until": f"{self.until.astimezone():%Y-%m-%d}"})
 
 
@@ -139,14 +125,11 @@ class PutInCase(Act, frozen=True, tag=True):
     reference: Words
     kind: CaseKind | None
 
-    @property
-    def act(self) -> permission.Act:
-        return permission.Act.CASE
-
-    def write(self, desk: Desk, row: RecordingRow) -> Said:
+    def write(self, desk: Desk, actor: Actor, row: RecordingRow) -> Said:
         if self.kind is not None and not desk.registry.cases(self.reference):
-            desk.registry.open_case(self.kind, self.reference, desk.now(), self.actor)
-        desk.registry.link_case(self.reference, row.id, desk.now(), self.actor)
+            cases.open_case(desk, actor, self.kind, self.reference, [row.id])
+        else:
+            cases.link(desk, actor, self.reference, row)
         return Said("done-case", {"reference": self.reference})
 
 
@@ -157,20 +140,14 @@ class Objected(Act, frozen=True, tag=True):
     reason: Words
     language: Language
 
-    @property
-    def act(self) -> permission.Act:
-        return permission.Act.OBJECTION
-
-    def write(self, desk: Desk, row: RecordingRow) -> Said:
-        facts = desk.facts(row)
-        if self.purpose not in objectionable(desk.viewer(self.who), facts):
-            raise _No("refusal-not-served")
-        asked = rights.Asked(self.reason, identity_check="heard or told on the review page")
-        if further_use(facts, self.purpose) is not None:
-            title = desk.config.book.purposes[self.purpose].title_in(self.language)
-            rights.object_to_further(desk.registry, row, self.purpose, title, asked, desk.now())
-            return Said("done-objection")
-        answer = rights.object_to(desk.registry, None, row, self.purpose, asked, desk.now())
+    def write(self, desk: Desk, actor: Actor, row: RecordingRow) -> Said:
+        asked = Asked(self.reason, identity_check="heard or told on the review page")
+        try:
+            answer = acts.object_to(desk, actor, row, self.purpose, asked, self.language)
+        except Refused as refused:
+            if refused.refusal is Refusal.NOT_SERVED:
+                raise _No("refusal-not-served") from None
+            raise
         if answer.refused:
             raise WrongState(answer.in_words(self.language))
         return Said("done-objection-none-left" if answer.erased else "done-objection")

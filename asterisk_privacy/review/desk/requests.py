@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Generic, TypeVar
 import msgspec
 from msgspec import Meta
 
+from asterisk_privacy.access.actor import Actor
+
 if TYPE_CHECKING:
     from asterisk_privacy.access.desk import Desk
 
@@ -44,3 +46,6 @@ class ByAccount(Request[T], frozen=True):
     @property
     def actor(self) -> str:
         return f"review:{self.who}"
+
+    def acting(self, desk: Desk) -> Actor:
+        return Actor(desk.viewer(self.who), self.actor)

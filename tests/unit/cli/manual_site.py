@@ -17,10 +17,13 @@ from pathlib import Path
 import numpy as np
 from manual_lines import ROOT, Line
 
+from asterisk_privacy.access.accounts import Account, save
+from asterisk_privacy.access.actor import user
 from asterisk_privacy.call.participants import Participant
 from asterisk_privacy.call.timeline import Mark, MarkKind, Span, SpanKind
 from asterisk_privacy.cli.main import main
 from asterisk_privacy.daemon.config import load
+from asterisk_privacy.daemon.review_settings import Role
 from asterisk_privacy.registry.campaigns import Designation
 from asterisk_privacy.registry.numbers import generate_key, number_hash
 from asterisk_privacy.registry.registry import Registry
@@ -74,6 +77,7 @@ class ManualSite:
         self._write_config()
         self._write_asterisk()
         self.config = load(self.etc / "config.toml")
+        save(self.etc / "review-accounts.json", {user(): Account(user(), frozenset(Role), None, frozenset(), "en")})
         self._daemon = self._start(["serve"], folder / "daemon.log")
         control = self.config.control.socket
         deadline = time.monotonic() + SECONDS

@@ -126,7 +126,7 @@ def test_only_named_listeners_export_what_is_held(place: Place, monkeypatch: pyt
     monkeypatch.setenv("SUDO_USER", "mallory")
     assert "only anna, piet may listen" in refused(place, recordings, *arguments) and not output.exists()
     [entry] = [e for e in place.registry.audit_entries(None) if e.action == "recording.export-refused"]
-    assert (entry.actor, entry.detail["hold"]) == ("cli:mallory", "1")
+    assert (entry.actor, entry.detail["hold"]) == ("cli:mallory, no account", "1")
     monkeypatch.setenv("SUDO_USER", "piet")
     place.json(hold, "place", recording, "--reason", "another", "--listeners", "anna")  # both must allow it
     assert "legal hold 2" in refused(place, recordings, *arguments)

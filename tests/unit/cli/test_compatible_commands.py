@@ -52,7 +52,7 @@ def export(house: House, recording: str, purpose: str = "training") -> tuple[int
     return result.exit_code, result.stderr
 
 
-def test_a_copy_names_what_it_is_compatible_with(house: House) -> None:
+def test_a_copy_names_what_it_is_compatible_with(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     recording = house.call(ANNA, COMPLAINT)
     assert export(house, recording) == (0, "")
     [entry] = [e for e in house.registry.audit_entries(None, subject=recording) if e.action == "recording.export"]
@@ -61,6 +61,7 @@ def test_a_copy_names_what_it_is_compatible_with(house: House) -> None:
     }  # fmt: skip
     [listen] = house.registry.listens(recording)
     assert (listen.by, listen.purpose, listen.compatible_with) == ("cli:rita", "training", "complaint")
+    monkeypatch.setenv("SUDO_USER", "kees")  # root: a reviewer looks nobody up
     [told] = house.json(subject, "find", "--agent", "PJSIP/anna")  # to the employee
     assert (told["listened"][0]["purpose"], told["listened"][0]["compatible_with"]) == ("training", "complaint")
     assert "training (compatible with complaint)" in house.run(subject, "find", "--agent", "PJSIP/anna").stdout
@@ -102,14 +103,17 @@ def test_no_copy(house: House, stands_in_the_way: str) -> None:
     assert "recording.export" not in house.actions(recording)
 
 
-def test_an_objection_to_the_other_use_ends_that_and_nothing_else(house: House) -> None:
+def test_an_objection_to_the_other_use_ends_that_and_nothing_else(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     mine, order, both, other = house.call(ANNA), house.call(ANNA, ORDER), house.call(ANNA, COMPLAINT, TRAINING), house.call(BEN)
+    monkeypatch.setenv("SUDO_USER", "kees")
     answers = house.json(subject, "object", "--number", ANNA, "--purpose", "training", *CHECK)
     assert {(a["id"], a["outcome"]) for a in answers} == {(mine, "done"), (both, "done")}
     assert all("no longer used for 'training our staff'" in a["answer"] for a in answers)
     kept = {one: house.registry.recording(one) for one in (mine, order, both, other)}
     assert [[p.name for p in row.purposes] for row in kept.values() if row] == [["complaint"], ["order"], ["complaint"], ["complaint"]]
+    monkeypatch.setenv("SUDO_USER", "rita")
     assert export(house, mine)[0] == 3 and export(house, both)[0] == 3 and export(house, other)[0] == 0
+    monkeypatch.setenv("SUDO_USER", "kees")
     assert house.run(subject, "object", "--number", ANNA, "--purpose", "training", *CHECK).stdout.startswith("None of this")
 
 

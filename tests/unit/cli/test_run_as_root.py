@@ -129,7 +129,7 @@ def test_rows_by_root_are_in_files_of_the_recorders(host: Host) -> None:
                 own.begin_call("c", "sales", now, None, None, "in")
 
         as_user(RECORDER, GROUP, beside)
-    host.root(case, "open", "K-1", "--kind", "complaint")
+    host.root(case, "open", "K-1", "--kind", "complaint", "--reason", "a trial")
     host.root(recordings, "list")
     as_user(RECORDER, GROUP, lambda: Registry.open(host.registry).close())
     assert set(host.owners().values()) == {RECORDER}

@@ -86,7 +86,11 @@ def test_neither_registry_nor_trail_knows_the_number(house: House) -> None:
     house.json(subject, "request", "open", "--kind", "access", "--received", "2026-03-05", "--number", "06-12345678")
     assert house.run(subject, "find", "--number", "06 12345678").exit_code == 0
     assert copy(house, "--number", "06 12345678")
-    assert house.actions("number") == ["subject.find"] and "recording.subject-copy" in house.actions(recording)
+    assert house.actions("number") == [
+        "request.open-by-root",
+        "subject.find-by-root",
+        "subject.find",
+    ] and "recording.subject-copy" in house.actions(recording)
     written = house.everything_written()
     assert b"12345678" not in written and recording.encode() in written
 

@@ -10,9 +10,9 @@ import pytest
 from cli_samples import NOW
 from subject_samples import ANNA, COMPLAINT, ORDER, TRAINING, Days, House
 
+from asterisk_privacy.access import actor as who_acts
 from asterisk_privacy.access.accounts import Account, save
 from asterisk_privacy.call.participants import Participant
-from asterisk_privacy.cli import listener
 from asterisk_privacy.cli.common import actor
 from asterisk_privacy.cli.recordings import recordings
 from asterisk_privacy.cli.subject import subject
@@ -69,8 +69,8 @@ ACTIONS = {"export": "recording.export", "reviewed": "milestone.reviewed", "less
 )
 def test_who_may_not_on_the_page_may_not_here(house: House, monkeypatch: pytest.MonkeyPatch, what: str, who: str, why: str) -> None:
     recording = call(house, SAMPLE)
-    monkeypatch.setattr(listener, "is_root", lambda: who != "stranger")  # an account counts for root too
-    monkeypatch.setenv("SUDO_USER", who)
+    monkeypatch.setattr(who_acts, "is_root", lambda: who != "stranger")  # an account counts for root too
+    monkeypatch.setattr(who_acts, "user", lambda: who)
     before = sorted(house.folder.iterdir())
     result = house.run(recordings, *asked(house, what, recording))
     assert result.exit_code == 3 and result.stderr.count("\n") == 1 and sorted(house.folder.iterdir()) == before
@@ -83,8 +83,8 @@ def test_who_may_not_on_the_page_may_not_here(house: House, monkeypatch: pytest.
 @pytest.mark.parametrize("what", ["export", "reviewed"])
 def test_the_reviewer_may(house: House, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
     recording = call(house, SAMPLE)
-    monkeypatch.setattr(listener, "is_root", lambda: False)
-    monkeypatch.setenv("SUDO_USER", "rita")
+    monkeypatch.setattr(who_acts, "is_root", lambda: False)
+    monkeypatch.setattr(who_acts, "user", lambda: "rita")
     assert house.run(recordings, *asked(house, what, recording)).exit_code == 0
     assert ACTIONS[what] in house.actions(recording) and not any("root" in action for action in house.actions(recording))
 
@@ -94,7 +94,7 @@ def test_root_without_an_account_may_and_the_trail_says_so(house: House, monkeyp
     monkeypatch.setenv("SUDO_USER", "kees")
     assert house.run(recordings, *asked(house, "export", recording)).exit_code == 0
     [entry] = [e for e in house.registry.audit_entries(None, subject=recording) if e.action == "recording.export"]
-    assert (entry.actor, entry.detail["account"]) == ("cli:kees", "none")
+    assert (entry.actor, entry.detail["reason"]) == ("cli:kees, no account", "coaching")
     assert house.run(recordings, *asked(house, "reviewed", recording)).exit_code == 0
     assert "recording.reviewed-by-root" in house.actions(recording)
 
@@ -131,7 +131,7 @@ def test_nobody_is_root_or_another_by_a_variable(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(os, "geteuid", lambda: 64_007)
     for name in ("root", "anna"):
         monkeypatch.setenv(variable, name)
-        assert not listener.is_root() and actor() == "cli:uid 64007"  # type: ignore[attr-defined]
+        assert not who_acts.is_root() and actor() == "cli:uid 64007"
     monkeypatch.setattr(os, "geteuid", lambda: 1)
     assert actor() == "cli:daemon"
 
@@ -143,4 +143,4 @@ def test_who_stands_behind_sudo(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SUDO_USER", raising=False)
     assert actor() == "cli:root"
     monkeypatch.setenv("SUDO_USER", "kees")
-    assert listener.is_root() and actor() == "cli:kees"  # type: ignore[attr-defined]
+    assert who_acts.is_root() and actor() == "cli:kees"

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from review_site import ReviewSite
 
-from asterisk_privacy.cli import common
+from asterisk_privacy.access import actor
 
 
 @pytest.fixture(autouse=True)
 def sudo_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where the tests are not run by root, whom alone SUDO_USER tells who acts."""
-    monkeypatch.setattr(common, "is_root", lambda: True)
+    monkeypatch.setattr(actor, "is_root", lambda: True)
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ SHORT = sound(1500)
 TODAY = datetime.now(UTC)
 
 
-AS_ROOT = "from asterisk_privacy.cli import common, main; common.is_root = lambda: True; main.main()"
+AS_ROOT = "from asterisk_privacy.access import actor; from asterisk_privacy.cli import main; actor.is_root = lambda: True; main.main()"
 """Else SUDO_USER would not count where another user runs the tests."""
 
 

@@ -78,16 +78,16 @@ def test_another_companys_key_opens_nothing(place: TwoCompanies) -> None:
 def test_a_number_finds_and_exports_what_the_asked_company_has_and_the_hoster_must_say_which(place: TwoCompanies) -> None:
     for company, other in (COMPANIES, COMPANIES[::-1]):
         for config in (company, f"hoster-{company}"):
-            found = json.loads(run(place, config, "subject", "find", "--number", CALLER, "--json").stdout)
+            found = json.loads(run(place, config, "subject", "find", "--number", CALLER, "--json", "--reason", "asked").stdout)
             assert [row["id"] for row in found] == [place.ids[company]], config
         assert run(place, company, "recordings", "show", place.ids[other]).exit_code == 3
         to = place.folder / f"for-{company}.zip"
         options = ("--identity", str(place.folder / f"{company}.identity"), "--output", str(to))
-        copied = run(place, company, "subject", "export", "--number", CALLER, *CHECK[2:], *options)
+        copied = run(place, company, "subject", "export", "--number", CALLER, *CHECK, *options)
         assert copied.exit_code == 0, copied.output
         whole = b"".join(path.read_bytes() for path in (to.rglob("*") if to.is_dir() else [to]) if path.is_file())
         assert other.encode() not in whole and f"{other.title()} BV".encode() not in whole
-    refused = run(place, "hoster", "subject", "find", "--number", CALLER)
+    refused = run(place, "hoster", "subject", "find", "--number", CALLER, "--reason", "asked")
     assert refused.exit_code == 3 and "acme, beta each answer for their own calls: set [registry] tenant" in refused.stderr
 
 
