@@ -12,6 +12,7 @@ import pytest
 import soundfile
 from as_it_lies import open_recording
 from click.testing import CliRunner, Result
+from doors import Asked, commands
 from registry_users import LATER, Users, users
 from review_browser import Browser
 from review_site import NOW
@@ -65,6 +66,19 @@ async def test_each_page_knows_its_own_company_only(place: TwoCompanies) -> None
                 assert (await rita.get(path)).status == 404, path
             for act in ("listen", "reviewed", "lesson", "case", "objection"):
                 assert (await rita.post(f"/recordings/{theirs}/{act}", purpose="training", reason="x", reference="K-1")).status == 404, act
+
+
+@pytest.mark.parametrize("door", [one for one in commands(Asked("", "", "", "", Path())) if one != "play"])  # root may not play at all
+def test_no_command_reaches_what_is_another_companys(place: TwoCompanies, door: str) -> None:
+    theirs = place.ids["beta"]
+    (place.folder / "identity.txt").write_text(place.identities["beta"].secret + "\n")
+    before, asked = place.registry.recording(theirs), Asked(theirs, "PJSIP/of-beta", "training", "2027-01-01", place.folder)
+    result = run(place, "hoster-acme", *commands(asked)[door])
+    assert place.registry.recording(theirs) == before and not list(place.folder.glob(f"{theirs}.flac"))
+    if door == "copy":  # by a person, of whom this company has nothing
+        assert result.exit_code == 0 and "0 recordings" in result.output
+    else:
+        assert result.exit_code == 3 and ("recording" in result.output or "case 2026-17: is unknown" in result.output), result.output
 
 
 def test_another_companys_key_opens_nothing(place: TwoCompanies) -> None:
