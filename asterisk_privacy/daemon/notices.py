@@ -54,6 +54,7 @@ class Notices:
         self._customers = customers
         self._health = health
         self._waiting: dict[str, _Waiting] = {}  # by the channel on which the notice plays
+        self._refused_with: dict[str, list[str]] = {}  # by the same: others than the customer who may have refused there
 
     @property
     def _board(self) -> Switchboard:
@@ -129,12 +130,15 @@ class Notices:
         waiting = self._waiting.get(channel)
         if waiting is None:
             return
-        for person in self._people(channel):
+        for person in sorted(self._people(channel)):
             own = self._customers.get(person)
             if own is None and self._conversations.is_anothers(person):
                 self._give_up(waiting.runner, at)
-            elif own is None:
+            elif own is None and waiting.runner.customer is None:
                 self._is_whose(waiting.runner, person)
+            elif own is None:
+                self._customers[person] = waiting.runner
+                self._refused_with.setdefault(channel, []).append(person)
             else:
                 refuse = own.recorder.refuse_key
                 own.receive(ev.KeyChosen(at, refuse) if refuse is not None else ev.KeyPressed(at, ev.AgentKey.OFF_RECORD, ""))
@@ -166,8 +170,23 @@ class Notices:
         self._goes_on_in(own, runner, at)
         return False
 
+    def gone(self, runner: CallRunner, channel: str, at: float) -> None:
+        """The call is over with its customer, unless others may have refused in it: they are not asked again. Half of a Local channel may
+        go, and the call goes on."""
+        if runner.customer not in (None, channel):
+            return
+        others = [c for c in self._refused_with.get(runner.channel, ()) if c in self._board]
+        if others:
+            self._customers.pop(channel, None)
+            runner.is_of(others[0])
+        else:
+            runner.receive(ev.HungUp(at))
+
     def over(self, runner: CallRunner) -> None:
         self._waiting.pop(runner.channel, None)
+        for person in self._refused_with.pop(runner.channel, ()):
+            if self._customers.get(person) is runner:
+                del self._customers[person]
 
     def _is_whose(self, runner: CallRunner, customer: str) -> bool:
         """False: the channel is gone. Nothing would tell of the call's end."""

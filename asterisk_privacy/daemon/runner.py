@@ -89,7 +89,7 @@ class CallRunner:
         self.notice = secrets.token_hex(8)  # the announcement that was answered last: no other's stages count
         self._lines = {self.notice: profile}  # by announcement
         self.memory = at_begin(self.call_id, profile, drawn, self.notice)
-        self._reminded = left is not None  # there may be something to forget
+        self._reminded = {channel} if left is not None else set[str]()  # channels of which there is something to forget
         self._joining: tuple[Profile, frozenset[str]] | None = None  # until its notice was heard
         self._retelling = False
         self._leaving = False
@@ -154,6 +154,10 @@ class CallRunner:
     def is_of(self, customer: str) -> None:
         self.customer = customer
         self.media.is_of(customer)
+        elsewhere = self._reminded - {customer}
+        self._forget_on(elsewhere)
+        if elsewhere:
+            self._write_down()
 
     def covers(self, profile: Profile) -> bool:
         """Whether the caller need not hear this line's notice: what it says was heard already, or refused for the whole call."""
@@ -225,8 +229,18 @@ class CallRunner:
     def _note(self, memory: Memory) -> None:
         """What changed is written down at once."""
         if memory != self.memory:
-            self.memory, self._reminded = memory, True
-            self._tools.remember(self.customer or self.channel, memory)
+            self.memory = memory
+            self._write_down()
+
+    def _write_down(self) -> None:
+        channel = self.customer or self.channel
+        self._reminded.add(channel)
+        self._tools.remember(channel, self.memory)
+
+    def _forget_on(self, channels: set[str]) -> None:
+        self._reminded -= channels
+        for channel in channels:
+            self._tools.remember(channel, None)
 
     def _tell(self) -> None:
         """For a daemon that must take the call up again."""
@@ -432,7 +446,6 @@ class CallRunner:
             self._tools.ledger.post(
                 lambda registry: registry.end_call(self.call_id, datetime.now(UTC), outcome.value, people, spans, marks)
             )
-            if self._reminded:
-                self._tools.remember(self.customer or self.channel, None)
+            self._forget_on(set(self._reminded))
             log.info("call %s over: %s", self.call_id, outcome.value, extra=about("call.over", self.call_id, self.profile.name))
         self._over(self)

@@ -214,17 +214,20 @@ class Supervisor:
     def _take_up(self, chosen: Chosen) -> None:
         """At the first reading: calls that the daemon before this one announced go on, the others that it left are over. What a customer's
         own channel remembers is newer than what half of a Local channel does."""
-        taken: list[CallRunner] = []
+        taken, ours = list[CallRunner](), frozenset(self._left)
         for channel in sorted(chosen.memories, key=lambda c: is_local(self._board.name_of(c) or "")):
             memory = chosen.memories[channel]
             left = self._left.get(memory.call_id)
             lines = [self._config.book.profiles.get(name) for name in memory.profiles]
             known = [line for line in lines if line is not None]
-            if left is None or not known or lines[0] is None or channel in self._by_channel or channel in self._others:
+            if channel in self._by_channel or channel in self._others:
+                continue
+            # a line may have been given to another company meanwhile
+            if left is None or not known or lines[0] is None or any(line.tenant != left.row.tenant for line in known):
+                if memory.call_id in ours:
+                    self._tools.remember(channel, None)
                 continue
             profile, *later = known
-            if any(line.tenant != left.row.tenant for line in known):  # a line was given to another company meanwhile
-                continue
             del self._left[memory.call_id]
             called = left.row.direction == "out"
             runner = CallRunner(channel, profile, memory.drawn, self._tools, self._over, left, self._conversations, called)
@@ -259,7 +262,7 @@ class Supervisor:
         for event in unheard(runner.recorder.situation, consent, runner.recorder.refuse_key, now):
             runner.receive(event)
         if (runner.customer or runner.channel) not in self._board:
-            runner.receive(ev.HungUp(now))
+            self._notices.gone(runner, runner.customer or runner.channel, now)
         runner.receive(ev.LinkRestored(now))
         self._conversations.tell(Change(frozenset({runner.customer or runner.channel}), frozenset()), now)
 
@@ -308,8 +311,8 @@ class Supervisor:
         change = self._board.apply(event)
         if isinstance(event, pbx.ChannelGone):
             runner = self._call_on(event.channel)
-            if runner is not None and runner.customer in (None, event.channel):  # half of a Local channel may go, the call goes on
-                runner.receive(ev.HungUp(event.at))
+            if runner is not None:
+                self._notices.gone(runner, event.channel, event.at)
         self._notices.follow(change.touched, event.at)
         self._conversations.tell(change, event.at)
         if isinstance(event, pbx.ChannelGone):

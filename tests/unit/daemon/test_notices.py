@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
@@ -14,9 +15,11 @@ from asterisk_privacy.asterisk import ari_events as ae
 from asterisk_privacy.asterisk import ari_snapshots as snap
 from asterisk_privacy.asterisk.ari import Announced, Reading
 from asterisk_privacy.asterisk.fastagi import AgiRequest
+from asterisk_privacy.call import events as ev
 from asterisk_privacy.call import pbx
 from asterisk_privacy.call.situation import Consent, Life
 from asterisk_privacy.daemon.health import Alarm
+from asterisk_privacy.daemon.remembered import Memory
 from asterisk_privacy.daemon.report import Running
 from asterisk_privacy.daemon.runner import CallRunner
 
@@ -26,6 +29,19 @@ title = "Desk"
 language = "nl"
 announcement = "notice-optout"
 purposes = ["complaint"]
+refuse_key = "3"
+[purposes.quality]
+title = "better work"
+basis = "consent"
+reasoning = "We learn from calls."
+trigger = "flag"
+agree_key = "1"
+retention = { until = "days", latest_days = 30 }
+[profiles.work]
+title = "Work"
+language = "nl"
+announcement = "notice-optin"
+purposes = ["quality"]
 refuse_key = "3"
 """
 
@@ -254,6 +270,70 @@ async def test_out_of_sight_behind_a_local_channel(running: Running) -> None:
     assert alarms(running) == {}, "told once, for the half that came with her"
     group.tell(ae.OutOfSight(monotonic(), "two"))
     assert alarms(running) == {Alarm.OUT_OF_SIGHT: 1}
+
+
+async def over(runner: CallRunner) -> None:
+    runner.receive(ev.Tick(monotonic() + 100))
+    await runner.finished()
+
+
+def what_is_remembered(runner: CallRunner) -> dict[str, Memory]:
+    """By Asterisk, of this call from now on, by channel."""
+    left = dict[str, Memory]()
+
+    def remember(channel: str, memory: Memory | None) -> None:
+        left.pop(channel, None)
+        left.update({channel: memory} if memory is not None else {})
+
+    runner._tools = replace(runner._tools, remember=remember)
+    return left
+
+
+@pytest.mark.parametrize("link", ["up", "lost meanwhile", "another recorder's call"])
+async def test_of_two_who_may_have_refused_nothing_is_left_once_both_are_gone(running: Running, link: str) -> None:
+    group, known = Group(running), running.service.supervisor
+    runner = group.runner
+    left = what_is_remembered(runner)
+    group.notice("begin")
+    group.joins("cora", "PJSIP/trunk-0001")
+    group.joins("bea", "PJSIP/trunk-0002")
+    group.tell(ae.NoticeKey(monotonic(), "two", group.plan["PRIVACY_CALL"], group.plan["PRIVACY_NOTICE_ID"], "3"))
+    assert set(known._customers) == {"cora", "bea"}
+    first, second = sorted(known._customers, key=lambda c: c != runner.customer)
+    if link == "another recorder's call":
+        group.tell(ae.Taken("two", "another-recorder"))
+        await over(runner)
+        assert known._customers == {} and left == {}
+        return
+    if link == "up":
+        group.tell(pbx.ChannelGone(monotonic(), first))
+    else:
+        read_again(group, "one", "two", second, front=("one", second))
+        await asyncio.sleep(0)
+    assert runner.customer == second and runner.recorder.situation.life is not Life.GRACE, "they are not asked again"
+    assert left == {second: runner.memory}
+    group.tell(pbx.ChannelGone(monotonic(), second))
+    assert runner.recorder.situation.life is Life.GRACE
+    await over(runner)
+    assert known._customers == {} and known.runners == () and left == {}
+
+
+@pytest.mark.parametrize("is_found", [True, False])
+@pytest.mark.parametrize("key", ["1", "3"])
+async def test_what_asterisk_remembers_goes_with_the_call(running: Running, key: str, is_found: bool) -> None:
+    """Also what was written for half of a Local channel, before the customer behind it was found."""
+    group = Group(running, "work")
+    runner = group.runner
+    left = what_is_remembered(runner)
+    group.notice("begin")
+    if is_found:
+        group.joins("cora", "PJSIP/trunk-0001")
+    group.tell(ae.NoticeKey(monotonic(), "two", group.plan["PRIVACY_CALL"], group.plan["PRIVACY_NOTICE_ID"], key))
+    group.notice("end")
+    assert left == {"cora" if is_found else "two": runner.memory}
+    runner.receive(ev.HungUp(monotonic()))
+    await over(runner)
+    assert left == {}
 
 
 async def test_who_refused_behind_it_is_not_asked_again(running: Running) -> None:

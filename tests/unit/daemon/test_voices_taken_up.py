@@ -18,6 +18,7 @@ from asterisk_privacy.asterisk import ari_events as ae
 from asterisk_privacy.asterisk import ari_snapshots as snap
 from asterisk_privacy.asterisk.ari import Announced, Reading
 from asterisk_privacy.asterisk.fastagi import AgiRequest
+from asterisk_privacy.asterisk.reminders import CallReminders
 from asterisk_privacy.call import events as ev
 from asterisk_privacy.call import pbx
 from asterisk_privacy.call.situation import Consent, Life
@@ -251,6 +252,22 @@ async def test_a_refusal_in_a_second_notice_on_the_local_channel_is_one_of_the_c
         await asyncio.sleep(0.02)
         assert [r.call_id for r in asterisk.running.service.supervisor.runners] == [call]
         assert asterisk.call_of("cora").recorder.situation.consent is Consent.REFUSED
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["taken up", "of a line that is no more"])
+async def test_what_asterisk_remembers_of_a_call_that_nobody_goes_on_with_is_forgotten(
+    asterisk: Pbx, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    async with asterisk.daemon():
+        await heard_behind_a_local_channel(asterisk)
+        memory = asterisk.call_of("cora").memory
+    asterisk.announced["line"] = Announced(asterisk.reminders.write("line", memory), "notice")
+    if not known:
+        asterisk.config.write_text(asterisk.config.read_text().replace("[profiles.asked]", "[profiles.other]"))
+    forgotten: list[str] = []
+    monkeypatch.setattr(CallReminders, "write", lambda _self, channel, value: forgotten.append(channel) if value is None else None)
+    async with asterisk.daemon():
+        assert sorted(forgotten) == (["line"] if known else ["cora", "line"])
 
 
 async def test_what_the_customer_chose_while_no_daemon_lived_counts_before_what_was_remembered(asterisk: Pbx) -> None:
