@@ -19,7 +19,7 @@ class SpanKind(StrEnum):
     JOINED = "joined"  # together with another customer, in whose call it is kept if it is kept
     PAUSE = "pause"  # the agent paused (card data)
     OFF_RECORD = "off-record"  # wiped on the agent's key
-    LOST = "lost"  # would have been kept, but was not: link down, ring full, taps failed
+    LOST = "lost"  # would have been kept, but was not: link down, ring full, taps failed, holds that may not be told
     ERASED = "erased"  # talk that was kept until an objection left it no purpose
     UNKEPT = "unkept"  # talk outside the agent's marks
 

@@ -8,8 +8,9 @@ from math import ceil, floor
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """All in seconds. `settle`: how long conversation must have lasted before the taps go in; `quarantine`: how long frames wait
-    for late events; `grace`: how long after hang-up the keep key works (R9)."""
+    """All in seconds. `settle`: how long conversation must have lasted before the taps go in. Who talk hear each other meanwhile, and it is
+    not kept: the timeline tells what was before, which is lost where it was not known whether somebody's holds are told. `quarantine`: how
+    long frames wait for late events; `grace`: how long after hang-up the keep key works (R9)."""
 
     settle: float = 0.06
     quarantine: float = 1.0
