@@ -17,6 +17,7 @@ import fault_table
 import numpy as np
 import pytest
 from plaintext import search, search_process
+from serving import Serving
 
 from asterisk_privacy.audio.ulaw import Pcm
 from asterisk_privacy.errors import OperatorError
@@ -230,21 +231,15 @@ class Cut:
     def __init__(self, target_port: int) -> None:
         self._target = target_port
         self.port = free_port()
-        self._server: asyncio.Server | None = None
-        self._pairs: set[asyncio.StreamWriter] = set()
+        self._serving = Serving(self._serve)
         self._flowing = asyncio.Event()
         self._flowing.set()
 
     async def open(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        await self._serving.start("127.0.0.1", self.port)
 
     async def cut(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-        for writer in self._pairs:
-            writer.transport.abort()
-        self._pairs.clear()
+        await self._serving.stop()
         self._flowing.set()
 
     def freeze(self) -> None:
@@ -253,8 +248,10 @@ class Cut:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
             there, out = await asyncio.open_connection("127.0.0.1", self._target)
-            self._pairs |= {writer, out}
-            await asyncio.gather(self._pump(reader, out), self._pump(there, writer))
+            try:
+                await asyncio.gather(self._pump(reader, out), self._pump(there, writer))
+            finally:
+                out.transport.abort()
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):

@@ -15,6 +15,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
+from serving import Serving
 from sites import ALWAYS, profile, running, short_sounds, wait_until_quiet
 
 from asterisk_privacy.errors import OperatorError
@@ -60,21 +61,23 @@ class Wire:
         self._target, self._host = target, host
         self.port = 0
         self.seen = bytearray()
-        self._server: asyncio.Server | None = None
+        self._serving = Serving(self._serve)
 
     async def __aenter__(self) -> Wire:
-        self._server = await asyncio.start_server(self._serve, self._host, self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
+        await self._serving.start(self._host, self.port)
+        self.port = self._serving.port
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        assert self._server is not None
-        self._server.close()
+        await self._serving.stop()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
             there, out = await asyncio.open_connection(self._host, self._target)
-            await asyncio.gather(self._pump(reader, out), self._pump(there, writer))
+            try:
+                await asyncio.gather(self._pump(reader, out), self._pump(there, writer))
+            finally:
+                out.transport.abort()
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):

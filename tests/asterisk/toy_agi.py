@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Mapping
 from types import TracebackType
 
+from serving import Serving
+
 ANSWER, CLOSE, SILENT, SLOW, STALL, LINGER, LATE = "answer", "close", "silent", "slow", "stall", "linger", "late"
 """SLOW: answers in pieces of a few bytes, done within the bound. STALL: sets all variables but the last, then says nothing more.
 LINGER: sets all, but does not end the conversation. LATE: answers after `late` seconds."""
@@ -20,30 +22,20 @@ class ToyAgi:
         self.variables = dict(variables or {})
         self.late = LATE_SECONDS
         self.requests: list[dict[str, str]] = []
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._serving = Serving(self._serve)
 
     @property
     def address(self) -> str:
-        assert self._server
-        return f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return f"127.0.0.1:{self._serving.port}"
 
     async def __aenter__(self) -> ToyAgi:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        await self._serving.start("127.0.0.1")
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        assert self._server
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._serving.stop()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
         try:
             if self.mode != CLOSE:
                 await self._talk(reader, writer)

@@ -11,6 +11,7 @@ from types import TracebackType
 
 import numpy as np
 import numpy.typing as npt
+from serving import Serving
 
 
 @dataclass
@@ -28,20 +29,18 @@ class Tap:
 class ToyAudioSocket:
     def __init__(self) -> None:
         self.taps: dict[str, Tap] = {}
-        self._server: asyncio.Server | None = None
+        self._serving = Serving(self._serve)
 
     @property
     def address(self) -> str:
-        assert self._server
-        return f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return f"127.0.0.1:{self._serving.port}"
 
     async def __aenter__(self) -> ToyAudioSocket:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        await self._serving.start("127.0.0.1")
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        assert self._server
-        self._server.close()
+        await self._serving.stop()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         tap = Tap()
