@@ -19,11 +19,11 @@ from asterisk_privacy.call.conversation import Standing
 from asterisk_privacy.call.participants import Attendance, PartyRole, Person
 from asterisk_privacy.call.recorder import Recorder
 from asterisk_privacy.call.situation import Consent, Life
-from asterisk_privacy.call.timeline import Mark, MarkKind, Span, SpanKind, talk_ms, with_hold, with_nothing_heard
+from asterisk_privacy.call.timeline import Mark, MarkKind, Span, talk_ms, with_hold, with_nothing_heard
 from asterisk_privacy.daemon.aftermath import LeftCall
-from asterisk_privacy.daemon.call_tools import Around, Jobs, Tools
-from asterisk_privacy.daemon.drawing import Place, draw, note_places
-from asterisk_privacy.daemon.filing import RecordingFile, outcome_of
+from asterisk_privacy.daemon.call_files import CallFiles
+from asterisk_privacy.daemon.call_tools import Around, Tools
+from asterisk_privacy.daemon.drawing import draw
 from asterisk_privacy.daemon.health import Alarm
 from asterisk_privacy.daemon.ledger import wall
 from asterisk_privacy.daemon.logs import about
@@ -94,11 +94,7 @@ class CallRunner:
         self._retelling = False
         self._leaving = False
         self._broken = False
-        self._failed = False
-        self._file: RecordingFile | None = None
-        self._marked_file: RecordingFile | None = None
-        self._places: tuple[Place, ...] = ()  # of quotas
-        self._jobs = Jobs()
+        self._files = CallFiles(self.call_id, profile.tenant, self.began_at, self.media, self._before, tools, self._file_failed)
         self._timers: list[asyncio.TimerHandle] = []
         self._lot: asyncio.Task[None] | None = None
         self._stood = self.standing
@@ -279,7 +275,7 @@ class CallRunner:
 
     async def finished(self) -> None:
         """Waits until files and rows are as the commands so far want them."""
-        await self._jobs.finished()
+        await self._files.jobs.finished()
 
     def _carry_out(self, command: cmd.Command) -> None:
         match command:
@@ -293,13 +289,13 @@ class CallRunner:
                 self._tools.health.tally.gate_delay.observe(max(0.0, monotonic() - command.at))
                 self.media.shut(command.at)
             case cmd.StartFile():
-                self._start_file(command)
+                lost_ms = self._files.start(self._purposes(command.purposes), command.part)
+                if lost_ms:
+                    self.receive(ev.AudioLost(monotonic(), lost_ms))
             case cmd.AddPurposes():
-                if self._file is not None:
-                    self._file.add_purposes(self._purposes(command.purposes), datetime.now(UTC))
-                self._before.add_purposes(self._purposes(command.purposes), datetime.now(UTC))
+                self._files.add_purposes(self._purposes(command.purposes))
             case cmd.Seal():
-                self._jobs.next(partial(self._seal, self._file))
+                self._files.seal()
             case cmd.Wipe():
                 self.wipe(command.reason)
             case cmd.Play():
@@ -307,16 +303,13 @@ class CallRunner:
             case cmd.WakeAt():
                 self._timers.append(asyncio.get_running_loop().call_later(max(0.0, command.at - monotonic()), self._wake, command.at))
             case cmd.Finish():
-                self._jobs.next(partial(self._finish, command))
+                self._files.jobs.next(partial(self._finish, command))
             case _:
                 self._carry_out_partly(command)
 
     def wipe(self, reason: str) -> None:
         """Nothing of the call stays, also if it is over."""
-        self.media.wipe()
-        self._erase_file(reason)
-        self._erase_marked(reason)
-        self._jobs.next(partial(self._before.erase, reason, SpanKind.OFF_RECORD))
+        self._files.wipe(reason)
 
     def objected_later(self) -> None:
         """Another customer in it objected, and the call is over: the rest of it is kept for the other purposes only."""
@@ -332,34 +325,22 @@ class CallRunner:
         """What concerns some purposes only."""
         match command:
             case cmd.EraseFile():
-                self.media.forget_file(command.at)
-                self._erase_file(command.reason)
-                if not self._retelling:  # what it was told was carried out
-                    self._jobs.next(partial(self._before.erase, command.reason, SpanKind.ERASED))
-                self._places = ()  # who holds them now stays
+                self._files.erase(command.at, command.reason, before=not self._retelling)  # what it was told was carried out
             case cmd.EraseMarked():
-                self.media.marked.wipe()
-                self._erase_marked(command.reason)
+                self._files.erase_marked(command.reason)
             case cmd.DropPurposes():
-                file = self._marked_file if command.marked else self._file
-                self._places = tuple(place for place in self._places if place.purpose not in command.purposes)
-                if file is not None:
-                    file.drop_purposes(command.purposes, datetime.now(UTC), command.reason)
-                if not command.marked:
-                    self._before.drop_purposes(command.purposes, datetime.now(UTC), command.reason)
+                self._files.drop_purposes(command.purposes, command.marked, command.reason)
             case cmd.From():
                 self.media.marked.from_here(command.at)
             case cmd.To():
                 self.media.marked.to_here(command.at)
             case cmd.KeepMarked():
-                self._marked_file = self._new_file()
-                self._jobs.next(partial(self._keep_marked, self._marked_file, command))
+                self._files.keep_marked(self._purposes(command.purposes), command.part)
             case cmd.Draw():
                 self._lot = asyncio.create_task(self._draw(self._purposes(command.purposes)))
             case cmd.NoteConsent():
                 if command.kind is cmd.ConsentKind.OBJECTED:
-                    objected = self.recorder.wishes.objected
-                    self._jobs.next(self._before.objected(objected, datetime.now(UTC), "the customer objected to its purpose"))
+                    self._files.objected(self.recorder.wishes.objected)
                 if not (self._retelling and command.kind in self._before.consent_known):
                     self._note_consent(command)
             case _:
@@ -376,50 +357,16 @@ class CallRunner:
     def _purposes(self, names: tuple[str, ...]) -> tuple[Purpose, ...]:
         return tuple(p for p in self.profile.purposes if p.name in names)
 
-    def _new_file(self) -> RecordingFile:
-        tools = self._tools
-        return RecordingFile(tools.vault, tools.ledger, tools.health, self.call_id, self._file_failed, self.profile.tenant)
-
-    def _start_file(self, command: cmd.StartFile) -> None:
-        self._file = file = self._new_file()
-        ring = self.media.to_file(file)
-        lost_ms = round(ring.lost_seconds * 1000)
-        file.start(self._purposes(command.purposes), self._before.last_part + command.part, wall(self.began_at), ring)
-        if lost_ms:
-            self.receive(ev.AudioLost(monotonic(), lost_ms))
-
     def _file_failed(self) -> None:
-        self._failed = True  # the recorder hears nothing after its end, and sealing comes after that
         self.receive(ev.FileFailed(monotonic()))
-
-    def _erase_file(self, reason: str) -> None:
-        file, self._file = self._file, None
-        self._jobs.erase(file, reason)
-
-    def _erase_marked(self, reason: str) -> None:
-        file, self._marked_file = self._marked_file, None
-        self._jobs.erase(file, reason)
-
-    async def _keep_marked(self, file: RecordingFile, command: cmd.KeepMarked) -> None:
-        await self.media.all_released(self._tools.proven)
-        if file is self._marked_file:  # else it was wiped meanwhile
-            part = self._before.last_part + command.part
-            file.start(self._purposes(command.purposes), part, wall(self.began_at), self.media.marked.ring, marked=True)
-            await file.seal()
 
     async def _draw(self, purposes: tuple[Purpose, ...]) -> None:
         """Whatever goes wrong, no purpose takes the call."""
         asked = [(purpose, agent) for purpose in purposes for agent in self.agents if (purpose.name, agent) not in self._drawn]
         self._drawn.update((purpose.name, agent) for purpose, agent in asked)
         drawn = await draw(self._tools.ledger, self._tools.health, asked, self.call_id, self.profile.name)
-        self._places += drawn.places
+        self._files.places += drawn.places
         self.receive(ev.Drawn(monotonic(), drawn.taken))
-
-    async def _seal(self, file: RecordingFile | None) -> None:
-        await self.media.all_released(self._tools.proven)
-        if file is not None:
-            await file.seal()
-            note_places(self._tools.ledger, self._places, file)
 
     async def _finish(self, command: cmd.Finish) -> None:
         for timer in self._timers:
@@ -429,8 +376,7 @@ class CallRunner:
         self._tools.health.tally.kept_seconds += self.media.kept_seconds
         self._tools.health.tally.dropped_frames += self.media.dropped_frames
         self._tools.health.tally.missing_seconds += self.media.missing_seconds
-        outcome = self._before.outcome(outcome_of(command.outcome, self._failed, (self._file, self._marked_file)))
-        people, spans = self._attendance.told(), command.spans
+        people, outcome, spans = self._attendance.told(), self._files.outcome(command.outcome), command.spans
         if command.outcome is cmd.Outcome.KEPT and not self.media.heard:
             if talk_ms(spans) >= HEARD_BY_MS:  # a call that was hardly answered needs nobody
                 self._tools.health.alarm(Alarm.KEPT_NOTHING, f"call {self.call_id} was to be kept, and nothing of it was heard")

@@ -94,9 +94,9 @@ async def test_off_the_record_is_obeyed_by_the_next_start_at_the_latest(
     """The file cannot be destroyed now. It must not become a recording when the disk is well again."""
     stage = Stage(tmp_path)
     runner = await stage.call((ORDER,), {}, stop_at=149)
-    assert runner._file is not None
-    runner._file.append(np.random.default_rng(1).normal(0, 3000, (80_000, 2)).astype(np.int16))
-    await runner._file._idle()
+    assert runner._files._whole is not None
+    runner._files._whole.append(np.random.default_rng(1).normal(0, 3000, (80_000, 2)).astype(np.int16))
+    await runner._files._whole._idle()
     (part,) = (tmp_path / "recordings").rglob("*.part")
     assert part.stat().st_size > 2 << 16  # whole chunks, which a crash would leave as a recording
     with refusing(monkeypatch, function, why):
