@@ -23,6 +23,7 @@ from asterisk_privacy.access.permission import (
 from asterisk_privacy.daemon import rights
 from asterisk_privacy.daemon.purging import latest_lesson
 from asterisk_privacy.daemon.rights import Asked
+from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.policy.retention import Milestone
 from asterisk_privacy.registry.rows import RecordingRow
 from asterisk_privacy.rights.refusals import Answer
@@ -73,6 +74,14 @@ def allow_to_hear(desk: Desk, actor: Actor, row: RecordingRow, purpose: str, act
 def note_reviewed(desk: Desk, actor: Actor, row: RecordingRow, outcome: str) -> None:
     allow(desk, actor, row, Act.REVIEWED)
     desk.registry.milestone(row.id, Milestone.REVIEWED, desk.now(), actor.by, outcome)
+
+
+def give_date(desk: Desk, actor: Actor, row: RecordingRow, until: datetime, reason: str) -> None:
+    """The purposes that wait for it end then; the date that is given last counts. OperatorError where no purpose waits for one."""
+    allow(desk, actor, row, Act.DATE)
+    if not any(Milestone.DATE_GIVEN in purpose.criterion.events() for purpose in row.purposes):
+        raise OperatorError(f'recording {row.id}: no purpose of it waits for a date; the policy says so with: until = "given-date"')
+    desk.registry.milestone(row.id, Milestone.DATE_GIVEN, until, actor.by, reason)
 
 
 def keep_as_lesson(

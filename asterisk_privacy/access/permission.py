@@ -28,6 +28,7 @@ class Act(StrEnum):
 
     REVIEWED = "reviewed"
     LESSON = "lesson"
+    DATE = "date"  # giving it a date of its own, which a purpose waits for
     CASE = "case"  # linking it to a case, and taking it off
     OBJECTION = "objection"
     COPY = "copy"  # for the person whose voice is in it
@@ -72,6 +73,7 @@ MENU: Mapping[Page, frozenset[Role]] = {
 ACTS: Mapping[Act, frozenset[Role]] = {
     Act.REVIEWED: frozenset({Role.REVIEWER}),
     Act.LESSON: frozenset({Role.REVIEWER}),
+    Act.DATE: frozenset({Role.REVIEWER, Role.INCIDENT_HANDLER, Role.PRIVACY_OFFICER}),
     Act.CASE: frozenset({Role.INCIDENT_HANDLER}),
     Act.OBJECTION: frozenset({Role.REVIEWER, Role.INCIDENT_HANDLER, Role.PRIVACY_OFFICER}),
     Act.COPY: frozenset({Role.PRIVACY_OFFICER}),

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import click
 
-from asterisk_privacy.access.acts import note_reviewed
+from asterisk_privacy.access.acts import give_date, note_reviewed
 from asterisk_privacy.call.participants import PartyRole
-from asterisk_privacy.cli.acting import acting, reading, reason_option
+from asterisk_privacy.cli.acting import Reason, acting, reading, reason_option
 from asterisk_privacy.cli.common import clock, config_option, iso, json_option, local, operator_errors, print_json
 from asterisk_privacy.cli.export import export
 from asterisk_privacy.cli.lesson import lesson
 from asterisk_privacy.cli.listens import heard_for, heard_json
 from asterisk_privacy.cli.place_words import in_words
 from asterisk_privacy.cli.printing import echo
+from asterisk_privacy.cli.purge import Moment
 from asterisk_privacy.cli.tables import print_table
 from asterisk_privacy.cli.timeline_bar import bar, legend, ruler
 from asterisk_privacy.daemon.config import Config
@@ -197,6 +199,30 @@ def reviewed(recording_id: str, outcome: str, reason: str | None, config: Path, 
     """
     with acting(config, reason) as one:
         note_reviewed(one.desk, one.actor, wanted(one.registry, recording_id), outcome)
+        row = wanted(one.registry, recording_id)
+    _tell(row, _judged(row, one.settings, None), as_json)
+
+
+@recordings.command("date")
+@click.argument("recording_id", metavar="ID")
+@click.option("--until", type=Moment(), required=True, metavar="DATE", help="The date, such as the end of a warranty.")
+@click.option("--reason", required=True, help="Whose date it is, in a few words and no name; it goes when the recording goes.")
+@config_option
+@json_option
+@operator_errors
+def date(recording_id: str, until: datetime, reason: str, config: Path, as_json: bool) -> None:
+    """Give a recording a date of its own. A purpose with `until = "given-date"` ends then.
+
+    The date that you give last counts, also where it is an earlier one. No date goes beyond the purpose's latest date.
+
+    \b
+    Example:
+      asterisk-privacy recordings date 0123456789abcdef --until 2027-03-01 --reason "warranty of order 4711"
+    """
+    if not reason.strip():
+        raise click.UsageError("--reason: say why")
+    with acting(config, Reason.IN_ITS_OWN_ROW) as one:
+        give_date(one.desk, one.actor, wanted(one.registry, recording_id), until, reason)
         row = wanted(one.registry, recording_id)
     _tell(row, _judged(row, one.settings, None), as_json)
 

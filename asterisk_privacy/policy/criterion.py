@@ -151,6 +151,14 @@ def _link_within_days(place: str, days: int, latest: int) -> Iterator[Problem]:
         yield Problem(place, what, f"write {latest} or less, or a later date")
 
 
+def _give_within_days(place: str, days: int, latest: int) -> Iterator[Problem]:
+    if days < 1:
+        yield Problem(place, f"nobody can give a date within {days} days", "write 1 or more instead")
+    elif days > latest > 0:
+        what = f"the time to give a date ({days} days) runs past the latest date ({latest} days)"
+        yield Problem(place, what, f"write {latest} or less, or a later date")
+
+
 def _appeal_days(place: str, days: int, latest: int) -> Iterator[Problem]:
     if days < 1:
         yield Problem(place, f"nobody can appeal within {days} days", "write 1 or more instead")
@@ -163,5 +171,6 @@ CHECKS: Mapping[str, Callable[[str, int, int], Iterator[Problem]]] = {
     "lesson_days": _lesson_days,
     "link_within_days": _link_within_days,
     "appeal_days": _appeal_days,
+    "give_within_days": _give_within_days,
 }
 """Of settings with a meaning of their own. They get the place, the value, and `latest_days`. Any other setting gets `_any_days`."""

@@ -12,6 +12,7 @@ class Milestone(StrEnum):
     """What can happen to a recording, or to a case that it belongs to, after it was sealed."""
 
     REVIEWED = "reviewed"
+    DATE_GIVEN = "date-given"  # a person gave the recording a date of its own; its time is that date, which may be to come
     CASE_OPENED = "case-opened"
     CASE_CLOSED = "case-closed"
     DISCUSSED = "discussed"  # with the customer
@@ -49,7 +50,10 @@ class CourtCase:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that a criterion may look at. Times are timezone-aware (ValueError if not); the latest of each milestone counts."""
+    """All that a criterion may look at. Times are timezone-aware (ValueError if not).
+
+    The latest of each milestone counts. Of dates that were given the last one that was written down counts, also where it is earlier.
+    """
 
     recorded_at: datetime
     milestones: Mapping[Milestone, datetime]

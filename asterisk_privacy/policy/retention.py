@@ -33,6 +33,7 @@ __all__ = [
     "UntilCourtFinal",
     "UntilDiscussed",
     "UntilEvaluation",
+    "UntilGivenDate",
     "UntilReviewed",
     "Verdict",
     "criterion_from_mapping",
@@ -126,6 +127,32 @@ class UntilDiscussed(Criterion):
 
     def rule(self) -> Clause:
         return ("discussed-plus", self.plus_days) if self.plus_days else ("discussed",)
+
+
+@dataclass(frozen=True, slots=True)
+class UntilGivenDate(Criterion):
+    """Until the date that a person gave this recording (the end of a warranty, of a contract), plus `plus_days`. Without one it ends
+    `give_within_days` after the call. A date that is corrected takes the place of the one before, also where it is an earlier one."""
+
+    plus_days: int = 0
+    give_within_days: int = 30
+
+    def outlook(self, facts: Facts) -> Outlook:
+        given = facts.milestones.get(Milestone.DATE_GIVEN)
+        if given is not None:
+            return _outlook_after(facts, given, self.plus_days, "was-given-date", "its-given-date")
+        return Outlook(
+            end=facts.recorded_at + timedelta(days=self.give_within_days),
+            why=("no-given-date", self.give_within_days),
+            meanwhile=("kept-until", ("given-date-to-come",)),
+            tail="without-given-date",
+        )
+
+    def events(self) -> frozenset[Milestone]:
+        return frozenset({Milestone.DATE_GIVEN})
+
+    def rule(self) -> Clause:
+        return ("given-date", ("given-date-plus", self.plus_days) if self.plus_days else ("given-date-alone",), self.give_within_days)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +268,7 @@ CRITERIA: Mapping[str, type[Criterion]] = {
     "reviewed": UntilReviewed,
     "evaluation": UntilEvaluation,
     "discussed": UntilDiscussed,
+    "given-date": UntilGivenDate,
     "case-closed": UntilCaseClosed,
     "court-final": UntilCourtFinal,
 }

@@ -57,7 +57,7 @@ _RECORDINGS = """SELECT r.id, r.call_id, c.profile, r.state, r.recorded_at, r.se
 _PURPOSES = """SELECT p.recording_id, p.name, p.title, p.basis, p.reasoning, p.criterion, p.added_at
     FROM recording_purposes p JOIN recordings r ON r.id = p.recording_id {where} ORDER BY p.rowid"""
 _MILESTONES = """SELECT m.recording_id, m.kind, m.at, m.by, m.note
-    FROM milestones m JOIN recordings r ON r.id = m.recording_id {where} ORDER BY m.at, m.id"""
+    FROM milestones m JOIN recordings r ON r.id = m.recording_id {where} ORDER BY m.id"""
 
 
 def select(

@@ -214,12 +214,13 @@ def withdraw_purpose(engine: Engine, recording_id: str, name: str, at: datetime,
 
 def milestone(engine: Engine, recording_id: str, kind: Milestone, at: datetime, by: str, note: str) -> None:
     """The note stays out of the audit trail, which cannot forget; a digest of it shows whether it was changed."""
-    if kind is not Milestone.REVIEWED:
+    if kind not in (Milestone.REVIEWED, Milestone.DATE_GIVEN):
         raise WrongState(f"recording {recording_id}: {kind} is an event of its case; write it down with: asterisk-privacy case")
     with engine.change() as db:
         state = state_of(db, recording_id)
         if state is not State.SEALED:
-            raise WrongState(f"recording {recording_id}: is {state}; only a sealed recording can be {kind}")
+            done = "reviewed" if kind is Milestone.REVIEWED else "given a date"
+            raise WrongState(f"recording {recording_id}: is {state}; only a sealed recording can be {done}")
         values = (recording_id, kind.value, to_ms(at), by, note)
         sql(db, "INSERT INTO milestones (recording_id, kind, at, by, note) VALUES (?, ?, ?, ?, ?)", values)
         digest = hashlib.sha256(note.encode()).hexdigest()

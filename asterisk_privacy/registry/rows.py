@@ -205,5 +205,9 @@ NO_MILESTONES: Mapping[Milestone, datetime] = {}
 def effective_milestones(
     history: Iterable[MilestoneNote], of_cases: Mapping[Milestone, datetime] = NO_MILESTONES
 ) -> dict[Milestone, datetime]:
-    """The latest review of a recording, and what its cases give (policy.cases)."""
-    return {**{note.kind: note.at for note in sorted(history, key=lambda n: n.at)}, **of_cases}
+    """The latest review of a recording, the date that was given it last, and what its cases give (policy.cases). `history` is in the order
+    in which it was written down."""
+    notes = tuple(history)
+    latest = {note.kind: note.at for note in sorted(notes, key=lambda n: n.at)}
+    latest |= {note.kind: note.at for note in notes if note.kind == Milestone.DATE_GIVEN}
+    return {**latest, **of_cases}

@@ -17,7 +17,7 @@ from asterisk_privacy.call.timeline import Mark, MarkKind, Span, SpanKind
 from asterisk_privacy.cli.purge import purge
 from asterisk_privacy.cli.recordings import recordings
 from asterisk_privacy.cli.timeline_bar import LETTERS, bar, legend, ruler
-from asterisk_privacy.policy.retention import UntilReviewed
+from asterisk_privacy.policy.retention import UntilGivenDate, UntilReviewed
 from asterisk_privacy.store.identity import Identity
 
 
@@ -79,6 +79,22 @@ def test_a_lesson_is_bounded_by_the_policy(place: Place) -> None:
     assert place.run(recordings, "lesson", recording, "--until", "soon", *reason).exit_code == 2
     shown = place.run(recordings, "show", recording).stdout
     assert "lesson     until" in shown and "calm" in shown
+
+
+def test_a_date_of_its_own_can_be_corrected_to_an_earlier_one(place: Place) -> None:
+    config = place.folder / "config.toml"
+    config.write_text(config.read_text().replace('"case-closed"', '"given-date"'))
+    recording, plain = place.record(1, UntilGivenDate(700, give_within_days=30)), place.record(1)
+    days = {count: (NOW + timedelta(days=count)).isoformat() for count in (-1, 100, 200, 900)}
+    for until, ends in ((200, 200), (100, 100), (900, 699), (100, 100)):
+        told = place.json(recordings, "date", recording, "--until", days[until], "--reason", "warranty")
+        assert told["ends_at"][:10] == (NOW + timedelta(days=ends)).isoformat()[:10] and told["due"] is False
+    assert "date-given" in place.run(recordings, "show", recording).stdout
+    assert place.json(recordings, "date", recording, "--until", days[-1], "--reason", "over")["due"] is True
+    for target, what in ((plain, "no purpose of it waits for a date"), ("0" * 32, "does not exist")):
+        result = place.run(recordings, "date", target, "--until", days[100], "--reason", "x")
+        assert result.exit_code == 3 and what in result.stderr and result.stderr.count("\n") == 1
+    assert place.run(recordings, "date", recording, "--until", days[100], "--reason", " ").exit_code == 2
 
 
 def test_reasons_in_the_language_of_the_reader(place: Place) -> None:

@@ -199,7 +199,8 @@ def test_all_mistakes_of_a_file_come_at_once() -> None:
         '[purposes.complaint] reasoning: is missing; write reasoning = "why this basis holds"',
         '[purposes.complaint] agree_key: 1 is not text in quotes; write agree_key = "1"',
         "[purposes.duty] retention.plus: unknown key; did you mean plus_days?",
-        '[purposes.duty] retention.until: "dayz" is not one of "days", "reviewed", "evaluation", "discussed", "case-closed", "court-final";'
+        '[purposes.duty] retention.until: "dayz" is not one of "days", "reviewed", "evaluation", "discussed", "given-date", '
+        '"case-closed", "court-final";'
         ' write until = "days" for a fixed period',
         '[profiles.x] purposes: there is no purpose "dutty"; write [purposes.dutty], or take it off this list',
         "[purposes.complaint] title: is empty; write the purpose in words that a caller understands",

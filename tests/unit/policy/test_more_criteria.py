@@ -17,6 +17,7 @@ from asterisk_privacy.policy.retention import (
     UntilCourtFinal,
     UntilDiscussed,
     UntilEvaluation,
+    UntilGivenDate,
     UntilReviewed,
     criterion_from_mapping,
     criterion_to_mapping,
@@ -53,6 +54,19 @@ def test_an_agents_own_dates_come_first() -> None:
     assert calendar.after(CALL, ("PJSIP/piet",)) == calendar.after(CALL, ()) == datetime(2026, 4, 1, tzinfo=UTC)
     late = datetime(2026, 4, 1, 1, 30, tzinfo=ZoneInfo("Europe/Amsterdam"))  # still March in UTC
     assert calendar.after(late, ()) == datetime(2026, 4, 1, tzinfo=UTC)
+
+
+def test_until_the_date_that_it_was_given() -> None:
+    warranty = UntilGivenDate(3000, give_within_days=60)
+    waiting = warranty.verdict(Facts(CALL, {}), CALL)
+    assert waiting.ends_at == after(60) and waiting.reason == "kept until a date is given for it; without a date it ends on 2026-03-11"
+    assert warranty.verdict(Facts(CALL, {}), after(60)).reason == "no date was given for it within 60 days"
+    given = Facts(CALL, {Milestone.DATE_GIVEN: after(700)})
+    assert warranty.verdict(given, after(699)).reason == "kept until the date that it was given, 2027-12-11; it ends on 2027-12-11"
+    assert warranty.verdict(given, after(700)).ended and UntilGivenDate(3000, plus_days=9).verdict(given, CALL).ends_at == after(709)
+    beyond = Facts(CALL, {Milestone.DATE_GIVEN: after(5000)})
+    assert warranty.verdict(beyond, CALL).ends_at == after(3000)  # the latest date comes first
+    assert warranty.verdict(Facts(CALL, {Milestone.DATE_GIVEN: after(-5)}), CALL).ends_at == CALL
 
 
 def test_until_the_day_of_the_evaluation_is_over() -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asterisk_privacy.policy.retention import Criterion, Days, Facts, Milestone, UntilCaseClosed, UntilReviewed
+from asterisk_privacy.policy.retention import Criterion, Days, Facts, Milestone, UntilCaseClosed, UntilGivenDate, UntilReviewed
 
 CALL = datetime(2026, 1, 10, 14, 30, tzinfo=UTC)
 
@@ -20,6 +20,7 @@ moments = st.integers(-2 * 24, 16 * 24).map(lambda hours: CALL + timedelta(hours
 criteria: st.SearchStrategy[Criterion] = st.one_of(
     st.builds(Days, st.integers(1, 12)),
     st.builds(UntilReviewed, st.integers(1, 12), days),
+    st.builds(UntilGivenDate, st.integers(1, 12), days, st.integers(1, 12)),
     st.builds(UntilCaseClosed, st.integers(1, 12), days, st.integers(1, 12)),
 )
 all_facts = st.builds(Facts, st.just(CALL), st.dictionaries(st.sampled_from(Milestone), moments))
@@ -52,7 +53,7 @@ def test_every_verdict() -> None:
         reached["asked at the very end"] += first.ends_at == earlier
 
     check()
-    assert min(reached[kind] for kind in ("Days", "UntilReviewed", "UntilCaseClosed")) > 50, reached
+    assert min(reached[kind] for kind in ("Days", "UntilReviewed", "UntilCaseClosed", "UntilGivenDate")) > 50, reached
     assert min(reached[kind] for kind in ("turned", "ended early", "at the latest date")) > 30, reached
     assert reached["asked at the very end"] > 5, reached
 

@@ -18,6 +18,7 @@ from asterisk_privacy.policy.retention import (
     UntilCourtFinal,
     UntilDiscussed,
     UntilEvaluation,
+    UntilGivenDate,
     UntilReviewed,
 )
 
@@ -37,6 +38,7 @@ def single(chance: Random) -> Criterion:
             UntilReviewed(latest, plus, chance.choice((0, 12))),
             UntilEvaluation(latest * 2, plus, chance.choice((0, 50))),
             UntilDiscussed(latest, plus),
+            UntilGivenDate(latest, plus, few),
             UntilCaseClosed(latest, plus, few),
             UntilCourtFinal(latest, plus, few, few + 1),
         )
@@ -58,14 +60,14 @@ def case(chance: Random, kind: CaseKind) -> Case:
     return made
 
 
-def check_ends(rounds: int = 1500) -> None:
+def check_ends(rounds: int = 3000) -> None:
     """Of every criterion, whatever happened, also what no registry would hand out."""
     chance = Random(4)
     for _ in range(rounds):
         rule, at_once = criterion(chance), chance.choice((None, None, moment(chance)))
         facts = Facts(
             CALL,
-            {kind: at_once or moment(chance) for kind in chance.sample(list(Milestone), chance.choice((0, 1, 2, 3)))},
+            {kind: at_once or moment(chance) for kind in chance.sample(list(Milestone), chance.choice((0, 1, 2, 3, 4)))},
             tuple(
                 CourtCase(tuple((chance.choice(list(Milestone)[-3:]), moment(chance)) for _ in range(3)))
                 for _ in range(chance.randrange(3))

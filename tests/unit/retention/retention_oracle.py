@@ -14,6 +14,7 @@ from asterisk_privacy.policy.retention import (
     UntilCourtFinal,
     UntilDiscussed,
     UntilEvaluation,
+    UntilGivenDate,
     UntilReviewed,
 )
 
@@ -48,6 +49,9 @@ def _ends(criterion: Criterion, facts: Facts) -> list[datetime]:
             return [_days(max(call, happened[Milestone.REVIEWED]), criterion.plus_days)]
         case UntilDiscussed() if Milestone.DISCUSSED in happened:
             return [_days(max(call, happened[Milestone.DISCUSSED]), criterion.plus_days)]
+        case UntilGivenDate():
+            given = happened.get(Milestone.DATE_GIVEN)
+            return [_days(call, criterion.give_within_days) if given is None else _days(max(call, given), criterion.plus_days)]
         case UntilEvaluation():
             day = facts.evaluation or _next_quarter(call)
             return [_days(max(call, _days(day, 1)), criterion.plus_days)]

@@ -80,7 +80,9 @@ def a_purpose(name: str, criterion: Criterion) -> Purpose:
     return Purpose(name, name, Basis.CONTRACT, "because", Trigger.ALWAYS, criterion)
 
 
-steps = st.lists(st.tuples(st.sampled_from(["reviewed", "opened", "closed", "withdraw", "nothing"]), st.integers(0, 420)), max_size=3)
+steps = st.lists(
+    st.tuples(st.sampled_from(["reviewed", "dated", "opened", "closed", "withdraw", "nothing"]), st.integers(0, 420)), max_size=3
+)
 
 
 @settings(max_examples=25, deadline=None)
@@ -106,6 +108,8 @@ def test_the_quick_plan_is_the_full_plan(
                     place.registry.withdraw_purpose(name, left.purposes[0].name, at + timedelta(days=later), "asked")
             elif what == "reviewed":
                 place.registry.milestone(name, Milestone.REVIEWED, when, "anna")
+            elif what == "dated":
+                place.registry.milestone(name, Milestone.DATE_GIVEN, when, "anna")
             elif what == "opened":
                 place.registry.open_case("complaint", case, when, "anna")
                 place.registry.link_case(case, name, when, "anna")

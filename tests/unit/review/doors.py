@@ -35,6 +35,7 @@ def commands(asked: Asked) -> Mapping[str, Sequence[str]]:
         "play": ("review", "play", one, *asked.copy[:2], "--purpose", asked.purpose, *WHY, "--outcome", ""),
         "reviewed": ("recordings", "reviewed", one, "--outcome", "good", *WHY),
         "lesson": ("recordings", "lesson", one, "--until", asked.until, *WHY),
+        "date": ("recordings", "date", one, "--until", asked.until, *WHY),
         "case": ("case", "link", "2026-17", one, *WHY),
         "objection": ("subject", "object", "--recording", one, "--purpose", asked.purpose, *CHECK, "--json"),
         "copy": ("subject", "export", "--agent", asked.agent, *asked.copy[:3], str(asked.folder / f"{one}.zip"), *WHY),
