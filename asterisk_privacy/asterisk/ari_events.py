@@ -31,11 +31,14 @@ class NoticeStage:
 
 @dataclass(frozen=True, slots=True)
 class NoticeKey:
+    """`refuses`: the dialplan took it for the refusal. What it means to us follows from the key else."""
+
     at: float
     channel: str
     call: str
     notice: str
     key: str
+    refuses: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,7 +290,8 @@ def _stage(said: Mapping[str, str], channel: Channel, at: float) -> EdgeEvent | 
 def _choice(said: Mapping[str, str], channel: Channel, at: float) -> EdgeEvent | None:
     if channel.dialplan.context != names.CHOICE_CONTEXT:
         return None
-    return NoticeKey(at, channel.id, said.get("Call", ""), said.get("Notice", ""), said.get("Key", ""))
+    refuses = channel.dialplan.exten == names.REFUSE_EXTENSION
+    return NoticeKey(at, channel.id, said.get("Call", ""), said.get("Notice", ""), said.get("Key", ""), refuses)
 
 
 def _agents_key(_said: Mapping[str, str], channel: Channel, at: float) -> EdgeEvent | None:

@@ -72,6 +72,6 @@ EVENT_UNAVAILABLE = "PrivacyUnavailable"
 
 NOTICE_CONTEXTS = {"privacy-notice": "begin", "privacy-key-choice": "end"}
 """Where the dialplan tells that an announcement begins, and that it ends."""
-CHOICE_CONTEXT = "privacy-key-choice"
+CHOICE_CONTEXT, REFUSE_EXTENSION = "privacy-key-choice", "refuse"
 KEY_CONTEXTS = {f"privacy-key-{cmd}": cmd for cmd in ("keep", "pause", "resume", "off", "from", "to", "object", "keep-last", "object-last")}
 """Where each key is told: by the context it is known which one it was."""

@@ -39,7 +39,8 @@ class ProfileChanged:
 
 @dataclass(frozen=True, slots=True)
 class KeyChosen:
-    """The customer pressed a key at the announcement. `refuses`: it is known to be the refuse key there, whatever line is known here."""
+    """The customer pressed a key at the announcement. `refuses`: it is known to be the refuse key there, whatever line is known here; the
+    key may be unknown then, and empty."""
 
     at: float
     key: str

@@ -139,7 +139,7 @@ class Recorder:
             self.wishes.heard = False
             self.chronicle.mark(MarkKind.REFUSED, event.at)
             self._forget()
-            return [cmd.NoteConsent(event.at, cmd.ConsentKind.REFUSED, event.key), cmd.Wipe("refused by the customer")]
+            return [cmd.NoteConsent(event.at, cmd.ConsentKind.REFUSED, event.key or None), cmd.Wipe("refused by the customer")]
         self.wishes.agreed |= meaning.agreed
         self.chronicle.mark(MarkKind.AGREED, event.at)
         return [cmd.NoteConsent(event.at, cmd.ConsentKind.AGREED, event.key)]

@@ -105,7 +105,7 @@ class Notices:
         runner = self._call_of(event)
         if runner is None:
             return
-        if runner.refuses(event.notice, event.key):
+        if event.refuses or runner.refuses(event.notice, event.key):
             self.refused(event.channel, event.at)
             runner.receive(ev.KeyChosen(event.at, event.key, refuses=True))
         elif self._announced_on(event) is not None:
@@ -140,8 +140,7 @@ class Notices:
                 self._customers[person] = waiting.runner
                 self._refused_with.setdefault(channel, []).append(person)
             else:
-                refuse = own.recorder.refuse_key
-                own.receive(ev.KeyChosen(at, refuse) if refuse is not None else ev.KeyPressed(at, ev.AgentKey.OFF_RECORD, ""))
+                own.receive(ev.KeyChosen(at, own.recorder.refuse_key or "", refuses=True))
 
     def _heard(self, channel: str, at: float, heard: bool) -> bool:
         """Whether somebody heard it whose call this is. `heard`: it was played to its end."""

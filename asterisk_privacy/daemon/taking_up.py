@@ -89,8 +89,8 @@ def unheard(situation: Situation, consent: str, refuse_key: str | None, at: floa
 
 
 def _refusal(refuse_key: str | None, at: float) -> ev.Event:
-    """The line that was refused may be another one than is known here; off the record wipes and stays shut all the same."""
-    return ev.KeyChosen(at, refuse_key) if refuse_key is not None else ev.KeyPressed(at, ev.AgentKey.OFF_RECORD, "")
+    """The line that was refused may be another one than is known here."""
+    return ev.KeyChosen(at, refuse_key or "", refuses=True)
 
 
 class Before:

@@ -148,6 +148,8 @@ async def test_keys(line: Line, refuse: str, agree: str, caller: str, told: str,
     passed = await line.call(caller=caller)
     assert line.ari.names() == ["Begun", *told.split(", "), "Passed", "AdminH"]
     assert passed.fields["Consent"] == consent
+    told_by = {e["userevent"]["Key"]: e["channel"]["dialplan"]["exten"] for e in line.ari.events if e.get("userevent", {}).get("Key")}
+    assert told_by == {key: "refuse" if key == refuse else "agree" for key in told_by} and len(told_by) == told.count("key")
     assert all(t.fields["Call"] == "c1" for t in line.ari.told if t.name in ("PrivacyNotice", "PrivacyChoice"))
     assert all(t.fields["Notice"] == "n1" for t in line.ari.told if t.name in ("PrivacyNotice", "PrivacyChoice"))
 

@@ -123,17 +123,19 @@ def test_a_feature_hold_is_told_from_a_phone_hold() -> None:
     assert parsed(json.dumps(message)) == (pbx.Held(AT, AGENT, by_feature=True),)
 
 
-def said(context: str, **fields: str) -> tuple[ae.AriEvent, ...]:
+def said(context: str, exten: str = "s", **fields: str) -> tuple[ae.AriEvent, ...]:
     """A user event of the customer's channel, which stands there."""
     message = sample("ChannelUserevent-PrivacyNotice-begin")
     message["userevent"] = fields
-    message["channel"]["dialplan"]["context"] = context
+    message["channel"]["dialplan"] |= {"context": context, "exten": exten}
     return parsed(json.dumps(message))
 
 
 def test_choice_unavailable_and_foreign_user_events() -> None:
     chosen = said("privacy-key-choice", eventname="PrivacyChoice", Call="c", Notice="n", Key="3")
     assert chosen == (ae.NoticeKey(AT, CUSTOMER, "c", "n", "3"),)
+    refused = said("privacy-key-choice", "refuse", eventname="PrivacyChoice", Call="c", Notice="n", Key="3")
+    assert refused == (ae.NoticeKey(AT, CUSTOMER, "c", "n", "3", refuses=True),), "by where it was told, whatever the key"
     assert said("privacy-ask", eventname="PrivacyUnavailable", Why="TIMEOUT") == (ae.Unavailable(AT, "TIMEOUT"),)
     assert said("from-outside", eventname="SomebodyElse") == (ae.Ignored(),)
 

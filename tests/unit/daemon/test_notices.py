@@ -30,6 +30,11 @@ language = "nl"
 announcement = "notice-optout"
 purposes = ["complaint"]
 refuse_key = "3"
+[profiles.duty]
+title = "Duty"
+language = "nl"
+announcement = "notice-optout"
+purposes = ["complaint"]
 [purposes.quality]
 title = "better work"
 basis = "consent"
@@ -270,6 +275,20 @@ async def test_out_of_sight_behind_a_local_channel(running: Running) -> None:
     assert alarms(running) == {}, "told once, for the half that came with her"
     group.tell(ae.OutOfSight(monotonic(), "two"))
     assert alarms(running) == {Alarm.OUT_OF_SIGHT: 1}
+
+
+async def test_a_refusal_behind_it_holds_also_where_the_customers_own_line_has_no_key_for_it(running: Running) -> None:
+    group = Group(running, "sales")
+    own = group.asks("cora", "duty")
+    group.tell(pbx.ChannelSeen(monotonic(), "cora", "PJSIP/trunk-0001", True))
+    for stage in ("begin", "end"):
+        group.notice(stage, "cora", own)
+    group.notice("begin")
+    group.joins("cora", "PJSIP/trunk-0001")
+    group.tell(ae.NoticeKey(monotonic(), "two", group.plan["PRIVACY_CALL"], group.plan["PRIVACY_NOTICE_ID"], "3"))
+    theirs = next(r for r in running.service.supervisor.runners if r.call_id == own["PRIVACY_CALL"])
+    theirs.receive(ev.KeyPressed(monotonic(), ev.AgentKey.RESUME, ""))
+    assert theirs.recorder.situation.consent is Consent.REFUSED and theirs.memory.consent == "refused"
 
 
 async def over(runner: CallRunner) -> None:

@@ -60,7 +60,7 @@ def test_without_consent_no_recording(consent: str) -> None:
 
 def test_a_refusal_on_another_line_wipes_also_where_the_first_has_no_key_for_it() -> None:
     recorder, done = taken_up([PROOF, COMPLAINT], "refused", None)
-    assert recorder.gate is Gate.SHUT and recorder.situation.hush is Hush.OFF_RECORD
+    assert recorder.gate is Gate.SHUT and recorder.situation.consent is Consent.REFUSED
     assert any(isinstance(c, cmd.Wipe) for c in done)
     for key in (ev.AgentKey.RESUME, ev.AgentKey.KEEP):
         done += recorder.receive(ev.KeyPressed(61.0, key, "a"))

@@ -13,8 +13,9 @@ from whole_daemon import POLICY, Somebody, installed, linked, whole_daemon
 from asterisk_privacy.asterisk import ari_events as ae
 from asterisk_privacy.asterisk import ari_snapshots as snap
 from asterisk_privacy.asterisk.ari import Announced, Reading
+from asterisk_privacy.call import events as ev
 from asterisk_privacy.call.recorder import Recorder
-from asterisk_privacy.call.situation import Consent, Hush, Life
+from asterisk_privacy.call.situation import Consent, Life
 from asterisk_privacy.daemon.report import Running
 
 SECOND = (
@@ -75,12 +76,15 @@ async def test_a_refusal_in_the_notice_of_the_second_line_wipes_what_the_first_a
     assert recorder.situation.consent is Consent.REFUSED
 
 
-async def test_a_refusal_of_which_the_line_is_not_known_is_off_the_record(running: Running) -> None:
+async def test_a_refusal_of_which_the_line_is_not_known_is_one_that_no_agent_takes_back(running: Running) -> None:
     caller = Somebody(running)
     caller.talks()
     caller.asks("duty")  # which has no refuse key
     recorder = await back_with(running, caller, "refused")
-    assert recorder.situation.hush is Hush.OFF_RECORD
+    recorder.receive(ev.KeyPressed(monotonic(), ev.AgentKey.RESUME, ""))
+    assert recorder.situation.consent is Consent.REFUSED
+    [call] = [await running.service.supervisor._tools.ledger.ask(lambda r: r.call(caller.plan["PRIVACY_CALL"]))]
+    assert call is not None and [note.key for note in call.consent if note.kind == "refused"] == [None]
 
 
 async def test_a_notice_of_which_the_end_was_not_heard(running: Running) -> None:

@@ -128,8 +128,8 @@ class Pbx:
         for stage in stages:
             self.tell(ae.NoticeStage(monotonic(), channel, call, self.notices[call], stage, stage == "end"))
 
-    def chooses(self, channel: str, call: str, key: str) -> None:
-        self.tell(ae.NoticeKey(monotonic(), channel, call, self.notices[call], key))
+    def chooses(self, channel: str, call: str, key: str, refuses: bool = False) -> None:
+        self.tell(ae.NoticeKey(monotonic(), channel, call, self.notices[call], key, refuses))
 
     def announced_to(self, channel: str, profile: str = "asked") -> str:
         call = self.asks(channel, profile)

@@ -181,3 +181,18 @@ async def test_what_was_agreed_to_before_a_restart_is_that_and_not_what_the_key_
     async with asterisk.daemon():
         await asyncio.sleep(0.02)
         assert asterisk.call_of("cora").recorder.wishes.agreed == {"quality"}
+
+
+@pytest.mark.parametrize("policy", ['refuse_key = "4"', "# no refuse key"])
+async def test_a_refusal_counts_where_the_policy_has_another_key_for_it_by_now(tmp_path: Path, policy: str) -> None:
+    """The notice that plays named 3. Now 3 means nothing."""
+    asterisk = Pbx(installed(tmp_path, POLICY))
+    async with asterisk.daemon():
+        call = asterisk.announced_to("cora", "sales")
+        asterisk.joins("cora", "waits")
+    asterisk.config.write_text(asterisk.config.read_text().replace('refuse_key = "3"', policy))
+    async with asterisk.daemon():
+        await asyncio.sleep(0.02)
+        asterisk.chooses("cora", call, "3", refuses=True)
+        runner = asterisk.call_of("cora")
+        assert runner.recorder.situation.consent is Consent.REFUSED and runner.memory.consent == "refused"
