@@ -20,7 +20,7 @@ class SpanKind(StrEnum):
     PAUSE = "pause"  # the agent paused (card data)
     OFF_RECORD = "off-record"  # wiped on the agent's key
     LOST = "lost"  # would have been kept, but was not: link down, ring full, taps failed, holds that may not be told
-    ERASED = "erased"  # talk that was kept until an objection left it no purpose
+    ERASED = "erased"  # talk that was kept, and whose audio is gone: at an objection, or since its time was over
     UNKEPT = "unkept"  # talk outside the agent's marks
 
 

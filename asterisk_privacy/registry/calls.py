@@ -27,6 +27,10 @@ _NUMBERED = """(customer_hash IS NOT NULL OR customer_sealed IS NOT NULL OR EXIS
     WHERE p.call_id = calls.id AND (p.number_hash IS NOT NULL OR p.number_sealed IS NOT NULL)))"""
 _NOTHING_KEPT = f"""{_NUMBERED} AND NOT EXISTS (SELECT 1 FROM recordings r
     WHERE r.call_id = calls.id AND r.deidentified IS NULL AND r.state IN ({", ".join(f"'{state.value}'" for state in LIVING)}))"""
+_ALL_IS_GONE = f"""UPDATE calls SET outcome = CASE outcome WHEN 'kept' THEN 'not-kept' ELSE outcome END,
+    spans = replace(spans, '["talk",', '["erased",') WHERE id = ? AND ended_at IS NOT NULL
+    AND EXISTS (SELECT 1 FROM recordings r WHERE r.call_id = calls.id)
+    AND NOT EXISTS (SELECT 1 FROM recordings r WHERE r.call_id = calls.id AND r.state IN ({", ".join(f"'{s.value}'" for s in LIVING)}))"""
 _END = f"""UPDATE calls SET ended_at = ?, outcome = ?, spans = ?, marks = ? WHERE id = ? AND ended_at IS NULL
     RETURNING {_NOTHING_KEPT}"""
 
@@ -77,8 +81,15 @@ def end(
         if found is None:
             raise WrongState(f"call {call_id}: cannot end it: it does not exist or has ended already")
         audit.append(engine, db, "call.end", call_id, {"outcome": outcome.value, "at": at.isoformat()})
+        tell_if_all_is_gone(db, call_id)
         if found[0]:
             forget_customer_if_unneeded(engine, db, call_id)
+
+
+def tell_if_all_is_gone(db: Database, call_id: str) -> None:
+    """Once a call is over and no recording of it is left, in whatever way the last one ended, its row says so: nothing is kept, and what
+    was said is erased. The audit trail goes on telling how it ended. A call that never had a recording is as its end told it."""
+    sql(db, _ALL_IS_GONE, (call_id,))
 
 
 def forget_customer_if_unneeded(engine: Engine, db: Database, call_id: str) -> None:

@@ -14,7 +14,7 @@ from asterisk_privacy.call.commands import Outcome
 from asterisk_privacy.policy.purpose import Purpose
 from asterisk_privacy.policy.retention import Milestone, criterion_to_mapping
 from asterisk_privacy.registry import audit, consequences, contents, copies, requests
-from asterisk_privacy.registry.calls import forget_customer_if_unneeded
+from asterisk_privacy.registry.calls import forget_customer_if_unneeded, tell_if_all_is_gone
 from asterisk_privacy.registry.clock import to_ms
 from asterisk_privacy.registry.engine import Engine, sql
 from asterisk_privacy.registry.models import RecordingPurpose
@@ -272,10 +272,11 @@ def refuse_elsewhere(engine: Engine, db: Database, recording_id: str, ours: str)
 
 
 def _leave_no_words(engine: Engine, db: Database, recording_id: str) -> None:
-    """The audio is gone: so go free words about it, and the customer when nothing else of the call is kept."""
+    """The audio is gone: so go free words about it, and the customer when nothing else of the call is kept, whose row says so."""
     sql(db, "UPDATE milestones SET note = '' WHERE recording_id = ? AND note != ''", (recording_id,))
     consequences.forget_words(db, recording_id)
     (call_id,) = sql(db, "SELECT call_id FROM recordings WHERE id = ?", (recording_id,)).fetchone()
+    tell_if_all_is_gone(db, call_id)
     forget_customer_if_unneeded(engine, db, call_id)
 
 

@@ -22,6 +22,7 @@ from asterisk_privacy.asterisk.reminders import CallReminders
 from asterisk_privacy.call import events as ev
 from asterisk_privacy.call import pbx
 from asterisk_privacy.call.situation import Consent, Life
+from asterisk_privacy.call.timeline import SpanKind
 from asterisk_privacy.daemon.config import load
 from asterisk_privacy.daemon.remembered import Reminders
 from asterisk_privacy.daemon.report import Running
@@ -316,6 +317,16 @@ async def test_a_call_that_is_over_answers_for_the_voices_in_it(asterisk: Pbx) -
     assert len(rows) == len(before) and {row.state for row in rows} <= {State.ERASED, State.PURGED}, rows
 
 
+def is_told_as_kept(asterisk: Pbx, call_id: str) -> bool:
+    """By the call's row: then no conversation of it is told as kept either. (Without taps here a kept one has no talk that was heard.)"""
+    with closing(Registry.open(asterisk.config.parent / "registry.sqlite")) as registry:
+        call = registry.call(call_id)
+    assert call is not None and call.outcome is not None
+    kept = call.outcome == "kept"
+    assert kept or SpanKind.TALK not in {span.kind for span in call.spans}, call
+    return kept
+
+
 def presses(runner: CallRunner, key: ev.AgentKey) -> None:
     runner.receive(ev.KeyPressed(monotonic(), key, ""))
 
@@ -347,6 +358,7 @@ async def test_what_another_customer_says_reaches_a_call_that_is_over(tmp_path: 
         assert (row.state, [p.name for p in row.purposes], row.objected) == (State.SEALED, ["complaint"], {"proof"})
     else:
         assert row.state is State.PURGED and row.state_reason != "nothing was heard in it"
+    assert is_told_as_kept(asterisk, cora.call_id) is (row.state is State.SEALED)
 
 
 async def test_that_it_is_remembered_does_not_tell_whether_the_call_is_kept(asterisk: Pbx) -> None:
@@ -442,6 +454,7 @@ async def test_an_objection_reaches_a_call_that_an_earlier_daemon_knew_and_that_
         assert row.state is State.PURGED
     else:
         assert (row.state, [p.name for p in row.purposes], row.objected) == (State.SEALED, [left], {"proof"})
+    assert is_told_as_kept(asterisk, call) is (left != "nothing")
 
 
 @pytest.mark.parametrize("left", ["nothing", "complaint"])

@@ -23,11 +23,13 @@ from asterisk_privacy.registry import expiry
 from asterisk_privacy.registry.engine import sql
 from asterisk_privacy.registry.expiry import OF_CALLS, OF_RECORDINGS, Expired
 from asterisk_privacy.registry.registry import Registry
+from asterisk_privacy.registry.rows import LIVING
 
 DAY = timedelta(days=1)
 LIFE = RowLife(unkept_calls_days=10, evidence_days=40)
 NOW = T0 + 100 * DAY
 SPANS, MARKS = (Span(SpanKind.TALK, 0, 1000),), (Mark(MarkKind.KEEP, 500),)
+ERASED = (Span(SpanKind.ERASED, 0, 1000),)
 PROTECTIONS = ("hold", "case hold", "open case", "restriction", "request", "request of a number")
 LIFTED = ("hold released", "closed case", "restriction lifted", "request closed", "request of another")
 
@@ -130,7 +132,9 @@ def fate(registry: Registry, name: str) -> str:
     if call is None:
         assert registry.recordings(call_id=name) == []
         return "gone"
-    whole = (call.agents, call.spans, call.marks) == ((f"PJSIP/{name}",), SPANS, MARKS)
+    states = {row.state for row in registry.recordings(call_id=name)}
+    spans = ERASED if states and call.ended_at is not None and not states & set(LIVING) else SPANS
+    whole = (call.agents, call.spans, call.marks) == ((f"PJSIP/{name}",), spans, MARKS)
     assert whole or (call.agents, call.spans, call.marks) == ((), (), ())
     assert len(call.consent) == 1  # the notice is evidence
     return "whole" if whole else "reduced"

@@ -179,6 +179,74 @@ def test_the_customer_is_forgotten_with_the_last_recording_of_the_call(registry:
     assert [(m.kind, m.by, m.note) for m in row.history] == [(Milestone.REVIEWED, "anna", "")]
 
 
+TALKED = (Span(SpanKind.NOTICE, 0, 4000), Span(SpanKind.TALK, 4000, 60_000))
+
+
+def ended(registry: Registry, outcome: str = "kept") -> None:
+    registry.end_call("c1", T0 + timedelta(minutes=2), outcome, (), TALKED, ())
+
+
+def told(registry: Registry) -> tuple[str | None, list[str]]:
+    """What the call's row and the recordings' say of it: they share the story."""
+    call = registry.call("c1") or pytest.fail()
+    assert all(row.spans == call.spans for row in registry.recordings(call_id="c1"))
+    return call.outcome, [span.kind.value for span in call.spans]
+
+
+def purged(registry: Registry, recording_id: str) -> None:
+    registry.mark_purging(recording_id, LATER, "due")
+    registry.mark_purged(recording_id, LATER, "due", json.dumps({"found": True}))
+
+
+KEPT, GONE = ("kept", ["notice", "talk"]), ("not-kept", ["notice", "erased"])
+
+
+def test_what_is_gone_is_not_told_as_kept_however_it_ended(registry: Registry) -> None:
+    """A purge, an erasure, an objection and a withdrawal end a sealed recording in the same way."""
+    registry.begin_call("c1", "sales", T0, "h", b"s", "in")
+    for part in (1, 2):
+        registry.begin_recording(f"r{part}", "c1", T0, [COMPLAINT], part)
+        registry.seal_recording(f"r{part}", T0, 1000, "ab" * 32, 28_000, False)
+    ended(registry)
+    assert told(registry) == KEPT
+    purged(registry, "r1")
+    assert told(registry) == KEPT, "another part is there"
+    registry.withdraw_purpose("r2", "complaint", LATER, "objected")
+    registry.mark_purging("r2", LATER, "due")
+    assert told(registry) == KEPT, "its file may still be there"
+    registry.mark_purged("r2", LATER, "due", json.dumps({"found": True}))
+    assert told(registry) == GONE
+
+
+def test_what_ended_before_the_call_is_not_told_as_kept_by_its_end(registry: Registry) -> None:
+    registry.begin_call("c1", "sales", T0, "h", b"s", "in")
+    registry.begin_recording("r1", "c1", T0, [COMPLAINT], 1)
+    registry.seal_recording("r1", T0, 1000, "ab" * 32, 28_000, False)
+    purged(registry, "r1")
+    ended(registry)
+    assert told(registry) == GONE
+
+
+def test_what_is_broken_off_after_the_call_is_not_told_as_kept(registry: Registry) -> None:
+    registry.begin_call("c1", "sales", T0, "h", b"s", "in")
+    registry.begin_recording("r1", "c1", T0, [COMPLAINT], 1)
+    ended(registry)
+    assert told(registry) == KEPT
+    registry.erase_recording("r1", LATER, "objected")
+    assert told(registry) == GONE
+
+
+def test_how_a_call_ended_stays_told_beside_that_all_is_gone(registry: Registry) -> None:
+    registry.begin_call("c1", "sales", T0, "h", b"s", "in")
+    registry.begin_recording("r1", "c1", T0, [COMPLAINT], 1)
+    registry.seal_recording("r1", T0, 1000, "ab" * 32, 28_000, False)
+    ended(registry, "failed")
+    purged(registry, "r1")
+    assert told(registry) == ("failed", ["notice", "erased"])
+    assert registry.verify_audit().ok
+    assert [e.detail["outcome"] for e in registry.audit_entries(None) if e.action == "call.end"] == ["failed"]
+
+
 def test_last_purge_is_the_last_real_one(registry: Registry) -> None:
     assert registry.last_purge() is None
     registry.note_purge(T0, 5, 4, 1, False)
