@@ -90,13 +90,17 @@ class PostgresServer:
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, start_new_session=True, **self._user)  # type: ignore[call-overload]
         deadline = time.monotonic() + 30
-        while True:
-            try:
-                psycopg.connect(self.url("postgres")).close()
-                return
-            except psycopg.OperationalError:
-                assert time.monotonic() < deadline and self.process.poll() is None, (self.folder / "log").read_text()
-                time.sleep(0.02)
+        try:
+            while True:
+                try:
+                    psycopg.connect(self.url("postgres")).close()
+                    return
+                except psycopg.OperationalError:
+                    assert time.monotonic() < deadline and self.process.poll() is None, (self.folder / "log").read_text()
+                    time.sleep(0.02)
+        except BaseException:
+            self.stop()
+            raise
 
     def stop(self) -> None:
         """At once; sessions are cut off."""

@@ -125,12 +125,14 @@ class Pbx:
                 stderr=console,
                 cwd=self.workdir,
             )
-        while "fully booted" not in self._ask("core waitfullybooted", bound=_BOOT_SECONDS)[1]:
-            if self._process.poll() is not None or time.monotonic() - begun > _BOOT_SECONDS:
-                why = self._last_error()
-                self.stop()
-                raise OperatorError(f"the lab's Asterisk did not start: {why}; see {self.workdir / 'log'}")
-            time.sleep(0.05)
+        try:
+            while "fully booted" not in self._ask("core waitfullybooted", bound=_BOOT_SECONDS)[1]:
+                if self._process.poll() is not None or time.monotonic() - begun > _BOOT_SECONDS:
+                    raise OperatorError(f"the lab's Asterisk did not start: {self._last_error()}; see {self.workdir / 'log'}")
+                time.sleep(0.05)
+        except BaseException:
+            self.stop()
+            raise
         self.boot_seconds = time.monotonic() - begun
 
     def stop(self) -> None:

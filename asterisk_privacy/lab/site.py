@@ -118,7 +118,7 @@ class Site:
     # ---- the daemon, started as systemd would: the same command, told by the same protocol that it is ready
 
     def start_daemon(self, wait: bool = True) -> None:
-        """`wait`: until it is ready and connected to Asterisk."""
+        """`wait`: until it is ready and connected to Asterisk; if it is not in time it is ended."""
         with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as told:
             address = f"\0asterisk-privacy-lab-{os.getpid()}-{id(self)}-{time.monotonic_ns()}"
             told.bind(address)
@@ -133,7 +133,11 @@ class Site:
                     env=environment,
                 )
             if wait:
-                self._await_connected(told, started)
+                try:
+                    self._await_connected(told, started)
+                except BaseException:
+                    self.stop_daemon()
+                    raise
 
     def _await_connected(self, told: socket.socket, started: float) -> None:
         told.settimeout(0.2)
