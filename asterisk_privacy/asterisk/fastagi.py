@@ -123,17 +123,36 @@ class FastAgiServer:
         self._dropped = dropped
         self._server: asyncio.Server | None = None
         self._peers: dict[asyncio.StreamWriter, None] = {}  # the oldest first
+        self._exchanges: set[asyncio.Task[None]] = set()
+        self._over = False
         self.problems = 0
         self.served = 0
 
     async def start(self, host: str, port: int) -> None:
         """Raises OSError if the address cannot be had."""
-        self._server = await asyncio.start_server(self._serve, host, port, backlog=BACKLOG, limit=MAX_BYTES)
+        self._server = await asyncio.start_server(self._connected, host, port, backlog=BACKLOG, limit=MAX_BYTES)
 
     async def stop(self) -> None:
+        """Whoever still asks is let go at once: the caller's dialplan goes on."""
         if self._server is not None:
+            self._over = True
             self._server.close()
+            for exchange in self._exchanges:
+                exchange.cancel()
+            await asyncio.gather(*self._exchanges, return_exceptions=True)
             await self._server.wait_closed()
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._exchanges.add(task)
+        try:
+            await self._serve(reader, writer)
+        except asyncio.CancelledError:
+            if not self._over:
+                raise
+        finally:
+            self._exchanges.discard(task)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         began, asked = time.monotonic(), None

@@ -243,3 +243,39 @@ def test_any_lines_are_a_request_or_a_problem(lines: list[str], asked: str) -> N
             assert parse()
         except AgiProblem as problem:
             assert "\n" not in str(problem)
+
+
+@pytest.mark.parametrize("said", [b"", b"agi_network: yes\n", REQUEST], ids=["nothing", "half", "all, and it is not believed yet"])
+def test_who_is_there_at_the_end_is_let_go_at_once_and_is_no_mistake(said: bytes) -> None:
+    """The daemon's net below everything would tell each as a mistake of the recorder."""
+    caught: list[str] = []
+
+    async def scenario() -> bool:
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, context: caught.append(str(context.get("message"))))
+
+        async def believe(_asked: AgiAsked) -> AgiRequest:
+            await asyncio.sleep(60)
+            raise AssertionError
+
+        server = FastAgiServer(believe, lambda _request: {})
+        await server.start("127.0.0.1", 0)
+        assert server._server is not None
+        port = server._server.sockets[0].getsockname()[1]
+        peers = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
+        for _, writer in peers:
+            writer.write(said)
+        await asyncio.sleep(0.05)
+        await server.stop()
+        try:
+            async with asyncio.timeout(fastagi.SECONDS / 2):
+                for reader, _ in peers:
+                    with contextlib.suppress(ConnectionError):
+                        assert await reader.read() == b""
+        except TimeoutError:
+            return False
+        finally:
+            for _, writer in peers:
+                writer.transport.abort()
+        return True
+
+    assert (asyncio.run(scenario()), caught) == (True, [])
