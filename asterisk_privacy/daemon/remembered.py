@@ -22,8 +22,11 @@ from asterisk_privacy.call import commands as cmd
 from asterisk_privacy.call import events as ev
 from asterisk_privacy.call.recorder import Recorder
 from asterisk_privacy.call.situation import Consent, Hush
-from asterisk_privacy.policy.purpose import Profile
+from asterisk_privacy.policy.purpose import Profile, Purpose
 
+DIGEST = 8  # characters
+LONGEST_STATE = 1900
+"""Of what goes over FastAGI, of which Asterisk reads a line up to 2,047 characters; the rest is written over ARI."""
 PADDED_BYTES = 512
 """Of one token's plain text; a policy with very long names takes a multiple."""
 
@@ -36,7 +39,8 @@ class Memory:
     calls of other customers whose voice may be in this one's, whether it is kept or not; `heard_in`: those of others in which this
     customer's may be. `consent`: as PRIVACY_CONSENT has it, where that is on another channel than the customer's own (the notice was
     played on half of a Local channel). `notice`: the announcement of the first of `profiles`. `newest`: that of `newest_line`, another
-    line, which was asked for last. Whether it was heard is unknown; a refusal in it counts."""
+    line, which was asked for last. Whether it was heard is unknown; a refusal in it counts. `told`: digests of the
+    purposes of which the caller was told: the policy may be another by now."""
 
     call_id: str
     profiles: tuple[str, ...]
@@ -53,6 +57,7 @@ class Memory:
     newest: str = ""
     newest_line: str = ""
     limit: frozenset[str] | None = None
+    told: frozenset[str] = frozenset()
 
     @property
     def drawn(self) -> frozenset[str]:
@@ -60,13 +65,26 @@ class Memory:
 
 
 def at_begin(call_id: str, profile: Profile, drawn: frozenset[str], notice: str = "") -> Memory:
-    return Memory(call_id, (profile.name,), {p.name: p.name in drawn for p in profile.purposes if p.one_in is not None}, notice=notice)
+    lots = {p.name: p.name in drawn for p in profile.purposes if p.one_in is not None}
+    return Memory(call_id, (profile.name,), lots, notice=notice, told=frozenset(map(_digest, profile.purposes)))
+
+
+def _digest(purpose: Purpose) -> str:
+    """Of what the caller decides by: who starts it, whether they are asked, on which basis, how long it is kept."""
+    words = repr((purpose.name, purpose.trigger.value, purpose.agree_key, purpose.basis.value, purpose.retention))
+    return hashlib.sha256(words.encode()).hexdigest()[:DIGEST]
+
+
+def as_told(profile: Profile, memory: Memory) -> Profile:
+    """Without the purposes of which the caller was not told, or that are others by now."""
+    return replace(profile, purposes=tuple(p for p in profile.purposes if _digest(p) in memory.told))
 
 
 def joined(memory: Memory, profile: Profile, drawn: frozenset[str]) -> Memory:
     """The notice of another line was heard too."""
     new = at_begin(memory.call_id, profile, drawn)
-    return replace(memory, profiles=(*memory.profiles, profile.name), lots={**new.lots, **memory.lots})
+    profiles = (*memory.profiles, profile.name)
+    return replace(memory, profiles=profiles, lots={**new.lots, **memory.lots}, told=new.told | memory.told)
 
 
 def consent_words(consent: Consent, profile: Profile, agreed: frozenset[str]) -> str:
@@ -133,6 +151,7 @@ class _Plain(msgspec.Struct, forbid_unknown_fields=True):
     newest: str = ""
     newest_line: str = ""
     limit: list[str] | UnsetType | None = UNSET
+    told: str = ""  # one after the other: a line of AGI has 2 kB
 
     @property
     def limited_to(self) -> frozenset[str] | None:
@@ -166,6 +185,7 @@ class Reminders:
             memory.newest,
             memory.newest_line,
             None if memory.limit is None else sorted(memory.limit),
+            "".join(sorted(memory.told)),
         )
         text = msgspec.json.encode(plain)
         return self._fernet.encrypt(text.ljust(-(-len(text) // PADDED_BYTES) * PADDED_BYTES)).decode()
@@ -189,6 +209,7 @@ class Reminders:
             frozenset(plain.agreed),
             hush,
             limit=plain.limited_to,
+            told=frozenset(plain.told[i : i + DIGEST] for i in range(0, len(plain.told), DIGEST)),
             voices=frozenset(plain.voices or ()),
             consent=plain.consent,
             notice=plain.notice,

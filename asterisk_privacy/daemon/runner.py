@@ -153,7 +153,7 @@ class CallRunner:
         elsewhere = self._reminded - {customer}
         self._forget_on(elsewhere)
         if elsewhere:
-            self._write_down()
+            self.write_down()
 
     def covers(self, profile: Profile) -> bool:
         """Whether the caller need not hear this line's notice: what it says was heard already, or refused for the whole call."""
@@ -226,9 +226,10 @@ class CallRunner:
         """What changed is written down at once."""
         if memory != self.memory:
             self.memory = memory
-            self._write_down()
+            self.write_down()
 
-    def _write_down(self) -> None:
+    def write_down(self) -> None:
+        """What Asterisk is to remember of it."""
         channel = self.customer or self.channel
         self._reminded.add(channel)
         self._tools.remember(channel, self.memory)

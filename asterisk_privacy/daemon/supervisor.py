@@ -30,7 +30,7 @@ from asterisk_privacy.daemon.health import Alarm, Health
 from asterisk_privacy.daemon.logs import about
 from asterisk_privacy.daemon.notices import Notices
 from asterisk_privacy.daemon.other_recorders import OtherRecorders
-from asterisk_privacy.daemon.remembered import Reminders
+from asterisk_privacy.daemon.remembered import LONGEST_STATE, Reminders, as_told
 from asterisk_privacy.daemon.runner import CallRunner
 from asterisk_privacy.daemon.selftest import NAME as SELFTEST
 from asterisk_privacy.daemon.selftest import SelftestLine
@@ -144,6 +144,9 @@ class Supervisor:
     def _announce(self, runner: CallRunner, profile: Profile, channel: str) -> Mapping[str, str]:
         """`channel`: on which the notice plays, and which remembers the call."""
         state = self._reminders.write(channel, runner.memory)
+        if len(state) > LONGEST_STATE:
+            runner.write_down()
+            state = ""
         return announcement(profile, runner.call_id, runner.notice, str(self._config.dialplan.sounds), state, self._config.asterisk.app)
 
     def _refuse(self, why: str, more: bool, quiet: bool) -> Mapping[str, str]:
@@ -227,7 +230,7 @@ class Supervisor:
                 if memory.call_id in ours:
                     self._tools.remember(channel, None)
                 continue
-            profile, *later = known
+            profile, *later = (as_told(line, memory) for line in known)
             del self._left[memory.call_id]
             called = left.row.direction == "out"
             runner = CallRunner(channel, profile, memory.drawn, self._tools, self._over, left, self._conversations, called)
@@ -238,6 +241,8 @@ class Supervisor:
             runner.take_up(memory, memory.consent if consent == "none" else consent, later, newest)
             taken.append(runner)
             self._health.calls_taken_up += 1
+            if [line.purposes for line in (profile, *later)] != [line.purposes for line in known]:
+                log.warning("call %s goes on without purposes of which its caller was not told, or not so", runner.call_id)
             log.info("call %s taken up again", runner.call_id, extra=about("call.taken-up", runner.call_id, profile.name))
         if taken:
             self._conversations.taken_up(taken)

@@ -11,7 +11,17 @@ from asterisk_privacy.call import commands as cmd
 from asterisk_privacy.call import events as ev
 from asterisk_privacy.call.recorder import Recorder
 from asterisk_privacy.call.situation import Consent, Hush
-from asterisk_privacy.daemon.remembered import Memory, Reminders, after, among_others, at_begin, consent_words, voices_after
+from asterisk_privacy.daemon.remembered import (
+    Memory,
+    Reminders,
+    after,
+    among_others,
+    as_told,
+    at_begin,
+    consent_words,
+    joined,
+    voices_after,
+)
 from asterisk_privacy.policy.purpose import Basis, Profile, Purpose, Trigger
 from asterisk_privacy.policy.retention import Days
 
@@ -24,7 +34,14 @@ ONE, OTHER = Reminders(bytes(32)), Reminders(bytes(31) + b"1")
 def test_what_was_written_is_read_by_the_next_daemon() -> None:
     memory = Memory("c" * 32, ("sales", "complaints"), {"training": True}, hush=Hush.PAUSED, notice="5f0e")
     memory = replace(memory, voices=frozenset({"d" * 32, "e" * 32}), consent="agreed:1", heard_in=frozenset({"f" * 32}))
-    memory = replace(memory, flagged=frozenset({"complaint"}), objected=frozenset({"training"}), newest="6a1f", newest_line="orders")
+    memory = replace(
+        memory,
+        flagged=frozenset({"complaint"}),
+        objected=frozenset({"training"}),
+        newest="6a1f",
+        newest_line="orders",
+        told=frozenset({"5f0e8d3c", "6a1f0e8d"}),
+    )
     for limit in (None, frozenset[str](), frozenset({"proof"})):
         memory = replace(memory, limit=limit)
         assert Reminders(bytes(32)).read("1.1", ONE.write("1.1", memory)) == memory
@@ -122,3 +139,12 @@ def test_consent_in_the_words_of_the_dialplan() -> None:
     profile = replace(PROFILE, purposes=(TRAINING, quality))
     told = [consent_words(consent, profile, frozenset({"quality"})) for consent in (Consent.UNASKED, Consent.REFUSED, Consent.HEARD)]
     assert told == ["none", "refused", "agreed:1"] and consent_words(Consent.HEARD, profile, frozenset()) == "notice"
+
+
+def test_of_each_line_that_was_heard_its_purposes_count_as_they_were() -> None:
+    proof = replace(TRAINING, name="proof", trigger=Trigger.ALWAYS, one_in=None)
+    orders = Profile("orders", "Orders", "en", "notice", (proof,), "3")
+    memory = joined(at_begin("c" * 32, PROFILE, frozenset()), orders, frozenset())
+    assert (as_told(PROFILE, memory), as_told(orders, memory)) == (PROFILE, orders)
+    for other in (replace(proof, agree_key="1"), replace(proof, retention=Days(31)), replace(proof, name="other")):
+        assert as_told(replace(orders, purposes=(other, proof)), memory) == orders

@@ -14,6 +14,7 @@ from test_voices_taken_up import Pbx
 from whole_daemon import POLICY, Somebody, installed, linked, whole_daemon
 
 from asterisk_privacy.asterisk import ari_events as ae
+from asterisk_privacy.asterisk.reminders import CallReminders
 from asterisk_privacy.call import pbx
 from asterisk_privacy.call.situation import Consent, Life
 from asterisk_privacy.daemon.config import load
@@ -196,3 +197,60 @@ async def test_a_refusal_counts_where_the_policy_has_another_key_for_it_by_now(t
         asterisk.chooses("cora", call, "3", refuses=True)
         runner = asterisk.call_of("cora")
         assert runner.recorder.situation.consent is Consent.REFUSED and runner.memory.consent == "refused"
+
+
+SAME = "# nothing"
+CHANGES = [
+    (SAME, SAME, {"complaint", "training"}),
+    ('purposes = ["complaint", "training"]', 'purposes = ["complaint", "training", "order"]', {"complaint", "training"}),
+    ('trigger = "flag"', 'trigger = "always"', {"training"}),
+    ("latest_days = 700", "latest_days = 900", {"training"}),
+    ('title = "handling your complaint"', 'title = "your complaint"', {"complaint", "training"}),
+    ('reasoning = "Practice on real calls."', 'reasoning = "Practice."', {"complaint", "training"}),
+    ('purposes = ["complaint", "training"]', 'purposes = ["training"]', {"training"}),
+]
+
+
+@pytest.mark.parametrize(("was", "by_now", "told"), CHANGES, ids=lambda it: it[:30] if isinstance(it, str) else "")
+async def test_a_call_goes_on_for_what_its_notice_said_and_not_for_what_the_policy_says_by_now(
+    tmp_path: Path, was: str, by_now: str, told: set[str]
+) -> None:
+    asterisk = Pbx(installed(tmp_path, SECOND))
+    async with asterisk.daemon():
+        asterisk.announced_to("cora", "sales")
+        asterisk.joins("cora", "waits")
+    assert was in asterisk.config.read_text() or was == SAME
+    asterisk.config.write_text(asterisk.config.read_text().replace(was, by_now))
+    for _ in range(2):
+        async with asterisk.daemon():
+            await asyncio.sleep(0.02)
+            assert asterisk.call_of("cora").recorder.wishes.told() == told
+
+
+async def test_what_was_asked_for_a_key_still_needs_it(tmp_path: Path) -> None:
+    asterisk = Pbx(installed(tmp_path, AGREED))
+    async with asterisk.daemon():
+        asterisk.announced_to("cora", "work")
+        asterisk.joins("cora", "waits")
+    silence = asterisk.config.read_text().replace('agree_key = "1"', SAME).replace('basis = "consent"', 'basis = "legitimate-interest"')
+    asterisk.config.write_text(silence)
+    async with asterisk.daemon():
+        await asyncio.sleep(0.02)
+        assert asterisk.call_of("cora").recorder.wishes.told() == set()
+
+
+async def test_what_is_longer_than_a_line_of_agi_is_remembered_over_ari(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A longer line is no command to Asterisk, and the call would go on unannounced."""
+    written = dict[str, str | None]()
+    monkeypatch.setattr(CallReminders, "write", lambda _self, channel, value: written.update({channel: value}))
+    names = [f"monitoring-of-quality-{number:02}" for number in range(40)]
+    one = POLICY[POLICY.index("[purposes.training]") : POLICY.index("[profiles.sales]")]
+    policy = POLICY + "".join(one.replace("training]", f"{name}]") for name in names)
+    policy = policy.replace('"complaint", "training"]', ", ".join(f'"{name}"' for name in ("complaint", "training", *names)) + "]")
+    async with whole_daemon(installed(tmp_path, policy)) as running:
+        linked(running)
+        caller = Somebody(running)
+        (runner,) = caller.supervisor.runners
+        assert caller.plan["PRIVACY_STATE"] == "" and caller.plan["PRIVACY_PLAN"] == "announce"
+        state = written[caller.channel]
+        assert state is not None and caller.supervisor._reminders.read(caller.channel, state) == runner.memory
