@@ -224,6 +224,13 @@ def test_of_packets_of_half_a_frame_one_that_is_lost_takes_the_frame_with_it() -
         assert came(runs) == [True, False, True, True]
 
 
+def test_a_frame_whose_begin_was_lost_in_an_earlier_reading_did_not_come() -> None:
+    quarter = [Packet(5.0 + 0.005 * n, PCMU, n, 40 * n, 1, bytes([1 + n]) * 40) for n in range(12)]
+    stream = Stream()
+    runs = [run for reading in (quarter[:4], quarter[5:6], quarter[6:]) for run in heard(stream, reading)]
+    assert came(runs) == [True, False, True]
+
+
 def in_step() -> Stream:
     """A stream whose next packet is number 2."""
     stream = Stream()
