@@ -193,7 +193,7 @@ class RegistryRows:
         return self._registry.purging()
 
     def states(self) -> Iterator[tuple[str, str]]:
-        return ((recording_id, state.value) for recording_id, state in self._registry.states(self._here))
+        return ((recording_id, state.value) for recording_id, state in self._registry.soundness.files.states(self._here))
 
     def state(self, item_id: str) -> str | None:
         state = self._registry.state(item_id)

@@ -149,7 +149,7 @@ class Reconciler:
 
     def _keys(self) -> Iterator[Finding]:
         listed = set() if self._recipients is None else set(self._recipients.fingerprints.split())
-        for keys, count, one in self._registry.keys_in_use():
+        for keys, count, one in self._registry.contents.keys_in_use():
             if not keys & listed:
                 what = f"{count} recordings (one is {one}) are sealed to {', '.join(sorted(keys))}, of which none is in the recipients file"
                 yield Finding(Kind.NO_KNOWN_KEY, one, f"{what}; keep that secret key until they are gone, or nobody ever hears them")

@@ -28,7 +28,7 @@ def key_file(settings: RegistrySettings, environment: Mapping[str, str] = os.env
 
 def sign_trail(registry: Registry, settings: RegistrySettings) -> Checkpoint:
     """OperatorError: no key, a broken trail (Broken), or a file that cannot be written (NotWritten). The journal gets it too."""
-    made = registry.checkpoint(Signer.load(key_file(settings)), settings.checkpoints)
+    made = registry.soundness.checkpoint(Signer.load(key_file(settings)), settings.checkpoints)
     log.info("audit checkpoint %s", made.line)
     return made
 

@@ -43,6 +43,14 @@ class Contents:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
+    def keys_in_use(self) -> list[tuple[frozenset[str], int, str]]:
+        """Fingerprints of the keys to which recordings that live are sealed, how many are, and the id of one of them. There are few such
+        sets: each change of the recipients file makes one. Without those that were sealed before it was noted."""
+        query = """SELECT sealed_to, count(*), min(id) FROM recordings WHERE state = 'sealed' AND sealed_to IS NOT NULL
+            GROUP BY sealed_to ORDER BY sealed_to"""
+        with self._engine.read() as db:
+            return [(frozenset(keys.split()), count, one) for keys, count, one in sql(db, query)]
+
     def of(self, recording_id: str) -> Content | None:
         """None: it is not sealed, or there is none. NotAsRecorded: the row is not what the audit trail tells."""
         with self._engine.read() as db:

@@ -1,14 +1,16 @@
-"""Which files are to be read whole and compared with their rows next: those that were never read, or not for the longest time."""
+"""Files against rows: the rows with which they are compared, and which are to be read whole next, those never or longest not read."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from asterisk_privacy.registry.clock import to_ms
 from asterisk_privacy.registry.engine import Engine, sql
+from asterisk_privacy.registry.rows import State
 
+PAGE = 2000
 AT_ONCE = 500  # ids in one query
 MARGIN = timedelta(hours=12)  # a night that is earlier or later than the last by less is none of its own
 
@@ -77,3 +79,18 @@ class FileChecks:
     def _which(self, in_bucket: bool) -> str:
         where = f"place IS NOT NULL AND {self._engine.in_reach('r')}" if in_bucket else f"place IS NULL AND {self._engine.own('r')}"
         return f"state = 'sealed' AND sha256 IS NOT NULL AND {where}"
+
+    def states(self, here: bool = False) -> Iterator[tuple[str, State]]:
+        """Id and state of every recording that ever was, sorted by id, to compare with the files that this node reaches; `here`: only what
+        no row says is in a bucket, of this node. Each page is a moment of its own: no transaction stays open, and memory does not grow
+        with the registry."""
+        after = ""
+        which = f"{self._engine.own('r')} AND place IS NULL" if here else self._engine.in_reach("r")
+        while True:
+            with self._engine.read() as db:
+                query = f"SELECT id, state FROM recordings r WHERE id > ? AND {which} ORDER BY id LIMIT ?"
+                page = sql(db, query, (after, PAGE)).fetchall()
+            yield from ((recording_id, State(state)) for recording_id, state in page)
+            if len(page) < PAGE:
+                return
+            after = page[-1][0]

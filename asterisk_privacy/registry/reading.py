@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from functools import lru_cache
 from typing import Any
@@ -33,8 +33,6 @@ from asterisk_privacy.registry.rows import (
     State,
     effective_milestones,
 )
-
-PAGE = 2000
 
 
 class Ours(Enum):
@@ -171,29 +169,6 @@ def in_state(engine: Engine, state: State, ours: Ours) -> dict[str, str]:
     with engine.read() as db:
         query = f"SELECT id, call_id FROM recordings r WHERE state = ? AND {ours.of(engine, 'r')} ORDER BY recorded_at, id"
         return dict(sql(db, query, (state.value,)).fetchall())
-
-
-def states(engine: Engine, here: bool = False) -> Iterator[tuple[str, State]]:
-    """Sorted by id; `here`: only what no row says is in a bucket, of this node. Each page is a moment of its own: no transaction stays
-    open, and memory does not grow with the registry."""
-    after = ""
-    which = f"{engine.own('r')} AND place IS NULL" if here else engine.in_reach("r")
-    while True:
-        with engine.read() as db:
-            query = f"SELECT id, state FROM recordings r WHERE id > ? AND {which} ORDER BY id LIMIT ?"
-            page = sql(db, query, (after, PAGE)).fetchall()
-        yield from ((recording_id, State(state)) for recording_id, state in page)
-        if len(page) < PAGE:
-            return
-        after = page[-1][0]
-
-
-def keys_in_use(engine: Engine) -> list[tuple[frozenset[str], int, str]]:
-    """Sets of keys, and there are few: each change of the recipients file makes one. Without those that were sealed before it was noted."""
-    query = """SELECT sealed_to, count(*), min(id) FROM recordings WHERE state = 'sealed' AND sealed_to IS NOT NULL
-        GROUP BY sealed_to ORDER BY sealed_to"""
-    with engine.read() as db:
-        return [(frozenset(keys.split()), count, one) for keys, count, one in sql(db, query)]
 
 
 def state(engine: Engine, recording_id: str) -> State | None:

@@ -33,11 +33,9 @@ from asterisk_privacy.registry import (
     reading,
     recordings,
     verify,
-    vouch,
 )
 from asterisk_privacy.registry.address import Server
 from asterisk_privacy.registry.case_rows import CaseRow, HoldRow
-from asterisk_privacy.registry.checkpoint import Checkpoint
 from asterisk_privacy.registry.clock import utc_now
 from asterisk_privacy.registry.contents import Contents
 from asterisk_privacy.registry.engine import Engine
@@ -48,7 +46,7 @@ from asterisk_privacy.registry.passing import InDoubt
 from asterisk_privacy.registry.reading import Ours
 from asterisk_privacy.registry.rights_door import PersonsRights
 from asterisk_privacy.registry.rows import AuditReport, AuditRow, CallRow, PurgeRow, RecordingRow, State
-from asterisk_privacy.registry.signing import Signer, Verifier
+from asterisk_privacy.registry.signing import Verifier
 from asterisk_privacy.registry.soundness import Soundness
 from asterisk_privacy.registry.tenants import Tenants
 
@@ -289,15 +287,6 @@ class Registry(PersonsRights):
     def sealed_count(self) -> int:
         return due.sealed_count(self._engine)
 
-    def states(self, here: bool = False) -> Iterator[tuple[str, State]]:
-        """Id and state of every recording that ever was, sorted by id; to compare with the files that this node reaches, or only with
-        those `here` on its disk."""
-        return reading.states(self._engine, here)
-
-    def keys_in_use(self) -> list[tuple[frozenset[str], int, str]]:
-        """Fingerprints of the keys to which recordings that live are sealed, how many are, and the id of one of them."""
-        return reading.keys_in_use(self._engine)
-
     def state(self, recording_id: str) -> State | None:
         return reading.state(self._engine, recording_id)
 
@@ -407,7 +396,3 @@ class Registry(PersonsRights):
     def verify_audit(self, copies: Sequence[verify.Copy] = (), verifier: Verifier | None = None) -> AuditReport:
         """`copies` of checkpoints from files, `verifier` of their signatures: see verify.py."""
         return verify.verify(self._engine, copies, verifier)
-
-    def checkpoint(self, signer: Signer, beside: Path) -> Checkpoint:
-        """Signs the trail as it stands, in the registry and in the file `beside`. Broken, NotWritten: see vouch.py."""
-        return vouch.vouch(self._engine, signer, beside)

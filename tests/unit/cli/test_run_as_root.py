@@ -105,7 +105,7 @@ def test_a_checkpoint_leaves_the_file_to_the_recorder(host: Host) -> None:
     def night() -> None:
         settings = load(host.config).registry
         with Registry.open(host.registry, actor="purger") as registry:
-            registry.checkpoint(Signer.load(settings.checkpoint_key), settings.checkpoints)
+            registry.soundness.checkpoint(Signer.load(settings.checkpoint_key), settings.checkpoints)
 
     as_user(RECORDER, GROUP, night)
     host.root(audit, "checkpoint")

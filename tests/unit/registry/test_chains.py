@@ -34,7 +34,7 @@ class Nodes:
         self.of = {name: Registry.open(replace(server, node=name), clock=self.clock) for name in NAMES}
         self.one = self.of["pbx-1"]
         self.listens(4)
-        self.one.checkpoint(SIGNER, self.file)
+        self.one.soundness.checkpoint(SIGNER, self.file)
         self.listens(2)
         report = self.one.verify_audit(self.copies(), VERIFIER)
         assert report.ok and report.since == 6, report
@@ -67,7 +67,7 @@ class Nodes:
         report = self.one.verify_audit(self.copies(), VERIFIER)
         assert not report.ok and all(word in " | ".join(report.faults) for word in words), report.faults
         with pytest.raises(Broken, match="no checkpoint was signed"):
-            self.one.checkpoint(SIGNER, self.file)
+            self.one.soundness.checkpoint(SIGNER, self.file)
 
 
 @pytest.fixture
@@ -110,9 +110,13 @@ def test_where_a_head_is_missing_nothing_is_added_and_a_line_says_so(nodes: Node
     two = nodes.of["pbx-2"]
     nodes.raw("DELETE FROM audit_head WHERE chain = 'pbx-2'", unguarded=True)
     says(lambda: two.begin_call("c", "sales", T0, None, None, "in"), "the head record of chain pbx-2 is missing", "audit verify")
-    says(lambda: nodes.one.checkpoint(SIGNER, nodes.file), "chain pbx-2: the head record is missing; 6 entries are there", "was signed")
+    says(
+        lambda: nodes.one.soundness.checkpoint(SIGNER, nodes.file),
+        "chain pbx-2: the head record is missing; 6 entries are there",
+        "was signed",
+    )
     nodes.raw("DELETE FROM audit_head WHERE chain = ''", unguarded=True)
-    says(lambda: nodes.one.checkpoint(SIGNER, nodes.file), "the first chain: the head record is missing")
+    says(lambda: nodes.one.soundness.checkpoint(SIGNER, nodes.file), "the first chain: the head record is missing")
     assert two.calls() == []
 
 
@@ -165,7 +169,7 @@ def test_what_a_checkpoint_names_and_when_again(nodes: Nodes) -> None:
     """Its own chain each time, others' when nobody has named them for a while: a thousand nodes sign each night."""
 
     def named(by: str) -> list[str]:
-        nodes.of[by].checkpoint(SIGNER, nodes.file)
+        nodes.of[by].soundness.checkpoint(SIGNER, nodes.file)
         [entry] = [e for e in nodes.one.audit_entries(9) if e.action == "audit.checkpoint" and e.chain == ""][:1]
         return [name for name in NAMES if f'"{name}"' in entry.detail.get("chains", "")]
 
@@ -181,10 +185,10 @@ def test_checkpoints_are_made_while_others_write(nodes: Nodes, monkeypatch: pyte
     monkeypatch.setattr("asterisk_privacy.registry.checkpoints.MANY", 1)
     writing = threading.Thread(target=lambda: [nodes.of["pbx-2"].audit("x", "y", str(n), {}) for n in range(60)])
     writing.start()
-    made = [nodes.one.checkpoint(SIGNER, nodes.file) for _ in range(3)]
+    made = [nodes.one.soundness.checkpoint(SIGNER, nodes.file) for _ in range(3)]
     writing.join(30)
     nodes.clock.now += timedelta(hours=13)
-    made.append(nodes.one.checkpoint(SIGNER, nodes.file))
+    made.append(nodes.one.soundness.checkpoint(SIGNER, nodes.file))
     report = nodes.one.verify_audit(nodes.copies(), VERIFIER)
     assert report.ok and [c.number for c in made] == [2, 3, 4, 5] and report.since == 0, report.faults
     assert {c.chain: c.entries for c in report.chains}["pbx-2"] == 66
@@ -195,7 +199,7 @@ def test_a_node_that_is_gone_leaves_a_sound_trail(nodes: Nodes) -> None:
     nodes.clock.now += timedelta(days=400)
     for registry in (nodes.one, nodes.of["pbx-2"]):
         registry.audit("x", "y", "z", {})
-        registry.checkpoint(SIGNER, nodes.file)
+        registry.soundness.checkpoint(SIGNER, nodes.file)
     assert nodes.one.verify_audit(nodes.copies(), VERIFIER).ok
     with Registry.open(replace(nodes.server, node="pbx-4"), clock=nodes.clock) as renamed:
         renamed.begin_call("c", "sales", T0, None, None, "in")

@@ -34,7 +34,7 @@ class Trail:
         self.registry, self.raw, self.file = registry, raw, folder / "checkpoints.jsonl"
         for n in range(1, 4):
             self._listens(3)
-            assert registry.checkpoint(SIGNER, self.file).number == n
+            assert registry.soundness.checkpoint(SIGNER, self.file).number == n
         self._listens(2)
         self.elsewhere = folder / "elsewhere.jsonl"
         shutil.copy(self.file, self.elsewhere)
@@ -105,7 +105,7 @@ def test_with_every_hash_computed_anew_it_is_still_seen(trail: Trail, attack: st
     assert not report.ok and who in report.why and where in report.why, report.faults
     assert report.first_bad is None  # the chain alone found nothing
     with pytest.raises(Broken, match="no checkpoint was signed"):
-        trail.registry.checkpoint(SIGNER, trail.file)
+        trail.registry.soundness.checkpoint(SIGNER, trail.file)
 
 
 def test_nothing_is_signed_over_a_trail_whose_checkpoints_were_made_to_fit(trail: Trail) -> None:
@@ -114,13 +114,13 @@ def test_nothing_is_signed_over_a_trail_whose_checkpoints_were_made_to_fit(trail
     trail.attack("UPDATE checkpoints SET head = (SELECT hash FROM audit WHERE seq = entries)")
     for file in (trail.file, trail.file.with_name("another")):
         with pytest.raises(Broken, match="does not fit its signature: it was forged or changed; no checkpoint was signed"):
-            trail.registry.checkpoint(SIGNER, file)
+            trail.registry.soundness.checkpoint(SIGNER, file)
 
 
 def test_nothing_is_signed_once_a_checkpoint_was_taken_out_of_the_registry(trail: Trail) -> None:
     trail.attack("DELETE FROM checkpoints WHERE number = 3")
     with pytest.raises(Broken, match=r"checkpoint 3 is in .* and not in the registry"):
-        trail.registry.checkpoint(SIGNER, trail.file)
+        trail.registry.soundness.checkpoint(SIGNER, trail.file)
 
 
 def test_what_came_after_the_last_checkpoint_is_not_vouched_for_yet(trail: Trail) -> None:
@@ -183,7 +183,7 @@ def test_a_checkpoint_signed_by_another_key_is_seen(trail: Trail) -> None:
     """Whoever cuts the tail and signs afresh needs the private key."""
     trail.attack("DELETE FROM audit WHERE seq > 11", "DELETE FROM checkpoints WHERE number = 3")
     trail.strip(2)
-    trail.registry.checkpoint(Signer.generate(), trail.file)
+    trail.registry.soundness.checkpoint(Signer.generate(), trail.file)
     report = trail.verify()
     assert not report.ok and "not in the public key file: it was forged" in report.faults[0], report.faults
 
@@ -191,7 +191,7 @@ def test_a_checkpoint_signed_by_another_key_is_seen(trail: Trail) -> None:
 def test_with_the_stolen_key_only_a_copy_elsewhere_shows_it(trail: Trail) -> None:
     trail.attack("DELETE FROM audit WHERE seq > 11", "DELETE FROM checkpoints WHERE number = 3")
     trail.strip(2)
-    trail.registry.checkpoint(SIGNER, trail.file)
+    trail.registry.soundness.checkpoint(SIGNER, trail.file)
     assert trail.verify().ok
     report = trail.verify(elsewhere=True)
     assert any("checkpoint 3 in the registry and ELSEWHERE is not one but two" in fault for fault in report.faults), report.faults
@@ -209,7 +209,7 @@ def test_a_line_that_is_none_is_named(trail: Trail, line: str) -> None:
 def test_a_torn_line_is_written_again_and_no_fault(trail: Trail) -> None:
     trail.file.write_text(trail.file.read_text()[:-20])
     assert not trail.verify().ok
-    trail.registry.checkpoint(SIGNER, trail.file)
+    trail.registry.soundness.checkpoint(SIGNER, trail.file)
     assert trail.verify().ok, trail.verify().faults
     assert len(read_file(trail.file)[0]) == 4
 
@@ -218,11 +218,11 @@ def test_a_file_that_cannot_be_written_is_caught_up_with(trail: Trail) -> None:
     trail.file.rename(trail.file.with_suffix(".away"))
     trail.file.mkdir()
     with pytest.raises(NotWritten, match="in the registry only"):
-        trail.registry.checkpoint(SIGNER, trail.file)
+        trail.registry.soundness.checkpoint(SIGNER, trail.file)
     trail.file.rmdir()
     trail.file.with_suffix(".away").rename(trail.file)
     assert not trail.verify().ok
-    assert trail.registry.checkpoint(SIGNER, trail.file).number == 5
+    assert trail.registry.soundness.checkpoint(SIGNER, trail.file).number == 5
     assert trail.verify().ok and [c.number for c in read_file(trail.file)[0]] == [1, 2, 3, 4, 5]
     assert trail.file.stat().st_mode & 0o777 == 0o600
 
@@ -246,7 +246,7 @@ def test_openssl_agrees(trail: Trail, tmp_path: Path) -> None:
 
 def test_a_change_of_key_keeps_the_old_one_vouching(trail: Trail, tmp_path: Path) -> None:
     new = Signer.generate()
-    trail.registry.checkpoint(new, trail.file)
+    trail.registry.soundness.checkpoint(new, trail.file)
     (tmp_path / "both.pub").write_text(SIGNER.public_pem + new.public_pem)
     trail.verifier = Verifier.load(tmp_path / "both.pub")
     assert trail.verify().ok

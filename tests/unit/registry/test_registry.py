@@ -16,7 +16,7 @@ from asterisk_privacy.call.timeline import Mark, MarkKind, Span, SpanKind
 from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.policy.purpose import Basis
 from asterisk_privacy.policy.retention import Milestone, UntilCaseClosed
-from asterisk_privacy.registry import models, reading
+from asterisk_privacy.registry import file_checks, models
 from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.registry.rows import State, WrongState
 
@@ -315,7 +315,7 @@ def test_a_purged_row_without_evidence_cannot_be(registry: Registry, sealed: Sea
 def test_states_come_page_by_page_in_order_and_whole(
     registry: Registry, sealed: Sealed, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
-    monkeypatch.setattr(reading, "PAGE", 2)
+    monkeypatch.setattr(file_checks, "PAGE", 2)
     for n in range(count):
         sealed(f"r{(n * 3) % 5}", call=f"c{n}")
-    assert list(registry.states()) == sorted((f"r{(n * 3) % 5}", State.SEALED) for n in range(count))
+    assert list(registry.soundness.files.states()) == sorted((f"r{(n * 3) % 5}", State.SEALED) for n in range(count))

@@ -64,7 +64,7 @@ def test_a_purger_plans_and_deletes_only_what_lies_on_its_node(one: Registry, tw
     begin(one, "1", sealed=True)
     begin(two, "2", sealed=True)
     for registry, own, other in ((one, "r-1", "r-2"), (two, "r-2", "r-1")):
-        assert registry.sealed_count() == 1 and [found for found, _ in registry.states()] == [own]
+        assert registry.sealed_count() == 1 and [found for found, _ in registry.soundness.files.states()] == [own]
         borders = {one_set.number: NO_BORDERS for one_set in registry.promise_sets()}
         assert [found.id for found in registry.maybe_due(borders, False)] == [own]
         with pytest.raises(WrongState, match="do this there"):
@@ -89,7 +89,7 @@ def test_what_is_in_the_bucket_every_node_deletes_and_what_waits_only_its_own(on
     assert one.nodes.brought("r-1", SHA, BUCKET)
     assert not one.nodes.brought("r-3", SHA, BUCKET) and not two.nodes.brought("r-2", SHA, BUCKET)
     with Registry.open(replace(server, node="pbx-2", bucket=BUCKET)) as other:
-        assert other.sealed_count() == 1 and [found for found, _ in other.states()] == ["r-1"]
+        assert other.sealed_count() == 1 and [found for found, _ in other.soundness.files.states()] == ["r-1"]
         borders = {one_set.number: NO_BORDERS for one_set in other.promise_sets()}
         assert [found.id for found in other.maybe_due(borders, False)] == ["r-1"]
         other.mark_purging("r-1", LATER, "due")
@@ -214,7 +214,7 @@ def test_rows_are_found_in_the_order_of_their_bytes(one: Registry) -> None:
     """The server's own order is another: reconcile compares with files sorted by Python."""
     for name in ("b", "B", "a", "_", "A", "ä"):
         begin(one, name)
-    found = [recording for recording, _ in one.states()]
+    found = [recording for recording, _ in one.soundness.files.states()]
     assert found == sorted(found) and len(found) == 6
 
 

@@ -111,7 +111,7 @@ def test_nothing_is_lost_and_the_trail_goes_on(old: Server, version: int, tmp_pa
         two.begin_call("c9", "sales", T0, None, None, "in")
         two.begin_recording("r9", "c9", T0, [COMPLAINT], 1)
         assert registry.state("r9") is State.WRITING and len(registry.promise_sets()) == 1
-        registry.checkpoint(SIGNER, file)
+        registry.soundness.checkpoint(SIGNER, file)
         report = two.verify_audit([Copy("FILE", *read_file(file), own=True)], VERIFIER)
         assert report.ok and report.checkpoints == 2, report.faults
         assert {c.chain: c.entries for c in report.chains} == {"": 11, "pbx-1": 1, "pbx-2": 3}

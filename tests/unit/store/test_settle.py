@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -142,3 +143,20 @@ def test_what_is_no_recording_at_all_is_removed(vault: Vault, directory: Path) -
     part.parent.mkdir(mode=0o700)
     part.write_bytes(os.urandom(200_000))
     assert vault.settle(ID, keep=True) is None and not part.exists()
+
+
+def test_a_seal_that_a_start_comes_between_can_be_read_by_the_group(
+    directory: Path, recipients: Recipients, talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command opens the store while a recording is sealed, and closes what is being written."""
+    directory.mkdir(mode=0o710)
+    directory.chmod(0o710)
+    vault, real = Vault(directory, recipients), os.rename
+
+    def rename(old: Path, new: Path) -> None:
+        Vault(directory, recipients)
+        real(old, new)
+
+    monkeypatch.setattr(os, "rename", rename)
+    vault.create(ID).seal()
+    assert stat.S_IMODE(vault.path(ID).stat().st_mode) == 0o640

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from asterisk_privacy.store.faults import StoreFault
+from asterisk_privacy.store.recipients import Recipients
 from asterisk_privacy.store.vault import Vault
 
 ID = "ab" * 16
@@ -54,3 +57,21 @@ def test_a_link_to_itself_stops_nobody(vault: Vault, directory: Path) -> None:
     (directory / "ab").symlink_to("ab")
     assert [(stray.name, stray.in_the_way) for stray in vault.strays()] == [("ab", True)]
     assert list(vault.sealed()) == []
+
+
+def test_what_is_put_aside_is_closed_and_a_lock_on_it_stops_no_deletion(directory: Path, recipients: Recipients) -> None:
+    """The review page's user has opened the file while it was the group's to read, and keeps it locked."""
+    directory.mkdir()
+    directory.chmod(0o710)
+    vault = Vault(directory, recipients)
+    vault.create(ID).seal()
+    with open(vault.path(ID), "rb") as held:
+        fcntl.flock(held, fcntl.LOCK_SH)
+        (name,) = vault.put_recording_aside(ID)
+        aside = directory / name
+        assert (stat.S_IMODE(aside.parent.stat().st_mode), stat.S_IMODE(aside.stat().st_mode)) == (0o700, 0o600)
+        aside.chmod(0o640)
+        aside.parent.chmod(0o710)  # as an earlier version left them
+        Vault(directory, recipients)
+        assert (stat.S_IMODE(aside.parent.stat().st_mode), stat.S_IMODE(aside.stat().st_mode)) == (0o700, 0o600)
+        assert vault.shred(ID).found and not aside.exists()

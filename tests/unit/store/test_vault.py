@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import resource
@@ -176,41 +175,6 @@ def test_each_folder_is_closed_by_its_own_mode(directory: Path, recipients: Reci
     assert modes == {"": closed, "ab": closed, "cd": closed, "shred": 0o700}
     assert {stat.S_IMODE(file.stat().st_mode) for file in unfinished} == {0o600}
     assert stat.S_IMODE(sealed.stat().st_mode) == 0o640
-
-
-def test_what_is_put_aside_is_closed_and_a_lock_on_it_stops_no_deletion(directory: Path, recipients: Recipients) -> None:
-    """The review page's user has opened the file while it was the group's to read, and keeps it locked."""
-    directory.mkdir()
-    directory.chmod(0o710)
-    vault = Vault(directory, recipients)
-    vault.create(ID).seal()
-    with open(vault.path(ID), "rb") as held:
-        fcntl.flock(held, fcntl.LOCK_SH)
-        (name,) = vault.put_recording_aside(ID)
-        aside = directory / name
-        assert (stat.S_IMODE(aside.parent.stat().st_mode), stat.S_IMODE(aside.stat().st_mode)) == (0o700, 0o600)
-        aside.chmod(0o640)
-        aside.parent.chmod(0o710)  # as an earlier version left them
-        Vault(directory, recipients)
-        assert (stat.S_IMODE(aside.parent.stat().st_mode), stat.S_IMODE(aside.stat().st_mode)) == (0o700, 0o600)
-        assert vault.shred(ID).found and not aside.exists()
-
-
-def test_a_seal_that_a_start_comes_between_can_be_read_by_the_group(
-    directory: Path, recipients: Recipients, talk: Talk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A command opens the store while a recording is sealed, and closes what is being written."""
-    directory.mkdir(mode=0o710)
-    directory.chmod(0o710)
-    vault, real = Vault(directory, recipients), os.rename
-
-    def rename(old: Path, new: Path) -> None:
-        Vault(directory, recipients)
-        real(old, new)
-
-    monkeypatch.setattr(os, "rename", rename)
-    vault.create(ID).seal()
-    assert stat.S_IMODE(vault.path(ID).stat().st_mode) == 0o640
 
 
 @pytest.mark.parametrize("mode", (0o705, 0o711, 0o770, 0o720, 0o751))
