@@ -59,7 +59,7 @@ REPEATED = (
     " Nothing of it is kept: for the recorder the hold goes on."
 )
 BOTH = (
-    "When the RTP of both sides begins anew within a second (a border controller that restarts, say), Asterisk cannot take its hooks off: it does so while it"
+    "When the RTP of both sides begins anew within a second (a border controller that restarts, say), Asterisk cannot take its hooks off. It does so while it"
     " handles a frame that it could translate, and there is none in either direction. The recording holds silence until the next hold, transfer or parking;"
     " alarm `tap_blind`. Nothing private is kept. Through the wire all of it is heard."
 )
