@@ -34,6 +34,7 @@ PAUSES = 0.03  # most share of pauses in music; in speech it is a quarter and mo
 FLAT = 0.25  # spectral flatness: a tone 0, speech and music below 0.2 in voiced frames, white noise 0.56
 LONGEST_LISTENING_SECONDS = 60.0
 """Without a word or a breath, of a phone that is dead silent between words. From there on it counts as a hold."""
+MOST_LOST = 4  # frames of zeros on end in music that say nothing; a phone that is silent between words is so for longer
 SHORT = 50  # frames after which a window that was no music is looked at again, or that show that music is over
 
 
@@ -81,6 +82,7 @@ class Suspense:
         self._pauses: deque[float] = deque()  # begins of held frames that are pauses
         self._dead = 0
         self._absent = 0  # frames on end that never came
+        self._zeros = 0  # frames on end that are dead, in a hold of music
         self._loudest = LOUD_DB
         self._between_words = Pauses()
         self.sure = True
@@ -152,7 +154,8 @@ class Suspense:
     def _lives(self, frame: _Frame) -> bool:
         if self._hold is not None and not self._hold[1]:
             return not frame.dead
-        if frame.dead:  # music that is lost for a moment, or is over: nobody speaks yet
+        self._zeros = self._zeros + 1 if frame.dead else 0
+        if not frame.came or 0 < self._zeros <= MOST_LOST:  # a snoop has zeros for packets that were lost
             return False
         self._recent.append(frame.level >= self._loudest - PAUSE_DB and frame.flatness < FLAT)
         return self._recent.count(False) > max(2, SHORT // 8)
@@ -192,6 +195,7 @@ class Suspense:
         self._hold = gone[-1].began, music
         self._between_words.forget()  # and in it nothing is learned of its user's pauses
         self._recent.clear()
+        self._zeros = 0
         self._dead = 0
         self._pauses = deque(p for p in self._pauses if p < gone[-1].began)
         self.seen += 1

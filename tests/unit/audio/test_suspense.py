@@ -127,10 +127,18 @@ def test_a_network_that_loses_packets_is_no_pause_in_music() -> None:
 
 def test_zeros_for_what_was_lost_are_not_the_end_of_music() -> None:
     """A snoop hears them so, and cannot tell. They are no conversation either."""
-    gaps = np.concatenate([tone(10, 440), *[dead(0.2), tone(0.8, 440)] * 5])
+    gaps = np.concatenate([tone(10, 440), *[dead(0.08), tone(0.17, 440)] * 20])
     found, suspense = kept(np.concatenate([speech(5), dead(0.3), gaps, speech(8, 1)]))
     assert [hold.music for hold in suspense.holds] == [True]
     assert all(end <= 5.4 or begin >= 20.3 for begin, end in found), found
+
+
+def test_who_is_dead_silent_between_words_ends_music_by_speaking() -> None:
+    """Though each word of his is a tone: nothing else is between them."""
+    words = np.concatenate([tone(0.34, 500), dead(0.16)] * 12)
+    found, suspense = kept(np.concatenate([speech(5), dead(0.3), tone(15, 440), dead(0.3), words]))
+    assert [hold.music for hold in suspense.holds] == [True]
+    assert found[-1] == (pytest.approx(20.6, abs=1.8), pytest.approx(26.6, abs=0.021))
 
 
 def test_who_sends_nothing_at_all_is_not_held_back_for_ever() -> None:
