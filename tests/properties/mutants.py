@@ -48,7 +48,7 @@ MUTANTS: tuple[tuple[str, str, str, str], ...] = (
     ("from here again is not needed after off the record", CALL + "marking", "self.kept, self.open = (), False", "self.kept = ()"),
     ("to here is refused once the caller is gone", CALL + "recorder", "AgentKey.TO and self.marking.open and self._before_hang_up(event.at)", "AgentKey.TO and self.marking.open and live"),
     ("marked parts are kept before they are all there", CALL + "recorder", "        out += self._keep_marked()", "        pass"),
-    ("an objection is forgotten", CALL + "wishes", "mine = allowed(self._profile, self.agreed, self._objected)", "mine = allowed(self._profile, self.agreed)"),
+    ("an objection is forgotten", CALL + "wishes", "mine = allowed(self._profile, self.agreed, self.objected)", "mine = allowed(self._profile, self.agreed)"),
     ("an objection erases the file though another purpose lives", CALL + "recorder", "        if gone and self._kept:\n", "        if False:\n"),
     ("an objection takes what was marked too", CALL + "recorder", "        return [*out, cmd.EraseFile(", "        return [*out, cmd.EraseMarked(why), cmd.EraseFile("),
     ("after an objection the last second goes into the ring", CALL + "recorder", "cmd.EraseFile(self._ms.after(self._clock), why)", "cmd.EraseFile(0.0, why)"),
