@@ -143,6 +143,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "listened-failed": "failed",
     "history": "What happened",
     "event-reviewed": "reviewed",
+    "event-date-given": "given a date",
     "event-case-opened": "case opened",
     "event-case-closed": "case closed",
     "event-discussed": "discussed with the customer",

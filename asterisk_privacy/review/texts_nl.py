@@ -145,6 +145,7 @@ TEXTS: Final[Mapping[str, str]] = {
     "listened-failed": "mislukt",
     "history": "Wat er gebeurde",
     "event-reviewed": "beoordeeld",
+    "event-date-given": "datum gegeven",
     "event-case-opened": "zaak geopend",
     "event-case-closed": "zaak gesloten",
     "event-discussed": "besproken met de klant",
