@@ -155,8 +155,12 @@ async def test_its_command_says_so_in_one_line(desk: Path, config: Path) -> None
     own = page_config(config, PLACES["[store] directory"])
     command = [sys.executable, "-m", "asterisk_privacy", "review", "serve", "--config", str(own)]
     page = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
-    async with asyncio.timeout(60):
-        _, said = await page.communicate()
+    try:
+        async with asyncio.timeout(60):
+            _, said = await page.communicate()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            page.kill()
     assert page.returncode == 2 and len(said.splitlines()) == 1, said
     assert f'[store] directory is "{config.parent}/others" there and "{config.parent}/recordings" in the recorder\'s' in said.decode()
 
