@@ -7,7 +7,7 @@ import pwd
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from asterisk_privacy.access.permission import Viewer
+from asterisk_privacy.access.permission import Standing, Viewer
 
 if TYPE_CHECKING:
     from asterisk_privacy.access.desk import Desk
@@ -46,4 +46,4 @@ def of_command_line(desk: Desk) -> Actor:
         return Actor(desk.viewer(name), f"cli:{name}")
     if account is None and is_root():
         return Actor(Viewer.root(name), f"cli:{name}, no account")
-    return Actor(Viewer.nobody(name), f"cli:{name}")
+    return Actor(Viewer.without_rights(name, Standing.NOBODY if account is None else Standing.DISABLED), f"cli:{name}")

@@ -92,7 +92,8 @@ def keep_as_lesson(
     limit = latest_lesson(row, desk.rules)
     if limit is None or until > limit:
         raise NotALesson(limit)
-    first()
+    with desk.registry.acting(actor.by):
+        first()
     desk.registry.lesson(row.id, until, desk.now(), actor.by, reason)
 
 

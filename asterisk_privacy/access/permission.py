@@ -42,6 +42,7 @@ class Standing(StrEnum):
 
     ACCOUNT = "account"
     ROOT = "root"  # without an account: nothing here can keep root from anything, so it says why, and the audit trail tells
+    DISABLED = "disabled"  # an account that may do nothing, and look at nothing
     NOBODY = "nobody"  # a user of the machine without an account, such as the recorder's own
 
 
@@ -102,8 +103,13 @@ class Viewer:
         return cls(name, frozenset(Role), {}, standing=Standing.ROOT)
 
     @classmethod
-    def nobody(cls, name: str) -> Viewer:
-        return cls(name, frozenset(), {}, standing=Standing.NOBODY)
+    def without_rights(cls, name: str, standing: Standing) -> Viewer:
+        return cls(name, frozenset(), {}, standing=standing)
+
+    @property
+    def unknown(self) -> bool:
+        """Nobody who could be allowed anything by a role."""
+        return self.standing in (Standing.NOBODY, Standing.DISABLED)
 
     @property
     def listens_for(self) -> frozenset[str]:
@@ -135,7 +141,7 @@ def home(viewer: Viewer) -> Page | None:
 
 def why_not_open(viewer: Viewer, page: Page) -> Refusal | None:
     """For what is about no recording: a case, a hold, a person's request."""
-    if viewer.standing is Standing.NOBODY:
+    if viewer.unknown:
         return Refusal.NO_ACCOUNT
     return None if may_open(viewer, page) else Refusal.NOT_YOUR_ACT
 
@@ -158,7 +164,7 @@ def why_not_see(viewer: Viewer, facts: Facts) -> Refusal | None:
 
 def why_not_hear(viewer: Viewer, facts: Facts, purpose: str) -> Refusal | None:
     """For this purpose, at this moment: one of its own, or one that its own are compatible with."""
-    if viewer.standing is Standing.NOBODY:
+    if viewer.unknown:
         return Refusal.NO_ACCOUNT
     unseen = why_not_see(viewer, facts)
     if unseen is not None:
@@ -201,7 +207,7 @@ def told_of(facts: Facts | None, purpose: str) -> dict[str, str]:
 def why_not_do(viewer: Viewer, facts: Facts, act: Act) -> Refusal | None:
     """A role writes down only what its own purposes are about; the privacy officer's word is about all. For whom it is only compatible
     with his own he ends and prolongs nothing: he may note that somebody objects to just that."""
-    if viewer.standing is Standing.NOBODY:
+    if viewer.unknown:
         return Refusal.NO_ACCOUNT
     if act in OF_THE_OFFICER:
         return _why_not_officer(viewer, facts, act)

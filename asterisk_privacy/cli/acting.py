@@ -79,6 +79,8 @@ def _why(reason: str | None) -> str:
     words = reason if reason is not None else click.prompt("Root has no account here. Why do you do this") if sys.stdin.isatty() else ""
     if not words.strip():
         raise click.UsageError("--reason: say why; root has no account here, and the audit trail tells who did what")
+    if not words.isprintable():
+        raise click.UsageError("--reason: write it in one line of plain letters")
     return " ".join(words.split())
 
 
@@ -87,9 +89,10 @@ def in_words(refused: Refused) -> str:
     told = "The attempt is in the audit trail"
     if refused.refusal is Refusal.NO_ACCOUNT:
         name = refused.viewer.name
-        return f"{name}: has no account for listening or deciding; make one: asterisk-privacy review account add {name}. {told}"
+        way = f"you are yourself with sudo and without -u; an administrator makes an account: asterisk-privacy review account add {name}"
+        return f"{name}: has no account for listening or deciding, or a disabled one; {way}. {told}"
     if refused.row is None:
-        return f"{refused.subject}: {TEXTS[f'refusal-{refused.refusal}']} {told}"
+        return f"{refused.viewer.name}: {TEXTS[f'refusal-{refused.refusal}']} {told}"
     return f"recording {refused.row.id}: {_of_recording(refused, refused.row)} {told}"
 
 

@@ -10,7 +10,6 @@ from typing import ParamSpec, TypeVar
 import click
 
 from asterisk_privacy.access import cases
-from asterisk_privacy.access.cases import existing
 from asterisk_privacy.access.permission import Page
 from asterisk_privacy.cli.acting import Acting, Reason, acting, reading, reason_option
 from asterisk_privacy.cli.common import config_option, iso, json_option, local, operator_errors, print_json
@@ -18,10 +17,8 @@ from asterisk_privacy.cli.printing import echo
 from asterisk_privacy.cli.purge import Moment
 from asterisk_privacy.cli.recordings import language_option, outlook
 from asterisk_privacy.cli.tables import print_table
-from asterisk_privacy.errors import OperatorError
 from asterisk_privacy.policy.cases import EVENTS, CaseKind, Step
 from asterisk_privacy.registry.case_rows import CaseRow
-from asterisk_privacy.registry.registry import Registry
 from asterisk_privacy.retention.plan import Planned
 
 P = ParamSpec("P")
@@ -96,10 +93,7 @@ def link(reference: str, ids: tuple[str, ...], reason: str | None, config: Path,
       asterisk-privacy case link 2026-17 0123456789abcdef fedcba9876543210
     """
     with acting(config, reason) as one:
-        row = _wanted(one.registry, reference)
-        for recording in [existing(one.desk, recording_id) for recording_id in ids]:
-            row = cases.link(one.desk, one.actor, reference, recording)
-        _tell(one, row, language, as_json)
+        _tell(one, cases.link(one.desk, one.actor, reference, ids), language, as_json)
 
 
 @case.command("unlink")
@@ -115,7 +109,7 @@ def unlink(reference: str, recording_id: str, reason: str, config: Path, languag
       asterisk-privacy case unlink 2026-17 0123456789abcdef --reason "another customer"
     """
     with acting(config, Reason.IN_ITS_OWN_ROW) as one:
-        row = cases.unlink(one.desk, one.actor, reference, existing(one.desk, recording_id), reason)
+        row = cases.unlink(one.desk, one.actor, reference, recording_id, reason)
         _tell(one, row, language, as_json, also=recording_id)
 
 
@@ -187,8 +181,9 @@ def list_(all_: bool, config: Path, as_json: bool) -> None:
     with reading(config) as one:
         one.may_read(Page.CASES)
         rows = [row for row in one.registry.cases() if all_ or row.closed_at is None]
+        told = [_as_json(row, cases.recordings_to_know(one.desk, one.actor, row)) for row in rows] if as_json else []
     if as_json:
-        print_json([_as_json(row) for row in rows])
+        print_json(told)
         return
     lines = [
         (r.reference, r.kind.value, local(r.opened_at), local(r.reopened_at), local(r.closed_at), str(len(r.recordings))) for r in rows
@@ -208,7 +203,7 @@ def show(reference: str, config: Path, language: str | None, as_json: bool) -> N
     """
     with reading(config) as one:
         one.may_read(Page.CASES)
-        row = _wanted(one.registry, reference)
+        row = cases.known(one.desk, reference)
         if not as_json:
             print_table(("what happened", "at", "by", "note"), [(n.step.value, local(n.at), n.by, n.note) for n in row.history])
         _tell(one, row, language, as_json)
@@ -218,24 +213,16 @@ def _step(
     step: Step, reference: str, at: datetime | None, note: str, reason: str | None, config: Path, language: str | None, as_json: bool
 ) -> None:
     with acting(config, reason) as one:
-        row = cases.step(one.desk, one.actor, _wanted(one.registry, reference), step, at, note)
+        row = cases.step(one.desk, one.actor, reference, step, at, note)
         _tell(one, row, language, as_json)
-
-
-def _wanted(registry: Registry, reference: str) -> CaseRow:
-    found = registry.cases(reference)
-    if not found:
-        raise OperatorError(f"case {reference}: is unknown; see: asterisk-privacy case list")
-    return found[0]
 
 
 def _tell(one: Acting, row: CaseRow, language: str | None, as_json: bool, also: str | None = None) -> None:
     """The case, and what it means now for each of its recordings."""
     judged: list[tuple[str, Planned | None]] = []
-    for recording_id in (*row.recordings, *([also] if also else [])):
+    known = cases.recordings_to_know(one.desk, one.actor, row)
+    for recording_id in (*known, *([also] if also else [])):
         recording = one.registry.recording(recording_id)
-        if recording is not None and not one.knows(recording):
-            continue
         meaning = None if recording is None else outlook(recording, one.desk.rules, language or one.settings.office.language)
         judged.append((recording_id, meaning))
     if as_json:
@@ -243,7 +230,7 @@ def _tell(one: Acting, row: CaseRow, language: str | None, as_json: bool, also: 
             {"id": i, "due": None if p is None else p.delete, "ends_at": None if p is None else iso(p.due), "reason": p and p.reason}
             for i, p in judged
         ]
-        print_json({**_as_json(row), "outlook": told})
+        print_json({**_as_json(row, known), "outlook": told})
         return
     state = "open" if row.closed_at is None else f"closed since {local(row.closed_at)}"
     echo(f"case {row.reference}: {row.kind}, {state}, {len(row.recordings)} recordings")
@@ -251,7 +238,7 @@ def _tell(one: Acting, row: CaseRow, language: str | None, as_json: bool, also: 
         echo(f"{recording_id}: " + ("gone" if planned is None else f"{'due' if planned.delete else 'kept'}: {planned.reason}"))
 
 
-def _as_json(row: CaseRow) -> dict[str, object]:
+def _as_json(row: CaseRow, known: tuple[str, ...]) -> dict[str, object]:
     return {
         "reference": row.reference,
         "kind": row.kind.value,
@@ -259,5 +246,6 @@ def _as_json(row: CaseRow) -> dict[str, object]:
         "reopened_at": iso(row.reopened_at),
         "closed_at": iso(row.closed_at),
         "history": [{"what": n.step.value, "at": iso(n.at), "by": n.by, "note": n.note} for n in row.history],
-        "recordings": list(row.recordings),
+        "recordings": list(known),
+        "others": len(row.recordings) - len(known),  # that are not for whoever asks
     }

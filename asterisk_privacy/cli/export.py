@@ -81,6 +81,8 @@ def export(recording_id: str, identity: Path, output: Path, purpose: str, reason
         sealed = shelf_of(one.settings).source(recording_id)
         if os.path.lexists(output):
             raise OperatorError(f"{output}: exists already and is not overwritten; name another file")
+        row = registry.recording(recording_id) or row  # afresh: reading the key may have taken its time
+        detail = allow_to_hear(one.desk, one.actor, row, purpose, EXPORT, {"reason": reason})
         registry.audit(one.actor.by, EXPORT, recording_id, {**detail, "format": FORMATS[output.suffix.lower()]})
         try:
             with proving(registry, recording_id, "export") as content:

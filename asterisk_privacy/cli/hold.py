@@ -7,15 +7,12 @@ from pathlib import Path
 import click
 
 from asterisk_privacy.access import cases
-from asterisk_privacy.access.cases import existing
 from asterisk_privacy.access.permission import Page
 from asterisk_privacy.cli.acting import Reason, acting, reading
 from asterisk_privacy.cli.common import config_option, iso, json_option, local, operator_errors, print_json
 from asterisk_privacy.cli.printing import echo
 from asterisk_privacy.cli.tables import print_table
-from asterisk_privacy.errors import OperatorError
-from asterisk_privacy.registry.case_rows import CaseRow, HoldRow
-from asterisk_privacy.registry.registry import Registry
+from asterisk_privacy.registry.case_rows import HoldRow
 from asterisk_privacy.registry.rows import State
 
 
@@ -59,10 +56,8 @@ def place(recording_id: str | None, reference: str | None, reason: str, listener
     if names == []:
         raise click.UsageError("--listeners: name at least one user, such as anna,piet")
     with acting(config, Reason.IN_ITS_OWN_ROW) as one:
-        recording = None if recording_id is None else existing(one.desk, recording_id)
-        case = None if reference is None else _case(one.registry, reference)
-        row = cases.place_hold(one.desk, one.actor, reason, names or [one.actor.viewer.name], recording, case)
-        linked = (row.recording_id or "",) if case is None else case.recordings
+        row = cases.place_hold(one.desk, one.actor, reason, names or [one.actor.viewer.name], recording_id, reference)
+        linked = (row.recording_id or "",) if reference is None else cases.known(one.desk, reference).recordings
         covered = [i for i in linked if (found := one.registry.recording(i)) is not None and found.state is State.SEALED]
     if as_json:
         print_json({**_as_json(row), "covers": covered})
@@ -105,19 +100,12 @@ def list_(all_: bool, config: Path, as_json: bool) -> None:
     """
     with reading(config) as one:
         one.may_read(Page.HOLDS)
-        rows = one.registry.holds(only_active=not all_)
+        rows = cases.holds_to_know(one.desk, one.actor, only_active=not all_)
     if as_json:
         print_json([_as_json(row) for row in rows])
         return
     lines = [(str(r.id), _target(r), local(r.placed_at), r.placed_by, r.reason, ", ".join(r.listeners), local(r.released_at)) for r in rows]
     print_table(("hold", "on", "placed", "by", "reason", "may listen", "released"), lines)
-
-
-def _case(registry: Registry, reference: str) -> CaseRow:
-    found = registry.cases(reference)
-    if not found:
-        raise OperatorError(f"case {reference}: is unknown; see: asterisk-privacy case list")
-    return found[0]
 
 
 def _target(row: HoldRow) -> str:

@@ -80,7 +80,7 @@ def add(
         raise click.UsageError("--role: say at least one")
     password = None if no_password else hashed(_asked(password_file))
     made = Account(name, frozenset(map(Role, roles)), password, frozenset(agents), language)
-    _write(settings, {**accounts, name: made}, "review.account-add", name, {"roles": ", ".join(sorted(roles))})
+    _write(settings, {**accounts, name: made}, "review.account-add", name, _in_the_trail(made))
     echo(f"account {name}: {', '.join(sorted(roles))}")
 
 
@@ -173,8 +173,13 @@ def role(name: str, roles: tuple[str, ...], agents: tuple[str, ...], config: Pat
         raise click.UsageError("--role: say at least one; nobody is kept out with: review account disable")
     before = _wanted(accounts, name)
     changed = replace(before, roles=frozenset(map(Role, roles)), agents=frozenset(agents) or before.agents)
-    _write(settings, {**accounts, name: changed}, "review.account-role", name, {"roles": ", ".join(sorted(roles))})
+    _write(settings, {**accounts, name: changed}, "review.account-role", name, _in_the_trail(changed))
     echo(f"account {name}: {', '.join(sorted(roles))}")
+
+
+def _in_the_trail(account: Account) -> Mapping[str, str]:
+    """The phones too: they say which calls are the account's own."""
+    return {"roles": ", ".join(sorted(account.roles)), "agents": ", ".join(sorted(account.agents))}
 
 
 def _read(path: Path) -> tuple[Config, Mapping[str, Account]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -132,10 +132,7 @@ def _listen(one: Acting, row: RecordingRow, identity: Path | None, answers: tupl
     settings, registry, viewer, facts = one.settings, one.registry, one.actor.viewer, one.desk.facts(row)
     _introduce(row)
     purpose = purpose or _asked_purpose(viewer, facts)
-    try:
-        detail = allow_to_hear(one.desk, one.actor, row, purpose, "recording.listen", {"via": VIA})
-    except Refused as refused:
-        raise OperatorError(f"recording {row.id}: {TEXTS[f'refusal-{refused.refusal}']}") from None
+    _allow(one, row, purpose)
     further = further_use(facts, purpose)
     if further is not None:
         echo(f"It was not made for {purpose}, but for {further.made_for}; the policy calls that compatible: {further.because}")
@@ -145,7 +142,8 @@ def _listen(one: Acting, row: RecordingRow, identity: Path | None, answers: tupl
     if not reason:
         raise click.UsageError("--reason: say why")
     keys = Identity.load_all(identity) if identity is not None else identities(settings, os.environ)
-    _note(one, row.id, "recording.listen", **detail, reason=reason)
+    row = registry.recording(row.id) or row  # afresh: the answers may have taken their time
+    _note(one, row.id, "recording.listen", **_allow(one, row, purpose), reason=reason)
     try:
         passages = audio_of(row, registry.recordings(call_id=row.call_id))
         with proving(registry, row.id, VIA) as content:
@@ -158,6 +156,13 @@ def _listen(one: Acting, row: RecordingRow, identity: Path | None, answers: tupl
         echo(f"Nothing ends by it: the recording is kept for {further.made_for}, as before.")
     elif why_not_do(viewer, facts, Act.REVIEWED) is None:
         _ask_outcome(one, row, outcome)
+
+
+def _allow(one: Acting, row: RecordingRow, purpose: str) -> Mapping[str, str]:
+    try:
+        return allow_to_hear(one.desk, one.actor, row, purpose, "recording.listen", {"via": VIA})
+    except Refused as refused:
+        raise OperatorError(f"recording {row.id}: {TEXTS[f'refusal-{refused.refusal}']}") from None
 
 
 def heard_frames(row: RecordingRow) -> int:

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import NoReturn
@@ -13,6 +14,8 @@ from typing import NoReturn
 import click
 
 from asterisk_privacy.access import persons
+from asterisk_privacy.access.acts import Refused
+from asterisk_privacy.access.permission import Refusal
 from asterisk_privacy.cli.acting import Acting, acting, reason_option
 from asterisk_privacy.cli.common import (
     FOUND_SOMETHING,
@@ -78,7 +81,7 @@ def find(
     with acting(config, reason) as one:
         settings, registry = one.settings, one.registry
         who = person(settings, number, agent)
-        who.not_named_in(reason=reason)
+        who.not_named_in(reason=one.actor.why)
         found = who.recordings(registry, since, until)
         rows = persons.look_up(one.desk, one.actor, who.about.value, found)
         heard = {row.id: registry.listens(row.id) for row in rows}
@@ -86,8 +89,11 @@ def find(
     if as_json:
         print_json([_as_json(row, heard[row.id], judged[row.id]) for row in rows])
         return
-    if not rows:
+    if len(found) > len(rows):
+        echo(f"{len(found) - len(rows)} more are calls of yours; another privacy officer answers for them", err=True)
+    if not found:
         echo("No recording is kept of this person in this period.")
+    if not rows:
         return
     headings = ("recording", "recorded", "line", "state", "length", "what for", "at the latest until", "heard")
     print_table(headings, [_line(row, heard[row.id], judged[row.id]) for row in rows])
@@ -172,17 +178,19 @@ def export(
     with acting(config, reason) as one:
         settings, registry = one.settings, one.registry
         who = person(settings, number, agent)
-        who.not_named_in(identity_check=identity_check, reason=reason)
+        who.not_named_in(identity_check=identity_check, reason=one.actor.why)
+        rows = [row for row in who.recordings(registry, since, until) if row.state is State.SEALED]
+        _allow_copy(one, who.about, rows)
         asked = who.asked(registry, request_number)
         if asked is not None and asked.kind is not RequestKind.ACCESS:
             raise OperatorError(f"request {asked.id}: asks for {asked.kind}, not for access")
-        rows = [row for row in who.recordings(registry, since, until) if row.state is State.SEALED]
         if asked is not None and not rows:
             _nothing_to_hand_over(one, asked, as_json)
         identities = Identity.load_all(identity)
         if os.path.lexists(output):
             raise OperatorError(f"{output}: exists already and is not overwritten; name another place")
-        persons.allow_copy(one.desk, one.actor, rows)
+        rows = registry.recordings_among([row.id for row in rows]) if rows else []
+        _allow_copy(replace(one, actor=replace(one.actor, why="")), who.about, rows)  # again: reading the key may have taken its time
         detail = {"purpose": "access", "reason": f"request {asked.id}" if asked else "no request noted"}
         detail |= {"identity_check": identity_check or "not noted", "masked": str(mask_other).lower()}
         side = Side.AGENTS if who.about is About.AGENT else Side.CUSTOMER
@@ -207,6 +215,15 @@ def _nothing_to_hand_over(one: Acting, asked: RequestRow, as_json: bool) -> NoRe
     else:
         echo(words, err=True)
     sys.exit(FOUND_SOMETHING)
+
+
+def _allow_copy(one: Acting, about: About, rows: Sequence[RecordingRow]) -> None:
+    try:
+        persons.allow_copy(one.desk, one.actor, about.value, rows)
+    except Refused as refused:
+        if refused.refusal is not Refusal.OWN:
+            raise
+        raise OperatorError("a call of yours is among them; another privacy officer makes this copy") from None
 
 
 @contextmanager

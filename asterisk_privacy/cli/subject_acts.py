@@ -153,6 +153,11 @@ def _run(
             who.not_named_in(reason=reason, identity_check=identity_check, legal_claim=legal_claim)
             who.asked(one.registry, request_number)
             rows = [row for row in rows if skip is None or not skip(settings, row)]
+            theirs = persons.not_own(one.desk, one.actor, rows)
+            if len(theirs) < len(rows):
+                own = f"{len(rows) - len(theirs)} recordings"
+                answers.append((own, "refused", "They are calls of yours; another privacy officer answers for them."))
+            rows = theirs
         elif request_number is not None:
             raise click.UsageError("--request goes with --number: only then it is known that the recordings are of that person")
         vault, asked = _vault(settings), Asked(reason, identity_check, legal_claim, request_number)

@@ -56,7 +56,7 @@ def open_(
         raise click.UsageError(f"--received {received}: is still to come; write the day on which the request came in")
     with acting(config, reason) as one:
         who = person(one.settings, number, agent)
-        who.not_named_in(identity_check=identity_check, reason=reason)
+        who.not_named_in(identity_check=identity_check, reason=one.actor.why)
         _allow(one, "open", who.about.value)
         with one.registry.acting(one.actor.by):
             made = one.registry.open_request(kind, who.about, who.subject, identity_check, received, deadline.due(received), who.hashes)
@@ -99,8 +99,8 @@ def extend(request_number: int, reason: str, config: Path, as_json: bool) -> Non
     if not reason.strip():
         raise click.UsageError("--reason: say it in a few words")
     with acting(config, Reason.IN_ITS_OWN_ROW) as one:
+        _allow(one, "extend", str(request_number))
         row = _wanted(one.registry, request_number)
-        _allow(one, "extend", str(row.id))
         if row.closed_at is None and row.extended_at is None and date.today() > row.due:
             raise OperatorError(f"request {row.id}: was due on {row.due}; only within the first month it could be extended; answer it now")
         with one.registry.acting(one.actor.by):
@@ -124,7 +124,7 @@ def close(request_number: int, outcome: str, reason: str | None, config: Path, a
     if not outcome.strip():
         raise click.UsageError("--outcome: say it in a few words")
     with acting(config, reason) as one:
-        _allow(one, "close", str(_wanted(one.registry, request_number).id))
+        _allow(one, "close", str(request_number))
         with one.registry.acting(one.actor.by):
             one.registry.close_request(request_number, outcome)
         _tell(_wanted(one.registry, request_number), as_json)

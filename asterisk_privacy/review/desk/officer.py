@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from asterisk_privacy.access.cases import holds_to_know
 from asterisk_privacy.access.desk import Desk
 from asterisk_privacy.access.permission import Page, may_open
 from asterisk_privacy.daemon.purging import RegistryRows
@@ -51,7 +52,7 @@ class Holds(ByAccount[tuple[HoldRow, ...]], frozen=True, tag=True):
     """The oldest first, those that were released too."""
 
     def carried_out(self, desk: Desk) -> tuple[HoldRow, ...]:
-        return tuple(desk.registry.holds(only_active=False)) if may_open(desk.viewer(self.who), Page.HOLDS) else ()
+        return tuple(holds_to_know(desk, self.acting(desk), only_active=False)) if may_open(desk.viewer(self.who), Page.HOLDS) else ()
 
 
 class Overdue(ByAccount[Deletions], frozen=True, tag=True):

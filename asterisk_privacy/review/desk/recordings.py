@@ -129,7 +129,7 @@ class PutInCase(Act, frozen=True, tag=True):
         if self.kind is not None and not desk.registry.cases(self.reference):
             cases.open_case(desk, actor, self.kind, self.reference, [row.id])
         else:
-            cases.link(desk, actor, self.reference, row)
+            cases.link(desk, actor, self.reference, [row.id])
         return Said("done-case", {"reference": self.reference})
 
 

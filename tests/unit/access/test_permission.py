@@ -15,6 +15,7 @@ from asterisk_privacy.access.permission import (
     Facts,
     Page,
     Refusal,
+    Standing,
     Viewer,
     home,
     may_open,
@@ -84,7 +85,7 @@ HEAR = [
     (Viewer.root("v"), TRAINING, "training", None),
     (Viewer.root("v"), HELD, "training", R.HELD),
     (Viewer.root("v"), ENDED, "training", R.ENDED),
-    (Viewer.nobody("v"), TRAINING, "training", R.NO_ACCOUNT),
+    (Viewer.without_rights("v", Standing.NOBODY), TRAINING, "training", R.NO_ACCOUNT),
     (AGENT, TRAINING, "training", None),
     (AGENT, OWN, "training", R.OWN),
     (AGENT, OWN_IN_CAPITALS, "training", R.OWN),
@@ -176,7 +177,7 @@ DO = [
     (OFFICER, PURGING, OF_THE_OFFICER),
     (Viewer.root("v"), TRAINING, set(Act)),
     (Viewer.root("v"), ALL_ENDED, set(Act)),
-    (Viewer.nobody("v"), TRAINING, set()),
+    (Viewer.without_rights("v", Standing.NOBODY), TRAINING, set()),
     (REVIEWER, ENDED_HELD_FOR_ME, set()),
 ]
 

@@ -90,6 +90,7 @@ def test_neither_registry_nor_trail_knows_the_number(house: House) -> None:
         "request.open-by-root",
         "subject.find-by-root",
         "subject.find",
+        "subject.export-by-root",
     ] and "recording.subject-copy" in house.actions(recording)
     written = house.everything_written()
     assert b"12345678" not in written and recording.encode() in written

@@ -41,7 +41,7 @@ def commands(asked: Asked) -> Mapping[str, Sequence[str]]:
         "copy": ("subject", "export", "--agent", asked.agent, *asked.copy[:3], str(asked.folder / f"{one}.zip"), *WHY),
         "erase": ("subject", "erase", "--recording", one, *CHECK, "--json"),
         "restrict": ("subject", "restrict", "--recording", one, *CHECK, "--json"),
-        "hold": ("hold", "place", one, *WHY),
+        "hold": ("hold", "place", one, "--listeners", "kim", *WHY),
     }
 
 

@@ -20,7 +20,8 @@ from asterisk_privacy.daemon.review_settings import Role
 
 TODAY = datetime.now(UTC)
 ROLES = {"rev": Role.REVIEWER, "inc": Role.INCIDENT_HANDLER, "off": Role.PRIVACY_OFFICER, "aud": Role.AUDITOR}
-WITHOUT_ACCOUNT = ("root", "user")  # user: of the machine, such as the recorder's own
+WITHOUT_ACCOUNT = ("root", "user", "gone")
+"""user: of the machine, such as the recorder's own; gone: somebody whose account was disabled, with sudo."""
 PURPOSE = {"inc": "complaint"}  # of all others: training
 
 
@@ -57,6 +58,7 @@ def doors(tmp_path: Path) -> Iterator[ReviewSite]:
             for own in ("", "-own"):
                 agents = frozenset({"PJSIP/me"} if own else ())
                 site.accounts[name + own] = Account(name + own, frozenset({role}), password_hash(), agents, "en")
+        site.accounts["gone"] = Account("gone", frozenset(Role), password_hash(), frozenset(), "en", disabled=True)
         site.save_accounts()
         (tmp_path / "identity.txt").write_text(site.identity.secret + "\n")
         yield site
@@ -94,7 +96,7 @@ def test_a_command(doors: ReviewSite, monkeypatch: pytest.MonkeyPatch, door: str
     for number, (who, whose) in enumerate(everybody()):
         asked, name = made(doors, whose, who, number), name_of(who, whose)
         monkeypatch.setattr(actor, "user", lambda name=name: name)
-        monkeypatch.setattr(actor, "is_root", lambda root=who == "root": root)
+        monkeypatch.setattr(actor, "is_root", lambda root=who in ("root", "gone"): root)
         before, told = doors.registry.recording(asked.recording), refusals(doors)
         result = CliRunner().invoke(main, [*commands(asked)[door], "--config", str(doors.folder / "config.toml")])
         refused = result.exit_code == 3 if door == "know" else refusals(doors) > told
