@@ -49,7 +49,8 @@ async def serve(config: Config, environ: Mapping[str, str] = os.environ) -> None
     _never_dump_core()
     keys = identities(config, environ)
     book = Rulebook.of(config)
-    site = Site(book, await _desk(book), keys)
+    desk = _desk(book)
+    site = Site(book, desk, keys)
     server = HttpServer(make_app(site), LIMITS, CALM_DOWN_SECONDS)
     logging.getLogger("aiohttp.server").addFilter(only_the_place)
     try:
@@ -58,6 +59,8 @@ async def serve(config: Config, environ: Mapping[str, str] = os.environ) -> None
             await server.start(listen.host, listen.port)
         except OSError as error:
             raise OperatorError(f"[review] listen: cannot listen on {listen} ({error.strerror}); is another one running?") from error
+        if isinstance(desk, SocketDesk):
+            await desk.agree()  # each connection is compared too, so what comes before gets nothing from another recorder
         log.info("review page on %s, %d keys", listen, len(keys))
         stopping = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -71,14 +74,11 @@ async def serve(config: Config, environ: Mapping[str, str] = os.environ) -> None
         await server.stop()
 
 
-async def _desk(book: Rulebook) -> Asked:
-    """A file is the recorder's alone, and asked of it; a server keeps its users apart itself. Contradiction: the recorder goes by another
-    configuration."""
+def _desk(book: Rulebook) -> Asked:
+    """A file is the recorder's alone, and asked of it; a server keeps its users apart itself."""
     place = page_socket(book.config)
     if place is not None:
-        desk = SocketDesk(place, places_of(book.config))
-        await desk.agree()
-        return desk
+        return SocketDesk(place, places_of(book.config))
     wanted = book.config.registry.tenant
     registry = Registry.open(home_of(book.config), actor="review", create=False, answer_seconds=10.0)
     why_not = _another_company(wanted, registry.tenants.bound)
