@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from asterisk_privacy.policy.consent import allowed, named_by_objection
 from asterisk_privacy.policy.purpose import Profile, Purpose, Trigger
 
@@ -30,10 +28,9 @@ class Wishes:
             self.objection = named_by_objection(profile, self._objection_purpose)
             return
         known = {p.name for p in self._profile.purposes}
-        new = tuple(p for p in profile.purposes if p.name not in known)
         self._undecided |= _undecided_of(profile) - known
         self._drawn |= drawn - known
-        self._profile = replace(self._profile, purposes=self._profile.purposes + new)
+        self._profile = self._profile.joined(profile)
         self.objection = named_by_objection(self._profile, self._objection_purpose)
 
     def told(self) -> frozenset[str]:

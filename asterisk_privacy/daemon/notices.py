@@ -230,7 +230,7 @@ class Notices:
 def _hears(own: CallRunner, other: CallRunner, at: float) -> None:
     """The customer of `own` heard the notice of `other` to its end, and chose what is known there."""
     agreed = other.recorder.wishes.agreed
-    own.change_profile(other.profile, other.memory.drawn)
+    own.change_profile(other.profile, other.memory.drawn, elsewhere=True)
     own.receive(ev.NoticeBegun(at))
     for key in dict.fromkeys(p.agree_key for p in other.profile.purposes if p.agree_key is not None and p.name in agreed):
         own.receive(ev.KeyChosen(at, key))

@@ -38,9 +38,9 @@ class Memory:
     `agreed`: those agreed to by key. `limit`: those that every other customer allowed who was in it; None: there was none. `voices`:
     calls of other customers whose voice may be in this one's, whether it is kept or not; `heard_in`: those of others in which this
     customer's may be. `consent`: as PRIVACY_CONSENT has it, where that is on another channel than the customer's own (the notice was
-    played on half of a Local channel). `notice`: the announcement of the first of `profiles`. `newest`: that of `newest_line`, another
-    line, which was asked for last. Whether it was heard is unknown; a refusal in it counts. `told`: digests of the
-    purposes of which the caller was told: the policy may be another by now."""
+    played on half of a Local channel, or in another call of the customer's). `notice`: the announcement of the first of `profiles`.
+    `newest`: that of `newest_line`, another line, which was asked for last. Whether it was heard is unknown; a refusal counts. `told`:
+    digests of the purposes of which the caller was told: the policy may be another by now."""
 
     call_id: str
     profiles: tuple[str, ...]
@@ -85,6 +85,12 @@ def joined(memory: Memory, profile: Profile, drawn: frozenset[str]) -> Memory:
     new = at_begin(memory.call_id, profile, drawn)
     profiles = (*memory.profiles, profile.name)
     return replace(memory, profiles=profiles, lots={**new.lots, **memory.lots}, told=new.told | memory.told)
+
+
+def heard_first(memory: Memory, profile: Profile, drawn: frozenset[str], notice: str) -> Memory:
+    """Of the lines before this one no notice was heard: nothing of them counts."""
+    new = at_begin(memory.call_id, profile, drawn, notice)
+    return replace(memory, profiles=new.profiles, lots=new.lots, notice=notice, told=new.told)
 
 
 def consent_words(consent: Consent, profile: Profile, agreed: frozenset[str]) -> str:

@@ -28,7 +28,7 @@ from asterisk_privacy.daemon.health import Alarm
 from asterisk_privacy.daemon.ledger import wall
 from asterisk_privacy.daemon.logs import about
 from asterisk_privacy.daemon.media import CallMedia
-from asterisk_privacy.daemon.remembered import Memory, after, among_others, at_begin, consent_words, joined, voices_after
+from asterisk_privacy.daemon.remembered import Memory, after, among_others, at_begin, consent_words, heard_first, joined, voices_after
 from asterisk_privacy.daemon.taking_up import Before, retold
 from asterisk_privacy.policy.consent import Choice, meaning_of
 from asterisk_privacy.policy.purpose import Profile, Purpose
@@ -114,9 +114,10 @@ class CallRunner:
             self._attendance.talk(event.at, frozenset())
         whole = False
         left: list[cmd.Command] = []
+        told_before = self.recorder.wishes.heard
         try:
             left = list(self.recorder.receive(event))
-            self._remember(event, tuple(left))
+            self._remember(event, tuple(left), told_before)
             told = tuple(left)
             while left:
                 self._carry_out(left[0])
@@ -161,12 +162,13 @@ class CallRunner:
         consent = self.recorder.situation.consent
         return consent is Consent.REFUSED or (consent is Consent.HEARD and announced >= {p.name for p in profile.purposes})
 
-    def change_profile(self, profile: Profile, drawn: frozenset[str]) -> None:
-        """The call comes to another line, and its notice plays next."""
+    def change_profile(self, profile: Profile, drawn: frozenset[str], elsewhere: bool = False) -> None:
+        """The call comes to another line, and its notice plays next. `elsewhere`: on no channel that remembers this call's consent."""
         self._joining = (profile, drawn)
         self.notice = secrets.token_hex(8)
         self._lines[self.notice] = profile
-        self._note(replace(self.memory, newest=self.notice, newest_line=profile.name))
+        consent = self.memory.consent or ("none" if elsewhere else "")
+        self._note(replace(self.memory, newest=self.notice, newest_line=profile.name, consent=consent))
         self.receive(ev.ProfileChanged(monotonic(), profile, drawn))
 
     def refuses(self, notice: str, key: str) -> bool:
@@ -179,22 +181,21 @@ class CallRunner:
         """Whose notice plays, or played last."""
         return self.profile if self._joining is None else self._joining[0]
 
-    def _joined(self) -> None:
+    def _joined(self, told_before: bool = True) -> None:
+        """`told_before`: a notice of this call was heard before this one; else the lines until then count for nothing."""
         if self._joining is None:
             return
         (profile, drawn), self._joining = self._joining, None
-        known = {p.name for p in self.profile.purposes}
-        self.profile = replace(self.profile, purposes=(*self.profile.purposes, *(p for p in profile.purposes if p.name not in known)))
-        self.memory = joined(self.memory, profile, drawn)
+        self.profile = self.profile.joined(profile) if told_before else profile
+        self._note(joined(self.memory, profile, drawn) if told_before else heard_first(self.memory, profile, drawn, self.notice))
 
     def take_up(self, memory: Memory, consent: str, later: Sequence[Profile] = (), newest: Profile | None = None) -> None:
         """Brings a recorder that knows nothing to where the one of an earlier daemon was. `later`: lines to which the call came since.
         `newest`: the one that was asked for last."""
-        first = self.profile
+        self._retelling, first = True, self.profile
         for profile in later:
             self._joining = (profile, memory.drawn)
             self._joined()
-        self._retelling = True
         self.recorder.wishes.take_over(memory.agreed, memory.limit)
         now = monotonic()
         for event in retold(first, memory, consent, now, later):
@@ -205,9 +206,9 @@ class CallRunner:
         self._lines = {self.notice: first} | ({memory.newest: newest} if newest is not None else {})
         self._drawn = {(purpose, agent) for purpose in memory.lots for agent in self.agents}
 
-    def _remember(self, event: ev.Event, commands: tuple[cmd.Command, ...]) -> None:
+    def _remember(self, event: ev.Event, commands: tuple[cmd.Command, ...], told_before: bool) -> None:
         if isinstance(event, ev.NoticeEnded) and any(isinstance(c, cmd.NoteConsent) for c in commands):
-            self._joined()
+            self._joined(told_before)
         if self._retelling:
             return
         self.voices = voices_after(self.voices, commands, self.beside)
@@ -226,7 +227,8 @@ class CallRunner:
         """What changed is written down at once."""
         if memory != self.memory:
             self.memory = memory
-            self.write_down()
+            if not self._retelling:
+                self.write_down()
 
     def write_down(self) -> None:
         """What Asterisk is to remember of it."""

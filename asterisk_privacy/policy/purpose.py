@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from asterisk_privacy.policy.retention import Criterion
@@ -84,3 +84,8 @@ class Profile:
     purposes: tuple[Purpose, ...]
     refuse_key: str | None
     tenant: str | None = None  # the company whose line it is, where there are several
+
+    def joined(self, other: Profile) -> Profile:
+        """With the purposes of another line, as far as it has none of that name."""
+        known = {p.name for p in self.purposes}
+        return replace(self, purposes=(*self.purposes, *(p for p in other.purposes if p.name not in known)))

@@ -14,6 +14,7 @@ from test_voices_taken_up import Pbx
 from whole_daemon import POLICY, Somebody, installed, linked, whole_daemon
 
 from asterisk_privacy.asterisk import ari_events as ae
+from asterisk_privacy.asterisk.ari import Announced
 from asterisk_privacy.asterisk.reminders import CallReminders
 from asterisk_privacy.call import pbx
 from asterisk_privacy.call.situation import Consent, Life
@@ -254,3 +255,68 @@ async def test_what_is_longer_than_a_line_of_agi_is_remembered_over_ari(tmp_path
         assert caller.plan["PRIVACY_STATE"] == "" and caller.plan["PRIVACY_PLAN"] == "announce"
         state = written[caller.channel]
         assert state is not None and caller.supervisor._reminders.read(caller.channel, state) == runner.memory
+
+
+ALSO_ORDERS = SECOND.replace(
+    "[profiles.duty]",
+    """[profiles.part]
+title = "Part"
+language = "nl"
+announcement = "notice-optout"
+purposes = ["complaint"]
+refuse_key = "3"
+[profiles.duty]""",
+)
+
+
+async def one_line_unheard(asterisk: Pbx, where: str) -> CallRunner:
+    """The sound of the line "orders" is missing; then the caller hears that of the line "part", on `where`, and no other."""
+    asterisk.alone |= {"line"} if where != "cora" else set()
+    first = "cora" if where == "another call" else where
+    call = asterisk.asks(first, "orders")
+    if first == "line":
+        asterisk.joins("front", "outer")
+    asterisk.notice(first, call, "begin")
+    if first == "line":
+        asterisk.joins("cora", "outer")
+    asterisk.tell(ae.NoticeStage(monotonic(), first, call, asterisk.notices[call], "end", False, "FAILED"))
+    channel = "line" if where == "another call" else where
+    call = asterisk.asks(channel, "part")
+    if where == "another call":
+        asterisk.joins("front", "outer")
+        asterisk.joins("cora", "outer")
+    asterisk.notice(channel, call, "begin", "end")
+    asterisk.joins("anna", "room")
+    asterisk.joins("cora", "room") if where == "cora" else asterisk.joins("line", "room")
+    said = (asterisk.notices[call],)
+    asterisk.announced = {"cora": Announced("", "notice" if where == "cora" else "none", heard=said if where == "cora" else ())}
+    await asyncio.sleep(0.02)
+    return asterisk.call_of("cora")
+
+
+@pytest.mark.parametrize("where", ["cora", "line", "another call"])
+async def test_a_line_whose_notice_was_never_heard_counts_for_nothing(tmp_path: Path, where: str) -> None:
+    """Neither now, so that it is announced when the call comes there again, nor after a restart. The line that was heard counts still."""
+    asterisk = Pbx(installed(tmp_path, ALSO_ORDERS))
+    async with asterisk.daemon():
+        runner = await one_line_unheard(asterisk, where)
+        assert runner.recorder.wishes.told() == {"complaint"}
+        assert not runner.covers(load(asterisk.config).book.profiles["orders"])
+    for _ in range(2):
+        async with asterisk.daemon():
+            await asyncio.sleep(0.02)
+            recorder = asterisk.call_of("cora").recorder
+            assert (recorder.situation.consent, recorder.wishes.told()) == (Consent.HEARD, {"complaint"})
+
+
+async def test_that_a_second_line_was_heard_is_written_down_at_once(tmp_path: Path) -> None:
+    """Nobody knows when the daemon dies."""
+    asterisk = Pbx(installed(tmp_path, ALSO_ORDERS))
+    async with asterisk.daemon():
+        written = list[Memory | None]()
+        call = asterisk.announced_to("cora", "part")
+        runner = asterisk.call_of("cora")
+        runner._tools = replace(runner._tools, remember=lambda _channel, memory: written.append(memory))
+        assert asterisk.asks("cora", "orders") == call
+        asterisk.notice("cora", call, "begin", "end")
+        assert written[-1] is not None and written[-1].profiles == ("part", "orders")
