@@ -86,7 +86,7 @@ def agi_caller(data: bytes) -> None:
     sent = environment("1.5", **{name: "\0"}).replace(b"\0", unquote_to_bytes(_spoken(data[1:], AGI_WORDS)))
     try:
         asked = _LOOP.run_until_complete(_asked(sent))
-    except (fastagi.AgiProblem, asyncio.IncompleteReadError):
+    except (fastagi.AgiProblem, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
         return
     assert asked == fastagi.AgiAsked("1.5", address())
 

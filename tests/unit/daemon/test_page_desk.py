@@ -140,12 +140,20 @@ PLACES = {
 }
 
 
+async def agreed(book: Rulebook) -> SocketDesk:
+    """As the page starts."""
+    desk = _desk(book)
+    assert isinstance(desk, SocketDesk)
+    await desk.agree()
+    return desk
+
+
 async def test_a_page_whose_file_contradicts_the_recorders_does_not_start(desk: Path, config: Path) -> None:
     for setting, other in PLACES.items():
         own = page_config(config, other)
         with pytest.raises(ConfigError) as error:
             async with asyncio.timeout(30):
-                await _desk(Rulebook.of(load(own)))
+                await agreed(Rulebook.of(load(own)))
         (line,) = error.value.problems
         assert f"{setting} is " in line and "contradicts the recorder's" in line and "\n" not in line
         assert not [one for one in PLACES if one != setting and f"{one} is" in line]
@@ -167,12 +175,12 @@ async def test_its_command_says_so_in_one_line(desk: Path, config: Path) -> None
 
 async def test_it_starts_where_they_agree_and_while_the_recorder_is_down(desk: Path, config: Path) -> None:
     for own in (page_config(config), page_config(config, ("[review]\n", "[review]\nidle_minutes = 30\n"))):
-        page = await _desk(Rulebook.of(load(own)))
+        page = await agreed(Rulebook.of(load(own)))
         await page.ask(Healthy())
         page.close()
     alone = page_config(config)
     changed(alone, "/desk.sock", "/nobody.sock")
-    page = await _desk(Rulebook.of(load(alone)))
+    page = await agreed(Rulebook.of(load(alone)))
     with pytest.raises(RecorderAway):
         await page.ask(Healthy())
 
@@ -182,7 +190,7 @@ async def test_a_recorder_that_goes_by_other_places_since_then_answers_the_page_
     own = load(page_config(config))
     made = PageDesk(tmp_path / "desk.sock", config, Health())
     await made.start()
-    page = await _desk(Rulebook.of(own))
+    page = await agreed(Rulebook.of(own))
     changed(config, "/recordings", "/others")
     made.follow()
     with pytest.raises(Contradiction, match=r"\[store\] directory"):
