@@ -54,6 +54,7 @@ class Notices:
         self._customers = customers
         self._health = health
         self._waiting: dict[str, _Waiting] = {}  # by the channel on which the notice plays
+        self._again: dict[str, Listeners] = {}  # by the half of a Local channel: of a later notice there, once it is known whose call it is
         self._refused_with: dict[str, list[str]] = {}  # by the same: others than the customer who may have refused there
 
     @property
@@ -77,6 +78,8 @@ class Notices:
                 self._is_whose(waiting.runner, channel)
             else:
                 waiting.listeners.present(self._people(channel), at)
+        for channel in channels & self._again.keys():
+            self._again[channel].present(self._people(channel), at)
 
     def stage(self, event: NoticeStage) -> CallRunner | None:
         """The notice begins or is over. Returns whose call was told of it."""
@@ -84,13 +87,17 @@ class Notices:
         if runner is None:
             return None
         if event.stage == "begin":
-            if event.channel in self._waiting:
-                self._waiting[event.channel].listeners.begun(event.at)
-                self._waiting[event.channel].listeners.present(self._people(event.channel), event.at)
+            if runner.customer not in (None, event.channel):
+                self._again[event.channel] = Listeners()
+            waiting = self._waiting.get(event.channel)
+            listeners = waiting.listeners if waiting is not None else self._again.get(event.channel)
+            if listeners is not None:
+                listeners.begun(event.at)
+                listeners.present(self._people(event.channel), event.at)
             runner.receive(ev.NoticeBegun(event.at))
         else:
             self._tell_if_it_failed(event, runner)
-            runner.receive(ev.NoticeEnded(event.at, self._heard(event.channel, event.at, event.heard)))
+            runner.receive(ev.NoticeEnded(event.at, self._heard(runner, event.channel, event.at, event.heard)))
         return runner
 
     def _tell_if_it_failed(self, event: NoticeStage, runner: CallRunner) -> None:
@@ -101,15 +108,23 @@ class Notices:
             self._health.notice_failed(profile.name, notice_path(profile, self._sounds()))
 
     def key(self, event: NoticeKey) -> None:
-        """A refusal counts in whatever announcement of this call it was pressed, any other key only in the newest."""
+        """A refusal counts in whatever announcement of this call it was pressed, any other key only in the newest, and only where nobody
+        else can have pressed it."""
         runner = self._call_of(event)
         if runner is None:
             return
         if event.refuses or runner.refuses(event.notice, event.key):
             self.refused(event.channel, event.at)
             runner.receive(ev.KeyChosen(event.at, event.key, refuses=True))
-        elif self._announced_on(event) is not None:
+        elif self._announced_on(event) is not None and self._is_the_callers(runner, event.channel):
             runner.receive(ev.KeyChosen(event.at, event.key))
+
+    def _is_the_callers(self, runner: CallRunner, channel: str) -> bool:
+        """A key that was pressed on half of a Local channel."""
+        if runner.customer == channel or not is_local(self._board.name_of(channel) or ""):
+            return True
+        people = self._people(channel)
+        return len(people) <= 1 if runner.customer is None else people == {runner.customer}
 
     def _call_of(self, event: NoticeStage | NoticeKey) -> CallRunner | None:
         """The runner of the call whose notice plays there: on the channel that it began with, or on the customer's own after that."""
@@ -128,26 +143,30 @@ class Notices:
     def refused(self, channel: str, at: float) -> None:
         """A refusal counts for everybody who may have pressed the key, and for all of their call."""
         waiting = self._waiting.get(channel)
-        if waiting is None:
+        if waiting is None and not is_local(self._board.name_of(channel) or ""):
             return
         for person in sorted(self._people(channel)):
             own = self._customers.get(person)
-            if own is None and self._conversations.is_anothers(person):
+            if own is not None:
+                own.receive(ev.KeyChosen(at, own.recorder.refuse_key or "", refuses=True))
+            elif waiting is None:
+                continue
+            elif self._conversations.is_anothers(person):
                 self._give_up(waiting.runner, at)
-            elif own is None and waiting.runner.customer is None:
+            elif waiting.runner.customer is None:
                 self._is_whose(waiting.runner, person)
-            elif own is None:
+            else:
                 self._customers[person] = waiting.runner
                 self._refused_with.setdefault(channel, []).append(person)
-            else:
-                own.receive(ev.KeyChosen(at, own.recorder.refuse_key or "", refuses=True))
 
-    def _heard(self, channel: str, at: float, heard: bool) -> bool:
+    def _heard(self, runner: CallRunner, channel: str, at: float, heard: bool) -> bool:
         """Whether somebody heard it whose call this is. `heard`: it was played to its end."""
+        if runner.customer is not None:
+            return heard and (channel == runner.customer or self._heard_again(runner, channel))
         waiting = self._waiting.get(channel)
         if waiting is None:
             return heard
-        runner, listeners = waiting.runner, waiting.listeners.heard_it
+        listeners = waiting.listeners.heard_it
         if channel not in self._board:  # the question came late: its news came before it, and nothing more will
             self._give_up(runner, at)
             return False
@@ -169,6 +188,18 @@ class Notices:
         self._goes_on_in(own, runner, at)
         return False
 
+    def _heard_again(self, runner: CallRunner, channel: str) -> bool:
+        """A later notice on half of a Local channel: the customer may have gone since the one before, and another one have come."""
+        listeners = self._again.pop(channel, Listeners()).heard_it
+        if listeners == {runner.customer} or runner.recorder.situation.consent is Consent.REFUSED:
+            return True
+        call, line = runner.call_id, runner.announcing.name
+        words = (
+            f"call {call} goes on without the line {line}: not its caller alone is behind the Local channel on which the notice was played"
+        )
+        self._health.alarm(Alarm.NOBODY_BEHIND, words)
+        return False
+
     def gone(self, runner: CallRunner, channel: str, at: float) -> None:
         """The call is over with its customer, unless others may have refused in it: they are not asked again. Half of a Local channel may
         go, and the call goes on."""
@@ -183,6 +214,7 @@ class Notices:
 
     def over(self, runner: CallRunner) -> None:
         self._waiting.pop(runner.channel, None)
+        self._again.pop(runner.channel, None)
         for person in self._refused_with.pop(runner.channel, ()):
             if self._customers.get(person) is runner:
                 del self._customers[person]

@@ -382,3 +382,66 @@ async def test_a_question_that_overtakes_the_news_of_its_channel(running: Runnin
     asked.pbx_told(pbx.ChannelSeen(monotonic(), "cora", "PJSIP/trunk-0001", True))
     (runner,) = asked.runners
     assert runner.customer == "cora" and plan["PRIVACY_CALL"] == runner.call_id
+
+
+def at_another_line(running: Running, profile: str, *behind: str) -> tuple[Group, dict[str, str]]:
+    """Cora heard the notice of the line "desk" behind the Local channel, which comes to another line now. `behind`: who is there by now."""
+    group = Group(running, "desk")
+    group.notice("begin")
+    group.joins("cora", "PJSIP/trunk-0001")
+    group.notice("end")
+    if "cora" not in behind:
+        group.tell(pbx.Left(monotonic(), "front", "cora"))
+    if "bea" in behind:
+        group.joins("bea", "PJSIP/trunk-0002")
+    plan = group.asks("two", profile)
+    assert plan["PRIVACY_PLAN"] == "announce"
+    group.notice("begin", plan=plan)
+    return group, plan
+
+
+@pytest.mark.parametrize(("behind", "heard"), [("cora", True), ("bea", False), ("cora bea", False), ("", False)])
+async def test_a_later_notice_behind_it_counts_for_who_hears_that_one(running: Running, behind: str, heard: bool) -> None:
+    """Cora may have been moved elsewhere, and another caller be in her place."""
+    group, plan = at_another_line(running, "sales", *behind.split())
+    group.notice("end", plan=plan)
+    assert group.runner.recorder.wishes.told() == ({"complaint", "training"} if heard else {"complaint"})
+    assert alarms(running) == ({} if heard else {Alarm.NOBODY_BEHIND: 1})
+
+
+async def test_who_goes_while_a_later_notice_plays_has_not_heard_it(running: Running) -> None:
+    group, plan = at_another_line(running, "sales", "cora")
+    group.tell(pbx.Left(monotonic(), "front", "cora"))
+    group.joins("bea", "PJSIP/trunk-0002")
+    group.notice("end", plan=plan)
+    assert group.runner.recorder.wishes.told() == {"complaint"}
+
+
+@pytest.mark.parametrize(("behind", "agrees"), [("cora", True), ("bea", False), ("cora bea", False)])
+async def test_a_key_that_another_caller_may_have_pressed_agrees_to_nothing(running: Running, behind: str, agrees: bool) -> None:
+    group, plan = at_another_line(running, "work", *behind.split())
+    group.tell(ae.NoticeKey(monotonic(), "two", plan["PRIVACY_CALL"], plan["PRIVACY_NOTICE_ID"], "1"))
+    assert group.runner.recorder.wishes.agreed == ({"quality"} if agrees else set())
+
+
+async def test_a_key_in_the_first_notice_of_who_is_gone_at_its_end_agrees_to_nothing(running: Running) -> None:
+    group = Group(running, "work")
+    group.notice("begin")
+    group.joins("cora", "PJSIP/trunk-0001")
+    group.joins("bea", "PJSIP/trunk-0002")
+    group.tell(ae.NoticeKey(monotonic(), "two", group.plan["PRIVACY_CALL"], group.plan["PRIVACY_NOTICE_ID"], "1"))
+    group.tell(pbx.ChannelGone(monotonic(), "bea"))
+    group.notice("end")
+    assert group.runner.customer == "cora" and group.runner.recorder.wishes.told() == set()
+
+
+async def test_a_refusal_in_a_later_notice_is_one_of_every_call_whose_customer_may_have_pressed_it(running: Running) -> None:
+    """Bea came there with a call of her own."""
+    group, plan = at_another_line(running, "sales", "cora")
+    own = group.asks("bea", "desk")
+    group.joins("bea", "PJSIP/trunk-0002")
+    for stage in ("begin", "end"):
+        group.notice(stage, "bea", own)
+    group.tell(ae.NoticeKey(monotonic(), "two", plan["PRIVACY_CALL"], plan["PRIVACY_NOTICE_ID"], "3"))
+    consents = {r.recorder.situation.consent for r in running.service.supervisor.runners}
+    assert len(running.service.supervisor.runners) == 2 and consents == {Consent.REFUSED}
