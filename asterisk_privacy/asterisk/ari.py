@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
+import re
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -76,7 +77,8 @@ class Reading:
     """The whole state of the PBX. `at`: when the reading began (monotonic seconds): news of before is in it, and must not override it when
     it comes late. `holding`: channels whose phone holds. `suspects`: channels of which it cannot
     be told; they count as holding until they move or take back a hold. `pressed`: the last of its keys that each agent's channel
-    pressed, so that a pause which nobody heard of is known all the same. `announced`: calls that a daemon announced, this one
+    pressed, so that a pause which nobody heard of is known all the same; `pressed_at`: when, by Asterisk's clock, where an older include
+    does not leave it untold; `ahead`: by how many seconds that clock is ahead of ours. `announced`: calls that a daemon announced, this one
     or an earlier one: what the caller chose when nobody heard of it. `agents`: of each PJSIP endpoint that has a channel, whether its own
     settings say that it is an agent's."""
 
@@ -86,8 +88,15 @@ class Reading:
     holding: frozenset[str]
     suspects: frozenset[str] = frozenset()
     pressed: Mapping[str, str] = field(default_factory=dict)
+    pressed_at: Mapping[str, float] = field(default_factory=dict)
+    ahead: float = 0.0
     announced: Mapping[str, Announced] = field(default_factory=dict)
     agents: Mapping[str, bool] = field(default_factory=dict)
+
+
+def _seconds(said: str | None) -> float | None:
+    """A moment by Asterisk's clock, as the dialplan writes it."""
+    return float(said) if said is not None and re.fullmatch(r"\d{1,12}\.\d{3}", said, re.ASCII) else None
 
 
 class Ari:
@@ -211,11 +220,13 @@ class Ari:
         told = dict(zip(members, await asyncio.gather(*(self._is_told_to_hold(c) for c in members)), strict=True))
         asked = sorted({*members, *(c.id for c in channels if has_phone(c.name))})  # who holds in a queue still holds once it is answered
         holds = dict(zip(asked, await asyncio.gather(*(self._phone_holds(c, called[c]) for c in asked)), strict=True))
+        moments = dict(zip(members, await asyncio.gather(*(self.variable(c, names.HUSH_AT_VARIABLE) for c in members)), strict=True))
         pressed = dict(zip(members, await asyncio.gather(*(self.variable(c, names.HUSH_VARIABLE) for c in members)), strict=True))
         found = read_holds([b.channels for b in mixing], called, told, holds)
         announced = await self._announced(channels)
         presses = {c: cmd for c, cmd in pressed.items() if cmd}
-        return Reading(began, channels, bridges, found.holding, found.suspects, presses, announced)
+        at = {c: moment for c in presses if (moment := _seconds(moments[c])) is not None}
+        return Reading(began, channels, bridges, found.holding, found.suspects, presses, at, announced=announced)
 
     async def _announced(self, channels: Iterable[snap.Channel]) -> Mapping[str, Announced]:
         callers = [c.id for c in channels if has_phone(c.name) or is_local(c.name)]  # on half of a Local channel a notice can play too

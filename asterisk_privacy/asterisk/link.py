@@ -190,6 +190,7 @@ class Link:
                         return reading
                     self.up = self._was_up = True
                     self._up_since, self._read_at = now, reading.at
+                    reading = replace(reading, ahead=self._clock.ahead(*both()) or 0.0)
                     asyncio.get_running_loop().call_soon(self._listener.link_up, reading)
                 if self.up:
                     for event in waiting:

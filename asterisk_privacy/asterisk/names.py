@@ -34,6 +34,8 @@ MISSED_VARIABLE = "PRIVACY_MISSED"
 
 HUSH_VARIABLE = "PRIVACY_HUSH"
 """On the agent's channel: the last of pause, resume and off that he pressed. Read after a lost link, which may have lost the key."""
+HUSH_AT_VARIABLE = "PRIVACY_HUSH_AT"
+"""When that was, in seconds by Asterisk's clock: the agent's channel may outlive the call. Set last by the dialplan, so read first."""
 
 CONSENT_VARIABLE = "PRIVACY_CONSENT"
 """On the customer's channel, by the dialplan: none, notice, refused or agreed:KEYS."""

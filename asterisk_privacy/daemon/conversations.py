@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from time import monotonic
 
 from asterisk_privacy.call import events as ev
+from asterisk_privacy.call.behind import is_local
 from asterisk_privacy.call.conversation import Role, Standing, conversation, role_of
 from asterisk_privacy.call.news import surroundings
 from asterisk_privacy.call.participants import PartyRole, Person
@@ -19,8 +20,10 @@ from asterisk_privacy.call.situation import Consent, Hush, Life
 from asterisk_privacy.call.switchboard import Change, Switchboard
 from asterisk_privacy.daemon.health import Alarm, Health
 from asterisk_privacy.daemon.last_calls import LastCalls
+from asterisk_privacy.daemon.ledger import wall
 from asterisk_privacy.daemon.other_recorders import OtherRecorders
 from asterisk_privacy.daemon.runner import CallRunner
+from asterisk_privacy.daemon.taking_up import meant_by
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +82,7 @@ class Conversations:
             for other in found.customers:
                 self._runners[other].heard_in(runner.call_id)
             for event in surroundings(found, change, channel, at, now):
-                runner.talks_with(self._people(event), event.at)
+                runner.talks_with(self._people(event), event.at, event.parties)
                 runner.receive(event)
         self.last_calls.follow(self.board, change.touched, at)
 
@@ -150,6 +153,15 @@ class Conversations:
         if here or self._others.among(self.board.connected(channel)):
             return here
         return self.calls_before(channel)
+
+    def pressed_unheard(self, channel: str, word: str, at: float | None, heard_until: float) -> None:
+        """The last of pause, resume and off on an agent's channel; perhaps nobody heard of it. `at`: by the wall clock, None: not known."""
+        same = {channel} | (self.board.behind(channel) if is_local(self.board.name_of(channel) or "") else frozenset())
+        for number, runner in enumerate(self.calls_of(channel)):
+            key = meant_by(word, at, runner.memory.joined(same), wall(runner.began_at).timestamp(), heard_until)
+            hush = runner.recorder.situation.hush
+            if key is not None and hush is not Hush.OFF_RECORD and (hush, key) != (Hush.PAUSED, ev.AgentKey.PAUSE):
+                runner.receive(ev.KeyPressed(monotonic(), key, channel if number == 0 else ""))
 
     def anothers_is_meant(self, channel: str, endpoint: str, last: bool) -> bool:
         """The agent's key was meant for a call of another recorder, which hears of it as we do. `last`: for the one before."""

@@ -12,7 +12,8 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 import msgspec
 from cryptography.fernet import Fernet, InvalidToken
@@ -40,7 +41,8 @@ class Memory:
     customer's may be. `consent`: as PRIVACY_CONSENT has it, where that is on another channel than the customer's own (the notice was
     played on half of a Local channel, or in another call of the customer's). `notice`: the announcement of the first of `profiles`.
     `newest`: that of `newest_line`, another line, which was asked for last. Whether it was heard is unknown; a refusal counts. `told`:
-    digests of the purposes of which the caller was told: the policy may be another by now."""
+    digests of the purposes of which the caller was told: the policy may be another by now. `company`: the channels in
+    conversation with the customer, each with the moment (ms, wall clock) since when."""
 
     call_id: str
     profiles: tuple[str, ...]
@@ -58,6 +60,16 @@ class Memory:
     newest_line: str = ""
     limit: frozenset[str] | None = None
     told: frozenset[str] = frozenset()
+    company: Mapping[str, int] = field(default_factory=dict)
+
+    def joined(self, channels: Iterable[str]) -> float | None:
+        """When the last of these that are in the conversation came into it, in seconds by the wall clock."""
+        return max((self.company[c] / 1000 for c in channels if c in self.company), default=None)
+
+    def in_company(self, channels: Iterable[str], at: datetime) -> Memory:
+        """They are in conversation with the customer from `at` on. A key that one of them pressed before was meant for another call."""
+        moment = round(at.timestamp() * 1000)
+        return replace(self, company={channel: self.company.get(channel, moment) for channel in sorted(channels)})
 
     @property
     def drawn(self) -> frozenset[str]:
@@ -158,6 +170,7 @@ class _Plain(msgspec.Struct, forbid_unknown_fields=True):
     newest_line: str = ""
     limit: list[str] | UnsetType | None = UNSET
     told: str = ""  # one after the other: a line of AGI has 2 kB
+    company: dict[str, int] = {}
 
     @property
     def limited_to(self) -> frozenset[str] | None:
@@ -192,6 +205,7 @@ class Reminders:
             memory.newest_line,
             None if memory.limit is None else sorted(memory.limit),
             "".join(sorted(memory.told)),
+            dict(memory.company),
         )
         text = msgspec.json.encode(plain)
         return self._fernet.encrypt(text.ljust(-(-len(text) // PADDED_BYTES) * PADDED_BYTES)).decode()
@@ -222,4 +236,5 @@ class Reminders:
             heard_in=frozenset(plain.heard_in),
             newest=plain.newest,
             newest_line=plain.newest_line,
+            company=plain.company,
         )

@@ -258,10 +258,11 @@ class CallRunner:
     def _silent_between_words(self) -> None:
         self._tools.health.silent_between_words(self._attendance.last_agent or "unknown")
 
-    def talks_with(self, people: frozenset[Person], at: float) -> None:
-        """Who is in conversation with this customer from `at` on; nobody, if it is interrupted."""
+    def talks_with(self, people: frozenset[Person], at: float, channels: frozenset[str] = frozenset()) -> None:
+        """Who is in conversation with this customer from `at` on, and on which channels; nobody, if it is interrupted."""
         if self.recorder.situation.life in (Life.GRACE, Life.OVER):
             return
+        self._note(self.memory.in_company(channels, wall(at)))
         known = bool(self.agents)
         if self._attendance.talk(at, people) and known:
             self.receive(ev.AgentJoined(at))

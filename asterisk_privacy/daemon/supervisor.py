@@ -7,6 +7,7 @@ import logging
 import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
+from math import inf
 from time import monotonic
 
 from asterisk_privacy.asterisk import ari_events as ae
@@ -17,7 +18,7 @@ from asterisk_privacy.call import events as ev
 from asterisk_privacy.call import pbx
 from asterisk_privacy.call.behind import is_local
 from asterisk_privacy.call.conversation import SELFTEST_ROOM
-from asterisk_privacy.call.situation import Consent, Hush, Life
+from asterisk_privacy.call.situation import Consent, Life
 from asterisk_privacy.call.switchboard import Change, Switchboard
 from asterisk_privacy.daemon.aftermath import LeftCall, end_calls
 from asterisk_privacy.daemon.agents import Agents
@@ -27,6 +28,7 @@ from asterisk_privacy.daemon.call_tools import Jobs, Tools
 from asterisk_privacy.daemon.callers import Callers
 from asterisk_privacy.daemon.conversations import Conversations
 from asterisk_privacy.daemon.health import Alarm, Health
+from asterisk_privacy.daemon.ledger import wall
 from asterisk_privacy.daemon.logs import about
 from asterisk_privacy.daemon.notices import Notices
 from asterisk_privacy.daemon.other_recorders import OtherRecorders
@@ -72,6 +74,7 @@ class Supervisor:
         self._by_channel: dict[str, CallRunner] = {}
         self._began_with: dict[str, Book] = {}  # by channel
         self._linked = False
+        self._heard_until = -inf  # by the wall clock: until then every key was heard
         self._jobs = Jobs()
         self._others = OtherRecorders(config.asterisk.app)
         self._agents = agents
@@ -209,7 +212,8 @@ class Supervisor:
         chosen = Chosen(reading.announced, self._reminders)
         self._take_up(chosen)
         for channel, word in reading.pressed.items():
-            asyncio.get_running_loop().call_soon(self._pressed_unheard, channel, word)
+            at = reading.pressed_at[channel] - reading.ahead if channel in reading.pressed_at else None
+            asyncio.get_running_loop().call_soon(self._conversations.pressed_unheard, channel, word, at, self._heard_until)
         for runner in self.runners:  # each by itself: a mistake in one call must not leave the others in the dark
             consent = chosen.by(runner.customer, runner.call_id, runner.notice, runner.channel)
             asyncio.get_running_loop().call_soon(self._link_restored, runner, consent)
@@ -251,13 +255,6 @@ class Supervisor:
                 self._tools.ledger.post(partial(end_calls, calls=(call,)))
             self._left = {}
 
-    def _pressed_unheard(self, channel: str, word: str) -> None:
-        """A key that may have been pressed while the link was down. What shuts is obeyed late; a resume has to be pressed again."""
-        wanted = {"pause": Hush.PAUSED, "off": Hush.OFF_RECORD}.get(word)
-        for number, runner in enumerate(self._conversations.calls_of(channel)):
-            if wanted is not None and runner.recorder.situation.hush not in (wanted, Hush.OFF_RECORD):
-                runner.receive(ev.KeyPressed(monotonic(), ev.AgentKey(word), channel if number == 0 else ""))
-
     def _link_restored(self, runner: CallRunner, consent: str) -> None:
         now = monotonic()
         if self._others.among({runner.channel, runner.customer or runner.channel}):
@@ -275,6 +272,7 @@ class Supervisor:
         self._linked = False
         self._health.alarm(Alarm.ARI_DOWN, f"{why}; {len(self._by_channel)} calls go on unrecorded until ARI is back")
         known_until = self._tools.proven()
+        self._heard_until = wall(known_until).timestamp()
         for runner in self.runners:
             asyncio.get_running_loop().call_soon(runner.receive, ev.LinkLost(known_until))
 

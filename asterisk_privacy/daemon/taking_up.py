@@ -88,6 +88,19 @@ def unheard(situation: Situation, consent: str, refuse_key: str | None, at: floa
         yield ev.NoticeEnded(at, True)
 
 
+def meant_by(word: str, at: float | None, joined: float | None, began: float, heard_until: float) -> ev.AgentKey | None:
+    """What the last of pause, resume and off on an agent's channel says to a call, given when it was pressed: the channel may have been in
+    others since. What shuts is obeyed late; a resume has to be pressed again. `joined`: since when, as far as was known, the channel is in
+    this call; `heard_until`: everything pressed until then was heard. Where it is not known which call was meant, nothing is wiped."""
+    if word not in ("pause", "off") or (at is not None and at < began):
+        return None
+    if at is None:
+        return ev.AgentKey.PAUSE
+    if joined is None:
+        return ev.AgentKey.PAUSE if at >= heard_until else None
+    return None if at < joined else ev.AgentKey(word)
+
+
 def _refusal(refuse_key: str | None, at: float) -> ev.Event:
     """The line that was refused may be another one than is known here."""
     return ev.KeyChosen(at, refuse_key or "", refuses=True)

@@ -81,6 +81,18 @@ async def test_the_last_key_of_each_agent(toy: ToyAri) -> None:
     assert (await reading(toy, THREE)).pressed == {AGENT: "pause"}
 
 
+STAMPS = [("1700000000.250", 1700000000.25), *((said, None) for said in (404, "", "nan", "1e9", "\u0663.000"))]
+
+
+@pytest.mark.parametrize(("said", "at"), STAMPS)
+async def test_and_when_it_was_pressed(toy: ToyAri, said: str | int, at: float | None) -> None:
+    """Where an older include is loaded nothing tells."""
+    nobody_else = {(CUSTOMER, "PRIVACY_HUSH"): 404, (COLLEAGUE, "PRIVACY_HUSH"): "", (COLLEAGUE, "PRIVACY_HUSH_AT"): "1700000000.250"}
+    toy.variables = {(AGENT, "PRIVACY_HUSH"): "off", (AGENT, "PRIVACY_HUSH_AT"): said, **nobody_else}
+    got = await reading(toy, THREE)
+    assert (got.pressed, got.pressed_at) == ({AGENT: "off"}, {} if at is None else {AGENT: at})
+
+
 async def test_what_was_chosen_on_half_of_a_local_channel(toy: ToyAri) -> None:
     names = {"l1": "Local/s@group-00000000;1", "l2": "Local/s@group-00000000;2", "snoop": "Snoop/l2-1"}
     toy.variables = {("l2", "PRIVACY_STATE"): "sealed", ("l2", "PRIVACY_CONSENT"): "refused", ("l1", "PRIVACY_STATE"): 404}

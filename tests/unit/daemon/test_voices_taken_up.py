@@ -89,21 +89,31 @@ class Pbx:
         self.announced: dict[str, Announced] = {}
         self.notices: dict[str, str] = {}  # by call: the name of its announcement
         self.alone: set[str] = set()  # channels in no bridge
+        self.pressed: dict[str, str] = {}  # PRIVACY_HUSH of agents' channels
+        self.pressed_at: dict[str, float] = {}
         self.running: Running
 
     @asynccontextmanager
     async def daemon(self) -> AsyncIterator[Running]:
         """It reads what there is, and leaves behind what it remembered just before it ends."""
         async with whole_daemon(self.config) as self.running:
-            inside = {channel for members in self.bridges.values() for channel in members}
-            channels = tuple(snap.Channel(c, NAMES[c], "Up") for c in inside | self.alone)
-            bridges = tuple(snap.Bridge(name, "mixing", channels=sorted(members)) for name, members in self.bridges.items())
-            self.running.service.supervisor.link_up(Reading(monotonic(), channels, bridges, frozenset(), announced=self.announced))
-            await asyncio.sleep(0)
+            await self.is_read()
             yield self.running
-            memories = {r.customer or r.channel: r.memory for r in self.running.service.supervisor.runners}
-            said = {channel: self.announced.get(channel, Announced("", "none")) for channel in memories}
-            self.announced = {c: replace(said[c], state=self.reminders.write(c, memory)) for c, memory in memories.items()}
+            self.keeps()
+
+    async def is_read(self) -> None:
+        inside = {channel for members in self.bridges.values() for channel in members}
+        channels = tuple(snap.Channel(c, NAMES[c], "Up") for c in inside | self.alone)
+        bridges = tuple(snap.Bridge(name, "mixing", channels=sorted(members)) for name, members in self.bridges.items())
+        told = Reading(monotonic(), channels, bridges, frozenset(), announced=self.announced)
+        self.running.service.supervisor.link_up(replace(told, pressed=self.pressed, pressed_at=self.pressed_at))
+        await asyncio.sleep(0)
+
+    def keeps(self) -> None:
+        """What the daemon had written down."""
+        memories = {r.customer or r.channel: r.memory for r in self.running.service.supervisor.runners}
+        said = {channel: self.announced.get(channel, Announced("", "none")) for channel in memories}
+        self.announced = {c: replace(said[c], state=self.reminders.write(c, memory)) for c, memory in memories.items()}
 
     def tell(self, event: ae.AriEvent) -> None:
         self.running.service.supervisor.pbx_told(event)
