@@ -11,7 +11,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, async_playwright, expect
 from visitor import ARGUMENTS, CHROMIUM, ReviewSite, Visit, Visitor, visiting
 
-expect.set_options(timeout=15_000)  # for a busy machine; who passes does not wait
+expect.set_options(timeout=60_000)  # for a busy machine; who passes does not wait
 HERE = Path(__file__).parent
 collect_ignore = [] if CHROMIUM else [path.name for path in HERE.glob("test_*.py") if path.name != "test_colours.py"]
 

@@ -136,7 +136,7 @@ async def visiting(
 ) -> AsyncIterator[Visitor]:
     """`script`: runs in each page before its own. `options`: of the browser's context."""
     context = await browser.new_context(**{"viewport": DESKTOP, "locale": "en-GB", **options})  # type: ignore[arg-type]
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(60_000)
     await context.add_init_script(VIOLATIONS + script)
     visitor = Visitor(await context.new_page(), site)
     visitor.page.on("console", visitor.on_console)
