@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from time import monotonic
 
 from asterisk_privacy.call import events as ev
@@ -33,7 +34,8 @@ WITHDRAWN = "refused by another customer in it"
 
 
 class Conversations:
-    """`runners`: by the customer's channel. `erase`: what is kept of calls that are over, and why. `object_to`: the purposes with these
+    """`runners`: by the customer's channel. `erase`: what is kept of calls that are over, once these runners are done with
+    theirs, and why; tells when the rows say so. `object_to`: the purposes with these
     names, in what is kept of them."""
 
     def __init__(
@@ -41,7 +43,7 @@ class Conversations:
         runners: Mapping[str, CallRunner],
         others: OtherRecorders,
         health: Health,
-        erase: Callable[[Collection[str], str], None],
+        erase: Callable[[Collection[str], Collection[CallRunner], str, Callable[[], None]], None],
         object_to: Callable[[Collection[str], Collection[str]], None],
     ) -> None:
         self.board = Switchboard()
@@ -80,7 +82,7 @@ class Conversations:
                 asyncio.get_running_loop().call_later(PATIENCE_SECONDS, self._still_strangers, runner)
             runner.beside = {c: self._runners[c].call_id for c in found.customers}
             for other in found.customers:
-                self._runners[other].heard_in(runner.call_id)
+                self._runners[other].heard_in(self._runners[other].memory.heard_in | {runner.call_id})
             for event in surroundings(found, change, channel, at, now):
                 runner.talks_with(self._people(event), event.at, event.parties)
                 runner.receive(event)
@@ -98,23 +100,34 @@ class Conversations:
 
     def withdrew(self, runner: CallRunner) -> None:
         """This call's customer refused, or is off the record: their voice goes out of others' recordings too."""
+        late = []
         for other in self._with_the_voice_of(runner):
             if other.over:
                 other.wipe(WITHDRAWN)
+                late.append(other)
             else:
                 other.receive(ev.Withdrawn(monotonic()))
-        over = self._over_before(runner)
-        self._earlier.pop(runner.call_id, None)
-        if over:
-            self._erase(over, WITHDRAWN)
+        over = self._over_before(runner) | {other.call_id for other in late}
+        if over:  # until the rows say so the next daemon has to do it
+            runner.heard_in(runner.memory.heard_in | over)
+            self._erase(over, late, WITHDRAWN, partial(self._erased, runner, over))
+
+    def _erased(self, runner: CallRunner, calls: frozenset[str]) -> None:
+        self._earlier[runner.call_id] = self._earlier.get(runner.call_id, frozenset()) - calls
+        if runner in self._runners.values():
+            runner.heard_in(runner.memory.heard_in - calls)
 
     def taken_up(self, runners: Collection[CallRunner]) -> None:
-        """All that go on. Who refused while no daemon lived goes out of others' recordings now; where one did so before, that is known."""
+        """All that go on. Who refused while no daemon lived goes out of others' recordings now. What a daemon before was told and did
+        not come to is done now, too."""
         self._earlier = {runner.call_id: runner.memory.heard_in for runner in runners}
         for runner in runners:
             situation = runner.recorder.situation
             if situation.consent is Consent.REFUSED or situation.hush is Hush.OFF_RECORD:
                 self.withdrew(runner)
+            over = self._over_before(runner)
+            if over and runner.memory.objected:
+                self._object_to(over, runner.memory.objected)
 
     def objected(self, runner: CallRunner) -> None:
         """This call's customer objected to a purpose: others' recordings with their voice are not for it either."""

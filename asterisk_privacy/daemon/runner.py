@@ -151,9 +151,8 @@ class CallRunner:
     def is_of(self, customer: str) -> None:
         self.customer = customer
         self.media.is_of(customer)
-        elsewhere = self._reminded - {customer}
-        self._forget_on(elsewhere)
-        if elsewhere:
+        if elsewhere := self._reminded - {customer}:
+            self._forget_on(elsewhere)
             self.write_down()
 
     def covers(self, profile: Profile) -> bool:
@@ -219,9 +218,9 @@ class CallRunner:
         if isinstance(event, ev.AgentJoined) or any(isinstance(c, cmd.Open | cmd.Shut | cmd.StartFile | cmd.Wipe) for c in commands):
             self._tell()
 
-    def heard_in(self, call: str) -> None:
-        """Another customer's, whose recording has what this one says from now on."""
-        self._note(replace(self.memory, heard_in=self.memory.heard_in | {call}))
+    def heard_in(self, calls: frozenset[str]) -> None:
+        """Those of other customers, whose recordings have what this one says."""
+        self._note(replace(self.memory, heard_in=calls))
 
     def _note(self, memory: Memory) -> None:
         """What changed is written down at once."""

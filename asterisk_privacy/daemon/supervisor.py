@@ -374,8 +374,14 @@ class Supervisor:
             await runner.finished()
         await self._jobs.finished()
 
-    def _erase(self, calls: Collection[str], reason: str) -> None:
-        self._jobs.next(partial(erase_calls, tuple(calls), reason, self._tools))
+    def _erase(self, calls: Collection[str], late: Collection[CallRunner], reason: str, done: Callable[[], None]) -> None:
+        async def job() -> None:
+            for runner in late:
+                await runner.finished()
+            if await erase_calls(tuple(calls), reason, self._tools):
+                done()
+
+        self._jobs.next(job)
 
     def _object_to(self, calls: Collection[str], purposes: Collection[str]) -> None:
         self._jobs.next(partial(object_to_calls, tuple(calls), frozenset(purposes), self._tools))

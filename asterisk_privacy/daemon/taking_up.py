@@ -162,18 +162,23 @@ class Before:
         await _erase(parts, reason, self._vault, self._ledger, self._health)
 
 
-async def erase_calls(calls: Iterable[str], reason: str, tools: Tools) -> None:
-    """All that is kept of these calls, which are over."""
+async def erase_calls(calls: Iterable[str], reason: str, tools: Tools) -> bool:
+    """All that is kept of these calls, which are over. Whether the rows say so."""
+    left = False
     for call in calls:
         rows = await tools.ledger.ask(lambda registry, call=call: registry.recordings(State.SEALED, call))  # type: ignore[misc]
         await _erase([row.id for row in rows], reason, tools.vault, tools.ledger, tools.health)
+        left |= bool(await tools.ledger.ask(lambda registry, call=call: registry.recordings(State.SEALED, call)))  # type: ignore[misc]
+    return not left
 
 
 async def object_to_calls(calls: Iterable[str], purposes: frozenset[str], tools: Tools) -> None:
     """Another customer in these calls, which are over, objected to these purposes. What is left without one goes."""
     why, now, told = "another customer in it objected to its purpose", datetime.now(UTC), ", ".join(sorted(purposes))
     for call in calls:
-        tools.ledger.post(partial(Registry.note_consent, call_id=call, at=now, kind=ConsentKind.OBJECTED, key=None, detail=told))
+        row_of_call = await tools.ledger.ask(lambda registry, call=call: registry.call(call))  # type: ignore[misc]
+        if row_of_call is None or not any((n.kind, n.detail) == (ConsentKind.OBJECTED, told) for n in row_of_call.consent):
+            tools.ledger.post(partial(Registry.note_consent, call_id=call, at=now, kind=ConsentKind.OBJECTED, key=None, detail=told))
         for row in await tools.ledger.ask(lambda registry, call=call: registry.recordings(State.SEALED, call)):  # type: ignore[misc]
             kept = {purpose.name for purpose in row.purposes}
             if kept and kept <= purposes:
