@@ -13,7 +13,7 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
-from test_voices_taken_up import ALWAYS, NAMES, Pbx
+from between_daemons import ALWAYS, NAMES, Pbx
 from whole_daemon import POLICY, installed
 
 from asterisk_privacy.asterisk import ari_events as ae

@@ -7,7 +7,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from test_voices_taken_up import ALWAYS, BOTH, Pbx, kept_before, presses, two_customers
+from between_daemons import ALWAYS, BOTH, Pbx
+from test_voices_taken_up import kept_before, presses, two_customers
 from whole_daemon import POLICY, installed
 
 from asterisk_privacy.asterisk.ari import Announced

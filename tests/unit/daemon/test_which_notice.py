@@ -9,8 +9,8 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
+from between_daemons import Pbx
 from test_unheard import SECOND
-from test_voices_taken_up import Pbx
 from whole_daemon import POLICY, Somebody, installed, linked, whole_daemon
 
 from asterisk_privacy.asterisk import ari_events as ae
