@@ -186,14 +186,14 @@ async def test_either_node_hears_finds_and_copies_and_one_purger_deletes_for_bot
     one, two = company.nodes
     assert one.run("recordings", "list") == two.run("recordings", "list")
     for node in company.nodes:
-        found = node.run("subject", "find", "--number", "06 1234 5678")
+        found = node.run("subject", "find", "--number", "06 1234 5678", "--reason", "asked")
         assert all(row.id in json.dumps(found) for row in rows), found
     key = tmp_path / "identity.txt"
     key.write_text(one.site.identity.secret + "\n")
     key.chmod(0o600)
     for node in company.nodes:
         copy = tmp_path / f"copy-{node.site.workdir.name}"
-        node.run("subject", "export", "--number", "06 1234 5678", "--identity", str(key), "--output", str(copy))
+        node.run("subject", "export", "--number", "06 1234 5678", "--identity", str(key), "--output", str(copy), "--reason", "asked")
         told = "".join(path.read_text() for path in copy.rglob("*.json"))
         assert len(list(copy.rglob("*.flac"))) == 2 and all(row.id in told for row in rows)
     done = two.run("purge", *LATE)
