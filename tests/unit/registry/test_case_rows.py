@@ -57,7 +57,7 @@ def test_a_case_decides_for_all_its_recordings(registry: Registry, sealed: Seale
     assert row(registry, "r1").milestones[Milestone.CASE_CLOSED] == LATER + 2 * DAY
 
 
-@pytest.mark.parametrize("kind", sorted(set(Milestone) - {Milestone.REVIEWED}))
+@pytest.mark.parametrize("kind", sorted(set(Milestone) - {Milestone.REVIEWED, Milestone.DATE_GIVEN}))
 def test_what_happens_in_a_case_is_no_milestone_of_a_recording(registry: Registry, sealed: Sealed, kind: Milestone) -> None:
     sealed("r1")
     with pytest.raises(WrongState, match="asterisk-privacy case"):
