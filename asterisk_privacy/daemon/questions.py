@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import replace
+from math import inf
 from time import monotonic
 
 from asterisk_privacy.asterisk import ari_events as ae
@@ -30,6 +31,10 @@ WAIT_SECONDS = 1.5
 MOST_WAITING = 500
 """Channels that questions wait for. Beyond it the oldest gives up: a real one has its event long before."""
 GONE_SECONDS = 20.0
+LATE_SECONDS = 0.5
+"""What Asterisk tells comes later than that on a machine that is past its limit. Then it is no wonder that a question is not shown."""
+CATCHING_UP_SECONDS = 10.0
+"""So long afterwards, and after a lost link, questions still come that were asked meanwhile."""
 
 _GHOST = "FastAGI was asked for a channel that Asterisk does not show asking: who but Asterisk reaches fastagi.listen?"
 _FORGED = (
@@ -53,6 +58,7 @@ class Questions:
         self._health = health
         self._wait_seconds = wait_seconds
         self._linked = False
+        self._late_at = -inf  # when an event last came late, or the link was lost
         self._steps: dict[str, snap.Step] = {}  # by channel: those that are in a context of ours
         self._gone = GoneLately(GONE_SECONDS)
         self._waiting: dict[str, asyncio.Future[bool]] = {}  # by channel, the oldest first; False: give up
@@ -67,10 +73,14 @@ class Questions:
 
     def link_down(self) -> None:
         self._linked = False
+        self._late_at = monotonic()
         for channel in tuple(self._waiting):
             self._wake(channel, True)  # to be told so
 
     def pbx_told(self, event: ae.AriEvent) -> None:
+        if isinstance(event, pbx.ChannelSeen | pbx.ChannelGone):
+            now = monotonic()
+            self._late_at = now if now - event.at > LATE_SECONDS else self._late_at
         match event:
             case snap.Step():
                 self._stands(event)
@@ -115,6 +125,8 @@ class Questions:
                     return wanted
         except TimeoutError:
             pass
+        if monotonic() - self._late_at < CATCHING_UP_SECONDS:
+            raise AgiProblem("Asterisk does not show it being asked, and tells everything late")
         raise AgiGhost("Asterisk does not show it being asked")
 
     def _missing(self, asked: AgiAsked, wanted: AgiRequest) -> str | None:

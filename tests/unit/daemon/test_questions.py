@@ -57,6 +57,16 @@ async def test_one_that_is_being_asked_is_believed_once() -> None:
     assert await link.tells(STEP).questions.believe(ASKED), "at the next Gosub it is asked again"
 
 
+@pytest.mark.parametrize(("late", "kind"), [(0.0, AgiGhost), (3.0, AgiProblem)])
+async def test_where_asterisk_tells_everything_late_no_stranger_is_accused(late: float, kind: type[AgiProblem]) -> None:
+    """A rush of calls past what the machine can do: none of them is believed, and nobody but Asterisk has asked."""
+    link = Link().tells(pbx.ChannelSeen(time.monotonic() - late, "1.7", "PJSIP/a-7", True))
+    await link.refuses(kind=kind)
+    link.questions.link_down()
+    link.up()
+    await link.refuses(kind=AgiProblem)  # asked while it was down, perhaps
+
+
 async def test_the_event_may_come_after_the_question() -> None:
     link = Link().tells(replace(STEP, context="privacy-start", app="Gosub", data="privacy-ask,s,1"))
     waiting = asyncio.create_task(link.questions.believe(ASKED))
