@@ -181,8 +181,8 @@ def _is_alone(uids: set[int], gid: int) -> bool:
         return False
     try:
         members = set(grp.getgrgid(gid).gr_mem)
-    except KeyError:  # a container without a list of groups
-        return True
+    except KeyError:  # a container without a list of groups: nobody knows who is in it, but where it has the owner's own number
+        return gid in uids
     members |= {user.pw_name for user in pwd.getpwall() if user.pw_gid == gid}
     return members <= {"root", *map(_user, uids)}
 

@@ -123,6 +123,17 @@ def test_a_group_in_which_nobody_else_is_writes(tmp_path: Path, monkeypatch: pyt
 
 
 @needs_root
+def test_of_a_group_without_a_name_nobody_knows_who_is_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("x")
+    path.chmod(0o660)
+    os.chown(path, 0, 54_321)
+    refused(lambda path: file_access.read(path, "", secret=True), path, "others can change it")
+    os.chown(path, 54_321, 54_321)  # a container's user, with the group of the same number
+    assert file_access.read(path, "", secret=True) == b"x"
+
+
+@needs_root
 def test_links_are_followed_and_whoever_can_turn_them_is_seen(tmp_path: Path) -> None:
     """As Kubernetes mounts a secret: a link to a link in a directory of its own."""
     real, mounted = tmp_path / "real", tmp_path / "mounted"
