@@ -48,7 +48,6 @@ class StampClock:
         self._ours: float | None = None  # the same of our own wall clock, when it was last seen
         self._doubt_until = 0.0
         self._lost = False  # what was measured, which was possible once
-        self._sure_from = 0.0  # until then something can arrive that was stamped before the clock was measured anew
         self.set = 0
         """How often a clock was found to have been set."""
 
@@ -80,8 +79,6 @@ class StampClock:
                 self._was_set(heard)
                 return
             least, most = max(least, self._least - strayed), min(most, self._most + strayed)
-        elif self._lost:
-            self._sure_from = asked + self._longest  # meanwhile Asterisk's clock may have been set, too
         self._least, self._most, self._measured_at, self._lost = least, most, heard, False
 
     def when(self, now: float, wall: float, stamped: float | None, known: float = inf) -> float:
@@ -92,7 +89,7 @@ class StampClock:
         """
         self.look(now, wall)
         earliest = min(now, known) - self._longest
-        if stamped is None or now < max(self._doubt_until, self._sure_from) or self._lost:
+        if stamped is None or now < self._doubt_until or self._lost:
             return earliest
         ours = wall - now
         # of what was measured the border that dates back further; our own clock, where it is the same, is more exact
